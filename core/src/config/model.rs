@@ -1,0 +1,361 @@
+//! The checked configuration: complete, with defaults filled in, variables expanded, paths absolute.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Secret;
+
+/// Everything the engine needs to know. Immutable; a reload makes a new one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The files it came from, the main one first; empty for the built-in demo.
+    pub paths: Vec<PathBuf>,
+    /// `proxy.name`: what clients see as the server's title.
+    pub name: String,
+    /// `proxy.transport`: what a bare `serve` offers.
+    pub transports: Transports,
+    /// `proxy.host`
+    pub host: String,
+    /// `proxy.port`
+    pub port: u16,
+    /// `proxy.path`
+    pub path: String,
+    /// `proxy.log_level`
+    pub log_level: LogLevel,
+    /// `proxy.env`: what children inherit.
+    pub env: EnvPolicy,
+    /// `routing`
+    pub routing: Routing,
+    /// `limits`
+    pub limits: Limits,
+    /// `observability.traffic`
+    pub journal: JournalLimits,
+    /// `proxy.instructions`: text put before the servers' own instructions.
+    pub instructions: Option<String>,
+    /// `servers`, in the order of the file. Disabled ones are listed too.
+    pub servers: Vec<Arc<Server>>,
+}
+
+/// `proxy.transport`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transports {
+    /// Our own stdin and stdout.
+    pub stdio: bool,
+    /// A port.
+    pub http: bool,
+}
+
+/// `proxy.log_level`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// For developers.
+    Debug,
+    /// The default.
+    Info,
+    /// Only what needs attention.
+    Warn,
+    /// Only failures.
+    Error,
+}
+
+/// `proxy.env`: a child's environment is this allow-list of ours plus what its server entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvPolicy {
+    /// Names to inherit; a trailing `*` matches a prefix.
+    pub inherit: Vec<String>,
+    /// Ask the login shell for its PATH (default true).
+    pub path_from_login_shell: bool,
+}
+
+/// `routing`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// How names are made (default `prefix`).
+    pub naming: Naming,
+    /// Between prefix and name (default `__`).
+    pub separator: String,
+    /// Longest exposed name in characters (default 48).
+    pub max_tool_name: usize,
+    /// Which characters an exposed name may have (default `model`).
+    pub name_charset: NameCharset,
+    /// Repair or set aside single items that clients refuse (default true).
+    pub schema_fixes: bool,
+    /// Items a page towards clients; `None` (default): one page.
+    pub page_size: Option<usize>,
+}
+
+/// `routing.naming`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// `prefix__name` always.
+    Prefix,
+    /// A prefix only for names that clash.
+    PrefixOnConflict,
+    /// Never a prefix.
+    Flat,
+}
+
+/// `routing.name_charset`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameCharset {
+    /// `[A-Za-z0-9_-]`, what model APIs take.
+    Model,
+    /// `[A-Za-z0-9_.-]`, what the MCP specification recommends.
+    Spec,
+}
+
+/// `limits`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest message in bytes, either side (default 16 MiB).
+    pub max_message_bytes: usize,
+    /// Calls in flight of one client (default 1024).
+    pub max_concurrent: usize,
+    /// Servers starting at the same time (default 8).
+    pub max_starting: usize,
+}
+
+/// `observability.traffic`: the journal's bounds. What is reached first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalLimits {
+    /// Most flows kept (default 100 000).
+    pub n_flows: usize,
+    /// Most bytes of frames kept with a screen (default 64 MiB).
+    pub screen_bytes: usize,
+    /// Most bytes of frames kept headless (default 8 MiB).
+    pub headless_bytes: usize,
+}
+
+/// One entry of `servers`, `defaults` merged in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its key: `[A-Za-z0-9_-]+`.
+    pub name: Arc<str>,
+    /// How it is reached.
+    pub target: Target,
+    /// `enabled` (default true).
+    pub enabled: bool,
+    /// `start` (default eager).
+    pub start: StartPolicy,
+    /// `startup_timeout`: from start to ready (default 60 s).
+    pub startup_timeout: Duration,
+    /// `timeout`: idle time of one call, reset by progress (default 60 s).
+    pub timeout: Duration,
+    /// `max_timeout`: of one call in all (default 1 h).
+    pub max_timeout: Duration,
+    /// `idle_timeout`: a lazy server without calls is stopped after it (default 15 min; `None`: never).
+    pub idle_timeout: Option<Duration>,
+    /// `probe_timeout`: silence on the opening probe (default 5 s after the first byte, thrice that after the start).
+    pub probe_timeout: Duration,
+    /// `list_wait`: how long a client's list waits for this server, from its start (default 4 s).
+    pub list_wait: Duration,
+    /// `drain_timeout`: running calls may end when the server is stopped or replaced (default 30 s).
+    pub drain_timeout: Duration,
+    /// `restart`
+    pub restart: Restart,
+    /// `protocol` (default auto).
+    pub protocol: ProtocolChoice,
+    /// `prefix`: exposed prefix; `None`: the name. Empty: no prefix.
+    pub prefix: Option<String>,
+    /// `cache_lists`: keep the last good lists on disk (default true).
+    pub cache_lists: bool,
+    /// `limits.max_concurrent`: calls in flight (default 64).
+    pub max_concurrent: usize,
+    /// `roots`: directories (as `file://` URIs) told to a shared server that asks for roots.
+    pub roots: Vec<String>,
+    /// `tools`
+    pub tools: ToolRules,
+    /// `tags`
+    pub tags: Vec<String>,
+}
+
+/// How a server is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// A child process.
+    Stdio {
+        /// Program: a name to be found on PATH, or a path.
+        command: String,
+        /// Its arguments. Expanded text may hold secrets.
+        args: Vec<Secret>,
+        /// Working directory, absolute. `None`: ours.
+        cwd: Option<PathBuf>,
+        /// Variables added to the allow-list, `env_file` merged in.
+        env: BTreeMap<String, Secret>,
+    },
+    /// Streamable HTTP, or HTTP+SSE of 2024-11-05.
+    Http {
+        /// The endpoint.
+        url: Secret,
+        /// The endpoint as written in the file, before variables: fit to be shown.
+        url_shown: String,
+        /// `transport: sse`
+        sse: bool,
+        /// Headers, authorization included.
+        headers: BTreeMap<String, Secret>,
+    },
+}
+
+/// `start`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartPolicy {
+    /// With the proxy.
+    Eager,
+    /// With the first call or list that needs it.
+    Lazy,
+    /// Only when told to.
+    Manual,
+}
+
+/// `restart`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// When a server that ended is started again (default on failure).
+    pub policy: RestartPolicy,
+    /// Fast failures in a row until it is parked (default 5).
+    pub max: u32,
+    /// First pause (default 0.5 s); doubles.
+    pub backoff_min: Duration,
+    /// Longest pause (default 60 s).
+    pub backoff_max: Duration,
+}
+
+/// `restart.policy`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Never.
+    Never,
+    /// After a crash or a non-zero exit.
+    OnFailure,
+    /// Whenever it ended.
+    Always,
+}
+
+/// `protocol`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolChoice {
+    /// Find out and remember.
+    Auto,
+    /// `server/discover` only.
+    Modern,
+    /// `initialize` only.
+    Legacy,
+}
+
+/// `servers.X.tools`: patterns are matched against the server's own names; `*` matches any run of characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolRules {
+    /// If not empty, only these.
+    pub allow: Vec<String>,
+    /// Never these.
+    pub deny: Vec<String>,
+    /// Own name to the name shown after the prefix.
+    pub rename: BTreeMap<String, String>,
+    /// Own name to another description.
+    pub describe: BTreeMap<String, String>,
+    /// Own name (or pattern) to another `timeout`.
+    pub timeout: BTreeMap<String, Duration>,
+}
+
+impl Server {
+    /// A server with the defaults of this page, started from `command`.
+    #[must_use]
+    pub fn stdio(name: &str, command: &str, args: &[&str]) -> Self {
+        Self::new(
+            name,
+            Target::Stdio {
+                command: command.to_owned(),
+                args: args.iter().map(|a| Secret::new(*a)).collect(),
+                cwd: None,
+                env: BTreeMap::new(),
+            },
+        )
+    }
+
+    /// A server with the defaults of this page.
+    #[must_use]
+    pub fn new(name: &str, target: Target) -> Self {
+        Self {
+            name: name.into(),
+            target,
+            enabled: true,
+            start: StartPolicy::Eager,
+            startup_timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(60),
+            max_timeout: Duration::from_secs(3600),
+            idle_timeout: Some(Duration::from_secs(15 * 60)),
+            probe_timeout: Duration::from_secs(5),
+            list_wait: Duration::from_secs(4),
+            drain_timeout: Duration::from_secs(30),
+            restart: Restart {
+                policy: RestartPolicy::OnFailure,
+                max: 5,
+                backoff_min: Duration::from_millis(500),
+                backoff_max: Duration::from_secs(60),
+            },
+            protocol: ProtocolChoice::Auto,
+            prefix: None,
+            cache_lists: true,
+            max_concurrent: 64,
+            roots: Vec::new(),
+            tools: ToolRules::default(),
+            tags: Vec::new(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            paths: Vec::new(),
+            name: "mcp-proxy".to_owned(),
+            transports: Transports { stdio: true, http: false },
+            host: "127.0.0.1".to_owned(),
+            port: 8000,
+            path: "/mcp".to_owned(),
+            log_level: LogLevel::Info,
+            env: EnvPolicy::default(),
+            routing: Routing::default(),
+            limits: Limits::default(),
+            journal: JournalLimits::default(),
+            instructions: None,
+            servers: Vec::new(),
+        }
+    }
+}
+
+impl Default for EnvPolicy {
+    fn default() -> Self {
+        let inherit = ["PATH", "HOME", "LANG", "LC_*", "TMPDIR", "TZ", "TERM", "SHELL", "USER", "LOGNAME", "XDG_*"];
+        Self { inherit: inherit.map(str::to_owned).to_vec(), path_from_login_shell: true }
+    }
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            naming: Naming::Prefix,
+            separator: "__".to_owned(),
+            max_tool_name: 48,
+            name_charset: NameCharset::Model,
+            schema_fixes: true,
+            page_size: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_message_bytes: 16 << 20, max_concurrent: 1024, max_starting: 8 }
+    }
+}
+
+impl Default for JournalLimits {
+    fn default() -> Self {
+        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 8 << 20 }
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine of mcp-proxy: many MCP servers behind one endpoint.
+//!
+//! Rooms, in reading order; a room uses only the rooms above it:
+//! [`protocol`], [`observe`], [`config`], [`transport`], [`backend`], [`catalog`], [`route`], [`session`], [`control`],
+//! and [`proxy`], which puts them together. The way of one `tools/call` through them is in ARCHITECTURE.md.
+
+pub mod protocol;
+pub mod observe;
+pub mod config;
+pub mod transport;
+pub mod control;

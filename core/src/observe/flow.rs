@@ -1,0 +1,113 @@
+//! One exchange as the journal keeps it: both hops of a call joined under one correlation id.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use crate::protocol::{CallId, SessionId, Spliced};
+
+/// Who started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FlowKind {
+    /// A client's request.
+    Call,
+    /// A server's request to a client: elicitation, sampling, roots.
+    Upcall,
+    /// A notification from a client.
+    ClientNotification,
+    /// A notification from a server.
+    ServerNotification,
+    /// A request of the proxy's own to a server: handshake, lists.
+    Own,
+}
+
+/// How far it is, or how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// No answer yet.
+    Pending,
+    /// Answered with a result.
+    Ok,
+    /// Answered with a result that says `isError: true`.
+    ToolError,
+    /// Answered with a JSON-RPC error of this code.
+    Fault(i32),
+    /// Cancelled by the side that asked.
+    Cancelled,
+    /// No answer within its deadline.
+    TimedOut,
+    /// A notification that was passed on (or answered here).
+    Sent,
+    /// Not passed on; the text says why.
+    Dropped(&'static str),
+}
+
+/// Where the time of a call went. All durations are zero until known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// In the proxy before the server's queue and after the server's answer.
+    pub proxy: Duration,
+    /// Waiting for the server to be ready for it.
+    pub queue: Duration,
+    /// From written to the server until answered.
+    pub server: Duration,
+}
+
+impl Timing {
+    /// From arrival to answer.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.proxy + self.queue + self.server
+    }
+}
+
+/// The four frames of a call; for other kinds only those that exist. Frames over the journal's limits are dropped first.
+#[derive(Clone, Debug, Default)]
+pub struct Frames {
+    /// As the asking side sent it.
+    pub received: Option<Bytes>,
+    /// As it was passed on: the received bytes with patches.
+    pub sent: Option<Spliced>,
+    /// As the answering side answered.
+    pub returned: Option<Bytes>,
+    /// As the answer was passed back: the returned bytes with patches.
+    pub answered: Option<Spliced>,
+}
+
+/// One row of the journal.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Position in the journal: 0, 1, 2 … without gaps; also the correlation id.
+    pub id: CallId,
+    /// Who started it.
+    pub kind: FlowKind,
+    /// When it arrived.
+    pub at: SystemTime,
+    /// The client's session, if one is concerned.
+    pub session: Option<SessionId>,
+    /// The client's name (`clientInfo.name`), empty if unknown.
+    pub client: Arc<str>,
+    /// The server, if one is concerned.
+    pub backend: Option<Arc<str>>,
+    /// The method.
+    pub method: Arc<str>,
+    /// Tool or prompt name as the client wrote it, or URI.
+    pub target: Option<Arc<str>>,
+    /// How far it is.
+    pub status: Status,
+    /// Where the time went.
+    pub timing: Timing,
+    /// The id we used towards the server, if it was passed on.
+    pub wire_id: Option<u64>,
+    /// Progress notifications passed back so far.
+    pub n_progress: u32,
+    /// The call this belongs to: the one a question or notification arose from.
+    pub parent: Option<CallId>,
+    /// Bytes of the request as received.
+    pub n_bytes_in: u32,
+    /// Bytes of the answer as returned by the server.
+    pub n_bytes_out: u32,
+    /// The frames.
+    pub frames: Frames,
+}

@@ -1,0 +1,54 @@
+//! The ids of a message and of our own bookkeeping.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+/// A peer's JSON-RPC id as its raw JSON text, quotes included: big integers, strings and escapes survive byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub Bytes);
+
+/// Our id of a request on one upstream link; sent as a JSON number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WireId(pub u64);
+
+/// Our id of a call (or question, or notification) in this process: the correlation id. Shown as `c-1a`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+/// Our id of a client session in this process. Shown as `s-3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+impl RequestId {
+    /// The id of an integer.
+    #[must_use]
+    pub fn number(n: u64) -> Self {
+        Self(Bytes::from(n.to_string()))
+    }
+
+    /// The id as the number we sent; a server may echo `7` as `"7"` (seen in the field).
+    #[must_use]
+    pub fn as_wire(&self) -> Option<WireId> {
+        let text = self.0.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(&self.0);
+        std::str::from_utf8(text).ok()?.parse().ok().map(WireId)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c-{:x}", self.0)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s-{}", self.0)
+    }
+}

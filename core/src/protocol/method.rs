@@ -1,0 +1,56 @@
+//! The methods we act on.
+
+macro_rules! methods {
+    ($($variant:ident = $name:literal),* $(,)?) => {
+        /// A method name the proxy knows (MCP 2024-11-05 to 2026-07-28, schema). Others pass as they are.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Method { $(
+            #[doc = $name] $variant,
+        )* }
+
+        impl Method {
+            /// The known method of this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $( $name => Some(Self::$variant), )* _ => None }
+            }
+
+            /// Its name on the wire.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name, )* }
+            }
+        }
+    };
+}
+
+methods! {
+    Initialize = "initialize",
+    Discover = "server/discover",
+    Ping = "ping",
+    ToolsList = "tools/list",
+    ToolsCall = "tools/call",
+    PromptsList = "prompts/list",
+    PromptsGet = "prompts/get",
+    ResourcesList = "resources/list",
+    TemplatesList = "resources/templates/list",
+    ResourcesRead = "resources/read",
+    ResourcesSubscribe = "resources/subscribe",
+    ResourcesUnsubscribe = "resources/unsubscribe",
+    Listen = "subscriptions/listen",
+    Complete = "completion/complete",
+    SetLevel = "logging/setLevel",
+    ElicitationCreate = "elicitation/create",
+    SamplingCreate = "sampling/createMessage",
+    RootsList = "roots/list",
+    Initialized = "notifications/initialized",
+    Cancelled = "notifications/cancelled",
+    Progress = "notifications/progress",
+    LogMessage = "notifications/message",
+    RootsChanged = "notifications/roots/list_changed",
+    ToolsChanged = "notifications/tools/list_changed",
+    PromptsChanged = "notifications/prompts/list_changed",
+    ResourcesChanged = "notifications/resources/list_changed",
+    ResourceUpdated = "notifications/resources/updated",
+    Acknowledged = "notifications/subscriptions/acknowledged",
+}

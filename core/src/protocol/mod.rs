@@ -1,0 +1,16 @@
+//! What a message is: raw bytes, scanned once, changed only by splicing. No I/O, no clock, no tokio.
+
+mod fault;
+mod id;
+mod message;
+mod method;
+mod revision;
+mod splice;
+pub mod walk;
+
+pub use fault::{Fault, code};
+pub use id::{CallId, RequestId, SessionId, WireId};
+pub use message::{Field, Frame, Kind, Malformed, MalformedKind, Message, Span};
+pub use method::Method;
+pub use revision::{Era, Revision};
+pub use splice::{Patch, Run, Spliced};

@@ -1,0 +1,79 @@
+//! The dated editions of MCP.
+
+use std::fmt;
+
+/// An edition of the MCP specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revision {
+    /// 2024-11-05
+    V2024_11_05,
+    /// 2025-03-26, the only one with JSON-RPC batches
+    V2025_03_26,
+    /// 2025-06-18
+    V2025_06_18,
+    /// 2025-11-25, the last of the legacy era
+    V2025_11_25,
+    /// 2026-07-28, stateless
+    V2026_07_28,
+}
+
+/// The two families of editions: how a connection opens and who may ask whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Era {
+    /// `initialize`, sessions, requests in both directions.
+    Legacy,
+    /// Stateless requests, `server/discover`, `input_required`, `subscriptions/listen`.
+    Modern,
+}
+
+impl Revision {
+    /// All editions, newest first.
+    pub const ALL: [Self; 5] =
+        [Self::V2026_07_28, Self::V2025_11_25, Self::V2025_06_18, Self::V2025_03_26, Self::V2024_11_05];
+    /// The newest edition of the legacy era: what `initialize` offers upstream.
+    pub const NEWEST_LEGACY: Self = Self::V2025_11_25;
+
+    /// The edition with this date.
+    #[must_use]
+    pub fn from_date(date: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.date() == date)
+    }
+
+    /// Its date, as on the wire.
+    #[must_use]
+    pub const fn date(self) -> &'static str {
+        match self {
+            Self::V2024_11_05 => "2024-11-05",
+            Self::V2025_03_26 => "2025-03-26",
+            Self::V2025_06_18 => "2025-06-18",
+            Self::V2025_11_25 => "2025-11-25",
+            Self::V2026_07_28 => "2026-07-28",
+        }
+    }
+
+    /// Its era.
+    #[must_use]
+    pub const fn era(self) -> Era {
+        match self {
+            Self::V2026_07_28 => Era::Modern,
+            _ => Era::Legacy,
+        }
+    }
+
+    /// What an `initialize` that asks for `date` is answered with: the same edition if it is a known legacy one, the
+    /// oldest for something older, else the newest legacy edition (MCP 2025-11-25, lifecycle, version negotiation).
+    #[must_use]
+    pub fn negotiate(date: &str) -> Self {
+        match Self::from_date(date) {
+            Some(r) if r.era() == Era::Legacy => r,
+            _ if date < Self::V2024_11_05.date() => Self::V2024_11_05,
+            _ => Self::NEWEST_LEGACY,
+        }
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.date())
+    }
+}

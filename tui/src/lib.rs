@@ -1,0 +1,1 @@
+//! The terminal of mcp-proxy.
