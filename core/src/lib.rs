@@ -8,4 +8,4 @@ pub mod protocol;
 pub mod observe;
 pub mod config;
 pub mod transport;
-pub mod control;
+pub mod backend;

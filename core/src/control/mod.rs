@@ -5,8 +5,9 @@
 mod handle;
 mod view;
 
-pub use handle::{Command, CommandError, ProxyHandle, Subscription};
-pub use view::{
-    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, FlowWindow, ItemKind, Latency, LogLine,
-    LogStream, LogWindow, Notice, NoticeLevel, Snapshot, ToolLatency, Totals,
+pub use handle::{Command, CommandError, ProxyHandle};
+pub use view::{BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, ItemKind, Snapshot, Totals};
+
+pub use crate::observe::{
+    JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Subscription, ToolLatency,
 };

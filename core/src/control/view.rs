@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use crate::observe::Flow;
-use crate::protocol::{CallId, Revision, SessionId};
+use crate::observe::{Latency, Notice, ToolLatency};
+use crate::protocol::{Revision, SessionId};
 
 /// The state of everything small: made when asked for, a few kilobytes.
 #[derive(Clone, Debug)]
@@ -38,21 +38,6 @@ pub struct Totals {
     pub n_in_flight: u64,
     /// Latency of answered calls.
     pub latency: Latency,
-}
-
-/// Percentiles; zero when there is nothing to measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Latency {
-    /// Calls measured.
-    pub n: u64,
-    /// Median.
-    pub p50: Duration,
-    /// 95th percentile.
-    pub p95: Duration,
-    /// 99th percentile.
-    pub p99: Duration,
-    /// Slowest.
-    pub max: Duration,
 }
 
 /// One server.
@@ -100,15 +85,6 @@ pub struct BackendView {
     pub per_second: [u16; 60],
     /// Why it failed last, kept until it is ready again.
     pub failure: Option<Failure>,
-}
-
-/// Latency of one tool.
-#[derive(Clone, Debug)]
-pub struct ToolLatency {
-    /// The server's own name of the tool.
-    pub tool: Arc<str>,
-    /// Its latency.
-    pub latency: Latency,
 }
 
 /// What a server is doing.
@@ -213,44 +189,6 @@ pub struct ClientView {
     pub n_calls: u64,
 }
 
-/// Something worth telling: a state change, a refused reload, a quarantined item.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// When.
-    pub at: SystemTime,
-    /// How bad.
-    pub level: NoticeLevel,
-    /// The server concerned.
-    pub backend: Option<Arc<str>>,
-    /// One sentence.
-    pub text: String,
-}
-
-/// How bad a notice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NoticeLevel {
-    /// Good to know.
-    Info,
-    /// Needs attention.
-    Warning,
-    /// Something does not work.
-    Error,
-}
-
-/// Rows of the journal.
-#[derive(Clone, Debug)]
-pub struct FlowWindow {
-    /// The oldest id still kept.
-    pub first: CallId,
-    /// The id the next flow will have.
-    pub next: CallId,
-    /// The rows asked for that still exist, ascending by id. Their `frames` are empty: ask for one flow to get them.
-    pub rows: Vec<Flow>,
-    /// Ids of rows that changed (answered, progress) since the subscription looked last are told by
-    /// [`super::Subscription`]; this counts changes, so equal numbers mean equal windows.
-    pub version: u64,
-}
-
 /// What we offer to clients at this moment.
 #[derive(Clone, Debug, Default)]
 pub struct CatalogView {
@@ -292,41 +230,4 @@ pub enum ItemKind {
     Resource,
     /// A resource template.
     Template,
-}
-
-/// A line a server wrote on stderr, or junk it wrote on stdout, or a line of ours about it.
-#[derive(Clone, Debug)]
-pub struct LogLine {
-    /// Position in the log: ascending without gaps over all servers.
-    pub seq: u64,
-    /// When.
-    pub at: SystemTime,
-    /// The server.
-    pub backend: Arc<str>,
-    /// Where it came from.
-    pub stream: LogStream,
-    /// The text, control characters removed, at most 4 KiB.
-    pub text: Arc<str>,
-}
-
-/// Where a log line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogStream {
-    /// The server's stderr.
-    Stderr,
-    /// A line on stdout that is no JSON-RPC message.
-    Stdout,
-    /// A `notifications/message` of the server.
-    Message,
-}
-
-/// Lines of the servers' logs.
-#[derive(Clone, Debug)]
-pub struct LogWindow {
-    /// The position after the last line given: the next `from`.
-    pub next: u64,
-    /// Lines that were dropped before they could be read (`from` was older than the ring).
-    pub n_dropped: u64,
-    /// The lines, ascending.
-    pub lines: Vec<LogLine>,
 }
