@@ -27,11 +27,15 @@ impl RequestId {
         Self(Bytes::from(n.to_string()))
     }
 
-    /// The id as the number we sent; a server may echo `7` as `"7"` (seen in the field).
+    /// The id as the number we sent; a server may echo `7` as `"7"` (seen in the field). Only digits as we write them:
+    /// no sign, no leading zero.
     #[must_use]
     pub fn as_wire(&self) -> Option<WireId> {
-        let text = self.0.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(&self.0);
-        std::str::from_utf8(text).ok()?.parse().ok().map(WireId)
+        let digits = self.0.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(&self.0);
+        if !digits.iter().all(u8::is_ascii_digit) || (digits.len() > 1 && digits[0] == b'0') {
+            return None;
+        }
+        std::str::from_utf8(digits).ok()?.parse().ok().map(WireId)
     }
 }
 
