@@ -130,7 +130,7 @@ impl<'a> Scan<'a> {
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<bool, Flaw> {
         // Most keys and many values end within the first words.
-        let mut pos = start;
+        let mut pos = self.pos + 1;
         for _ in 0..SHORT_WORDS {
             let Some(word) = word_at(self.bytes, pos) else { break };
             let found = special(word);
