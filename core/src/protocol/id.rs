@@ -56,3 +56,45 @@ impl fmt::Display for SessionId {
         write!(f, "s-{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edge_02_our_number_is_known_as_number_and_as_string() {
+        for (id, wire) in [
+            ("7", Some(7)),
+            (r#""7""#, Some(7)),
+            ("0", Some(0)),
+            (r#""0""#, Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("+7", None),
+            (r#""+7""#, None),
+            ("-7", None),
+            ("-0", None),
+            ("07", None),
+            (r#""007""#, None),
+            ("7.0", None),
+            (r#"" 7""#, None),
+            (r#""7"#, None),
+            (r#"7""#, None),
+            (r#""""#, None),
+            (r#"""#, None),
+            ("", None),
+            (r#""\u0037""#, None),
+            (r#""abc""#, None),
+        ] {
+            assert_eq!(RequestId(Bytes::from_static(id.as_bytes())).as_wire(), wire.map(WireId), "{id}");
+        }
+        assert_eq!(RequestId::number(42).as_wire(), Some(WireId(42)));
+    }
+
+    #[test]
+    fn ids_are_shown_short() {
+        assert_eq!(RequestId(Bytes::from_static(b"\"a\"")).to_string(), "\"a\"");
+        assert_eq!(CallId(26).to_string(), "c-1a");
+        assert_eq!(SessionId(3).to_string(), "s-3");
+    }
+}

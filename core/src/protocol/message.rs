@@ -464,3 +464,6 @@ fn kind(bytes: &[u8], spans: &mut [Span; Field::COUNT], version: Span) -> Result
         (None, None, None) => refuse("none of `method`, `result` and `error`", Span::NONE),
     }
 }
+
+#[cfg(test)]
+mod tests;

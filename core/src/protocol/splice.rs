@@ -172,3 +172,103 @@ pub enum Run<'a> {
     /// A few bytes made here (a number): copy them.
     Short(&'a [u8]),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(text: &str) -> Patch {
+        Patch::Bytes(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn spliced(base: &str, patches: &[(usize, usize, Patch)]) -> Spliced {
+        let mut spliced = Spliced::new(Bytes::copy_from_slice(base.as_bytes()));
+        for (start, end, patch) in patches {
+            spliced.patch(Span::new(*start, *end), patch.clone());
+        }
+        spliced
+    }
+
+    /// All the ways to the result agree.
+    #[track_caller]
+    fn check(base: &str, patches: &[(usize, usize, Patch)], expected: &str) {
+        let spliced = spliced(base, patches);
+        assert_eq!(spliced.to_bytes(), expected);
+        assert_eq!(spliced.len(), expected.len());
+        assert_eq!(spliced.is_empty(), expected.is_empty());
+        assert_eq!(spliced.is_untouched(), patches.is_empty());
+        assert_eq!(spliced.base(), base);
+        let mut runs = Vec::new();
+        spliced.for_each_run(|run| match run {
+            Run::Shared(bytes) => {
+                assert!(!bytes.is_empty());
+                runs.extend_from_slice(&bytes);
+            }
+            Run::Short(bytes) => runs.extend_from_slice(bytes),
+        });
+        assert_eq!(runs, expected.as_bytes());
+    }
+
+    #[test]
+    fn patches_stand_in_the_place_of_their_spans() {
+        check("", &[], "");
+        check("abcdef", &[], "abcdef");
+        check("abcdef", &[(1, 3, bytes("XYZ"))], "aXYZdef");
+        check("abcdef", &[(0, 6, bytes(""))], "");
+        check("abcdef", &[(0, 1, bytes("")), (5, 6, bytes(""))], "bcde");
+        check("abcdef", &[(4, 6, Patch::Number(0)), (0, 1, Patch::Number(u64::MAX))], "18446744073709551615bcd0");
+        check("", &[(0, 0, bytes("x"))], "x");
+        check("abc", &[(3, 3, bytes("x")), (0, 0, bytes("y"))], "yabcx");
+    }
+
+    #[test]
+    fn insertions_at_one_place_keep_their_order_and_come_first() {
+        check("ab", &[(1, 1, bytes("1")), (1, 1, bytes("2")), (1, 1, bytes("3"))], "a123b");
+        check("abc", &[(1, 2, bytes("X")), (1, 1, bytes("1")), (2, 2, bytes("2"))], "a1X2c");
+        check("abc", &[(2, 2, bytes("2")), (1, 1, bytes("1")), (1, 2, bytes("X"))], "a1X2c");
+    }
+
+    #[test]
+    fn numbers_are_written_as_usual() {
+        for n in [0, 1, 9, 10, 11, 99, 100, 12_345_678_901, u64::MAX - 1, u64::MAX] {
+            check("x", &[(0, 1, Patch::Number(n))], &n.to_string());
+        }
+    }
+
+    #[test]
+    fn runs_of_the_base_share_its_memory() {
+        let spliced = spliced("abcdef", &[(2, 4, Patch::Number(7))]);
+        let mut places = Vec::new();
+        spliced.for_each_run(|run| {
+            if let Run::Shared(bytes) = run {
+                places.push(bytes.as_ptr());
+            }
+        });
+        assert_eq!(places, [spliced.base().as_ptr(), spliced.base()[4..].as_ptr()]);
+        let untouched = Spliced::new(spliced.base().clone());
+        assert_eq!(untouched.to_bytes().as_ptr(), spliced.base().as_ptr());
+    }
+
+    #[test]
+    fn patches_are_told_in_order() {
+        let spliced = spliced("abcdef", &[(4, 5, bytes("Y")), (0, 1, Patch::Number(1))]);
+        let told: Vec<_> = spliced.patches().map(|(span, patch)| (span.start, patch.clone())).collect();
+        assert_eq!(told, [(0, Patch::Number(1)), (4, bytes("Y"))]);
+    }
+
+    /// Debug builds must say so; release builds must keep what was there.
+    #[test]
+    fn overlaps_are_a_mistake() {
+        for (start, end) in [(0, 3), (2, 3), (1, 4), (3, 6), (2, 4), (1, 6), (5, 9), (7, 7), (4, 1)] {
+            let mut spliced = spliced("abcdef", &[(1, 4, bytes("X"))]);
+            let patch = std::panic::AssertUnwindSafe(|| {
+                spliced.patch(Span { start, end }, bytes("Y"));
+                spliced.to_bytes()
+            });
+            match std::panic::catch_unwind(patch) {
+                Ok(result) => assert!(!cfg!(debug_assertions) && result == "aXef", "{start}..{end}: {result:?}"),
+                Err(_) => assert!(cfg!(debug_assertions)),
+            }
+        }
+    }
+}

@@ -162,3 +162,138 @@ impl Iterator for Items<'_> {
         item
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(text: &str) -> Span {
+        Span::new(0, text.len())
+    }
+
+    fn at(text: &str, span: Span) -> &str {
+        &text[span.range()]
+    }
+
+    #[test]
+    fn members_come_in_order_with_their_places() {
+        for (text, expected) in [
+            ("{}", &[][..]),
+            (" { } ", &[]),
+            (r#"{"a":1}"#, &[(r#""a""#, "1")]),
+            (
+                r#" { "a" : [1,{"x":2}] , "b":{"a":"}"},"a":"," } "#,
+                &[(r#""a""#, r#"[1,{"x":2}]"#), (r#""b""#, r#"{"a":"}"}"#), (r#""a""#, r#"",""#)],
+            ),
+            ("[1,2]", &[]),
+            ("1", &[]),
+            ("", &[]),
+            // Broken: as far as it goes.
+            (r#"{"a":1,"b"}"#, &[(r#""a""#, "1")]),
+            (r#"{"a":1 "b":2}"#, &[(r#""a""#, "1")]),
+            (r#"{"a":1"#, &[(r#""a""#, "1")]),
+            (r#"{,"a":1}"#, &[]),
+            ("{", &[]),
+        ] {
+            let found: Vec<_> =
+                members(text.as_bytes(), whole(text)).map(|(k, v)| (at(text, k), at(text, v))).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn elements_come_in_order() {
+        for (text, expected) in [
+            ("[]", &[][..]),
+            (" [ ] ", &[]),
+            (r#"[1, "]" ,[2],{"a":[]}]"#, &["1", r#""]""#, "[2]", r#"{"a":[]}"#]),
+            ("[1,]", &["1"]),
+            ("[1}", &["1"]),
+            (r#"{"a":1}"#, &[]),
+            ("", &[]),
+        ] {
+            let found: Vec<_> = elements(text.as_bytes(), whole(text)).map(|v| at(text, v)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_that_are_not_in_the_bytes_walk_nowhere() {
+        for (start, end) in [(0, 100), (100, 200), (7, 3), (u32::MAX, u32::MAX), (u32::MAX, 0)] {
+            let span = Span { start, end };
+            assert_eq!(members(br#"{"a":1}"#, span).count(), 0, "{span:?}");
+            assert_eq!(elements(b"[1,2,3]", span).count(), 0, "{span:?}");
+            assert!(cuts(br#"{"a":1}"#, span, &["a"]).is_empty(), "{span:?}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_found_however_its_key_is_written() {
+        let text = r#"{"x":{"a":0},"\u0061":1,"a":2,"\\":3,"\ud800":4}"#;
+        let value = |key| member(text.as_bytes(), whole(text), key).map(|(_, value)| at(text, value));
+        assert_eq!(value("a"), Some("1"));
+        assert_eq!(value("x"), Some(r#"{"a":0}"#));
+        assert_eq!(value("\\"), Some("3"));
+        assert_eq!(value(r"\u0061"), None);
+        assert_eq!(value("b"), None);
+    }
+
+    #[test]
+    fn cuts_leave_a_valid_object() {
+        for (text, keys, expected) in [
+            (r#"{"a":1,"b":2,"c":3}"#, &["a"][..], r#"{"b":2,"c":3}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["b"], r#"{"a":1,"c":3}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["c"], r#"{"a":1,"b":2}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["a", "b"], r#"{"c":3}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["b", "c"], r#"{"a":1}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["a", "c"], r#"{"b":2}"#),
+            (r#"{"a":1,"b":2,"c":3}"#, &["a", "b", "c"], "{}"),
+            (r#"{"a":1,"b":2,"c":3}"#, &["d"], r#"{"a":1,"b":2,"c":3}"#),
+            (r#"{"a":1,"b":2,"a":3,"c":4,"\u0061":5}"#, &["a"], r#"{"b":2,"c":4}"#),
+            (r#"{ "a" : 1 , "b" : 2 }"#, &["a"], r#"{ "b" : 2 }"#),
+            (r#"{ "a" : 1 , "b" : 2 }"#, &["b"], r#"{ "a" : 1 }"#),
+            (r#"{ "a" : 1 , "b" : 2 }"#, &["a", "b"], "{  }"),
+            ("{}", &["a"], "{}"),
+            ("[1]", &["a"], "[1]"),
+        ] {
+            let cuts = cuts(text.as_bytes(), whole(text), keys);
+            let mut left = text.to_owned();
+            for cut in cuts.iter().rev() {
+                left.replace_range(cut.range(), "");
+            }
+            assert_eq!(left, expected, "{text} without {keys:?}");
+            assert!(cuts.is_sorted_by(|a, b| a.end < b.start), "one span a run: {cuts:?}");
+        }
+    }
+
+    #[test]
+    fn strings_are_decoded() {
+        for (literal, text) in [
+            (r#""""#, Some("")),
+            (r#""aé""#, Some("aé")),
+            (r#""\"\\\/\b\f\n\r\t""#, Some("\"\\/\u{8}\u{c}\n\r\t")),
+            (r#""\u0041\u00e9\uD83D\uDE00x""#, Some("Aé😀x")),
+            (r#""\u0000""#, Some("\0")),
+            (r#""\ud800""#, None),
+            (r#""\ud800\n""#, None),
+            (r#""\ud800\ud800""#, None),
+            (r#""\udc00\ud800""#, None),
+            (r#""\ud83d\u00""#, None),
+            (r#""a"#, None),
+            (r#""a"b""#, None),
+            (r#""a" "#, None),
+            (r#""\""#, None),
+            (r#""\x""#, None),
+            ("\"\n\"", None),
+            ("\"", None),
+            ("", None),
+            ("12", None),
+            ("null", None),
+        ] {
+            assert_eq!(decode(literal.as_bytes()).as_deref(), text, "{literal}");
+        }
+        assert!(matches!(decode(br#""plain""#), Some(Cow::Borrowed("plain"))));
+        assert_eq!(decode(b"\"\xff\""), None);
+        assert_eq!(decode(b"\"\\n\xff\""), None);
+    }
+}
