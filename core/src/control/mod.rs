@@ -6,7 +6,7 @@ mod handle;
 mod view;
 
 pub use handle::{Command, CommandError, ProxyHandle};
-pub use view::{BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, ItemKind, Snapshot, Totals};
+pub use view::{BackendState, BackendView, CatalogItem, CatalogView, ClientView, Failure, ItemKind, Snapshot, Totals};
 
 pub use crate::observe::{
     JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Subscription, ToolLatency,

@@ -3,9 +3,15 @@
 //! Never re-serialises, never decodes strings nobody asks for. Input: one line (or body) of bytes; output: a [`Message`]
 //! whose [`Span`]s point into those bytes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::id::RequestId;
+use super::locate::Located;
+use super::salvage::{find_id, is_id};
+use super::scan::{Flaw, Scan};
+use super::walk;
 
 /// A half-open range of bytes in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +94,50 @@ pub enum Field {
     CacheScope,
 }
 
+impl Field {
+    pub(super) const COUNT: usize = Self::CacheScope as usize + 1;
+
+    /// Where the member stands in a message, as `params.name`.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Method => "method",
+            Self::Params => "params",
+            Self::Result => "result",
+            Self::Error => "error",
+            Self::ErrorCode => "error.code",
+            Self::Name => "params.name",
+            Self::Uri => "params.uri",
+            Self::Cursor => "params.cursor",
+            Self::Level => "params.level",
+            Self::CancelId => "params.requestId",
+            Self::ProgressToken => "params.progressToken",
+            Self::Progress => "params.progress",
+            Self::ProtocolVersion => "params.protocolVersion",
+            Self::Capabilities => "params.capabilities",
+            Self::ClientInfo => "params.clientInfo",
+            Self::ListenFilter => "params.notifications",
+            Self::Arguments => "params.arguments",
+            Self::Ref => "params.ref",
+            Self::RefName => "params.ref.name",
+            Self::RefUri => "params.ref.uri",
+            Self::Meta => "params._meta",
+            Self::MetaToken => "params._meta.progressToken",
+            Self::MetaVersion => "params._meta.io.modelcontextprotocol/protocolVersion",
+            Self::MetaClientInfo => "params._meta.io.modelcontextprotocol/clientInfo",
+            Self::MetaCapabilities => "params._meta.io.modelcontextprotocol/clientCapabilities",
+            Self::MetaLogLevel => "params._meta.io.modelcontextprotocol/logLevel",
+            Self::MetaSubscription => "params._meta.io.modelcontextprotocol/subscriptionId",
+            Self::ResultType => "result.resultType",
+            Self::IsError => "result.isError",
+            Self::NextCursor => "result.nextCursor",
+            Self::TtlMs => "result.ttlMs",
+            Self::CacheScope => "result.cacheScope",
+        }
+    }
+}
+
 /// What kind of JSON-RPC message this is (JSON-RPC 2.0, sections 4 and 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -146,16 +196,16 @@ pub enum Frame {
 pub struct Message {
     raw: Bytes,
     kind: Kind,
+    single_line: bool,
     spans: [Span; Field::COUNT],
-}
-
-impl Field {
-    const COUNT: usize = Self::CacheScope as usize + 1;
 }
 
 impl Message {
     /// Deepest nesting accepted, the envelope's own braces included.
     pub const MAX_DEPTH: usize = 128;
+
+    /// Most members a batch may have: one costs little to write and an answer to hold.
+    pub const MAX_BATCH: usize = 1000;
 
     /// Scans one message. Surrounding JSON whitespace is cut off (so is a leading BOM), so that [`Message::raw`] is
     /// exactly the object.
@@ -163,22 +213,65 @@ impl Message {
     /// # Errors
     /// When the bytes are no JSON-RPC 2.0 message; a batch is `Shape` here, see [`Message::parse_frame`].
     pub fn parse(raw: Bytes) -> Result<Self, Malformed> {
-        let _ = raw;
-        unreachable!()
+        match check_text(&raw) {
+            Ok(()) => Self::scan(raw, 0),
+            Err(flaw) => Err(Malformed::of(&raw, flaw)),
+        }
     }
 
     /// Scans a line that may hold a batch.
     ///
     /// # Errors
-    /// As [`Message::parse`]; also for an empty array.
+    /// As [`Message::parse`]; also for an array that is empty or has more than [`Message::MAX_BATCH`] members.
     pub fn parse_frame(raw: Bytes) -> Result<Frame, Malformed> {
-        Self::parse(raw).map(Frame::One)
+        let start = text_start(&raw);
+        if raw.get(start) != Some(&b'[') {
+            return Self::parse(raw).map(Frame::One);
+        }
+        match check_text(&raw).and_then(|()| batch_members(&raw, start)) {
+            Ok(members) => {
+                let scan_member = |span: Span| Self::scan(raw.slice(span.range()), span.start as usize);
+                Ok(Frame::Batch(members.into_iter().map(scan_member).collect()))
+            }
+            Err(flaw) => Err(Malformed::of(&raw, flaw)),
+        }
+    }
+
+    /// Scans UTF-8; `at` is where the bytes stand in what came, for error messages.
+    fn scan(raw: Bytes, at: usize) -> Result<Self, Malformed> {
+        let start = text_start(&raw);
+        match Scanned::read(&raw[start..]) {
+            Ok(Scanned { kind, spans, len, single_line }) => {
+                let raw = if len == raw.len() { raw } else { raw.slice(start..start + len) };
+                Ok(Self { raw, kind, single_line, spans })
+            }
+            Err(flaw) => Err(Malformed::of(&raw, Flaw { at: at + start + flaw.at, ..flaw })),
+        }
     }
 
     /// The bytes, whole.
     #[must_use]
     pub const fn raw(&self) -> &Bytes {
         &self.raw
+    }
+
+    /// Whether it stands on one line as it is; pretty-printed JSON does not.
+    #[must_use]
+    pub const fn single_line(&self) -> bool {
+        self.single_line
+    }
+
+    /// The same message on one line, as stdio needs it: each raw CR and LF, which can stand between tokens only, has
+    /// become a space. Spans keep their places. Shares the bytes if there is nothing to do.
+    #[must_use]
+    pub fn to_single_line(&self) -> Self {
+        let mut message = self.clone();
+        if !message.single_line {
+            let space = |&byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte };
+            message.raw = self.raw.iter().map(space).collect();
+            message.single_line = true;
+        }
+        message
     }
 
     /// What kind of message it is.
@@ -197,21 +290,20 @@ impl Message {
     /// A member's value as raw JSON.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<&[u8]> {
-        self.span(field).map(|s| &self.raw[s.start as usize..s.end as usize])
+        self.span(field).map(|s| &self.raw[s.range()])
     }
 
     /// A member's value as raw JSON, sharing the message's bytes.
     #[must_use]
     pub fn slice(&self, field: Field) -> Option<Bytes> {
-        self.span(field).map(|s| self.raw.slice(s.start as usize..s.end as usize))
+        self.span(field).map(|s| self.raw.slice(s.range()))
     }
 
     /// A member that is a JSON string, decoded; borrowed unless it has escapes. `None` if absent or no string, or if it
     /// holds a lone surrogate.
     #[must_use]
-    pub fn text(&self, field: Field) -> Option<std::borrow::Cow<'_, str>> {
-        let _ = field;
-        unreachable!()
+    pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
+        self.get(field).and_then(walk::decode)
     }
 
     /// The id, if the message has one that is a string or an integer.
@@ -220,3 +312,158 @@ impl Message {
         self.slice(Field::Id).map(RequestId)
     }
 }
+
+impl Span {
+    /// No bytes: the member is absent.
+    pub(super) const NONE: Self = Self { start: 0, end: 0 };
+
+    /// The span of places in a message; those have at most [`MAX_LEN`] bytes.
+    pub(super) const fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// The span as indices.
+    #[must_use]
+    pub const fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl Malformed {
+    #[cold]
+    fn of(bytes: &[u8], flaw: Flaw) -> Self {
+        Self { kind: flaw.kind, at: flaw.at, id: find_id(&bytes[bom(bytes)..]) }
+    }
+}
+
+/// More cannot be addressed by a [`Span`].
+const MAX_LEN: usize = u32::MAX as usize;
+
+/// The length of the byte order mark the bytes begin with, if they do.
+fn bom(bytes: &[u8]) -> usize {
+    const BOM: &[u8] = "\u{feff}".as_bytes();
+    if bytes.starts_with(BOM) { BOM.len() } else { 0 }
+}
+
+/// Where the JSON value begins.
+fn text_start(bytes: &[u8]) -> usize {
+    let mut scan = Scan::new(bytes, bom(bytes));
+    scan.peek();
+    scan.pos
+}
+
+/// Checks what the scan relies on: UTF-8, and not too long.
+fn check_text(bytes: &[u8]) -> Result<(), Flaw> {
+    if bytes.len() > MAX_LEN {
+        return Err(Flaw { kind: MalformedKind::Shape("longer than 4 GiB"), at: MAX_LEN });
+    }
+    // The quick check does not say where; the bad case may take its time.
+    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| Flaw {
+        kind: MalformedKind::NotUtf8,
+        at: std::str::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to()),
+    })
+}
+
+/// The members of the array that begins at `start`, each valid JSON.
+fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Flaw> {
+    let shape = |what, at| Flaw { kind: MalformedKind::Shape(what), at };
+    let mut members = Vec::new();
+    let mut scan = Scan::new(bytes, start + 1);
+    if scan.peek() == b']' {
+        return Err(shape("a batch needs a member", start));
+    }
+    loop {
+        scan.peek();
+        let member = scan.pos;
+        scan.skip(1)?;
+        if members.len() == Message::MAX_BATCH {
+            return Err(shape("more than 1000 members in a batch", member));
+        }
+        members.push(Span::new(member, scan.pos));
+        match scan.peek() {
+            b',' => scan.pos += 1,
+            b']' => break,
+            _ => return Err(scan.flaw("expected `,` or `]`")),
+        }
+    }
+    scan.pos += 1;
+    if scan.at_end() { Ok(members) } else { Err(scan.flaw("expected nothing after the batch")) }
+}
+
+/// What a scan makes of bytes that begin with a JSON value.
+struct Scanned {
+    kind: Kind,
+    spans: [Span; Field::COUNT],
+    /// How many of the bytes are the message.
+    len: usize,
+    single_line: bool,
+}
+
+impl Scanned {
+    fn read(bytes: &[u8]) -> Result<Self, Flaw> {
+        let mut scan = Scan::new(bytes, 0);
+        let located = if scan.peek() == b'{' {
+            Some(Located::scan(&mut scan)?)
+        } else {
+            scan.skip(0)?;
+            None
+        };
+        let (len, single_line) = (scan.pos, !scan.newline);
+        if !scan.at_end() {
+            return Err(scan.flaw("expected nothing after the message"));
+        }
+        // Only now: that it is no JSON at all is the graver fault.
+        let shape = |what| Flaw { kind: MalformedKind::Shape(what), at: 0 };
+        match located {
+            None if bytes.first() == Some(&b'[') => Err(shape("a batch where one message is expected")),
+            None => Err(shape("a message must be an object")),
+            Some(Located { duplicate: Some(flaw), .. }) => Err(flaw),
+            Some(Located { mut spans, version, .. }) => {
+                let kind = kind(bytes, &mut spans, version)?;
+                Ok(Self { kind, spans, len, single_line })
+            }
+        }
+    }
+}
+
+/// The kind of message these members make (JSON-RPC 2.0, sections 4 and 5). Drops the span of a null `id`.
+fn kind(bytes: &[u8], spans: &mut [Span; Field::COUNT], version: Span) -> Result<Kind, Flaw> {
+    let refuse = |what, at: Span| Err(Flaw { kind: MalformedKind::Shape(what), at: at.start as usize });
+    let first = |span: Span| if span.end == 0 { None } else { bytes.get(span.start as usize) };
+    let [id, method, params, result, error] =
+        [Field::Id, Field::Method, Field::Params, Field::Result, Field::Error].map(|f| spans[f as usize]);
+
+    if bytes.get(version.range()) != Some(br#""2.0""#) {
+        return refuse(r#"`jsonrpc` must be "2.0""#, version);
+    }
+    let has_id = match first(id) {
+        None => false,
+        Some(b'n') => {
+            spans[Field::Id as usize] = Span::NONE;
+            false
+        }
+        Some(_) if is_id(&bytes[id.range()]) => true,
+        Some(_) => return refuse("`id` must be a string or an integer", id),
+    };
+    let null_id = || refuse("`id` must not be null", id);
+    if !matches!(first(params), None | Some(b'{' | b'[')) {
+        return refuse("`params` must be an object", params);
+    }
+    match (first(method), first(result), first(error)) {
+        (Some(b'"'), None, None) if has_id => Ok(Kind::Request),
+        (Some(b'"'), None, None) if first(id).is_some() => null_id(),
+        (Some(b'"'), None, None) => Ok(Kind::Notification),
+        (Some(_), None, None) => refuse("`method` must be a string", method),
+        (Some(_), _, _) => refuse("`method` beside `result` or `error`", method),
+        (None, Some(_), None | Some(b'n')) if has_id => Ok(Kind::Response),
+        (None, Some(_), None | Some(b'n')) if first(id).is_some() => null_id(),
+        (None, Some(_), None | Some(b'n')) => refuse("a response must have an `id`", result),
+        (None, Some(_), Some(_)) => refuse("`result` beside `error`", error),
+        (None, None, Some(b'{')) => Ok(Kind::Error),
+        (None, None, Some(_)) => refuse("`error` must be an object", error),
+        (None, None, None) => refuse("none of `method`, `result` and `error`", Span::NONE),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,14 @@
 
 mod fault;
 mod id;
+mod locate;
 mod message;
 mod method;
+#[cfg(test)]
+mod properties;
 mod revision;
+mod salvage;
+mod scan;
 mod splice;
 pub mod walk;
 
