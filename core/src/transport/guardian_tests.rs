@@ -1,3 +1,4 @@
+use std::env;
 use std::ffi::OsString;
 use std::io::BufReader;
 
@@ -7,7 +8,7 @@ use super::*;
 use crate::transport::{Child, ChildSpec, ExitReason, Grace};
 
 fn spec(script: &str) -> ChildSpec {
-    let path = ("PATH".into(), std::env::var_os("PATH").unwrap_or_default());
+    let path = ("PATH".into(), env::var_os("PATH").unwrap_or_default());
     let args = ["-c", script].map(OsString::from).to_vec();
     ChildSpec { program: "/bin/sh".into(), args, cwd: None, env: vec![path] }
 }
@@ -120,6 +121,87 @@ fn a_guardian_that_does_not_read_holds_nobody_up() {
         guardian.add(pid, None);
     }
     assert!(guardian.inner.as_ref().unwrap().complained.load(Ordering::Relaxed));
+}
+
+/// Runs this test program again as one of the two roles below.
+fn role(name: &str) -> [String; 4] {
+    ["--ignored", "--nocapture", "--exact", &format!("transport::guardian::tests::{name}")].map(str::to_owned)
+}
+
+#[test]
+#[ignore = "not a test: the guardian process of the tests below"]
+fn role_guardian() {
+    let _ = guardian_main();
+}
+
+#[tokio::test]
+#[ignore = "not a test: the process that is killed in a test below"]
+async fn role_proxy() {
+    if env::var_os("ROLE").is_none() {
+        return;
+    }
+    let args = role("role_guardian");
+    let guardian = Guardian::start(&env::current_exe().unwrap(), &args.each_ref().map(String::as_str));
+    let spec = spec("trap '' TERM; sleep 1000 & echo $!; while :; do wait; done");
+    let mut child = Child::spawn(&spec, &guardian).unwrap();
+    let grandchild = first_line(&mut child).await;
+    println!("\nROLE {} {} {}", guardian.pid().unwrap(), child.pid(), grandchild);
+    std::future::pending::<()>().await;
+}
+
+/// Waits until somebody else's process is gone.
+async fn gone(pid: u32) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Tree::recorded(pid, None).unwrap().refresh() {
+        assert!(Instant::now() < deadline, "process {pid} is still there");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whether a process has handlers for all four signals: it has them from a moment after its start on.
+#[cfg(target_os = "linux")]
+fn hears_signals(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+    [SIGINT, SIGTERM, SIGHUP, SIGQUIT].iter().all(|signal| caught & (1 << (signal - 1)) != 0)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_kill_of_us_leaves_nobody_behind() {
+    let spec = ChildSpec {
+        program: env::current_exe().unwrap(),
+        args: role("role_proxy").map(OsString::from).to_vec(),
+        cwd: None,
+        env: vec![("ROLE".into(), "1".into()), ("PATH".into(), env::var_os("PATH").unwrap_or_default())],
+    };
+    let mut proxy = Child::spawn(&spec, &Guardian::none()).unwrap();
+    let mut lines = AsyncBufReader::new(proxy.stdout.take().unwrap()).lines();
+    let pids: Vec<u32> = loop {
+        let line = lines.next_line().await.unwrap().expect("the role says its process ids");
+        if let Some(pids) = line.strip_prefix("ROLE ") {
+            break pids.split(' ').map(|pid| pid.parse().unwrap()).collect();
+        }
+    };
+    let as_pid = |pid: u32| rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !hears_signals(pids[0]) {
+        assert!(Instant::now() < deadline, "the guardian does not get ready");
+        tokio::time::sleep(LOOK).await;
+    }
+    // What a terminal or a service manager sends to everybody does not end the guardian.
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        rustix::process::kill_process(as_pid(pids[0]), signal).unwrap();
+    }
+    // Only the one process, as the kernel would when memory is short.
+    rustix::process::kill_process(as_pid(proxy.pid()), Signal::KILL).unwrap();
+    assert_eq!(proxy.wait().await, ExitReason::Signal(9));
+    for pid in pids {
+        gone(pid).await;
+    }
+    // Nobody has kept our stdout open either.
+    while lines.next_line().await.unwrap().is_some() {}
 }
 
 #[test]

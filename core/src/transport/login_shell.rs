@@ -22,6 +22,8 @@ use super::{Guardian, NotFound, SearchPath};
 
 /// How long a shell may take: version managers in rc files need up to two seconds on a cold disk.
 const SHELL_TIME: Duration = Duration::from_secs(5);
+/// How long it may take to leave once it has answered: what its rc files started beside is then ended too.
+const LEAVE_TIME: Duration = Duration::from_millis(200);
 /// Most bytes of output looked at.
 const MAX_OUTPUT_BYTES: usize = 256 * 1024;
 /// The shell of those who have none.
@@ -110,8 +112,8 @@ async fn ask(shell: &Path, time: Duration) -> Option<OsString> {
     let mut stdout = child.stdout.take()?;
     let answer = timeout(time, read_between(&mut stdout, &marks)).await;
     drop(stdout);
-    // It has said all we wanted: what its rc files started beside is of no use to anybody.
-    child.end(Grace { eof: Duration::ZERO, term: Duration::ZERO, kill: SHELL_TIME }).await;
+    let leave = if answer.is_ok() { LEAVE_TIME } else { Duration::ZERO };
+    child.end(Grace { eof: leave, term: Duration::ZERO, kill: SHELL_TIME }).await;
     match answer {
         Ok(Some(path)) => Some(path),
         Ok(None) => {

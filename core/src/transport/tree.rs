@@ -13,7 +13,7 @@ use std::io::Read;
 use std::str;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, test_kill_process_group, waitpid};
 
 /// What `/proc/PID/stat` fits in, the longest program name included.
 const STAT_BYTES: usize = 1024;
@@ -24,8 +24,15 @@ pub(super) struct Tree {
     leader: Pid,
     /// When the leader started, in the kernel's ticks; `None` without `/proc`.
     start: Option<u64>,
-    /// Members seen alive at the last look: pid to start time.
-    members: BTreeMap<i32, u64>,
+    /// Members seen alive at the last look, by pid.
+    members: BTreeMap<i32, Member>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Member {
+    start: u64,
+    /// It is in the leader's process group.
+    in_group: bool,
 }
 
 /// The part of `/proc/PID/stat` that is needed.
@@ -58,7 +65,8 @@ impl Tree {
     }
 
     /// Looks again at who belongs to the tree; false when nobody is left. Reads all of `/proc`: a few microseconds for
-    /// each process of the machine.
+    /// each process of the machine. Reaps members that the system gave us as children (we are the first process of a
+    /// container), since nobody else would.
     pub(super) fn refresh(&mut self) -> bool {
         match scan() {
             Some(all) => {
@@ -71,18 +79,20 @@ impl Tree {
 
     /// Whether somebody may be left, for a few system calls: false is certain of all that [`Tree::refresh`] ever saw.
     pub(super) fn may_live(&self) -> bool {
-        self.group_exists() || self.members.iter().any(|(pid, start)| lives(*pid, *start))
+        self.group_exists() || self.members.iter().any(|(pid, member)| lives(*pid, member.start))
     }
 
-    /// Sends a signal to everybody of the last look, and to the group as a whole (so that nobody born meanwhile is
-    /// missed) as long as its number is certainly still ours.
+    /// Sends a signal once to everybody: to the group as a whole, so that nobody born since the last look is missed, as
+    /// long as its number is certainly still ours; to each of the others by itself. (Once, because many programs take a
+    /// second TERM for impatience and skip what they do at the end.)
     pub(super) fn signal(&self, signal: Signal) {
-        if self.leader_holds_group() {
+        let whole = self.leader_holds_group();
+        if whole {
             // It may be gone this very moment: there is nothing to do about it then.
             let _ = kill_process_group(self.leader, signal);
         }
-        for (pid, start) in &self.members {
-            signal_exactly(*pid, *start, signal);
+        for (pid, member) in self.members.iter().filter(|(_, member)| !(whole && member.in_group)) {
+            signal_exactly(*pid, member.start, signal);
         }
     }
 
@@ -109,7 +119,8 @@ impl Tree {
         let is = |pid: i32, start: u64| by_pid.get(&pid).is_some_and(|s| s.start == start);
         // Somebody else with the leader's number: the group of that number is not ours either.
         let stranger = by_pid.get(&leader).is_some_and(|s| self.start.is_some_and(|start| s.start != start));
-        let mut tree: BTreeSet<i32> = self.members.iter().filter(|(p, s)| is(**p, **s)).map(|(p, _)| *p).collect();
+        let known = self.members.iter().filter(|(pid, member)| is(**pid, member.start));
+        let mut tree: BTreeSet<i32> = known.map(|(pid, _)| *pid).collect();
         if !stranger {
             tree.extend(all.iter().filter(|s| s.pid == leader || s.group == leader).map(|s| s.pid));
         }
@@ -122,8 +133,20 @@ impl Tree {
                 break;
             }
         }
-        self.members =
-            tree.iter().filter_map(|p| by_pid.get(p)).filter(|s| !s.zombie).map(|s| (s.pid, s.start)).collect();
+        let (gone, alive): (Vec<&Stat>, Vec<&Stat>) =
+            tree.iter().filter_map(|p| by_pid.get(p).copied()).partition(|s| s.zombie);
+        self.members = alive.iter().map(|s| (s.pid, Member { start: s.start, in_group: s.group == leader })).collect();
+        for stat in gone.iter().filter(|s| s.pid != leader) {
+            reap_if_ours(stat);
+        }
+    }
+}
+
+/// The leader is reaped by whoever started it; other members are our children only if they lost their parent and we are
+/// who the system gives such to.
+fn reap_if_ours(stat: &Stat) {
+    if u32::try_from(stat.parent) == Ok(std::process::id()) {
+        let _ = waitpid(Pid::from_raw(stat.pid), WaitOptions::NOHANG);
     }
 }
 
@@ -199,7 +222,7 @@ mod tests {
 
     fn tree(pid: u32, start: u64, members: &[(i32, u64)]) -> Tree {
         let mut tree = Tree::recorded(pid, Some(start)).unwrap();
-        tree.members = members.iter().copied().collect();
+        tree.members = members.iter().map(|(pid, start)| (*pid, Member { start: *start, in_group: true })).collect();
         tree
     }
 
