@@ -150,6 +150,7 @@ async fn role_proxy() {
 }
 
 /// Waits until somebody else's process is gone.
+#[cfg(target_os = "linux")]
 async fn gone(pid: u32) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Tree::recorded(pid, None).unwrap().refresh() {

@@ -113,3 +113,38 @@ async fn a_terminal_keeps_its_mode() {
     assert_eq!(&got, b"typed\n");
     assert!(!is_nonblocking(&theirs));
 }
+
+#[tokio::test]
+#[ignore = "not a test: the process of the test below"]
+async fn role_echo() {
+    if std::env::var_os("ROLE").is_none() {
+        return;
+    }
+    let mut link = own_stdio().unwrap();
+    println!("a stray print");
+    tokio::io::copy(&mut link.reader, &mut link.writer).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_but_messages_gets_to_stdout() {
+    use crate::transport::{Child, ChildSpec, Ended, ExitReason, Grace, Guardian};
+    let role = ["--ignored", "--nocapture", "--exact", "transport::stdio::tests::role_echo"];
+    let spec = ChildSpec {
+        program: std::env::current_exe().unwrap(),
+        args: role.map(Into::into).to_vec(),
+        cwd: None,
+        env: vec![("ROLE".into(), "1".into())],
+    };
+    let mut child = Child::spawn(&spec, &Guardian::none()).unwrap();
+    child.stdin.take().unwrap().write_all(b"{\"a\":1}\n{\"b\":2}\n").await.unwrap();
+    let (mut out, mut err) = (String::new(), String::new());
+    let (stdout, stderr) = (child.stdout.as_mut().unwrap(), child.stderr.as_mut().unwrap());
+    let (a, b) = tokio::join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut err));
+    assert!(a.is_ok() && b.is_ok());
+    // The test program itself says something before and after: only what comes after `own_stdio` counts.
+    let (_, after) = out.split_once("{\"a\":1}").expect("the first message");
+    assert_eq!(after, "\n{\"b\":2}\n");
+    assert!(err.contains("a stray print"), "{err}");
+    let grace = Grace { eof: std::time::Duration::from_secs(30), ..Grace::default() };
+    assert_eq!(child.end(grace).await, Ended::Eof(ExitReason::Code(0)));
+}
