@@ -6,8 +6,10 @@ mod handle;
 mod view;
 
 pub use handle::{Command, CommandError, ProxyHandle};
-pub use view::{BackendState, BackendView, CatalogItem, CatalogView, ClientView, Failure, ItemKind, Snapshot, Totals};
+pub use view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, Totals};
 
+pub use crate::backend::{BackendState, Failure, ItemKind};
 pub use crate::observe::{
     JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Subscription, ToolLatency,
 };
+pub use crate::transport::ExitReason;

@@ -1,10 +1,11 @@
 //! What can be seen through the door.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
+use crate::backend::{BackendState, Failure, ItemKind};
 use crate::observe::{Latency, Notice, ToolLatency};
 use crate::protocol::{Revision, SessionId};
 
@@ -87,89 +88,6 @@ pub struct BackendView {
     pub failure: Option<Failure>,
 }
 
-/// What a server is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackendState {
-    /// `enabled: false`
-    Disabled,
-    /// Not started: lazy or manual, or stopped for idleness. A call starts it (not a manual one).
-    Idle,
-    /// Stopped by hand.
-    Stopped,
-    /// Waiting for its turn or its process to come up.
-    Starting,
-    /// Opening talk.
-    Handshaking,
-    /// Serving calls.
-    Ready,
-    /// Ended; started again at this time.
-    Backoff {
-        /// When.
-        until: SystemTime,
-    },
-    /// Failed too often in a row: waits for the next call or a restart by hand.
-    Parked,
-    /// Being ended.
-    Stopping,
-}
-
-impl BackendState {
-    /// One word for it.
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Disabled => "disabled",
-            Self::Idle => "idle",
-            Self::Stopped => "stopped",
-            Self::Starting => "starting",
-            Self::Handshaking => "handshake",
-            Self::Ready => "ready",
-            Self::Backoff { .. } => "retry",
-            Self::Parked => "failed",
-            Self::Stopping => "stopping",
-        }
-    }
-}
-
-/// Why a server failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// When.
-    pub at: SystemTime,
-    /// Where on its way: `resolve`, `spawn`, `probe`, `initialize`, `list`, `serve`.
-    pub phase: &'static str,
-    /// What happened, one sentence.
-    pub message: String,
-    /// The program after the search on PATH, or the URL.
-    pub resolved: Option<String>,
-    /// How the process ended.
-    pub exit: Option<ExitReason>,
-    /// From its start until it failed.
-    pub after: Duration,
-    /// Its last stderr lines, at most 20, control characters removed.
-    pub stderr: Vec<String>,
-    /// What to do.
-    pub hint: Option<String>,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitReason {
-    /// It exited with this code.
-    Code(i32),
-    /// It was ended by this signal.
-    Signal(i32),
-}
-
-impl std::fmt::Display for ExitReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Code(c) => write!(f, "exit code {c}"),
-            Self::Signal(s) => write!(f, "signal {s}"),
-        }
-    }
-}
-
 /// One client.
 #[derive(Clone, Debug)]
 pub struct ClientView {
@@ -217,17 +135,4 @@ pub struct CatalogItem {
     pub raw: Bytes,
     /// Taken from the disk cache; the server has not confirmed it in this run yet.
     pub cached: bool,
-}
-
-/// Kinds of items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ItemKind {
-    /// A tool.
-    Tool,
-    /// A prompt.
-    Prompt,
-    /// A resource.
-    Resource,
-    /// A resource template.
-    Template,
 }
