@@ -9,3 +9,4 @@ pub mod observe;
 pub mod config;
 pub mod transport;
 pub mod backend;
+pub mod catalog;

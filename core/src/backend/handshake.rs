@@ -37,7 +37,7 @@ pub(super) enum OpenError {
 }
 
 /// Whether `capabilities` (raw JSON) has the member `name` and it is an object.
-pub(super) fn declares(capabilities: &[u8], name: &str) -> bool {
+pub(crate) fn declares(capabilities: &[u8], name: &str) -> bool {
     let all = Span { start: 0, end: u32::try_from(capabilities.len()).unwrap_or(0) };
     walk::member(capabilities, all, name).is_some_and(|(_, v)| capabilities.get(v.start as usize) == Some(&b'{'))
 }

@@ -242,7 +242,7 @@ impl Instance {
                         self.on_message(message);
                     }
                     Err(malformed) => {
-                        self.junk(&bytes, &malformed.to_string());
+                        self.junk(&bytes, &malformed.kind.to_string());
                         if let Some(id) = malformed.id.and_then(|id| id.as_wire()) {
                             self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));
                         }

@@ -23,6 +23,7 @@ mod upcalls;
 
 pub use call::{Answer, Call, Delivery, Outcome, ServerNote, Upcall};
 pub use context::Context;
+pub(crate) use handshake::declares;
 pub use memory::Memory;
 pub use offer::{ItemKind, Offer, OfferState, Offers};
 pub use peer::{ClientFacts, Level, Peer, Peers};

@@ -81,7 +81,7 @@ impl ClientFacts {
     /// A short name for the capabilities that change what servers offer.
     #[must_use]
     pub fn profile(&self) -> String {
-        let mark = |name: &str| if self.can(name) { &name[..1] } else { "-" };
+        let mark = |name: &'static str| if self.can(name) { &name[..1] } else { "-" };
         format!("{:?}{}{}{}", self.revision.era(), mark("elicitation"), mark("sampling"), mark("roots"))
     }
 }
