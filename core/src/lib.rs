@@ -10,3 +10,5 @@ pub mod config;
 pub mod transport;
 pub mod backend;
 pub mod catalog;
+pub mod route;
+pub mod session;

@@ -379,8 +379,10 @@ impl Lifecycle {
         self.eras = eras;
         self.profile = Some(profile);
         let known = matches!(self.ctx.offers.of(self.port.name()), OfferState::Known { .. });
-        if let Some(offer) = offer.filter(|_| !known) {
-            self.ctx.offers.publish(self.port.name(), OfferState::Known { offer: Arc::new(offer), cached: true });
+        if !known {
+            // Published even when nothing is remembered: the first client's `initialize` waits for this word.
+            let state = offer.map_or(OfferState::Pending, |o| OfferState::Known { offer: Arc::new(o), cached: true });
+            self.ctx.offers.publish(self.port.name(), state);
         }
     }
 

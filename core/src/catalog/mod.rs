@@ -11,4 +11,5 @@ mod refresh;
 pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
 pub use merge::{Source, merge};
+pub use pattern::rule_for;
 pub use refresh::Refresher;
