@@ -369,10 +369,8 @@ fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Flaw> {
     let shape = |what, at| Flaw { kind: MalformedKind::Shape(what), at };
     let mut members = Vec::new();
     let mut scan = Scan::new(bytes, start + 1);
-    if scan.peek() == b']' {
-        return Err(shape("a batch needs a member", start));
-    }
-    loop {
+    let empty = scan.peek() == b']';
+    while !empty {
         scan.peek();
         let member = scan.pos;
         scan.skip(1)?;
@@ -387,7 +385,10 @@ fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Flaw> {
         }
     }
     scan.pos += 1;
-    if scan.at_end() { Ok(members) } else { Err(scan.flaw("expected nothing after the batch")) }
+    if !scan.at_end() {
+        return Err(scan.flaw("expected nothing after the batch"));
+    }
+    if empty { Err(shape("a batch needs a member", start)) } else { Ok(members) }
 }
 
 /// What a scan makes of bytes that begin with a JSON value.
