@@ -184,6 +184,7 @@ pub enum MalformedKind {
 
 /// One line may hold a message or, in the 2025-03-26 edition, a batch of them.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one message is the rule and on the hot path: no box for it")]
 pub enum Frame {
     /// One message.
     One(Message),
@@ -369,9 +370,11 @@ fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Flaw> {
     let shape = |what, at| Flaw { kind: MalformedKind::Shape(what), at };
     let mut members = Vec::new();
     let mut scan = Scan::new(bytes, start + 1);
-    let empty = scan.peek() == b']';
-    while !empty {
-        scan.peek();
+    loop {
+        // Only an empty array closes here.
+        if scan.peek() == b']' && members.is_empty() {
+            break;
+        }
         let member = scan.pos;
         scan.skip(1)?;
         if members.len() == Message::MAX_BATCH {
@@ -388,7 +391,7 @@ fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Flaw> {
     if !scan.at_end() {
         return Err(scan.flaw("expected nothing after the batch"));
     }
-    if empty { Err(shape("a batch needs a member", start)) } else { Ok(members) }
+    if members.is_empty() { Err(shape("a batch needs a member", start)) } else { Ok(members) }
 }
 
 /// What a scan makes of bytes that begin with a JSON value.

@@ -127,6 +127,8 @@ fn id() -> BoxedStrategy<String> {
 fn message() -> impl Strategy<Value = String> {
     let version = || ("jsonrpc", Just(r#""2.0""#.to_owned()).boxed(), true);
     let any = |key| (key, json().boxed(), false);
+    // Where we look inside an object, another kind of value; an object of any members could have one of ours twice.
+    let odd = || json().prop_map(|value| format!("[{value}]"));
     let reference = object(vec![any("name"), any("uri")]);
     let meta = object(vec![
         any("progressToken"),
@@ -149,8 +151,8 @@ fn message() -> impl Strategy<Value = String> {
         any("clientInfo"),
         any("notifications"),
         any("arguments"),
-        ("ref", prop_oneof![reference, json()].boxed(), false),
-        ("_meta", prop_oneof![3 => meta, 1 => json()].boxed(), false),
+        ("ref", prop_oneof![3 => reference, 1 => odd()].boxed(), false),
+        ("_meta", prop_oneof![3 => meta, 1 => odd()].boxed(), false),
     ]);
     let call =
         object(vec![version(), ("id", id(), false), ("method", string().boxed(), true), ("params", params, false)]);
@@ -158,7 +160,7 @@ fn message() -> impl Strategy<Value = String> {
     let answer = object(vec![
         version(),
         ("id", id(), true),
-        ("result", prop_oneof![3 => result, 1 => json()].boxed(), true),
+        ("result", prop_oneof![3 => result, 1 => odd()].boxed(), true),
         ("error", Just("null".to_owned()).boxed(), false),
     ]);
     let error = object(vec![
@@ -201,7 +203,7 @@ fn at<'a>(whole: &'a Value, path: &[&str]) -> Option<&'a Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn spans_point_where_serde_looks(text in message()) {
