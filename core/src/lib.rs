@@ -4,8 +4,8 @@
 //! [`protocol`], [`observe`], [`config`], [`transport`], [`backend`], [`catalog`], [`route`], [`session`], [`control`],
 //! and [`proxy`], which puts them together. The way of one `tools/call` through them is in ARCHITECTURE.md.
 
-pub mod config;
-pub mod control;
-pub mod observe;
 pub mod protocol;
+pub mod observe;
+pub mod config;
 pub mod transport;
+pub mod control;
