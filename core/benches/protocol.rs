@@ -1,5 +1,7 @@
 //! What scanning and splicing cost, beside the usual ways with `serde_json` in the same run: read the ratios.
 
+#![expect(clippy::unwrap_used, reason = "a bench is no product code: a sample that does not parse must stop it")]
+
 use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};

@@ -1,5 +1,6 @@
 //! What a message is: raw bytes, scanned once, changed only by splicing. No I/O, no clock, no tokio.
 
+mod envelope;
 mod fault;
 mod id;
 mod locate;

@@ -106,7 +106,10 @@ fn utf16_unit(text: &str) -> Option<(u32, &str)> {
 fn is_key(raw: &[u8], literal: Span, plain: &str) -> bool {
     let literal = &raw[literal.start as usize..literal.end as usize];
     let inner = &literal[1..literal.len() - 1];
-    inner == plain.as_bytes() || (memchr::memchr(b'\\', inner).is_some() && decode(literal).is_some_and(|k| k == plain))
+    match memchr::memchr(b'\\', inner) {
+        None => inner == plain.as_bytes(),
+        Some(_) => decode(literal).is_some_and(|key| key == plain),
+    }
 }
 
 /// The members or elements of one container.

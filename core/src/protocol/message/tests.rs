@@ -320,6 +320,7 @@ fn edge_38_batches_are_split() {
         ("[ ]", "a batch needs a member"),
         ("[1,]", "not JSON: expected a value"),
         ("[1", "not JSON: expected `,` or `]`"),
+        ("[]{", "not JSON: expected nothing after the batch"),
         ("[1]]", "not JSON: expected nothing after the batch"),
         ("", "not JSON: expected a value"),
         ("1", "a message must be an object"),
