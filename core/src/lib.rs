@@ -12,3 +12,5 @@ pub mod backend;
 pub mod catalog;
 pub mod route;
 pub mod session;
+pub mod control;
+pub mod proxy;

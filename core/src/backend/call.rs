@@ -63,6 +63,8 @@ pub enum Delivery {
     },
     /// Another notification of a server. May be dropped.
     Note(Box<ServerNote>),
+    /// Somebody at the terminal cancels a call of this client.
+    Cancel(CallId),
     /// The engine is shutting down: answer what can be answered and end.
     Close,
 }

@@ -11,5 +11,6 @@ mod refresh;
 pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
 pub use merge::{Source, merge};
+pub use names::exposed_prefix;
 pub use pattern::rule_for;
 pub use refresh::Refresher;

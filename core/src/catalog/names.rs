@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::{NameCharset, Naming, Routing};
+use crate::config::{NameCharset, Naming, Routing, Server};
 
 /// Longest prefix in characters; `protocol.md` 5.1.
 const MAX_PREFIX: usize = 24;
@@ -26,6 +26,13 @@ pub(super) struct Wanted<'a> {
     pub(super) own: &'a str,
     /// The name to be shown after the prefix, if the configuration gives another one.
     pub(super) shown: &'a str,
+}
+
+/// The prefix of a server as clients see it, separator included; empty without one.
+#[must_use]
+pub fn exposed_prefix(server: &Server, routing: &Routing) -> String {
+    let prefix = prefix(server.prefix.as_deref(), &server.name, routing);
+    if prefix.is_empty() { prefix } else { prefix + &routing.separator }
 }
 
 /// The prefix of a server as clients see it, without the separator.

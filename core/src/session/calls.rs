@@ -229,6 +229,18 @@ impl Session {
         self.end_listen(&id);
     }
 
+    /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
+    pub(super) fn on_cancelled_by_hand(&mut self, call: crate::protocol::CallId) {
+        let Some(id) = self.calls.iter().find(|(_, a)| a.call == call).map(|(id, _)| id.clone()) else { return };
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"cancelled in mcp-proxy"}}}}"#
+        );
+        if let Ok(message) = Message::parse(text.into()) {
+            self.on_cancel(&message);
+        }
+        self.refuse(Some(&id), &Fault::new(code::INTERNAL, "cancelled by hand in mcp-proxy"));
+    }
+
     fn cancelled(&self, active: &Active) {
         let total = self.now - active.arrived;
         self.engine.ctx.observer.end(

@@ -295,6 +295,7 @@ impl Session {
                 self.on_upcall_cancelled(&port, generation, &server_id, &message);
             }
             Delivery::Note(note) => self.on_server_note(&note),
+            Delivery::Cancel(call) => self.on_cancelled_by_hand(call),
             Delivery::Close => {
                 self.end_listens();
                 let until = self.now + CLOSE_GRACE;
