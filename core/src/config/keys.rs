@@ -192,6 +192,8 @@ pub(crate) const FOREIGN: &[(&str, &str, bool)] = &[
     ("startup_timeout_sec", "startup_timeout", false),
     ("tool_timeout_sec", "timeout", false),
     ("connectionTimeout", "startup_timeout", false),
+    ("token", "auth.token", false),
+    ("apiKey", "auth.token", false),
     ("autoApprove", "security.approve", false),
     ("disabledTools", "tools.deny", false),
     ("excludeTools", "tools.deny", false),
@@ -223,10 +225,10 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let wanted = plain(name);
     known
         .into_iter()
-        .map(|k| (strsim::jaro_winkler(&wanted, &plain(k)), strsim::osa_distance(&wanted, &plain(k)), k))
-        .filter(|(likeness, edits, k)| *edits <= 1.max(k.len() / 3) && *likeness >= 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, _, k)| k)
+        .map(|k| (strsim::osa_distance(&wanted, &plain(k)), k))
+        .filter(|(edits, k)| *edits <= 1.max(k.len() / 3))
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, k)| k)
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ pub fn load_text(text: &str, path: &Path, environment: &Environment) -> Loaded {
         Value::Map(_) => {}
         Value::Null => {
             let d = Diagnostic::new("MP101", Level::Error, "the configuration is empty")
-                .note(NoteKind::Fix, "`mcp-proxy init --force` writes a commented one; the least is `servers: {}`");
+                .note(NoteKind::Fix, "begin with `servers:` and one entry for each server; `mcp-proxy init` writes a commented one");
             out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
             return finish(loaded, out, sources);
         }

@@ -60,9 +60,30 @@ fn value_after(line: &str, at: usize) -> Option<(usize, usize)> {
     let end = match quote {
         Some(quote) => line[start..].find(quote).map_or(line.len(), |i| start + i),
         None if sign == ',' || sign == '=' => end_of_word(line, start),
+        None if is_in_flow(&line[..start]) => end_in_flow(line, start),
         None => line[start..].find(" #").map_or(line.len(), |i| start + i),
     };
     Some((start, end))
+}
+
+/// Whether a `{` or `[` is open at the end of `before`.
+fn is_in_flow(before: &str) -> bool {
+    let count = |signs: [char; 2]| before.matches(signs).count();
+    count(['{', '[']) > count(['}', ']'])
+}
+
+/// The end of an unquoted value between brackets: references have brackets of their own.
+fn end_in_flow(line: &str, from: usize) -> usize {
+    let mut depth = 0_usize;
+    for (i, c) in line[from..].char_indices() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' if depth > 0 => depth -= 1,
+            ',' | '}' | ']' if depth == 0 => return from + i,
+            _ => {}
+        }
+    }
+    line.len()
 }
 
 fn end_of_word(line: &str, from: usize) -> usize {
@@ -141,8 +162,9 @@ mod tests {
             ("  args: [--token=abc, x]", "  args: [--token=***, x]"),
             ("  url: https://me:pw@host/mcp", "  url: https://*****@host/mcp"),
             ("  Authorization: Bearer abcdefgh", "  Authorization: ****** ********"),
-            // Unquoted to the end of the line: more is covered than need be, never less.
-            ("auth: { type: bearer, token: abc }", "auth: { type: bearer, token: *** *"),
+            ("auth: { type: bearer, token: abc }", "auth: { type: bearer, token: *** }"),
+            ("auth: { token: ${TOKEN}, x: y }", "auth: { token: ${TOKEN}, x: y }"),
+            ("  token: {not: a, secret: b}", "  token: {not: a, secret: *}"),
         ] {
             assert_eq!(line(text), expected);
         }

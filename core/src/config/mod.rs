@@ -7,6 +7,7 @@
 
 mod build;
 mod diagnostic;
+mod diff;
 mod environment;
 mod expand;
 mod keys;
@@ -21,12 +22,18 @@ pub mod render;
 mod secret;
 mod source;
 mod syntax;
+mod template;
 mod variables;
 
+#[cfg(test)]
+mod tests;
+
 pub use diagnostic::{Diagnostic, Level, NoteKind, Place, Span};
+pub use diff::ConfigDiff;
 pub use environment::Environment;
 pub use load::{Loaded, load, load_text};
 pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
 pub use secret::Secret;
+pub use template::TEMPLATE;
 pub use source::{MAX_FILE_BYTES, Source, Sources};

@@ -9,7 +9,7 @@ use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Options};
 use serde_saphyr::{Error, Location, Spanned};
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
-use super::source::Sources;
+use super::source::{Sources, floor_char};
 use super::syntax;
 
 /// Deeper than any configuration, shallow enough for a small stack.
@@ -144,9 +144,25 @@ fn parse_with(
 
 /// Bytes of a location in `text`.
 pub(crate) fn span_of(location: &Location, text: &str, source: usize) -> Span {
-    let start = location.span().byte_offset().map_or(0, |o| usize::try_from(o).unwrap_or(usize::MAX)).min(text.len());
-    let len = location.span().byte_len().map_or(0, |o| usize::try_from(o).unwrap_or(usize::MAX));
-    Span { source, start, end: start.saturating_add(len).min(text.len()) }
+    let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    // Errors of the scanner know line and column only.
+    let start = location.span().byte_offset().map_or_else(|| offset_of(location, text), bytes);
+    let start = floor_char(text, start);
+    let len = location.span().byte_len().map_or(0, bytes);
+    Span { source, start, end: floor_char(text, start.saturating_add(len)) }
+}
+
+/// The byte at line and column, which count from 1; columns count characters.
+fn offset_of(location: &Location, text: &str) -> usize {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).saturating_sub(1);
+    let mut start = 0;
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        if i == number(location.line()) {
+            return start + line.char_indices().nth(number(location.column())).map_or(line.len(), |(i, _)| i);
+        }
+        start += line.len();
+    }
+    text.len()
 }
 
 struct Reader<'a> {

@@ -13,6 +13,8 @@ use super::node::{self, Entry, Node, Value};
 use super::source::Sources;
 
 const PREFIX: &str = "MCP_PROXY__";
+/// What messages say for a value of the environment.
+const HIDDEN: &str = "(from the environment)";
 
 /// Puts every override into the tree.
 pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
@@ -22,7 +24,7 @@ pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut So
         if !keys::ROOT.iter().any(|k| k.name.eq_ignore_ascii_case(&path[0])) {
             path.insert(0, "proxy".to_owned());
         }
-        let source = sources.add_hidden(Path::new(&format!("environment variable {name}")));
+        let source = sources.add_hidden(Path::new(&format!("environment variable {name}")), HIDDEN);
         let span = Span { source, start: 0, end: 0 };
         let parsed = if value.trim_start().starts_with(['[', '{']) {
             // Its text may be secret: a syntax error is told without it.

@@ -12,6 +12,11 @@ use super::mask;
 /// Longest source line that is shown whole; of longer ones the part around the place.
 const WIDTH: usize = 120;
 
+/// Of a longer line no part is shown, only where it is.
+const MAX_LINE_BYTES: usize = 4096;
+/// Places further apart are not shown in one excerpt.
+const MAX_LINES: usize = 500;
+
 /// How diagnostics are shown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style<'a> {
@@ -75,7 +80,13 @@ pub fn one(diagnostic: &Diagnostic, loaded: &Loaded, style: Style<'_>) -> String
             }
             Group::with_title(title).element(snippet)
         }
-        (None, Some(path)) => Group::with_title(title).element(Origin::path(path)),
+        (None, Some(path)) => {
+            let mut origin = Origin::path(path);
+            if let Some(place) = diagnostic.place {
+                origin = origin.line(place.line).char_column(place.column);
+            }
+            Group::with_title(title).element(origin)
+        }
         (_, None) => Group::with_title(title),
     };
     for (kind, text) in &diagnostic.notes {
@@ -99,7 +110,8 @@ impl Excerpt {
     fn new(place: Place, diagnostic: &Diagnostic, loaded: &Loaded) -> Option<Self> {
         let source = loaded.sources.get(place.span.source)?;
         let full = source.text.as_deref()?;
-        let also: Vec<_> = diagnostic.also.iter().filter(|(p, _)| p.span.source == place.span.source).collect();
+        let is_near = |p: &Place| p.span.source == place.span.source && p.line.abs_diff(place.line) <= MAX_LINES;
+        let also: Vec<_> = diagnostic.also.iter().filter(|(p, _)| is_near(p)).collect();
         let lines = also.iter().map(|(p, _)| p.line).chain([place.line]);
         let (first, last) = lines.fold((place.line, place.line), |(low, high), l| (low.min(l), high.max(l)));
         let mut text = String::new();
@@ -107,6 +119,9 @@ impl Excerpt {
         for line in first..=last {
             let range = source.line_range(line)?;
             starts.push((range.start, text.len()));
+            if range.len() > MAX_LINE_BYTES {
+                return None;
+            }
             let raw = full.get(range)?.trim_end_matches('\r');
             let shown: String = mask::line(raw).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             text.push_str(&shown);

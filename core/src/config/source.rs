@@ -17,6 +17,8 @@ pub struct Source {
     pub path: PathBuf,
     /// Its text; `None` if it must not be shown.
     pub text: Option<String>,
+    /// What stands for each of its values in messages, if the text must not be shown.
+    pub(crate) stand_in: &'static str,
     /// First byte of every line.
     line_starts: Vec<usize>,
 }
@@ -31,16 +33,18 @@ impl Sources {
         self.push(path, Some(text))
     }
 
-    /// Adds something whose text is not kept.
-    pub(crate) fn add_hidden(&mut self, path: &Path) -> usize {
-        self.push(path, None)
+    /// Adds something whose text is not kept; messages say `stand_in` for its values.
+    pub(crate) fn add_hidden(&mut self, path: &Path, stand_in: &'static str) -> usize {
+        let index = self.push(path, None);
+        self.0[index].stand_in = stand_in;
+        index
     }
 
     fn push(&mut self, path: &Path, text: Option<&str>) -> usize {
         let text = text.map(str::to_owned);
         let newlines = text.iter().flat_map(|t| t.bytes().enumerate()).filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
         let line_starts = std::iter::once(0).chain(newlines).collect();
-        self.0.push(Source { path: path.to_owned(), text, line_starts });
+        self.0.push(Source { path: path.to_owned(), text, stand_in: "", line_starts });
         self.0.len() - 1
     }
 
@@ -116,7 +120,7 @@ pub(crate) enum ReadError {
     Directory,
     #[error("is not a regular file")]
     Special,
-    #[error("is {} MiB long; the limit is {} MiB", .0 >> 20, MAX_FILE_BYTES >> 20)]
+    #[error("is {0} bytes long; the limit is {limit} MiB", limit = MAX_FILE_BYTES >> 20)]
     TooLong(u64),
     #[error("is longer than {0} bytes")]
     OverLimit(u64),

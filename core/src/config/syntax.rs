@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::de::IgnoredAny;
 use serde_saphyr::Error;
+use serde_saphyr::budget::BudgetBreach;
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use super::node::{self, Node};
@@ -114,10 +115,7 @@ fn explain_json(error: &serde_json::Error, text: &str, source: usize, sources: &
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or_default();
     let json = |message: &str| Diagnostic::new("MP005", Level::Error, format!("this is not strict JSON: {message}"));
-    let diagnostic = if message.contains("recursion limit") {
-        Diagnostic::new("MP007", Level::Error, "the file is nested too deep")
-            .note(NoteKind::Fix, "a configuration needs a handful of levels; simplify it")
-    } else if rest.starts_with('/') {
+    let diagnostic = if rest.starts_with('/') {
         json("it has a comment")
             .label("comments are not allowed in .json")
             .note(NoteKind::Fix, "rename the file to `.jsonc`, or remove the comment")
@@ -148,23 +146,21 @@ pub(crate) fn explain(error: &Error, text: &str, source: usize, sources: &Source
         None => sources.locate(d, Span { source, start: 0, end: 0 }),
     };
     match error {
-        Error::Budget { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. }
-        | Error::RecursiveReferencesRequireWeakTypes { .. } => return locate(too_much(error), span),
-        Error::MultipleDocuments { .. } => {
-            let d = Diagnostic::new("MP002", Level::Error, "more than one YAML document in one file")
-                .label("the second one starts here")
-                .note(NoteKind::Fix, "keep one, and remove the line `---`");
-            return locate(d, span);
+        Error::Budget { breach: BudgetBreach::Documents { .. }, .. } | Error::MultipleDocuments { .. } => {
+            return locate(two_documents(), span);
         }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            return locate(too_much("an alias contains itself"), span);
+        }
+        Error::Budget { breach, .. } => return locate(too_much(what_is_too_much(breach)), span),
         _ => {}
     }
     let message = message_of(error);
     if message.contains("recursion limit") || message.contains("too deep") || message.contains("nesting") {
-        return locate(too_much(error), span);
+        return locate(too_much("the file is nested too deep"), span);
+    }
+    if message.starts_with("alias") && message.contains("exceeded") {
+        return locate(too_much("the aliases unfold to too much"), span);
     }
     if let Some(offset) = reference_in_flow(line) {
         let start = line_start + offset;
@@ -175,7 +171,9 @@ pub(crate) fn explain(error: &Error, text: &str, source: usize, sources: &Source
             .note(NoteKind::Fix, format!("write `\"{reference}\"`"));
         return sources.locate(d, Span { source, start, end: start + length });
     }
-    if let Some((offset, word)) = bad_start(line, line_start, at) {
+    if (message.contains("unexpected character") || message.contains("unknown anchor"))
+        && let Some((offset, word)) = bad_start(line, line_start, at)
+    {
         let start = line_start + offset;
         let first = word.chars().next().unwrap_or('@');
         let d =
@@ -201,22 +199,25 @@ pub(crate) fn explain(error: &Error, text: &str, source: usize, sources: &Source
     locate(d.label("here"), span)
 }
 
+fn two_documents() -> Diagnostic {
+    Diagnostic::new("MP002", Level::Error, "more than one YAML document in one file")
+        .label("the second one starts here")
+        .note(NoteKind::Fix, "keep one, and remove the line `---`")
+}
+
+fn what_is_too_much(breach: &BudgetBreach) -> &'static str {
+    match breach {
+        BudgetBreach::Depth { .. } => "the file is nested too deep",
+        BudgetBreach::Aliases { .. }
+        | BudgetBreach::Anchors { .. }
+        | BudgetBreach::AliasAnchorRatio { .. }
+        | BudgetBreach::RecordedAnchorEvents { .. } => "the file has too many aliases",
+        _ => "the file is too big to be a configuration",
+    }
+}
+
 /// MP007: more than any configuration needs.
-fn too_much(error: &Error) -> Diagnostic {
-    let what = match error {
-        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias contains itself",
-        Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasReplayCounterOverflow { .. } => "the aliases unfold to too much",
-        Error::Budget { breach, .. } => match format!("{breach:?}") {
-            b if b.starts_with("Depth") => "the file is nested too deep",
-            b if b.contains("lias") || b.contains("nchor") => "the file has too many aliases",
-            b if b.starts_with("Documents") => "more than one YAML document in one file",
-            _ => "the file is too big to be a configuration",
-        },
-        _ => "the file is nested too deep",
-    };
+fn too_much(what: &str) -> Diagnostic {
     Diagnostic::new("MP007", Level::Error, what)
         .note(NoteKind::Fix, "a configuration needs a handful of levels and few aliases; simplify it")
 }

@@ -17,6 +17,9 @@ use super::syntax::{self, Format};
 /// A secret is a line or a key file, not a book.
 const MAX_VALUE_BYTES: u64 = 64 << 10;
 
+/// What messages say for a value of the credentials.
+const HIDDEN: &str = "(from the credentials)";
+
 const FILE_NAME: &str = "credentials.json";
 
 /// See the page.
@@ -66,7 +69,7 @@ impl<'a> Variables<'a> {
                 format!("process environment, {shown}{missing}")
             }
             Err(error) => {
-                let source = sources.add_hidden(&file);
+                let source = sources.add_hidden(&file, HIDDEN);
                 let d = Diagnostic::new("MP001", Level::Error, format!("cannot read the credentials: {error}"))
                     .note(NoteKind::Fix, "make it a readable JSON file of names and texts");
                 out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
@@ -77,7 +80,7 @@ impl<'a> Variables<'a> {
     }
 
     fn take(&mut self, file: &Path, text: &str, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
-        let source = sources.add_hidden(file);
+        let source = sources.add_hidden(file, HIDDEN);
         self.read.borrow_mut().push(file.to_owned());
         let span = Span { source, start: 0, end: 0 };
         if let Some(mode) = open_to_others(file) {

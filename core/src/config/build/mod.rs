@@ -9,6 +9,7 @@ mod server;
 mod shape;
 mod target;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,8 +30,16 @@ pub(super) fn build(
     sources: &mut Sources,
     out: &mut Vec<Diagnostic>,
 ) -> (Config, usize) {
-    let mut reader =
-        Reader { environment, variables, sources, out, base: base.to_owned(), soft: false, unused: Vec::new() };
+    let mut reader = Reader {
+        environment,
+        variables,
+        sources,
+        out,
+        base: base.to_owned(),
+        soft: false,
+        told: HashSet::new(),
+        unused: Vec::new(),
+    };
     let mut config = Config::default();
     let lists = foreign::server_lists(root, &mut reader);
     if lists.is_all_foreign {
@@ -52,9 +61,10 @@ pub(super) fn build(
         reader.report(d, Span { end: root.span.start, ..root.span });
     }
     let n_servers = lists.entries.len();
+    let mut names = HashSet::new();
     for entry in lists.entries {
         if let Some(server) = reader.server(&entry, defaults) {
-            if config.servers.iter().any(|s| s.name == server.name) {
+            if !names.insert(server.name.clone()) {
                 let message = format!("duplicate server `{}`", server.name);
                 reader.error("MP006", entry.key_span, message, "rename or delete one of the two");
                 continue;

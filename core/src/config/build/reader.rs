@@ -1,5 +1,6 @@
 //! Reads values out of the tree, each with its type, variables put in; what does not fit becomes a diagnostic.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::config::Environment;
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use crate::config::expand::{self, Problem, ProblemKind};
 use crate::config::node::{Entry, Kind, Node, Scalar, Value};
-use crate::config::quantity;
+use crate::config::{mask, quantity};
 use crate::config::source::Sources;
 use crate::config::variables::Variables;
 
@@ -20,6 +21,9 @@ pub(super) struct Text {
     pub(super) span: Span,
 }
 
+/// A file with more problems is not a configuration.
+const MAX_DIAGNOSTICS: usize = 500;
+
 /// The state of one reading.
 pub(super) struct Reader<'a> {
     pub(super) environment: &'a Environment,
@@ -30,6 +34,8 @@ pub(super) struct Reader<'a> {
     pub(super) base: PathBuf,
     /// What is read now belongs to a server that is switched off: nothing about it stops the others.
     pub(super) soft: bool,
+    /// What was reported already.
+    pub(super) told: HashSet<(Span, &'static str, String)>,
     /// Keys that are accepted and not used by this version.
     pub(super) unused: Vec<(String, Span)>,
 }
@@ -40,16 +46,21 @@ pub(super) fn last(path: &str) -> &str {
 }
 
 impl Reader<'_> {
+    /// More problems than anybody reads: the rest is left out.
+    pub(super) fn is_full(&self) -> bool {
+        self.out.len() >= MAX_DIAGNOSTICS
+    }
+
     /// Adds a problem with what stands at `span`.
     pub(super) fn report(&mut self, mut diagnostic: Diagnostic, span: Span) {
         if self.soft && diagnostic.level == Level::Error {
             diagnostic.level = Level::Warning;
             diagnostic = diagnostic.note(NoteKind::Note, "the server is disabled, so this stops nothing");
         }
-        let diagnostic = self.sources.locate(diagnostic, span);
         // What stands in `defaults` is read once a server.
-        if !self.out.contains(&diagnostic) {
-            self.out.push(diagnostic);
+        let is_new = self.told.insert((span, diagnostic.code, diagnostic.message.clone()));
+        if is_new && !self.is_full() {
+            self.out.push(self.sources.locate(diagnostic, span));
         }
     }
 
@@ -78,19 +89,32 @@ impl Reader<'_> {
     }
 
     fn expand(&mut self, scalar: &Scalar, span: Span, path: &str) -> Option<Text> {
-        let raw = scalar.text.clone();
-        if !raw.contains('$') {
-            return Some(Text { value: raw.clone(), raw, span });
+        let hidden = self.sources.get(span.source).filter(|s| s.text.is_none()).map(|s| s.stand_in.to_owned());
+        let raw = hidden.unwrap_or_else(|| scalar.text.clone());
+        if !scalar.text.contains('$') {
+            return self.without_zero(Text { value: scalar.text.clone(), raw, span }, path);
         }
         let mut problems = Vec::new();
-        let expanded = expand::expand(&raw, self.variables, &mut problems);
+        let expanded = expand::expand(&scalar.text, self.variables, &mut problems);
         for problem in problems {
             self.reference_problem(&raw, problem, span, path);
         }
-        expanded.map(|e| Text { value: e.text, raw, span })
+        let text = expanded.map(|e| Text { value: e.text, raw, span })?;
+        self.without_zero(text, path)
+    }
+
+    /// Neither arguments nor variables nor headers can hold a zero byte.
+    fn without_zero(&mut self, text: Text, path: &str) -> Option<Text> {
+        if text.value.contains('\0') {
+            let message = format!("`{}` holds a zero byte", last(path));
+            self.error("MP102", text.span, message, "remove it");
+            return None;
+        }
+        Some(text)
     }
 
     fn reference_problem(&mut self, raw: &str, problem: Problem, span: Span, path: &str) {
+        // Out of range only where `raw` stands for a text that is not shown.
         let at = raw.get(problem.at.clone()).unwrap_or(raw);
         let span = self.narrow(span, at);
         let error = |code, message: String| Diagnostic::new(code, Level::Error, message).label(path);
@@ -196,7 +220,7 @@ impl Reader<'_> {
         let size = quantity::size(text.value.trim());
         match size {
             None => {
-                let message = format!("`{}`: {} is no size", last(path), quoted(&text));
+                let message = format!("`{}`: {} is not a size", last(path), quoted(&text));
                 self.error("MP102", node.span, message, fix);
                 None
             }
@@ -235,7 +259,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn no_duration(&mut self, text: &Text, path: &str) {
-        let message = format!("`{}`: {} is no time", last(path), quoted(text));
+        let message = format!("`{}`: {} is not a duration", last(path), quoted(text));
         let d = Diagnostic::new("MP103", Level::Error, message)
             .label(path)
             .note(NoteKind::Fix, "write `30s`, `500ms` or `5m`; a bare number is seconds");
@@ -263,8 +287,11 @@ impl Reader<'_> {
         let Value::List(items) = &node.value else {
             let message = format!("`{}` must be a list of texts; got {}", last(path), node.kind_name());
             let fix = match node.as_scalar() {
-                // The text may hold a secret; its words are not repeated.
-                Some(s) if s.text.contains(' ') => format!("split it: `{}: [first, second]`", last(path)),
+                // Words that may be secret are not repeated.
+                Some(s) if mask::line(&s.text) == s.text && s.text.len() < 60 && self.is_plain(node) => {
+                    let words: Vec<&str> = s.text.split_whitespace().collect();
+                    format!("write `{}: [{}]`", last(path), words.join(", "))
+                }
                 _ => format!("write `{}: [first, second]`", last(path)),
             };
             self.report(

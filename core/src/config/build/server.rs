@@ -227,7 +227,7 @@ impl Reader<'_> {
         let text = self.duration_text(node, path)?;
         let range = quantity::duration_range(text.value.trim()).filter(|(min, _)| !min.is_zero());
         if range.is_none() {
-            let message = format!("`{}`: {} is no range of times", last(path), quoted(&text));
+            let message = format!("`{}`: {} is not a range of durations", last(path), quoted(&text));
             self.error("MP103", node.span, message, "write the first and the longest pause, as in `1s..30s`");
         }
         range

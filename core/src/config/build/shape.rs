@@ -8,6 +8,9 @@ use crate::config::node::{Node, Value};
 
 use super::reader::Reader;
 
+/// The table begins with the keys that are used most.
+const MAX_NAMED: usize = 16;
+
 impl Reader<'_> {
     /// Checks the keys of `node`, which is what `path` names. Sections are checked all the way down.
     pub(super) fn check_keys(&mut self, node: &Node, path: &str, known: &[Key]) {
@@ -26,7 +29,10 @@ impl Reader<'_> {
         for entry in entries {
             let inner = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
             let Some(key) = known.iter().find(|k| k.name == entry.key) else {
-                self.unknown(&entry.key, entry.key_span, path, known);
+                // As in other YAML files: `x-…` holds what is used elsewhere by alias.
+                if !(path.is_empty() && entry.key.starts_with("x-")) {
+                    self.unknown(&entry.key, entry.key_span, path, known);
+                }
                 continue;
             };
             let value = &entry.value;
@@ -101,6 +107,9 @@ impl Reader<'_> {
 
     /// MP104
     pub(super) fn unknown(&mut self, name: &str, span: crate::config::Span, path: &str, known: &[Key]) {
+        if self.is_full() {
+            return;
+        }
         let place = match path.split_once('.') {
             None if path.is_empty() => String::new(),
             Some(("servers", server)) if !server.contains('.') => format!(" in server `{server}`"),
@@ -131,10 +140,9 @@ impl Reader<'_> {
                     Some(_) if keys::ROOT.iter().any(|k| k.name == name) => d.label("this belongs to the top of the file"),
                     _ => d.label("not known here"),
                 };
-                let mut names: Vec<&str> = known.iter().map(|k| k.name).collect();
-                names.sort_unstable();
-                names.truncate(40);
-                d.note(NoteKind::Fix, format!("known here: {}", names.join(", ")))
+                let names: Vec<&str> = known.iter().map(|k| k.name).take(MAX_NAMED).collect();
+                let more = if known.len() > MAX_NAMED { ", …" } else { "" };
+                d.note(NoteKind::Fix, format!("known here: {}{more}", names.join(", ")))
             }
         };
         self.report(d, span);

@@ -231,10 +231,6 @@ impl Reader<'_> {
                     _ => self.text(&entry.value, &path).map(|t| t.value),
                 };
                 let Some(text) = text else { continue };
-                if text.contains('\0') {
-                    self.error("MP102", entry.value.span, format!("`{}` holds a zero byte", entry.key), "remove it");
-                    continue;
-                }
                 env.insert(entry.key.clone(), Secret::new(text));
             }
         }
