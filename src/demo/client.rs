@@ -31,9 +31,9 @@ impl Pace {
 }
 
 /// One step of a round.
-struct Step {
+pub(super) struct Step {
     method: &'static str,
-    params: Value,
+    pub(super) params: Value,
     /// Given up after this many further steps.
     cancel_after: Option<usize>,
 }
@@ -151,7 +151,7 @@ fn answer(method: &str, n: usize) -> Option<Value> {
     }
 }
 
-fn steps() -> Vec<Step> {
+pub(super) fn steps() -> Vec<Step> {
     let step = |method, params| Step { method, params, cancel_after: None };
     let call = |name: &str, arguments: Value| step("tools/call", json!({ "name": name, "arguments": arguments }));
     let read = |uri: &str| step("resources/read", json!({ "uri": uri }));

@@ -2,8 +2,8 @@
 //! and then one comes or goes: subscribers and lists are told.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rmcp::handler::server::router::prompt::PromptRouter;
@@ -159,15 +159,15 @@ impl Library {
         }
     }
 
-    /// Changes the library for as long as the client is there.
-    async fn change(changes: watch::Sender<u64>, told: impl AsyncFn(u64)) {
+    /// Changes the library for ever.
+    async fn change(&self, peer: &Peer<RoleServer>) {
         let mut clock = tokio::time::interval(CHANGE);
         clock.tick().await;
         loop {
             clock.tick().await;
-            changes.send_modify(|n| *n += 1);
-            let n = *changes.borrow();
-            told(n).await;
+            self.changes.send_modify(|n| *n += 1);
+            let n = *self.changes.borrow();
+            self.tell(peer, n).await;
         }
     }
 
@@ -321,14 +321,12 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let library = Library::new();
-    let changes = library.changes.clone();
-    let running = std::sync::Arc::new(library).serve(streams).await?;
+    let running = Arc::new(Library::new()).serve(streams).await?;
     let library = running.service().clone();
     let peer = running.peer().clone();
     tokio::select! {
         ended = running.waiting() => { ended?; }
-        () = Library::change(changes, async |n| library.tell(&peer, n).await) => {}
+        () = library.change(&peer) => {}
     }
     Ok(())
 }

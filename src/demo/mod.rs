@@ -66,6 +66,9 @@ fn about(name: &str, title: &str) -> Implementation {
 type ServeError = Box<dyn std::error::Error + Send + Sync>;
 
 #[cfg(test)]
+mod peers;
+
+#[cfg(test)]
 mod tests {
     use clap::ValueEnum as _;
 
