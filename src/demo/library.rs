@@ -2,8 +2,11 @@
 //! and then one comes or goes: subscribers and lists are told.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rmcp::handler::server::router::prompt::PromptRouter;
@@ -18,8 +21,9 @@ use rmcp::schemars::JsonSchema;
 use rmcp::service::{NotificationContext, Peer, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _, prompt, prompt_handler, prompt_router};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{ServeError, about, picture};
 
@@ -63,6 +67,8 @@ pub(super) struct Library {
     subscribed: Mutex<BTreeSet<String>>,
     /// A client of the legacy era is told without having to listen.
     legacy: AtomicBool,
+    /// Cancelled when our stdin ends: open subscriptions must not keep us.
+    gone: CancellationToken,
 }
 
 /// Arguments of `recommend`.
@@ -92,6 +98,7 @@ impl Library {
             changes: watch::Sender::new(0),
             subscribed: Mutex::default(),
             legacy: AtomicBool::new(false),
+            gone: CancellationToken::new(),
         }
     }
 
@@ -299,6 +306,7 @@ impl ServerHandler for Library {
             tokio::select! {
                 biased;
                 () = context.cancelled() => return Ok(()),
+                () = self.gone.cancelled() => return Ok(()),
                 changed = changes.changed() => if changed.is_err() { return Ok(()) },
             }
             let n = *changes.borrow_and_update();
@@ -316,12 +324,32 @@ impl ServerHandler for Library {
     }
 }
 
+/// Tells when there is nothing more to read.
+struct Watched<R> {
+    reader: R,
+    gone: CancellationToken,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.reader).poll_read(cx, buf);
+        if polled.is_ready() && buf.filled().len() == before {
+            self.gone.cancel();
+        }
+        polled
+    }
+}
+
 pub(super) async fn serve<R, W>(streams: (R, W)) -> Result<(), ServeError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let running = Arc::new(Library::new()).serve(streams).await?;
+    let library = Library::new();
+    let (reader, writer) = streams;
+    let reader = Watched { reader, gone: library.gone.clone() };
+    let running = Arc::new(library).serve((reader, writer)).await?;
     let library = running.service().clone();
     let peer = running.peer().clone();
     tokio::select! {

@@ -1,0 +1,1 @@
+//! rmcp_peers
