@@ -5,5 +5,5 @@ mod peer;
 mod process;
 
 pub(crate) use home::{Home, fake_server};
-pub(crate) use peer::{Line, Peer};
+pub(crate) use peer::Peer;
 pub(crate) use process::{Running, eventually, is_alive};
