@@ -5,8 +5,9 @@
 mod handle;
 mod view;
 
+pub use crate::transport::ExitReason;
 pub use handle::{Command, CommandError, ProxyHandle, Subscription};
 pub use view::{
-    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, FlowWindow, ItemKind, Latency, LogLine,
+    BackendState, BackendView, CatalogItem, CatalogView, ClientView, Failure, FlowWindow, ItemKind, Latency, LogLine,
     LogStream, LogWindow, Notice, NoticeLevel, Snapshot, ToolLatency, Totals,
 };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::observe::Flow;
 use crate::protocol::{CallId, Revision, SessionId};
+use crate::transport::ExitReason;
 
 /// The state of everything small: made when asked for, a few kilobytes.
 #[derive(Clone, Debug)]
@@ -174,24 +175,6 @@ pub struct Failure {
     pub stderr: Vec<String>,
     /// What to do.
     pub hint: Option<String>,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitReason {
-    /// It exited with this code.
-    Code(i32),
-    /// It was ended by this signal.
-    Signal(i32),
-}
-
-impl std::fmt::Display for ExitReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Code(c) => write!(f, "exit code {c}"),
-            Self::Signal(s) => write!(f, "signal {s}"),
-        }
-    }
 }
 
 /// One client.

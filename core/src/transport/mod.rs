@@ -1,5 +1,18 @@
 //! Bytes to messages and back, for either side. Knows no MCP.
 
+mod child;
+mod environment;
+mod guardian;
 mod link;
+mod login_shell;
+mod search_path;
+mod stdio;
+mod tree;
 
+pub use child::{Child, ChildSpec, Ended, ExitReason, Grace};
+pub use environment::child_env;
+pub use guardian::{Guardian, guardian_main};
 pub use link::Link;
+pub use login_shell::{find_program, login_shell_path};
+pub use search_path::{NotFound, SearchPath};
+pub use stdio::own_stdio;
