@@ -2,7 +2,7 @@
 //!
 //! A line about a call carries the field `call` with the correlation id (`c-1a`), one about a server the field `server`.
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 
 use mcp_proxy_core::config::LogLevel;
 use tracing::level_filters::LevelFilter;
@@ -11,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
 use crate::cli::LogFormat;
+use crate::report;
 
 /// Sends log lines of at least `level` to stderr from now on. Libraries are heard from WARN on.
 pub fn start(format: LogFormat, level: LogLevel) {
@@ -23,7 +24,7 @@ pub fn start(format: LogFormat, level: LogLevel) {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
         LogFormat::Text => {
-            let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+            let colour = report::colour(report::stderr_is_terminal());
             lines.with_target(false).with_ansi(colour).boxed()
         }
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),

@@ -39,6 +39,12 @@ impl Failure {
         Self { exit: Exit::Usage, ..Self::failed(what) }
     }
 
+    /// The same when all has been said already, on stdout: only the exit code is left.
+    #[must_use]
+    pub fn said(self) -> Self {
+        Self { what: String::new(), cause: None, hint: None, exit: self.exit }
+    }
+
     /// The same with its reason.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
@@ -82,7 +88,6 @@ pub fn end(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // An empty failure has said everything on stdout already: only its exit code is left.
             if !failure.what.is_empty() {
                 note(&failure.to_string());
             }
@@ -119,6 +124,12 @@ pub fn stdout_is_terminal() -> bool {
 #[must_use]
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Whether to write colours to a stream: only to a terminal, and not where `NO_COLOR` is set.
+#[must_use]
+pub fn colour(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 /// Columns of the terminal on stdout; `None` when it is no terminal.

@@ -4,6 +4,10 @@
 //! [`protocol`], [`observe`], [`config`], [`transport`], [`backend`], [`catalog`], [`route`], [`session`], [`control`],
 //! and [`proxy`], which puts them together. The way of one `tools/call` through them is in ARCHITECTURE.md.
 
+#[cfg(test)]
+#[macro_use]
+mod snapshot;
+
 pub mod protocol;
 pub mod observe;
 pub mod config;

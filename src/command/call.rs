@@ -10,7 +10,7 @@ use crate::arguments::{self, ArgumentError};
 use crate::cli::Call;
 use crate::client::Client;
 use crate::render;
-use crate::report::{self, Exit, Failure};
+use crate::report::{self, Failure};
 
 pub(super) fn run(config: Option<&Path>, args: &Call) -> Result<(), Failure> {
     // What needs no server is refused before one is started.
@@ -56,7 +56,7 @@ async fn call(client: &mut Client, args: &Call, ready: Option<Map<String, Value>
     }
     if result["isError"] == Value::Bool(true) {
         // The tool has said what failed, as its result.
-        return Err(Failure { what: String::new(), cause: None, hint: None, exit: Exit::Failed });
+        return Err(Failure::failed("").said());
     }
     Ok(())
 }

@@ -2,19 +2,24 @@
 
 use std::path::Path;
 
+use mcp_proxy_core::config::render;
+
 use super::load;
 use crate::cli::{Check, CheckFormat};
-use crate::report::{self, Exit, Failure};
+use crate::report::{self, Failure};
 
 pub(super) fn run(config: Option<&Path>, args: &Check) -> Result<(), Failure> {
-    let checked = load::check(config)?;
+    let loaded = load::check(config);
     match args.format {
-        CheckFormat::Human => report::out(checked.human.as_bytes())?,
-        CheckFormat::Json => report::out(format!("{:#}\n", checked.json).as_bytes())?,
+        CheckFormat::Human => {
+            let text = load::human(&loaded, report::colour(report::stdout_is_terminal()));
+            report::out(text.as_bytes())?;
+        }
+        CheckFormat::Json => report::out(format!("{}\n", render::json(&loaded)).as_bytes())?,
     }
-    if checked.n_errors > 0 || (args.strict && checked.n_warnings > 0) {
-        // All has been said on stdout.
-        return Err(Failure { what: String::new(), cause: None, hint: None, exit: Exit::Failed });
+    match loaded.exit_code(args.strict) {
+        0 => Ok(()),
+        1 => Err(Failure::failed("").said()),
+        _ => Err(Failure::usage("").said()),
     }
-    Ok(())
 }

@@ -44,5 +44,5 @@ impl Engine {
 }
 
 pub(super) fn guardian() -> ExitCode {
-    unreachable!("filled in with core::transport::guardian_main")
+    mcp_proxy_core::transport::guardian_main()
 }

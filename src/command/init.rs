@@ -4,15 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::load;
+use mcp_proxy_core::config::{Environment, TEMPLATE, default_path};
+
 use crate::cli::Init;
 use crate::report::{self, Failure};
 
-/// What is written.
-const TEMPLATE: &str = include_str!("init.yaml");
-
 pub(super) fn run(args: &Init) -> Result<(), Failure> {
-    let path = args.path.clone().or_else(load::default_path).ok_or_else(|| {
+    let path = args.path.clone().or_else(|| default_path(&Environment::of_process())).ok_or_else(|| {
         Failure::usage("there is no folder for the configuration")
             .because("neither XDG_CONFIG_HOME nor HOME is set")
             .hint("say where with --path")

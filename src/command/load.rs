@@ -1,93 +1,86 @@
 //! Which configuration is used: a file that is named or found, else, where that is allowed, the built-in demo.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use mcp_proxy_core::config::Config;
+use mcp_proxy_core::config::{self, Config, Environment, Level, Loaded, Located, render};
 
 use crate::demo;
 use crate::report::{self, Failure};
 
 /// A configuration and where it came from.
-pub(super) struct Loaded {
+pub(super) struct Chosen {
     /// The configuration.
     pub(super) config: Config,
     /// Whether it is the built-in demo.
-    pub(super) demo: bool,
-}
-
-/// What a look at a configuration file found.
-pub(super) struct Checked {
-    /// All problems for people, ready to be printed.
-    pub(super) human: String,
-    /// The same for programs.
-    pub(super) json: serde_json::Value,
-    /// Problems that keep it from being used.
-    pub(super) n_errors: usize,
-    /// Problems that do not.
-    pub(super) n_warnings: usize,
+    pub(super) is_demo: bool,
+    /// What its file says that should be looked at.
+    pub(super) warnings: Vec<String>,
 }
 
 /// The configuration there must be.
-pub(super) fn required(path: Option<&Path>) -> Result<Config, Failure> {
-    match locate(path) {
-        Some(path) => load(&path),
-        None => Err(Failure::usage("no configuration found")
-            .because(searched())
+pub(super) fn required(path: Option<&Path>) -> Result<Chosen, Failure> {
+    let environment = Environment::of_process();
+    match config::locate(path, &environment) {
+        Located::Nothing { looked } => Err(Failure::usage("no configuration found")
+            .because(format!("looked at --config, MCP_CONFIG_PATH, {}", shown(&looked, &environment)))
             .hint("`mcp-proxy init` writes a commented one; `mcp-proxy tui` shows a demo without any")),
+        located => usable(config::load(&located, &environment), &environment),
     }
 }
 
 /// The configuration, or the demo when there is none.
-pub(super) fn or_demo(path: Option<&Path>) -> Result<Loaded, Failure> {
-    match locate(path) {
-        Some(path) => Ok(Loaded { config: load(&path)?, demo: false }),
-        None => Ok(Loaded { config: demo_config()?, demo: true }),
+pub(super) fn or_demo(path: Option<&Path>) -> Result<Chosen, Failure> {
+    let environment = Environment::of_process();
+    match config::locate(path, &environment) {
+        Located::Nothing { .. } => {
+            let exe =
+                std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
+            Ok(Chosen { config: demo::config(&exe), is_demo: true, warnings: Vec::new() })
+        }
+        located => usable(config::load(&located, &environment), &environment),
     }
 }
 
 /// The same for a command that prints on a plain terminal: says so when it is the demo.
 pub(super) fn or_announced_demo(path: Option<&Path>) -> Result<Config, Failure> {
-    let loaded = or_demo(path)?;
-    if loaded.demo {
+    let chosen = or_demo(path)?;
+    if chosen.is_demo {
         report::note(
             "note: no configuration found, this is the built-in demo (`mcp-proxy init` writes a configuration)",
         );
     }
-    Ok(loaded.config)
+    Ok(chosen.config)
 }
 
-fn demo_config() -> Result<Config, Failure> {
-    let exe = std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
-    Ok(demo::config(&exe))
+/// Reads a configuration for everything there is to say about it.
+pub(super) fn check(path: Option<&Path>) -> Loaded {
+    let environment = Environment::of_process();
+    config::load(&config::locate(path, &environment), &environment)
 }
 
-/// Where `mcp-proxy init` writes without `--path`.
-pub(super) fn default_path() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let dir = if cfg!(windows) {
-        set("APPDATA")?
-    } else {
-        set("XDG_CONFIG_HOME").filter(|p| p.is_absolute()).or_else(|| Some(set("HOME")?.join(".config")))?
-    };
-    Some(dir.join("mcp-proxy").join("config.yaml"))
+/// All there is to say about it, for people.
+pub(super) fn human(loaded: &Loaded, is_coloured: bool) -> String {
+    let environment = Environment::of_process();
+    render::human(loaded, render::Style { is_coloured, home: environment.home() })
 }
 
-fn searched() -> String {
-    let path = default_path().map_or_else(String::new, |p| format!(" and {}", p.display()));
-    format!("looked at --config, MCP_CONFIG_PATH{path}")
+fn usable(loaded: Loaded, environment: &Environment) -> Result<Chosen, Failure> {
+    let warnings = loaded.diagnostics.iter().filter(|d| d.level == Level::Warning).map(|d| d.message.clone()).collect();
+    if loaded.config.is_none() {
+        let shown = human(&loaded, report::colour(report::stderr_is_terminal()));
+        report::note(shown.trim_end());
+    }
+    let file = loaded
+        .path
+        .as_deref()
+        .map_or_else(String::new, |p| format!(" `{}`", render::short_path(p, environment.home())));
+    let config = loaded.config.ok_or_else(|| {
+        Failure::usage(format!("the configuration{file} cannot be used"))
+            .hint("`mcp-proxy check` shows the same without starting anything")
+    })?;
+    Ok(Chosen { config, is_demo: false, warnings })
 }
 
-/// The configuration file to use, if any.
-fn locate(path: Option<&Path>) -> Option<PathBuf> {
-    unreachable!("filled in with core::config::locate: {path:?}")
-}
-
-/// Reads and checks a configuration file.
-fn load(path: &Path) -> Result<Config, Failure> {
-    unreachable!("filled in with core::config::load: {}", path.display())
-}
-
-/// Looks at a configuration file for everything that is wrong with it.
-pub(super) fn check(path: Option<&Path>) -> Result<Checked, Failure> {
-    unreachable!("filled in with core::config::load: {path:?}")
+fn shown(paths: &[std::path::PathBuf], environment: &Environment) -> String {
+    paths.iter().map(|p| render::short_path(p, environment.home())).collect::<Vec<_>>().join(", ")
 }

@@ -3,19 +3,23 @@
 use std::path::Path;
 
 use super::engine::{Engine, Face};
-use super::{load, runtime};
+use super::load::{self, Chosen};
+use super::runtime;
 use crate::cli::Serve;
 use crate::log;
 use crate::report::Failure;
 use crate::signals::Signals;
 
 pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
-    let config = load::required(config)?;
+    let Chosen { config, warnings, .. } = load::required(config)?;
     if !args.stdio && !config.transports.stdio {
         return Err(Failure::usage("`proxy.transport` asks for HTTP, which this version does not serve")
             .hint("set `transport: stdio`, or start with --stdio"));
     }
     log::start(args.log_format, args.log_level.unwrap_or(config.log_level));
+    for warning in warnings {
+        tracing::warn!("configuration: {warning}");
+    }
     let runtime = runtime()?;
     let result = runtime.block_on(async {
         let mut signals = Signals::open()?;

@@ -14,7 +14,7 @@ use crate::demo;
 use crate::report::{self, Failure};
 
 pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
-    let loaded = load::or_demo(config)?;
+    let chosen = load::or_demo(config)?;
     if !report::stdout_is_terminal() {
         return Err(Failure::usage("`tui` needs a terminal")
             .because("stdout is a file or a pipe")
@@ -25,7 +25,7 @@ pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
     let (end, ended) = oneshot::channel();
     let engine = thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || engine(loaded.config, loaded.demo, &started, ended))
+        .spawn(move || engine(chosen.config, chosen.is_demo, &started, ended))
         .map_err(|e| Failure::failed("cannot start the engine's thread").because(e))?;
     let result = match door.recv() {
         Ok(Ok(handle)) => screen(handle),

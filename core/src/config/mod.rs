@@ -1,7 +1,39 @@
 //! From a file to a checked [`Config`].
+//!
+//! [`locate()`] finds the file, [`load()`] reads it into a tree with places ([`mod@load`]), checks all of it and reports every
+//! problem in one run as [`Diagnostic`]s; only without an error is there a [`Config`]. [`render`] makes the problems readable.
+//! Nothing here starts a server or opens a connection; the only files read are the configuration, the credentials, and those that the
+//! configuration names. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
 
+mod build;
+mod diagnostic;
+mod diff;
+mod environment;
+mod expand;
+mod keys;
+mod load;
+mod locate;
+mod mask;
 mod model;
+mod node;
+mod overrides;
+mod quantity;
+pub mod render;
 mod secret;
+mod source;
+mod syntax;
+mod template;
+mod variables;
 
+#[cfg(test)]
+mod tests;
+
+pub use diagnostic::{Diagnostic, Level, NoteKind, Place, Span};
+pub use diff::ConfigDiff;
+pub use environment::Environment;
+pub use load::{Loaded, load, load_text};
+pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
 pub use secret::Secret;
+pub use template::TEMPLATE;
+pub use source::{MAX_FILE_BYTES, Source, Sources};

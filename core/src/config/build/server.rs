@@ -1,0 +1,283 @@
+//! One entry of `servers`, with `defaults` under it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
+use crate::config::keys::{self, Key};
+use crate::config::node::{Node, Value};
+use crate::config::{ProtocolChoice, RestartPolicy, Server, StartPolicy, ToolRules, quantity};
+
+use super::foreign::ServerEntry;
+use super::reader::{Reader, last, quoted};
+use super::file_uri;
+
+/// Our own name in clients' files.
+const RESERVED: &str = "mcp-proxy";
+/// A prefix longer than this leaves no room for the tool.
+const MAX_PREFIX: usize = 24;
+/// A bare number this big is milliseconds: nobody waits 17 minutes for one call by plan.
+const MILLISECONDS_FROM: f64 = 1000.0;
+
+/// A server's values over the defaults.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    pub(super) own: &'a Node,
+    pub(super) defaults: Option<&'a Node>,
+    pub(super) is_foreign: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// The value of a dotted key, and whether it is the server's own.
+    fn find(self, path: &str) -> Option<(&'a Node, bool)> {
+        let dig = |node: &'a Node| {
+            let found = path.split('.').try_fold(node, |n, key| n.get(key))?;
+            (!matches!(found.value, Value::Null)).then_some(found)
+        };
+        let own = dig(self.own).map(|n| (n, true));
+        own.or_else(|| self.defaults.and_then(dig).map(|n| (n, false)))
+    }
+
+    pub(super) fn get(self, path: &str) -> Option<&'a Node> {
+        self.find(path).map(|f| f.0)
+    }
+
+    /// The value the server itself gives.
+    pub(super) fn own(self, path: &str) -> Option<&'a Node> {
+        self.find(path).filter(|f| f.1).map(|f| f.0)
+    }
+}
+
+impl Reader<'_> {
+    /// Checks the keys of `defaults`; their values are checked with each server's.
+    pub(super) fn defaults(&mut self, defaults: Option<&Node>) {
+        let Some(node) = defaults else { return };
+        let known: Vec<Key> =
+            keys::SERVER.iter().copied().filter(|k| !keys::NOT_IN_DEFAULTS.contains(&k.name)).collect();
+        self.check_keys(node, "defaults", &known);
+        // With no server there is nobody else to read them.
+        let empty = Node { span: node.span, value: Value::Map(Vec::new()) };
+        let fields = Fields { own: &empty, defaults, is_foreign: false };
+        let mut server = Server::stdio("defaults", "", &[]);
+        self.behaviour(fields, &mut server, "defaults");
+    }
+
+    /// Reads one server. `None`: it cannot be reached the way it is written.
+    pub(super) fn server(&mut self, entry: &ServerEntry, defaults: Option<&Node>) -> Option<Server> {
+        self.soft = false;
+        let mut path = format!("servers.{}", entry.name);
+        let node = &entry.node;
+        if node.as_map().is_none() {
+            self.wrong_type(node, &path, "a map", "write `command: …` or `url: …` below the name");
+            return None;
+        }
+        let fields = Fields { own: node, defaults, is_foreign: entry.is_foreign };
+        let enabled = self.enabled(fields, &path);
+        self.soft = !enabled;
+        let name = self.server_name(entry)?;
+        path.truncate("servers.".len());
+        path.push_str(&name);
+        self.check_keys(node, &path, keys::SERVER);
+        let target = self.target(fields, &path, entry.key_span);
+        let placeholder = crate::config::Target::Stdio {
+            command: String::new(),
+            args: Vec::new(),
+            cwd: None,
+            env: BTreeMap::new(),
+        };
+        let broken = target.is_none();
+        let mut server = Server::new(&name, target.unwrap_or(placeholder));
+        server.enabled = enabled && !broken;
+        self.behaviour(fields, &mut server, &path);
+        (!broken || !enabled).then_some(server)
+    }
+
+    fn enabled(&mut self, fields: Fields<'_>, path: &str) -> bool {
+        let enabled = fields.own("enabled").and_then(|n| self.truth(n, &format!("{path}.enabled")));
+        let disabled = fields.own("disabled").and_then(|n| self.truth(n, &format!("{path}.disabled")));
+        enabled.unwrap_or(true) && !disabled.unwrap_or(false)
+    }
+
+    /// MP111
+    fn server_name(&mut self, entry: &ServerEntry) -> Option<String> {
+        let name = &entry.name;
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let better: String = name.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+        let better = better.trim_matches('-').to_owned();
+        let better = if better.is_empty() { "server".to_owned() } else { better };
+        if name == RESERVED && !entry.is_foreign {
+            let d = Diagnostic::new("MP111", Level::Error, format!("a server cannot be called `{RESERVED}`"))
+                .note(NoteKind::Why, "that is this program in the clients' files")
+                .note(NoteKind::Fix, "give it another name");
+            self.report(d, entry.key_span);
+            return None;
+        }
+        if name.is_empty() || !name.chars().all(fits) {
+            let level = if entry.is_foreign { Level::Warning } else { Level::Error };
+            let message = format!("server name `{name}` has characters that clients refuse");
+            let d = Diagnostic::new("MP111", level, message)
+                .label("letters, digits, `-` and `_` only")
+                .note(NoteKind::Fix, format!("call it `{better}`"));
+            let d = if entry.is_foreign { d.note(NoteKind::Note, format!("it is `{better}` here")) } else { d };
+            self.report(d, entry.key_span);
+            return Some(better);
+        }
+        if name.contains("__") {
+            let message = format!("server name `{name}` has `__` in it, which separates a server from its tools");
+            self.warning("MP111", entry.key_span, message, &format!("call it `{}`", name.replace('_', "-")));
+        } else if name.contains('_') {
+            let message = format!("server name `{name}` has `_` in it, at which some clients split names");
+            self.warning("MP111", entry.key_span, message, &format!("call it `{}`", name.replace('_', "-")));
+        }
+        Some(name.clone())
+    }
+
+    /// Everything but the target.
+    fn behaviour(&mut self, fields: Fields<'_>, server: &mut Server, path: &str) {
+        let at = |key: &str| format!("{path}.{key}");
+        macro_rules! set {
+            ($place:expr, $key:literal, $read:expr) => {
+                if let Some(node) = fields.get($key) {
+                    #[expect(clippy::redundant_closure_call, reason = "readers are methods and closures alike")]
+                    if let Some(value) = ($read)(self, node, at($key).as_str()) {
+                        $place = value;
+                    }
+                }
+            };
+        }
+        set!(server.start, "start", |r: &mut Self, n, p| r.choice(
+            n,
+            p,
+            &[("eager", StartPolicy::Eager), ("lazy", StartPolicy::Lazy), ("manual", StartPolicy::Manual)]
+        ));
+        set!(server.startup_timeout, "startup_timeout", Self::positive_duration);
+        set!(server.timeout, "timeout", |r: &mut Self, n, p| r.call_timeout(n, p, fields.is_foreign));
+        set!(server.max_timeout, "max_timeout", Self::positive_duration);
+        set!(server.idle_timeout, "idle_timeout", |r: &mut Self, n, p| r
+            .duration(n, p)
+            .map(|d| Some(d).filter(|d| !d.is_zero())));
+        set!(server.probe_timeout, "probe_timeout", Self::positive_duration);
+        set!(server.list_wait, "list_wait", Self::duration);
+        set!(server.drain_timeout, "drain_timeout", Self::duration);
+        set!(server.restart.policy, "restart.policy", |r: &mut Self, n, p| r.choice(
+            n,
+            p,
+            &[
+                ("never", RestartPolicy::Never),
+                ("on-failure", RestartPolicy::OnFailure),
+                ("always", RestartPolicy::Always)
+            ]
+        ));
+        set!(server.restart.max, "restart.max", |r: &mut Self, n, p| r
+            .number(n, p, 0..=1_000_000)
+            .and_then(|n| u32::try_from(n).ok()));
+        if let Some(node) = fields.get("restart.backoff")
+            && let Some((min, max)) = self.backoff(node, &at("restart.backoff"))
+        {
+            (server.restart.backoff_min, server.restart.backoff_max) = (min, max);
+        }
+        set!(server.protocol, "protocol", |r: &mut Self, n, p| r.choice(
+            n,
+            p,
+            &[("auto", ProtocolChoice::Auto), ("modern", ProtocolChoice::Modern), ("legacy", ProtocolChoice::Legacy)]
+        ));
+        if let Some(node) = fields.own("prefix") {
+            server.prefix = self.prefix(node, &at("prefix"));
+        }
+        set!(server.cache_lists, "cache_lists", Self::truth);
+        set!(server.max_concurrent, "limits.max_concurrent", |r: &mut Self, n, p| r.count(n, p, 1..=1_000_000));
+        set!(server.tags, "tags", |r: &mut Self, n, p| r
+            .texts(n, p)
+            .map(|texts| texts.into_iter().map(|t| t.value).collect()));
+        set!(server.roots, "roots", Self::roots);
+        self.tools(fields, &mut server.tools, path);
+        if server.max_timeout < server.timeout {
+            server.max_timeout = server.timeout;
+        }
+    }
+
+    /// `timeout`, of which other programs' files hold milliseconds.
+    fn call_timeout(&mut self, node: &Node, path: &str, is_foreign: bool) -> Option<Duration> {
+        let text = self.duration_text(node, path)?;
+        let bare = text.value.trim().parse::<f64>().ok().filter(|n| *n >= MILLISECONDS_FROM);
+        let Some(bare) = bare else { return self.positive_duration(node, path) };
+        let as_ms = Duration::try_from_secs_f64(bare / 1000.0).unwrap_or_default();
+        let short = format!("{}s", as_ms.as_secs_f64());
+        if is_foreign {
+            let message = format!("`{}` is read as milliseconds: {short}", last(path));
+            self.warning("MP110", node.span, message, &format!("write `\"{short}\"`"));
+            return Some(as_ms);
+        }
+        let Some(seconds) = quantity::duration(text.value.trim()) else {
+            self.no_duration(&text, path);
+            return None;
+        };
+        let minutes = seconds.as_secs() / 60;
+        let message = format!(
+            "`{}` is {} h {} min here; are these milliseconds?",
+            last(path),
+            minutes / 60,
+            minutes % 60
+        );
+        self.warning("MP110", node.span, message, &format!("write `{short}`"));
+        Some(seconds)
+    }
+
+    fn backoff(&mut self, node: &Node, path: &str) -> Option<(Duration, Duration)> {
+        let text = self.duration_text(node, path)?;
+        let range = quantity::duration_range(text.value.trim()).filter(|(min, _)| !min.is_zero());
+        if range.is_none() {
+            let message = format!("`{}`: {} is not a range of durations", last(path), quoted(&text));
+            self.error("MP103", node.span, message, "write the first and the longest pause, as in `1s..30s`");
+        }
+        range
+    }
+
+    fn prefix(&mut self, node: &Node, path: &str) -> Option<String> {
+        let text = self.text(node, path)?;
+        let prefix = &text.value;
+        let fits = prefix.len() <= MAX_PREFIX
+            && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+            && !prefix.contains("__")
+            && !prefix.ends_with('_');
+        if !fits {
+            let message = format!("`prefix` cannot be {}", quoted(&text));
+            let fix = "at most 24 letters, digits, `-` and `_`; no `__`, no `_` at the end";
+            self.error("MP111", node.span, message, fix);
+        }
+        fits.then_some(text.value)
+    }
+
+    fn roots(&mut self, node: &Node, path: &str) -> Option<Vec<String>> {
+        let texts = self.texts(node, path)?;
+        let uri = |t: &str| {
+            if t.starts_with("file://") { t.to_owned() } else { file_uri(&self.absolute(t, &self.base)) }
+        };
+        Some(texts.iter().map(|t| uri(&t.value)).collect())
+    }
+
+    fn tools(&mut self, fields: Fields<'_>, rules: &mut ToolRules, path: &str) {
+        for (key, list) in [("tools.allow", &mut rules.allow), ("tools.deny", &mut rules.deny)] {
+            if let Some(texts) = fields.get(key).and_then(|n| self.texts(n, &format!("{path}.{key}"))) {
+                *list = texts.into_iter().map(|t| t.value).collect();
+            }
+        }
+        for (key, map) in [("tools.rename", &mut rules.rename), ("tools.describe", &mut rules.describe)] {
+            let Some(node) = fields.get(key) else { continue };
+            let path = format!("{path}.{key}");
+            for entry in self.names(node, &path) {
+                if let Some(text) = self.text(&entry.value, &format!("{path}.{}", entry.key)) {
+                    map.insert(entry.key.clone(), text.value);
+                }
+            }
+        }
+        if let Some(node) = fields.get("tools.timeout") {
+            let path = format!("{path}.tools.timeout");
+            for entry in self.names(node, &path) {
+                if let Some(time) = self.positive_duration(&entry.value, &format!("{path}.{}", entry.key)) {
+                    rules.timeout.insert(entry.key.clone(), time);
+                }
+            }
+        }
+    }
+}

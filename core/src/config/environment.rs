@@ -1,0 +1,102 @@
+//! What the process was given from outside, as one value: tests make their own and touch nothing of the real process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Environment variables, home and working directory.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    home: Option<PathBuf>,
+    current_dir: PathBuf,
+}
+
+impl Environment {
+    /// That of this process. Variables that are not Unicode are left out.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let variables =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+        let current_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        Self { variables, home: dirs::home_dir(), current_dir }
+    }
+
+    /// An empty one: no variables, no home, `/` as the working directory.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { variables: BTreeMap::new(), home: None, current_dir: PathBuf::from("/") }
+    }
+
+    /// The same with a variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same with a home directory.
+    #[must_use]
+    pub fn with_home(mut self, home: &Path) -> Self {
+        self.home = Some(home.to_owned());
+        self
+    }
+
+    /// The same with a working directory.
+    #[must_use]
+    pub fn with_current_dir(mut self, dir: &Path) -> Self {
+        dir.clone_into(&mut self.current_dir);
+        self
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// A variable that is set to something; empty counts as not set.
+    #[must_use]
+    pub fn get_filled(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|v| !v.is_empty())
+    }
+
+    /// All variables, in the order of their names.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+
+    /// The home directory.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// `path` with `~/` expanded, absolute against `base`. Purely by text: nothing has to exist.
+    #[must_use]
+    pub fn absolute(&self, path: &str, base: &Path) -> PathBuf {
+        let expanded = match (path.strip_prefix("~/"), self.home()) {
+            (Some(rest), Some(home)) => home.join(rest),
+            (None, Some(home)) if path == "~" => home.to_owned(),
+            _ => PathBuf::from(path),
+        };
+        base.join(expanded).components().collect()
+    }
+
+    /// `path` absolute against the working directory.
+    #[must_use]
+    pub fn absolute_here(&self, path: &Path) -> PathBuf {
+        path.to_str().map_or_else(|| self.current_dir.join(path), |p| self.absolute(p, &self.current_dir))
+    }
+}
+
+/// Names only: values may be secret.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("variables", &self.variables.keys().collect::<Vec<_>>())
+            .field("home", &self.home)
+            .field("current_dir", &self.current_dir)
+            .finish()
+    }
+}

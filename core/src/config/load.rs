@@ -1,0 +1,162 @@
+//! Reads a configuration: file, tree, overrides, checks. One call, no state, no clock; what it reads besides the file are the
+//! credentials and what the file itself names.
+
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use super::node::Value;
+use super::source::{MAX_FILE_BYTES, ReadError, Sources, read_text};
+use super::syntax::{self, Format};
+use super::variables::Variables;
+use super::{Config, Environment, Located, build, overrides};
+
+/// What came of reading a configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The configuration, if there is no error.
+    pub config: Option<Config>,
+    /// Everything there is to say about it, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts the places point into.
+    pub sources: Sources,
+    /// The main file.
+    pub path: Option<PathBuf>,
+    /// How many servers it names.
+    pub n_servers: usize,
+    /// Every file that was read or looked for: a change of one of them may change the outcome.
+    pub files: Vec<PathBuf>,
+    /// The main file could not be read at all.
+    pub is_unreadable: bool,
+}
+
+impl Loaded {
+    /// How many diagnostics have that level.
+    #[must_use]
+    pub fn n_of(&self, level: Level) -> usize {
+        self.diagnostics.iter().filter(|d| d.level == level).count()
+    }
+
+    /// What `check` ends with: 0 well, 1 errors (or warnings, if `is_strict`), 2 unreadable.
+    #[must_use]
+    pub fn exit_code(&self, is_strict: bool) -> u8 {
+        if self.is_unreadable {
+            2
+        } else {
+            u8::from(self.n_of(Level::Error) > 0 || (is_strict && self.n_of(Level::Warning) > 0))
+        }
+    }
+}
+
+/// Reads and checks what was located.
+#[must_use]
+pub fn load(located: &Located, environment: &Environment) -> Loaded {
+    match located {
+        Located::File { path } => load_file(path, environment),
+        Located::Nothing { looked } => {
+            let mut d = Diagnostic::new("MP001", Level::Error, "there is no configuration");
+            let home = environment.home();
+            for path in looked {
+                d = d.note(NoteKind::LookedIn, super::render::short_path(path, home));
+            }
+            let d = d.note(NoteKind::Fix, "`mcp-proxy init` writes one; `--config FILE` names one");
+            unreadable(None, d)
+        }
+    }
+}
+
+fn load_file(path: &Path, environment: &Environment) -> Loaded {
+    match read_text(path, MAX_FILE_BYTES) {
+        Ok(text) => load_text(&text, path, environment),
+        Err(error) => {
+            let code = match error {
+                ReadError::TooLong(_) | ReadError::OverLimit(_) => "MP007",
+                _ => "MP001",
+            };
+            let shown = super::render::short_path(path, environment.home());
+            let fix = match &error {
+                ReadError::Directory => "name a file in it",
+                ReadError::Special => "name a file of text; pipes and devices are not read",
+                ReadError::TooLong(_) | ReadError::OverLimit(_) => "this is no configuration; name another file",
+                ReadError::NotText(_) => "save it as UTF-8",
+                ReadError::Io(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                    "`mcp-proxy init` writes one; `--config FILE` names another"
+                }
+                ReadError::Io(_) => "make it readable for you",
+            };
+            let message = format!("cannot read the configuration `{shown}`: {error}");
+            let mut d = Diagnostic::new(code, Level::Error, message).note(NoteKind::Fix, fix);
+            d.file = Some(path.to_owned());
+            unreadable(Some(path), d)
+        }
+    }
+}
+
+fn unreadable(path: Option<&Path>, diagnostic: Diagnostic) -> Loaded {
+    Loaded {
+        config: None,
+        diagnostics: vec![diagnostic],
+        sources: Sources::default(),
+        path: path.map(Path::to_owned),
+        n_servers: 0,
+        files: path.iter().map(|p| p.to_path_buf()).collect(),
+        is_unreadable: true,
+    }
+}
+
+/// Reads and checks a text as if it stood in `path` (absolute). Nothing is read from `path` itself; its folder is what
+/// relative paths start at.
+#[must_use]
+pub fn load_text(text: &str, path: &Path, environment: &Environment) -> Loaded {
+    let mut sources = Sources::default();
+    let mut out = Vec::new();
+    let source = sources.add(path, text);
+    let base = path.parent().unwrap_or(path);
+    let tree = syntax::parse(text, Format::of(path, text), source, &sources, &mut out);
+    let mut loaded = Loaded {
+        config: None,
+        diagnostics: Vec::new(),
+        sources: Sources::default(),
+        path: Some(path.to_owned()),
+        n_servers: 0,
+        files: vec![path.to_owned()],
+        is_unreadable: false,
+    };
+    let finish = |mut loaded: Loaded, mut out: Vec<Diagnostic>, sources: Sources| {
+        out.sort_by_key(|d| d.place.map_or((usize::MAX, 0), |p| (p.span.source, p.span.start)));
+        loaded.diagnostics = out;
+        loaded.sources = sources;
+        if loaded.n_of(Level::Error) > 0 {
+            loaded.config = None;
+        }
+        loaded
+    };
+    let Some(mut root) = tree else { return finish(loaded, out, sources) };
+    match root.value {
+        Value::Map(_) => {}
+        Value::Null => {
+            let d = Diagnostic::new("MP101", Level::Error, "the configuration is empty")
+                .note(NoteKind::Fix, "begin with `servers:` and one entry for each server; `mcp-proxy init` writes a commented one");
+            out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
+            return finish(loaded, out, sources);
+        }
+        _ => {
+            let message = format!("expected a map at the top of the file, found {}", root.kind_name());
+            let d = Diagnostic::new("MP101", Level::Error, message)
+                .note(NoteKind::Fix, "begin with `servers:` and one entry for each server below it");
+            out.push(sources.locate(d, root.span));
+            return finish(loaded, out, sources);
+        }
+    }
+    let variables = Variables::open(environment, base, &mut sources, &mut out);
+    overrides::apply(&mut root, environment, &mut sources, &mut out);
+    let (mut config, n_servers) = build::build(&root, base, environment, &variables, &mut sources, &mut out);
+    loaded.n_servers = n_servers;
+    for file in variables.files_read() {
+        if !loaded.files.contains(&file) {
+            loaded.files.push(file);
+        }
+    }
+    config.paths.clone_from(&loaded.files);
+    loaded.config = Some(config);
+    finish(loaded, out, sources)
+}

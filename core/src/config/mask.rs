@@ -1,0 +1,192 @@
+//! Keeps secrets out of what is shown: lines of a file, and addresses. Works on text alone, so that it holds for files
+//! that could not be parsed as well.
+
+/// Parts of names whose values are not shown.
+const SECRET_NAMES: [&str; 12] = [
+    "token", "secret", "passw", "credential", "apikey", "api_key", "api-key", "authorization", "auth_", "private", "cookie",
+    "access_key",
+];
+/// How well-known keys begin.
+const SECRET_STARTS: [&str; 14] = [
+    "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "sk-", "sk_", "xoxb-", "xoxp-", "AKIA", "AIza", "eyJ", "Bearer ", "ntn_",
+];
+
+/// One line with what may be secret turned to stars; as many characters as before, so that columns stay.
+pub(crate) fn line(line: &str) -> String {
+    let mut hidden: Vec<(usize, usize)> = Vec::new();
+    let lower = line.to_ascii_lowercase();
+    for name in SECRET_NAMES {
+        for (at, _) in lower.match_indices(name) {
+            hidden.extend(value_after(line, at + name.len()));
+        }
+    }
+    for start in SECRET_STARTS {
+        for (at, _) in line.match_indices(start) {
+            let joined = line[..at].chars().next_back().is_some_and(char::is_alphanumeric);
+            if !joined {
+                let end = end_of_word(line, at + start.len());
+                if end - at > start.len() + 3 {
+                    hidden.push((at, end));
+                }
+            }
+        }
+    }
+    // `https://user:password@host`
+    for (at, _) in line.match_indices("://") {
+        let end = end_of_word(line, at + 3);
+        let authority_end = line[at + 3..end].find('/').map_or(end, |i| at + 3 + i);
+        if let Some(sign) = line[at + 3..authority_end].rfind('@') {
+            hidden.push((at + 3, at + 3 + sign));
+        }
+    }
+    blank(line, &hidden)
+}
+
+/// The value that belongs to a name ending around `at`: behind `:`, `=` or, for an argument, behind the comma.
+fn value_after(line: &str, at: usize) -> Option<(usize, usize)> {
+    let name_end = line[at..].find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).map_or(line.len(), |i| at + i);
+    let rest = &line[name_end..];
+    let separator = rest.find(|c: char| !matches!(c, '"' | '\'' | ' '))?;
+    let sign = rest[separator..].chars().next()?;
+    if !matches!(sign, ':' | '=' | ',') {
+        return None;
+    }
+    let from = name_end + separator + 1;
+    let start = line[from..].find(|c: char| !matches!(c, ' ' | '"' | '\'')).map(|i| from + i)?;
+    if line[start..].starts_with(['{', '[', '#']) {
+        return None;
+    }
+    let quote = line[from..start].chars().rev().find(|c| matches!(c, '"' | '\''));
+    let end = match quote {
+        Some(quote) => line[start..].find(quote).map_or(line.len(), |i| start + i),
+        None if sign == ',' || sign == '=' => end_of_word(line, start),
+        None if is_in_flow(&line[..start]) => end_in_flow(line, start),
+        None => line[start..].find(" #").map_or(line.len(), |i| start + i),
+    };
+    Some((start, end))
+}
+
+/// Whether a `{` or `[` is open at the end of `before`.
+fn is_in_flow(before: &str) -> bool {
+    let count = |signs: [char; 2]| before.matches(signs).count();
+    count(['{', '[']) > count(['}', ']'])
+}
+
+/// The end of an unquoted value between brackets: references have brackets of their own.
+fn end_in_flow(line: &str, from: usize) -> usize {
+    let mut depth = 0_usize;
+    for (i, c) in line[from..].char_indices() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' if depth > 0 => depth -= 1,
+            ',' | '}' | ']' if depth == 0 => return from + i,
+            _ => {}
+        }
+    }
+    line.len()
+}
+
+fn end_of_word(line: &str, from: usize) -> usize {
+    line[from..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ']' | '}')).map_or(line.len(), |i| from + i)
+}
+
+/// Stars over `hidden`, but not over references: `${NAME}` tells nothing.
+fn blank(line: &str, hidden: &[(usize, usize)]) -> String {
+    let mut depth = 0_usize;
+    let mut in_default = false;
+    let mut out = String::with_capacity(line.len());
+    for (i, c) in line.char_indices() {
+        if line[i..].starts_with("${") {
+            depth += 1;
+        }
+        if depth > 0 && matches!(&line[i..], rest if rest.starts_with(":-") || rest.starts_with('-')) {
+            in_default = true;
+        }
+        let covered = hidden.iter().any(|(start, end)| (*start..*end).contains(&i));
+        let sign = matches!(c, ':' | '-') && line[..i].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+        let keep = depth > 0 && (!in_default || c == '}' || sign);
+        out.push(if covered && !keep && !c.is_whitespace() { '*' } else { c });
+        if c == '}' && depth > 0 {
+            depth -= 1;
+            in_default &= depth > 0;
+        }
+    }
+    out
+}
+
+/// An address fit to be shown: without user, password, and the values of its query that have a secret name.
+pub(crate) fn url(url: &str) -> String {
+    let url = url.trim();
+    let (address, query) = url.split_once('?').map_or((url, None), |(a, q)| (a, Some(q)));
+    let address = match address.split_once("://") {
+        Some((scheme, rest)) => {
+            let authority_end = rest.find('/').unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(authority_end);
+            let host = authority.rsplit_once('@').map_or_else(|| authority.to_owned(), |(_, h)| format!("***@{h}"));
+            format!("{scheme}://{host}{path}")
+        }
+        None => address.to_owned(),
+    };
+    let Some(query) = query else { return address };
+    let pairs: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) if is_secret_name(name) && !value.starts_with("${") => format!("{name}=***"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{address}?{}", pairs.join("&"))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|s| name.contains(s)) || name == "key" || name.ends_with("key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        for (text, expected) in [
+            ("    command: uv", "    command: uv"),
+            ("  token: abc def", "  token: *** ***"),
+            ("  token: \"abc\"  # mine", "  token: \"***\"  # mine"),
+            ("  GITHUB_TOKEN: ghp_abcdefgh", "  GITHUB_TOKEN: ************"),
+            ("  X: ghp_abcdefgh", "  X: ************"),
+            ("{\"token\": \"abc\", \"url\": \"x\"}", "{\"token\": \"***\", \"url\": \"x\"}"),
+            ("  token: \"${WEATHER_API_KEY}\"", "  token: \"${WEATHER_API_KEY}\""),
+            ("  token: \"${A:-secret}\"", "  token: \"${A:-******}\""),
+            ("  args: [--api-key, abc, x]", "  args: [--api-key, ***, x]"),
+            ("  args: [--token=abc, x]", "  args: [--token=***, x]"),
+            ("  url: https://me:pw@host/mcp", "  url: https://*****@host/mcp"),
+            ("  Authorization: Bearer abcdefgh", "  Authorization: ****** ********"),
+            ("auth: { type: bearer, token: abc }", "auth: { type: bearer, token: *** }"),
+            ("auth: { token: ${TOKEN}, x: y }", "auth: { token: ${TOKEN}, x: y }"),
+            ("  token: {not: a, secret: b}", "  token: {not: a, secret: *}"),
+        ] {
+            assert_eq!(line(text), expected);
+        }
+    }
+
+    #[test]
+    fn urls() {
+        for (text, expected) in [
+            ("https://example.com/mcp", "https://example.com/mcp"),
+            ("${API_BASE_URL}/mcp", "${API_BASE_URL}/mcp"),
+            ("https://me:pw@host/mcp", "https://***@host/mcp"),
+            ("https://host/mcp?api_key=abc&x=1", "https://host/mcp?api_key=***&x=1"),
+            ("https://host/mcp?token=${T}", "https://host/mcp?token=${T}"),
+        ] {
+            assert_eq!(url(text), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn columns_stay(text in "(token|: |\"|'|=|,|\\$\\{|\\}|é|x|sk-abcdef| |://|@){0,30}") {
+            proptest::prop_assert_eq!(line(&text).chars().count(), text.chars().count());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The texts a configuration was read from, and how they are read: never more than [`MAX_FILE_BYTES`], never from a pipe
+//! that would make us wait. Text of files that hold nothing but secrets is not kept, so it cannot be shown.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::diagnostic::{Diagnostic, Place, Span};
+
+/// A configuration of a thousand servers has a few hundred kilobytes.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// One text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file, or a few words for what is none (`environment variable MCP_PROXY__PORT`).
+    pub path: PathBuf,
+    /// Its text; `None` if it must not be shown.
+    pub text: Option<String>,
+    /// What stands for each of its values in messages, if the text must not be shown.
+    pub(crate) stand_in: &'static str,
+    /// First byte of every line.
+    line_starts: Vec<usize>,
+}
+
+/// All texts of one load; the index is [`Span::source`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Adds a text that may be shown; gives its index.
+    pub(crate) fn add(&mut self, path: &Path, text: &str) -> usize {
+        self.push(path, Some(text))
+    }
+
+    /// Adds something whose text is not kept; messages say `stand_in` for its values.
+    pub(crate) fn add_hidden(&mut self, path: &Path, stand_in: &'static str) -> usize {
+        let index = self.push(path, None);
+        self.0[index].stand_in = stand_in;
+        index
+    }
+
+    fn push(&mut self, path: &Path, text: Option<&str>) -> usize {
+        let text = text.map(str::to_owned);
+        let newlines = text.iter().flat_map(|t| t.bytes().enumerate()).filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
+        let line_starts = std::iter::once(0).chain(newlines).collect();
+        self.0.push(Source { path: path.to_owned(), text, stand_in: "", line_starts });
+        self.0.len() - 1
+    }
+
+    /// The source of that index.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Source> {
+        self.0.get(index)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.0.iter()
+    }
+
+    /// Where `span` is, for people; `None` if the text is not kept.
+    #[must_use]
+    pub fn place(&self, span: Span) -> Option<Place> {
+        let source = self.get(span.source)?;
+        let text = source.text.as_deref()?;
+        let (line, column) = source.line_column(text, span.start);
+        let (end_line, end_column) = source.line_column(text, span.end.max(span.start));
+        Some(Place { span, line, column, end_line, end_column })
+    }
+
+    /// `line:column` of `span`, or the name of its source if there is none.
+    pub(crate) fn short(&self, span: Span) -> String {
+        match (self.place(span), self.get(span.source)) {
+            (Some(place), _) => format!("{}:{}", place.line, place.column),
+            (None, Some(source)) => source.path.display().to_string(),
+            (None, None) => "?".to_owned(),
+        }
+    }
+
+    /// Puts file and place into a diagnostic.
+    pub(crate) fn locate(&self, mut diagnostic: Diagnostic, span: Span) -> Diagnostic {
+        diagnostic.file = self.get(span.source).map(|s| s.path.clone());
+        diagnostic.place = self.place(span);
+        diagnostic
+    }
+}
+
+impl Source {
+    fn line_column(&self, text: &str, offset: usize) -> (usize, usize) {
+        let offset = floor_char(text, offset);
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let column = text.get(start..offset).map_or(0, |t| t.chars().count()) + 1;
+        (line, column)
+    }
+
+    /// Byte range of a line counted from 1, without its line end.
+    pub(crate) fn line_range(&self, line: usize) -> Option<std::ops::Range<usize>> {
+        let text = self.text.as_deref()?;
+        let start = *self.line_starts.get(line.checked_sub(1)?)?;
+        let end = self.line_starts.get(line).map_or(text.len(), |next| next - 1);
+        Some(start..end)
+    }
+}
+
+/// The nearest character boundary at or before `offset`.
+pub(crate) fn floor_char(text: &str, offset: usize) -> usize {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    offset
+}
+
+/// Why a file was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("is a directory")]
+    Directory,
+    #[error("is not a regular file")]
+    Special,
+    #[error("is {0} bytes long; the limit is {limit} MiB", limit = MAX_FILE_BYTES >> 20)]
+    TooLong(u64),
+    #[error("is longer than {0} bytes")]
+    OverLimit(u64),
+    #[error("is not UTF-8 text (byte {0})")]
+    NotText(usize),
+    #[error("{}", reason(.0))]
+    Io(#[from] io::Error),
+}
+
+/// What the operating system said, without its number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+        }
+    }
+}
+
+/// Reads a text file of at most `limit` bytes, a byte order mark removed. Opens regular files only: a pipe would block.
+pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
+    let meta = fs::metadata(path)?;
+    if meta.is_dir() {
+        return Err(ReadError::Directory);
+    }
+    if !meta.is_file() {
+        return Err(ReadError::Special);
+    }
+    let too_long = |n| if limit == MAX_FILE_BYTES { ReadError::TooLong(n) } else { ReadError::OverLimit(limit) };
+    if meta.len() > limit {
+        return Err(too_long(meta.len()));
+    }
+    // Files of /proc say 0 and may be endless, and a file may grow: the limit holds for what is read, too.
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(too_long(bytes.len() as u64));
+    }
+    let mut text = String::from_utf8(bytes).map_err(|e| ReadError::NotText(e.utf8_error().valid_up_to()))?;
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    Ok(text)
+}

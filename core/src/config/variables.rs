@@ -1,0 +1,252 @@
+//! Where `${…}` gets its values: the process environment, then the credentials (a file or a folder), then nothing.
+//!
+//! The credentials file holds variables (texts) and, under the name of a server, that server's `auth` (maps). Its text is
+//! never shown, and its values never leave but as [`Lookup`] answers.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Environment;
+use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use super::expand::Lookup;
+use super::node::{Entry, Node, Value};
+use super::source::{ReadError, Sources, read_text};
+use super::syntax::{self, Format};
+
+/// A secret is a line or a key file, not a book.
+const MAX_VALUE_BYTES: u64 = 64 << 10;
+
+/// What messages say for a value of the credentials.
+const HIDDEN: &str = "(from the credentials)";
+
+const FILE_NAME: &str = "credentials.json";
+
+/// See the page.
+pub(crate) struct Variables<'a> {
+    environment: &'a Environment,
+    /// Folder of the configuration: what relative paths are relative to.
+    base: PathBuf,
+    texts: BTreeMap<String, String>,
+    auth: Vec<Entry>,
+    /// A folder with one file a variable.
+    folder: Option<PathBuf>,
+    /// For `looked in`.
+    looked: String,
+    /// Every file that was read; a reload looks at them too.
+    read: RefCell<Vec<PathBuf>>,
+}
+
+impl<'a> Variables<'a> {
+    /// Reads the credentials, if there are any.
+    pub(crate) fn open(
+        environment: &'a Environment,
+        base: &Path,
+        sources: &mut Sources,
+        out: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let named = environment.get_filled("MCP_CREDENTIALS_PATH").map(|p| environment.absolute_here(Path::new(p)));
+        let path = named.clone().unwrap_or_else(|| base.join(FILE_NAME));
+        let folder = path.is_dir().then(|| path.clone());
+        let file = if folder.is_some() { path.join(FILE_NAME) } else { path.clone() };
+        let mut variables = Self {
+            environment,
+            base: base.to_owned(),
+            texts: BTreeMap::new(),
+            auth: Vec::new(),
+            folder,
+            looked: String::new(),
+            read: RefCell::new(Vec::new()),
+        };
+        let shown = super::render::short_path(&path, environment.home());
+        variables.looked = match read_text(&file, super::source::MAX_FILE_BYTES) {
+            Ok(text) => {
+                variables.take(&file, &text, sources, out);
+                format!("process environment, {shown}")
+            }
+            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => {
+                let missing = if variables.folder.is_some() { "" } else { " (not found)" };
+                format!("process environment, {shown}{missing}")
+            }
+            Err(error) => {
+                let source = sources.add_hidden(&file, HIDDEN);
+                let d = Diagnostic::new("MP001", Level::Error, format!("cannot read the credentials: {error}"))
+                    .note(NoteKind::Fix, "make it a readable JSON file of names and texts");
+                out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
+                format!("process environment, {shown} (not readable)")
+            }
+        };
+        variables
+    }
+
+    fn take(&mut self, file: &Path, text: &str, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
+        let source = sources.add_hidden(file, HIDDEN);
+        self.read.borrow_mut().push(file.to_owned());
+        let span = Span { source, start: 0, end: 0 };
+        if let Some(mode) = open_to_others(file) {
+            let d = Diagnostic::new("MP205", Level::Warning, format!("the credentials are readable by others ({mode})"))
+                .note(NoteKind::Fix, format!("chmod 600 {}", file.display()));
+            out.push(sources.locate(d, span));
+        }
+        // A syntax error would quote the text around it: say where it is, and nothing else.
+        let mut problems = Vec::new();
+        let mut readable = Sources::default();
+        let inner = readable.add(file, text);
+        let tree = syntax::parse(text, Format::Jsonc, inner, &readable, &mut problems);
+        for problem in problems {
+            let at = problem.place.map_or(String::new(), |p| format!(" (line {}, column {})", p.line, p.column));
+            let d = Diagnostic::new(problem.code, Level::Error, format!("the credentials are not readable JSON{at}"))
+                .note(NoteKind::Fix, "write `{ \"NAME\": \"value\" }`");
+            out.push(sources.locate(d, span));
+        }
+        let Some(Value::Map(entries)) = tree.map(|t| t.value) else { return };
+        for entry in entries {
+            match entry.value.value {
+                Value::Scalar(scalar) => {
+                    self.texts.insert(entry.key, scalar.text);
+                }
+                Value::Map(_) => self.auth.push(Entry {
+                    key: entry.key,
+                    key_span: span,
+                    value: at(entry.value, span),
+                }),
+                Value::Null | Value::List(_) => {
+                    let d = Diagnostic::new(
+                        "MP101",
+                        Level::Error,
+                        format!("`{}` in the credentials must be a text, or the `auth` of a server", entry.key),
+                    );
+                    out.push(sources.locate(d, span));
+                }
+            }
+        }
+    }
+
+    /// The `auth` of a server from the credentials.
+    pub(crate) fn auth(&self, server: &str) -> Option<&Node> {
+        self.auth.iter().find(|e| e.key == server).map(|e| &e.value)
+    }
+
+    /// For `looked in`.
+    pub(crate) fn looked(&self) -> &str {
+        &self.looked
+    }
+
+    /// Notes that a file was read.
+    pub(crate) fn note_read(&self, path: &Path) {
+        let mut read = self.read.borrow_mut();
+        if !read.iter().any(|p| p == path) {
+            read.push(path.to_owned());
+        }
+    }
+
+    /// Every file that was read so far.
+    pub(crate) fn files_read(&self) -> Vec<PathBuf> {
+        self.read.borrow().clone()
+    }
+
+    fn value_of(&self, path: &Path) -> Result<String, ReadError> {
+        let text = read_text(path, MAX_VALUE_BYTES)?;
+        self.note_read(path);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+    }
+}
+
+impl Lookup for Variables<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        let given = self.environment.get(name).map(str::to_owned).or_else(|| self.texts.get(name).cloned());
+        given
+            .or_else(|| self.folder.as_ref().and_then(|dir| self.value_of(&dir.join(name)).ok()))
+            .or_else(|| (name == "userHome").then(|| self.environment.home()?.to_str().map(str::to_owned)).flatten())
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        self.value_of(&self.environment.absolute(path.trim(), &self.base)).map_err(|e| e.to_string())
+    }
+}
+
+/// The tree with every place set to `span`: its text is not shown.
+fn at(node: Node, span: Span) -> Node {
+    let value = match node.value {
+        Value::List(items) => Value::List(items.into_iter().map(|n| at(n, span)).collect()),
+        Value::Map(entries) => Value::Map(
+            entries.into_iter().map(|e| Entry { key: e.key, key_span: span, value: at(e.value, span) }).collect(),
+        ),
+        other => other,
+    };
+    Node { span, value }
+}
+
+/// The mode of a file that others than its owner may read.
+#[cfg(unix)]
+fn open_to_others(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| format!("{mode:04o}"))
+}
+
+/// Access lists of other systems are not read.
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> Option<String> {
+    None
+}
+
+/// Lines of a `.env` file. `Err`: the line that is none.
+pub(crate) fn dotenv(text: &str) -> Result<Vec<(String, String)>, usize> {
+    let mut out = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let (name, value) = line.split_once('=').ok_or(i + 1)?;
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(i + 1);
+        }
+        out.push((name.to_owned(), dotenv_value(value).ok_or(i + 1)?));
+    }
+    Ok(out)
+}
+
+fn dotenv_value(value: &str) -> Option<String> {
+    if let Some(rest) = value.strip_prefix('\'') {
+        return rest.split_once('\'').map(|(v, _)| v.to_owned());
+    }
+    let Some(rest) = value.strip_prefix('"') else {
+        let end = value.find(" #").unwrap_or(value.len());
+        return Some(value[..end].trim_end().to_owned());
+    };
+    let mut out = String::new();
+    let mut chars = rest.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some(out),
+            '\\' => match chars.next()? {
+                'n' => out.push('\n'),
+                't' => out.push('\t'),
+                'r' => out.push('\r'),
+                other => out.push(other),
+            },
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotenv_lines() {
+        let text = "# c\n\nA=1\nexport B = two words # not this\nC='a # b'\nD=\"x\\ny\\\"\"\nE=\nF=a=b#c\r\n";
+        let expected = [("A", "1"), ("B", "two words"), ("C", "a # b"), ("D", "x\ny\""), ("E", ""), ("F", "a=b#c")];
+        let expected = expected.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec();
+        assert_eq!(dotenv(text), Ok(expected));
+        for (text, line) in [("A=1\nnonsense", 2), ("=x", 1), ("A B=x", 1), ("A='x", 1), ("A=\"x\\", 1)] {
+            assert_eq!(dotenv(text), Err(line), "{text}");
+        }
+    }
+}
