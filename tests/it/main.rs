@@ -1,1 +1,14 @@
-//! End to end.
+//! End to end: the real binary in a clean environment, in front of scripted servers, driven by raw lines.
+
+mod harness;
+
+mod bad_input;
+mod catalog;
+mod cli;
+mod eras;
+mod fakes;
+mod processes;
+mod progress_cancel;
+mod rmcp_peers;
+mod roundtrip;
+mod upcalls;

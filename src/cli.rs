@@ -1,0 +1,247 @@
+//! What may be typed: clap types only, nothing that acts. [`crate::command`] carries it out.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mcp_proxy_core::config::LogLevel;
+
+/// One endpoint for all your MCP servers, and a terminal that shows what happens on it.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-proxy", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Configuration file [default: MCP_CONFIG_PATH, then ~/.config/mcp-proxy/config.yaml]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mcp-proxy tui                        look at live traffic (a demo, until there is a configuration)
+  mcp-proxy init                       write a commented configuration
+  mcp-proxy serve --stdio              what a desktop client launches
+  mcp-proxy call tools__add a=1 b=2    call one tool";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the proxy with the terminal UI in front
+    Tui,
+    /// Run the proxy without a screen: what a client launches
+    #[command(visible_alias = "run")]
+    Serve(Serve),
+    /// Validate the configuration without starting any server
+    Check(Check),
+    /// Write a commented configuration to start from
+    Init(Init),
+    /// List what clients get: tools, resources, prompts, or the servers behind them
+    List(List),
+    /// Call one tool
+    Call(Call),
+    /// Read one resource
+    Read(Read),
+    /// Run one of the servers of the built-in demo on stdin and stdout
+    #[command(name = "demo-server", hide = true)]
+    DemoServer {
+        /// Which one.
+        name: DemoServer,
+    },
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Serve one client on stdin and stdout, whatever `proxy.transport` says
+    #[arg(long)]
+    pub stdio: bool,
+    /// How log lines are written to stderr
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Least important lines to log [default: `proxy.log_level`]
+    #[arg(long, value_name = "LEVEL", value_parser = log_level)]
+    pub log_level: Option<LogLevel>,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// How problems are printed
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: CheckFormat,
+    /// Fail on warnings too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write [default: ~/.config/mcp-proxy/config.yaml]
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<PathBuf>,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// What to list [default: everything clients get]
+    pub what: Option<Listing>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `call`
+#[derive(Debug, Args)]
+pub struct Call {
+    /// The tool's name as clients see it (`mcp-proxy list tools`)
+    pub name: String,
+    /// Arguments; typed by the tool's input schema
+    #[arg(value_name = "KEY=VALUE", conflicts_with = "args")]
+    pub pairs: Vec<String>,
+    /// All arguments as one JSON object
+    #[arg(long, value_name = "JSON")]
+    pub args: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Give up after this long, e.g. 30s, 500ms, 5m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// `read`
+#[derive(Debug, Args)]
+pub struct Read {
+    /// The resource's URI as clients see it (`mcp-proxy list resources`)
+    pub uri: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `list` can list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// Tools
+    Tools,
+    /// Resources and resource templates
+    Resources,
+    /// Prompts
+    Prompts,
+    /// Servers as configured; never waits for one
+    Servers,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// How `check` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+/// The servers of the demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DemoServer {
+    /// Tools of every kind
+    Tools,
+    /// Resources, templates, prompts
+    Library,
+    /// A server that asks back
+    Asker,
+}
+
+fn log_level(text: &str) -> Result<LogLevel, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "trace" => Ok(LogLevel::Trace),
+        "debug" => Ok(LogLevel::Debug),
+        "info" => Ok(LogLevel::Info),
+        "warn" | "warning" => Ok(LogLevel::Warn),
+        "error" => Ok(LogLevel::Error),
+        _ => Err("one of trace, debug, info, warn, error".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().map_err(|_| "a number with a unit, e.g. 30s".to_owned())?;
+    let seconds = match unit.trim() {
+        "ms" => number / 1000.0,
+        "" | "s" => number,
+        "m" => number * 60.0,
+        "h" => number * 3600.0,
+        _ => return Err("the unit is one of ms, s, m, h".to_owned()),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn product_paper_command_line_works_as_written() {
+        let cli = parse("mcp-proxy run --config mcp-config.json").expect("valid");
+        assert_eq!(cli.config, Some(PathBuf::from("mcp-config.json")));
+        assert!(matches!(cli.command, Command::Serve(Serve { stdio: false, .. })));
+    }
+
+    #[test]
+    fn config_stands_before_or_after_the_subcommand() {
+        for line in ["mcp-proxy --config a.yaml list tools", "mcp-proxy list tools --config a.yaml"] {
+            let cli = parse(line).expect("valid");
+            assert_eq!(cli.config, Some(PathBuf::from("a.yaml")), "{line}");
+        }
+    }
+
+    #[test]
+    fn pairs_and_args_exclude_each_other() {
+        assert!(parse("mcp-proxy call echo text=hi --args {}").is_err());
+        assert!(parse("mcp-proxy call echo text=hi more=1").is_ok());
+    }
+
+    #[test]
+    fn durations() {
+        for (text, ms) in [("500ms", 500), ("30s", 30_000), ("2", 2_000), ("1.5m", 90_000), ("1h", 3_600_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "s", "30 sec", "-1s", "1e99999s"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bare_call_is_help_not_a_panic() {
+        let error = parse("mcp-proxy").expect_err("help");
+        assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    }
+}

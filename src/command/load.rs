@@ -1,0 +1,86 @@
+//! Which configuration is used: a file that is named or found, else, where that is allowed, the built-in demo.
+
+use std::path::Path;
+
+use mcp_proxy_core::config::{self, Config, Environment, Level, Loaded, Located, render};
+
+use crate::demo;
+use crate::report::{self, Failure};
+
+/// A configuration and where it came from.
+pub(super) struct Chosen {
+    /// The configuration.
+    pub(super) config: Config,
+    /// Whether it is the built-in demo.
+    pub(super) is_demo: bool,
+    /// What its file says that should be looked at.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The configuration there must be.
+pub(super) fn required(path: Option<&Path>) -> Result<Chosen, Failure> {
+    let environment = Environment::of_process();
+    match config::locate(path, &environment) {
+        Located::Nothing { looked } => Err(Failure::usage("no configuration found")
+            .because(format!("looked at --config, MCP_CONFIG_PATH, {}", shown(&looked, &environment)))
+            .hint("`mcp-proxy init` writes a commented one; `mcp-proxy tui` shows a demo without any")),
+        located => usable(config::load(&located, &environment), &environment),
+    }
+}
+
+/// The configuration, or the demo when there is none.
+pub(super) fn or_demo(path: Option<&Path>) -> Result<Chosen, Failure> {
+    let environment = Environment::of_process();
+    match config::locate(path, &environment) {
+        Located::Nothing { .. } => {
+            let exe =
+                std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
+            Ok(Chosen { config: demo::config(&exe), is_demo: true, warnings: Vec::new() })
+        }
+        located => usable(config::load(&located, &environment), &environment),
+    }
+}
+
+/// The same for a command that prints on a plain terminal: says so when it is the demo.
+pub(super) fn or_announced_demo(path: Option<&Path>) -> Result<Config, Failure> {
+    let chosen = or_demo(path)?;
+    if chosen.is_demo {
+        report::note(
+            "note: no configuration found, this is the built-in demo (`mcp-proxy init` writes a configuration)",
+        );
+    }
+    Ok(chosen.config)
+}
+
+/// Reads a configuration for everything there is to say about it.
+pub(super) fn check(path: Option<&Path>) -> Loaded {
+    let environment = Environment::of_process();
+    config::load(&config::locate(path, &environment), &environment)
+}
+
+/// All there is to say about it, for people.
+pub(super) fn human(loaded: &Loaded, is_coloured: bool) -> String {
+    let environment = Environment::of_process();
+    render::human(loaded, render::Style { is_coloured, home: environment.home() })
+}
+
+fn usable(loaded: Loaded, environment: &Environment) -> Result<Chosen, Failure> {
+    let warnings = loaded.diagnostics.iter().filter(|d| d.level == Level::Warning).map(|d| d.message.clone()).collect();
+    if loaded.config.is_none() {
+        let shown = human(&loaded, report::colour(report::stderr_is_terminal()));
+        report::note(shown.trim_end());
+    }
+    let file = loaded
+        .path
+        .as_deref()
+        .map_or_else(String::new, |p| format!(" `{}`", render::short_path(p, environment.home())));
+    let config = loaded.config.ok_or_else(|| {
+        Failure::usage(format!("the configuration{file} cannot be used"))
+            .hint("`mcp-proxy check` shows the same without starting anything")
+    })?;
+    Ok(Chosen { config, is_demo: false, warnings })
+}
+
+fn shown(paths: &[std::path::PathBuf], environment: &Environment) -> String {
+    paths.iter().map(|p| render::short_path(p, environment.home())).collect::<Vec<_>>().join(", ")
+}

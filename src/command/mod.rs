@@ -1,0 +1,52 @@
+//! The subcommands, one file each: typed command line in, `Ok` or a [`Failure`] out.
+
+mod call;
+mod check;
+mod engine;
+mod init;
+mod list;
+mod load;
+mod peer;
+mod read;
+mod serve;
+mod tui;
+
+use std::process::ExitCode;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::{Cli, Command};
+use crate::demo;
+use crate::report::Failure;
+
+/// Carries out what was typed.
+///
+/// # Errors
+/// What the user is told.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Tui => tui::run(config),
+        Command::Serve(args) => serve::run(config, &args),
+        Command::Check(args) => check::run(config, &args),
+        Command::Init(args) => init::run(&args),
+        Command::List(args) => list::run(config, &args),
+        Command::Call(args) => call::run(config, &args),
+        Command::Read(args) => read::run(config, &args),
+        Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
+    }
+}
+
+/// Ends recorded process groups when the pipe from the process that started it closes.
+#[must_use]
+pub fn guardian() -> ExitCode {
+    engine::guardian()
+}
+
+/// The message path runs on one thread: a hop between threads costs more than all else on it.
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::failed("cannot start the runtime").because(e))
+}

@@ -1,0 +1,80 @@
+//! `mcp-proxy tui`: the engine on its own thread and runtime, the terminal in front of it on the main thread.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+
+use mcp_proxy_core::config::Config;
+use mcp_proxy_core::control::ProxyHandle;
+use tokio::sync::oneshot;
+
+use super::engine::{Engine, Face};
+use super::{load, runtime};
+use crate::demo;
+use crate::report::{self, Failure};
+
+pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
+    let chosen = load::or_demo(config)?;
+    if !report::stdout_is_terminal() {
+        return Err(Failure::usage("`tui` needs a terminal")
+            .because("stdout is a file or a pipe")
+            .hint("`mcp-proxy serve --stdio` runs without a screen"));
+    }
+    // Both channels carry one thing each: the door, or why there is none; and the end.
+    let (started, door) = mpsc::sync_channel(1);
+    let (end, ended) = oneshot::channel();
+    let engine = thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || engine(chosen.config, chosen.is_demo, &started, ended))
+        .map_err(|e| Failure::failed("cannot start the engine's thread").because(e))?;
+    let result = match door.recv() {
+        Ok(Ok(handle)) => screen(handle),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(Failure::failed("the engine ended before it was ready")),
+    };
+    // The engine may have ended by itself: then nobody listens.
+    let _ = end.send(());
+    match engine.join() {
+        Ok(()) => result,
+        Err(_) => Err(Failure::failed("the engine broke down").hint("please report it with what was shown above")),
+    }
+}
+
+/// The engine's thread, from start to end.
+fn engine(
+    config: Config,
+    with_demo: bool,
+    started: &mpsc::SyncSender<Result<ProxyHandle, Failure>>,
+    ended: oneshot::Receiver<()>,
+) {
+    let work = async {
+        let engine = Engine::start(config, Face::Screen).await?;
+        let handle = engine.handle().clone();
+        // The main thread waits for it.
+        let _ = started.send(Ok(handle.clone()));
+        tokio::select! {
+            biased;
+            _ = ended => {}
+            () = demo_client(&handle, with_demo) => {}
+        }
+        engine.stop().await;
+        Ok(())
+    };
+    if let Err(failure) = runtime().and_then(|r| r.block_on(work)) {
+        // Sent once only: after the door was sent there are no failures.
+        let _ = started.send(Err(failure));
+    }
+}
+
+/// Makes calls in the demo, and waits for ever after.
+async fn demo_client(handle: &ProxyHandle, with_demo: bool) {
+    if with_demo && let Err(error) = demo::client(handle.connect("demo"), demo::Pace::human()).await {
+        tracing::warn!(%error, "the demo client ended");
+    }
+    std::future::pending().await
+}
+
+/// The terminal, until the user leaves it or a signal ends us.
+fn screen(handle: ProxyHandle) -> Result<(), Failure> {
+    unreachable!("filled in with mcp_proxy_tui: {handle:?}")
+}

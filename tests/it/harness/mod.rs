@@ -1,0 +1,9 @@
+//! Builds a proxy as the real binary with a folder, an environment and a configuration of its own, and talks to it.
+
+mod home;
+mod peer;
+mod process;
+
+pub(crate) use home::{Home, fake_server};
+pub(crate) use peer::Peer;
+pub(crate) use process::{Running, eventually, is_alive};

@@ -1,0 +1,54 @@
+//! Processes of a test: run to their end, watched until they are gone.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// After this long a test has failed. Never reached by one that passes.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// Between two looks at something that cannot be waited for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Running {
+    pub(crate) fn to_end(mut command: Command) -> Self {
+        let output = command.stdin(std::process::Stdio::null()).output().expect("the binary starts");
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Waits until something outside our reach (a file, another process) is as wanted.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "never happened: {what}");
+        thread::sleep(LOOK);
+    }
+}
+
+/// Whether a process runs; one that has ended and waits for its parent does not.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    if let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The state stands after the name, which may hold anything but ends with the last bracket.
+        return !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X']));
+    }
+    if cfg!(target_os = "linux") {
+        return false;
+    }
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
+}
