@@ -24,6 +24,7 @@ mod source;
 mod syntax;
 mod template;
 mod variables;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -35,5 +36,6 @@ pub use load::{Loaded, load, load_text};
 pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
 pub use secret::Secret;
+pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::TEMPLATE;
-pub use source::{MAX_FILE_BYTES, Source, Sources};
+pub use watch::{ConfigWatch, Reload};

@@ -61,10 +61,7 @@ fn move_to(node: Node, span: Span) -> Node {
     let value = match node.value {
         Value::List(items) => Value::List(items.into_iter().map(|n| move_to(n, span)).collect()),
         Value::Map(entries) => Value::Map(
-            entries
-                .into_iter()
-                .map(|e| Entry { key: e.key, key_span: span, value: move_to(e.value, span) })
-                .collect(),
+            entries.into_iter().map(|e| Entry { key: e.key, key_span: span, value: move_to(e.value, span) }).collect(),
         ),
         other => other,
     };

@@ -164,16 +164,16 @@ pub fn short_path(path: &Path, home: Option<&Path>) -> String {
 #[must_use]
 pub fn json(loaded: &Loaded) -> String {
     use serde_json::{Value, json};
-    let place = |p: &Place| {
-        json!({ "line": p.line, "column": p.column, "end_line": p.end_line, "end_column": p.end_column })
-    };
+    let place =
+        |p: &Place| json!({ "line": p.line, "column": p.column, "end_line": p.end_line, "end_column": p.end_column });
     let diagnostics: Vec<Value> = loaded
         .diagnostics
         .iter()
         .map(|d| {
             let notes: Vec<Value> =
                 d.notes.iter().map(|(k, text)| json!({ "kind": k.name().replace(' ', "_"), "text": text })).collect();
-            let also: Vec<Value> = d.also.iter().map(|(p, label)| json!({ "span": place(p), "label": label })).collect();
+            let also: Vec<Value> =
+                d.also.iter().map(|(p, label)| json!({ "span": place(p), "label": label })).collect();
             json!({
                 "code": d.code,
                 "level": d.level.name(),

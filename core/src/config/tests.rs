@@ -136,7 +136,8 @@ fn what_check_says_of_json() {
 
 #[test]
 fn comments_are_fine_in_jsonc() {
-    let text = "{\n  // é \" here\n  \"servers\": { \"a\": { \"command\": \"x\", \"args\": [\"http://y//z\"] }, /* b */ },\n}";
+    let text =
+        "{\n  // é \" here\n  \"servers\": { \"a\": { \"command\": \"x\", \"args\": [\"http://y//z\"] }, /* b */ },\n}";
     let config = good(load_text(text, Path::new("/x/config.jsonc"), &environment()));
     let Target::Stdio { args, .. } = &config.servers[0].target else { panic!() };
     assert_eq!(args[0].reveal(), "http://y//z");
@@ -202,7 +203,11 @@ servers:
     assert!(loaded.n_of(Level::Error) > 10);
     let text = rendered(&loaded) + &json(&loaded) + &format!("{:?}", loaded.diagnostics);
     assert!(!text.contains("hunter2"), "{text}");
-    let fine = good(load_text("servers: { a: { command: \"x\", args: [\"${V}\"] } }", Path::new(PATH), &self::environment().with("V", "hunter2")));
+    let fine = good(load_text(
+        "servers: { a: { command: \"x\", args: [\"${V}\"] } }",
+        Path::new(PATH),
+        &self::environment().with("V", "hunter2"),
+    ));
     assert!(!format!("{fine:?}").contains("hunter2"));
 }
 
@@ -328,7 +333,10 @@ mod paper {
         for text in [claude, cursor] {
             let loaded = read_json(text, &environment());
             assert_eq!(codes(&loaded), [""; 0]);
-            assert_eq!(good(loaded).servers[0].target, Server::stdio("proxy", "mcp-proxy", &["run", "--config", "c.json"]).target);
+            assert_eq!(
+                good(loaded).servers[0].target,
+                Server::stdio("proxy", "mcp-proxy", &["run", "--config", "c.json"]).target
+            );
         }
     }
 }
@@ -424,7 +432,10 @@ mod clients {
                 "client_zed",
                 r#"{"context_servers": {"z": {"source": "custom", "command": "zc", "args": []}}, "ui_font_size": 16}"#,
             ),
-            ("client_jan", r#"{"mcpServers": {"j": {"active": false, "command": "", "type": "http", "url": "https://i.example/mcp", "env": {}}}}"#),
+            (
+                "client_jan",
+                r#"{"mcpServers": {"j": {"active": false, "command": "", "type": "http", "url": "https://i.example/mcp", "env": {}}}}"#,
+            ),
         ] {
             let loaded = read_json(text, &environment().with("T", "/t"));
             let read = loaded.config.as_ref().map_or_else(Vec::new, servers).join("\n");
@@ -511,7 +522,8 @@ fn variables_of_the_environment_go_over_the_file() {
     assert_eq!(config.transports, Transports { stdio: true, http: true });
     assert_eq!(config.servers.iter().map(|s| &*s.name).collect::<Vec<_>>(), ["api-server", "fresh"]);
     assert_eq!((config.servers[0].timeout, config.servers[0].start), (Duration::from_secs(5), StartPolicy::Lazy));
-    let wrong = environment.with("MCP_PROXY__PORT", "many").with("MCP_PROXY__NONSENSE", "x").with("MCP_PROXY__HOST", "[a");
+    let wrong =
+        environment.with("MCP_PROXY__PORT", "many").with("MCP_PROXY__NONSENSE", "x").with("MCP_PROXY__HOST", "[a");
     snapshot!("overrides", rendered(&load_text(text, Path::new(PATH), &wrong)));
 }
 
@@ -522,8 +534,17 @@ fn values_of_env_stay_as_they_are_written() {
     ));
     let Target::Stdio { env, .. } = &config.servers[0].target else { panic!() };
     let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (k.as_str(), v.reveal())).collect();
-    let expected =
-        [("A", "1.10"), ("B", "NO"), ("C", "on"), ("D", "0x1F"), ("E", "1_000"), ("F", "q"), ("G", "2026-11-22"), ("H", ""), ("I", "007")];
+    let expected = [
+        ("A", "1.10"),
+        ("B", "NO"),
+        ("C", "on"),
+        ("D", "0x1F"),
+        ("E", "1_000"),
+        ("F", "q"),
+        ("G", "2026-11-22"),
+        ("H", ""),
+        ("I", "007"),
+    ];
     assert_eq!(env, expected);
 }
 
@@ -574,7 +595,8 @@ fn the_examples_in_the_comments_load_too() {
         let servers = text.split_once("\nservers:\n").unwrap().1;
         let lines = servers.lines().take_while(|l| l.is_empty() || l.starts_with(' '));
         // Prose begins with a capital letter, an entry does not.
-        let entries = lines.filter_map(|l| l.strip_prefix("  # ")).filter(|l| !l.starts_with(|c: char| c.is_uppercase()));
+        let entries =
+            lines.filter_map(|l| l.strip_prefix("  # ")).filter(|l| !l.starts_with(|c: char| c.is_uppercase()));
         "servers:\n".to_owned() + &entries.map(|l| format!("  {l}\n")).collect::<String>()
     };
     let example = include_str!("../../../config.example.yaml");
@@ -592,7 +614,8 @@ fn the_examples_in_the_comments_load_too() {
 #[test]
 fn the_example_has_every_key() {
     let example = include_str!("../../../config.example.yaml");
-    let words = |name: &str| example.lines().any(|l| l.trim_start_matches(['#', ' ', '{']).contains(&format!("{name}:")));
+    let words =
+        |name: &str| example.lines().any(|l| l.trim_start_matches(['#', ' ', '{']).contains(&format!("{name}:")));
     let aliases = ["mcpServers", "mcp.servers", "mcp", "context_servers", "type"];
     fn read_keys(keys: &[super::keys::Key], out: &mut Vec<&'static str>) {
         for key in keys {
@@ -718,9 +741,10 @@ mod credentials {
     fn lie_beside_the_file() {
         let dir = place(&[("config.yaml", CONFIG), ("credentials.json", r#"{"KEY": "beside"}"#)]);
         let loaded = load_in(dir.path(), &Environment::empty());
-        assert_eq!(loaded.files, [dir.path().join("config.yaml"), dir.path().join("credentials.json")]);
         assert_eq!(codes(&loaded), [""; 0]);
-        assert_eq!(token(&good(loaded)), "Bearer beside");
+        let config = good(loaded);
+        assert_eq!(config.paths, [dir.path().join("config.yaml"), dir.path().join("credentials.json")]);
+        assert_eq!(token(&config), "Bearer beside");
         let environment = Environment::empty().with("KEY", "environment");
         assert_eq!(token(&good(load_in(dir.path(), &environment))), "Bearer environment");
     }
@@ -751,7 +775,8 @@ mod credentials {
     #[test]
     fn that_are_broken_are_told_without_their_text() {
         let mut all = String::new();
-        for text in ["{\"KEY\": \"hunter2\" \"B\"", "{\"KEY\": [\"hunter2\"]}", "{\"KEY\": \"hunter2\n\", hunter2: @}"] {
+        for text in ["{\"KEY\": \"hunter2\" \"B\"", "{\"KEY\": [\"hunter2\"]}", "{\"KEY\": \"hunter2\n\", hunter2: @}"]
+        {
             let dir = place(&[("config.yaml", CONFIG), ("credentials.json", text)]);
             let loaded = load_in(dir.path(), &Environment::empty());
             all += &human(&loaded, Style::default()).replace(&dir.path().display().to_string(), "DIR");
@@ -778,7 +803,10 @@ mod credentials {
         let config = "servers:\n  a: { command: x, env_file: .env, env: { B: own, C: \"${file:key.txt}\" } }\n";
         let dir = place(&[("config.yaml", config), (".env", "A=1\nB=2\n"), ("key.txt", "text\r\n")]);
         let loaded = load_in(dir.path(), &Environment::empty());
-        assert_eq!(loaded.files.len(), 3);
+        let names: Vec<_> =
+            loaded.files.iter().map(|f| (f.path.file_name().unwrap().to_str().unwrap(), f.is_read)).collect();
+        let expected = [("config.yaml", true), ("credentials.json", false), (".env", true), ("key.txt", true)];
+        assert_eq!(names, expected);
         let config = good(loaded);
         let Target::Stdio { env, .. } = &config.servers[0].target else { panic!() };
         let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (k.as_str(), v.reveal())).collect();

@@ -76,6 +76,7 @@ impl Reader<'_> {
         let old = std::mem::take(entries);
         let has = |key: &str, new: &[Entry]| new.iter().any(|e| e.key == key);
         let mut new: Vec<Entry> = Vec::with_capacity(old.len());
+        let mut tools: Vec<Entry> = Vec::new();
         let taken: Vec<String> = old.iter().map(|e| e.key.clone()).collect();
         for mut entry in old {
             let name = entry.key.as_str();
@@ -84,6 +85,9 @@ impl Reader<'_> {
                 if !(has(name, &new) && server.is_foreign) {
                     new.push(entry);
                 }
+                continue;
+            }
+            if server.is_foreign && keys::CLIENTS_OWN.contains(&name) {
                 continue;
             }
             let foreign = keys::FOREIGN.iter().find(|(theirs, _, _)| *theirs == name);
@@ -100,10 +104,14 @@ impl Reader<'_> {
                     new.retain(|e| !(server.is_foreign && e.key == entry.key));
                     new.push(entry);
                 }
-                Some((_, ours, _)) if server.is_foreign => {
-                    self.unused.push((format!("{path}.{name} ({ours})"), entry.key_span));
-                }
-                None if server.is_foreign && keys::CLIENTS_OWN.contains(&name) => {}
+                Some((_, ours, _)) if server.is_foreign => match ours.strip_prefix("tools.") {
+                    Some(ours) => {
+                        entry.key = ours.to_owned();
+                        tools.retain(|e| e.key != ours);
+                        tools.push(entry);
+                    }
+                    None => self.unused.push((format!("{path}.{name} ({ours})"), entry.key_span)),
+                },
                 _ => {
                     self.unknown(name, entry.key_span, &path, keys::SERVER);
                     let meant = foreign
@@ -116,6 +124,10 @@ impl Reader<'_> {
                     }
                 }
             }
+        }
+        if let (Some(first), false) = (tools.first().map(|t| t.key_span), has("tools", &new)) {
+            let value = Node { span: first, value: Value::Map(tools) };
+            new.push(Entry { key: "tools".to_owned(), key_span: first, value });
         }
         *entries = new;
     }

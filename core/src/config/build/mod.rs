@@ -167,7 +167,8 @@ impl Reader<'_> {
 
     fn http_path(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = self.text(node, path)?;
-        let is_path = text.value.starts_with('/') && !text.value.contains(|c: char| c.is_whitespace() || "?#".contains(c));
+        let is_path =
+            text.value.starts_with('/') && !text.value.contains(|c: char| c.is_whitespace() || "?#".contains(c));
         if !is_path {
             let message = format!("`path` must begin with `/`, got {}", quoted(&text));
             self.error("MP102", node.span, message, "write a path as in `/mcp`");
@@ -178,11 +179,8 @@ impl Reader<'_> {
     fn routing(&mut self, root: &Node, config: &mut Config) {
         let routing = &mut config.routing;
         self.set(root, "routing.naming", &mut routing.naming, |r, n, p| {
-            let names = [
-                ("prefix", Naming::Prefix),
-                ("prefix-on-conflict", Naming::PrefixOnConflict),
-                ("flat", Naming::Flat),
-            ];
+            let names =
+                [("prefix", Naming::Prefix), ("prefix-on-conflict", Naming::PrefixOnConflict), ("flat", Naming::Flat)];
             r.choice(n, p, &names)
         });
         self.set(root, "routing.name_charset", &mut routing.name_charset, |r, n, p| {

@@ -8,9 +8,9 @@ use crate::config::Environment;
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use crate::config::expand::{self, Problem, ProblemKind};
 use crate::config::node::{Entry, Kind, Node, Scalar, Value};
-use crate::config::{mask, quantity};
 use crate::config::source::Sources;
 use crate::config::variables::Variables;
+use crate::config::{mask, quantity};
 
 /// A text after its variables were put in. It may be secret now: show `raw`.
 #[derive(Clone)]
@@ -166,9 +166,7 @@ impl Reader<'_> {
         let text = self.sources.get(span.source).and_then(|s| s.text.as_deref());
         let offset = text.and_then(|t| t.get(span.start..span.end)).and_then(|t| t.find(part));
         match offset {
-            Some(offset) => {
-                Span { start: span.start + offset, end: span.start + offset + part.len(), ..span }
-            }
+            Some(offset) => Span { start: span.start + offset, end: span.start + offset + part.len(), ..span },
             None => span,
         }
     }
@@ -186,7 +184,9 @@ impl Reader<'_> {
         if truth.is_none() {
             let message = format!("`{}` must be true or false, got {}", last(path), quoted(&text));
             self.report(
-                Diagnostic::new("MP101", Level::Error, message).label(path).note(NoteKind::Fix, "write `true` or `false`"),
+                Diagnostic::new("MP101", Level::Error, message)
+                    .label(path)
+                    .note(NoteKind::Fix, "write `true` or `false`"),
                 node.span,
             );
         }
@@ -302,11 +302,12 @@ impl Reader<'_> {
         };
         let mut out = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
-            let path = format!("{path}[{i}]");
+            let item_path = format!("{path}[{i}]");
             match &item.value {
-                Value::Scalar(_) => out.extend(self.text(item, &path)),
+                Value::Scalar(_) => out.extend(self.text(item, &item_path)),
                 _ => {
-                    let message = format!("`{}` must be a list of texts; item {} is {}", last(&path), i + 1, item.kind_name());
+                    let message =
+                        format!("`{}` must be a list of texts; item {} is {}", last(path), i + 1, item.kind_name());
                     self.report(
                         Diagnostic::new("MP112", Level::Error, message).note(NoteKind::Fix, "quote it, or take it out"),
                         item.span,

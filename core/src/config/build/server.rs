@@ -8,9 +8,9 @@ use crate::config::keys::{self, Key};
 use crate::config::node::{Node, Value};
 use crate::config::{ProtocolChoice, RestartPolicy, Server, StartPolicy, ToolRules, quantity};
 
+use super::file_uri;
 use super::foreign::ServerEntry;
 use super::reader::{Reader, last, quoted};
-use super::file_uri;
 
 /// Our own name in clients' files.
 const RESERVED: &str = "mcp-proxy";
@@ -79,12 +79,8 @@ impl Reader<'_> {
         path.push_str(&name);
         self.check_keys(node, &path, keys::SERVER);
         let target = self.target(fields, &path, entry.key_span);
-        let placeholder = crate::config::Target::Stdio {
-            command: String::new(),
-            args: Vec::new(),
-            cwd: None,
-            env: BTreeMap::new(),
-        };
+        let placeholder =
+            crate::config::Target::Stdio { command: String::new(), args: Vec::new(), cwd: None, env: BTreeMap::new() };
         let broken = target.is_none();
         let mut server = Server::new(&name, target.unwrap_or(placeholder));
         server.enabled = enabled && !broken;
@@ -205,7 +201,7 @@ impl Reader<'_> {
         let short = format!("{}s", as_ms.as_secs_f64());
         if is_foreign {
             let message = format!("`{}` is read as milliseconds: {short}", last(path));
-            self.warning("MP110", node.span, message, &format!("write `\"{short}\"`"));
+            self.warning("MP110", node.span, message, &format!("in a file of your own, write `{short}`"));
             return Some(as_ms);
         }
         let Some(seconds) = quantity::duration(text.value.trim()) else {
@@ -213,12 +209,8 @@ impl Reader<'_> {
             return None;
         };
         let minutes = seconds.as_secs() / 60;
-        let message = format!(
-            "`{}` is {} h {} min here; are these milliseconds?",
-            last(path),
-            minutes / 60,
-            minutes % 60
-        );
+        let message =
+            format!("`{}` is {} h {} min here; are these milliseconds?", last(path), minutes / 60, minutes % 60);
         self.warning("MP110", node.span, message, &format!("write `{short}`"));
         Some(seconds)
     }

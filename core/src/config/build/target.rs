@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use crate::config::keys;
 use crate::config::mask;
 use crate::config::node::{Node, Value};
-use crate::config::source::{MAX_FILE_BYTES, read_text};
+use crate::config::source::MAX_FILE_BYTES;
 use crate::config::variables::dotenv;
 use crate::config::{Secret, Target};
 
@@ -239,15 +240,22 @@ impl Reader<'_> {
 
     /// MP114
     fn ambiguous(&mut self, node: &Node, name: &str) {
-        let fix = "put it in quotes";
         match &node.value {
-            Value::Null => self.warning("MP114", node.span, format!("`{name}` has no value"), "write `\"\"` if so meant"),
+            Value::Null => {
+                self.warning("MP114", node.span, format!("`{name}` has no value"), "write `\"\"` if so meant")
+            }
             Value::Scalar(scalar) if is_ambiguous(scalar) && self.is_plain(node) => {
-                let shown = &scalar.text;
-                let d = Diagnostic::new("MP114", Level::Warning, format!("`{name}`: unquoted `{shown}` is not text in YAML"))
-                    .label(format!("passed on as the text `{shown}`"))
-                    .note(NoteKind::Why, "other programs that read this file may pass something else")
-                    .note(NoteKind::Fix, format!("{fix}: `\"{shown}\"`"));
+                let line = format!("{name}: {}", scalar.text);
+                let is_secret = mask::line(&line) != line;
+                let shown = if is_secret { "…" } else { &scalar.text };
+                let d = Diagnostic::new(
+                    "MP114",
+                    Level::Warning,
+                    format!("`{name}`: unquoted `{shown}` is not text in YAML"),
+                )
+                .label("passed on as the text it is")
+                .note(NoteKind::Why, "other programs that read this file may pass something else")
+                .note(NoteKind::Fix, format!("put it in quotes: `\"{shown}\"`"));
                 self.report(d, node.span);
             }
             _ => {}
@@ -256,8 +264,7 @@ impl Reader<'_> {
 
     fn env_file(&mut self, node: &Node, path: &str, env: &mut BTreeMap<String, Secret>) {
         let Some(file) = self.path(node, path) else { return };
-        self.variables.note_read(&file);
-        let text = match read_text(&file, MAX_FILE_BYTES) {
+        let text = match self.variables.read(&file, MAX_FILE_BYTES) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("cannot read `env_file`: {error}");
@@ -421,6 +428,11 @@ impl Reader<'_> {
     fn auth_value(&mut self, node: &Node, path: &str, key: &str) -> Option<Secret> {
         let path = format!("{path}.{key}");
         let Some(value) = node.get(key).filter(|n| !matches!(n.value, Value::Null)) else {
+            // A slip of the hand was reported as such.
+            let names = node.as_map().unwrap_or_default().iter().map(|e| e.key.as_str());
+            if keys::nearest(key, names).is_some() {
+                return None;
+            }
             let kind = node.get("type").and_then(Node::as_scalar).map_or("", |s| s.text.as_str());
             let fix = format!("add `{key}: \"${{NAME}}\"`");
             self.error("MP403", node.span, format!("`auth` of type {kind} needs `{key}`"), &fix);
@@ -439,7 +451,7 @@ impl Reader<'_> {
             if !known.contains(&entry.key.as_str()) {
                 let message = format!("unknown field `{}` in `{path}`", entry.key);
                 let mut d = Diagnostic::new("MP104", Level::Error, message);
-                if let Some(meant) = crate::config::keys::nearest(&entry.key, known.iter().copied()) {
+                if let Some(meant) = keys::nearest(&entry.key, known.iter().copied()) {
                     d = d.label(format!("did you mean `{meant}`?"));
                 }
                 let d = d.note(NoteKind::Fix, format!("known here: {}", known.join(", ")));
@@ -517,7 +529,10 @@ mod tests {
     fn transports_by_their_many_names() {
         for (words, expected) in [
             (&["stdio", "STDIO", "local"][..], Some(Kind::Stdio)),
-            (&["http", "streamable-http", "streamableHttp", "streamable_http", "remote"], Some(Kind::Http { sse: false })),
+            (
+                &["http", "streamable-http", "streamableHttp", "streamable_http", "remote"],
+                Some(Kind::Http { sse: false }),
+            ),
             (&["sse", "SSE"], Some(Kind::Http { sse: true })),
             (&["websocket", "", "ws"], None),
         ] {
