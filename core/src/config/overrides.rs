@@ -20,7 +20,16 @@ const HIDDEN: &str = "(from the environment)";
 pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
     for (name, value) in environment.variables() {
         let Some(rest) = name.strip_prefix(PREFIX).filter(|r| !r.is_empty()) else { continue };
-        let mut path: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
+        let parts: Vec<&str> = rest.split("__").collect();
+        let mut path: Vec<String> = parts.iter().map(|p| p.to_lowercase()).collect();
+        // The variables of a server keep their case.
+        if let [.., env, variable] = path.as_mut_slice()
+            && env == "env"
+            && parts.len() > 2
+            && let Some(last) = parts.last()
+        {
+            (*last).clone_into(variable);
+        }
         if !keys::ROOT.iter().any(|k| k.name.eq_ignore_ascii_case(&path[0])) {
             path.insert(0, "proxy".to_owned());
         }

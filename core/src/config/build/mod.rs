@@ -3,6 +3,8 @@
 //! Each section reads what it knows and falls back to the default where a value is wrong, so that one mistake hides no other;
 //! whether there is a configuration in the end is decided by the diagnostics.
 
+mod auth;
+mod endpoint;
 mod foreign;
 mod reader;
 mod server;
@@ -10,7 +12,7 @@ mod shape;
 mod target;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
@@ -37,6 +39,7 @@ pub(super) fn build(
         out,
         base: base.to_owned(),
         soft: false,
+        n_softened: 0,
         told: HashSet::new(),
         unused: Vec::new(),
     };
@@ -121,9 +124,7 @@ impl Reader<'_> {
         self.set(root, "proxy.instructions", &mut config.instructions, |r, n, p| {
             r.text(n, p).map(|t| Some(t.value).filter(|v| !v.trim().is_empty()))
         });
-        self.set(root, "proxy.env.inherit", &mut config.env.inherit, |r, n, p| {
-            r.texts(n, p).map(|texts| texts.into_iter().map(|t| t.value).collect())
-        });
+        self.set(root, "proxy.env.inherit", &mut config.env.inherit, Self::plain_texts);
         self.set(root, "proxy.env.path_from_login_shell", &mut config.env.path_from_login_shell, Self::truth);
     }
 
@@ -242,7 +243,7 @@ impl Reader<'_> {
 }
 
 /// `path` as a `file://` URI.
-fn file_uri(path: &PathBuf) -> String {
+fn file_uri(path: &Path) -> String {
     let mut uri = "file://".to_owned();
     let text = path.to_string_lossy().replace('\\', "/");
     if !text.starts_with('/') {

@@ -34,6 +34,8 @@ pub(super) struct Reader<'a> {
     pub(super) base: PathBuf,
     /// What is read now belongs to a server that is switched off: nothing about it stops the others.
     pub(super) soft: bool,
+    /// How many errors were made warnings because of that.
+    pub(super) n_softened: usize,
     /// What was reported already.
     pub(super) told: HashSet<(Span, &'static str, String)>,
     /// Keys that are accepted and not used by this version.
@@ -54,6 +56,7 @@ impl Reader<'_> {
     /// Adds a problem with what stands at `span`.
     pub(super) fn report(&mut self, mut diagnostic: Diagnostic, span: Span) {
         if self.soft && diagnostic.level == Level::Error {
+            self.n_softened += 1;
             diagnostic.level = Level::Warning;
             diagnostic = diagnostic.note(NoteKind::Note, "the server is disabled, so this stops nothing");
         }
@@ -114,6 +117,9 @@ impl Reader<'_> {
     }
 
     fn reference_problem(&mut self, raw: &str, problem: Problem, span: Span, path: &str) {
+        if self.is_full() {
+            return;
+        }
         // Out of range only where `raw` stands for a text that is not shown.
         let at = raw.get(problem.at.clone()).unwrap_or(raw);
         let span = self.narrow(span, at);
@@ -316,6 +322,11 @@ impl Reader<'_> {
             }
         }
         Some(out)
+    }
+
+    /// The same without places.
+    pub(super) fn plain_texts(&mut self, node: &Node, path: &str) -> Option<Vec<String>> {
+        self.texts(node, path).map(|texts| texts.into_iter().map(|t| t.value).collect())
     }
 
     /// A map whose names the user chose.
