@@ -157,7 +157,7 @@ fn load_with(text: &str, path: &Path, files: Vec<FileSeen>, environment: &Enviro
         }
     }
     let variables = Variables::open(environment, base, &mut sources, &mut out);
-    overrides::apply(&mut root, environment, &mut sources, &mut out);
+    overrides::apply(&mut root, environment, &mut sources);
     let (mut config, n_servers) = build::build(&root, base, environment, &variables, &mut sources, &mut out);
     loaded.n_servers = n_servers;
     loaded.files.extend(variables.seen());

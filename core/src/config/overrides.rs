@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::Environment;
-use super::diagnostic::{Diagnostic, Span};
+use super::diagnostic::Span;
 use super::keys;
 use super::node::{self, Entry, Node, Value};
 use super::source::Sources;
@@ -17,7 +17,7 @@ const PREFIX: &str = "MCP_PROXY__";
 const HIDDEN: &str = "(from the environment)";
 
 /// Puts every override into the tree.
-pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
+pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut Sources) {
     for (name, value) in environment.variables() {
         let Some(rest) = name.strip_prefix(PREFIX).filter(|r| !r.is_empty()) else { continue };
         let parts: Vec<&str> = rest.split("__").collect();
@@ -36,15 +36,19 @@ pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut So
         let source = sources.add_hidden(Path::new(&format!("environment variable {name}")), HIDDEN);
         let span = Span { source, start: 0, end: 0 };
         let parsed = if value.trim_start().starts_with(['[', '{']) {
-            // Its text may be secret: a syntax error is told without it.
-            let mut problems = Vec::new();
-            let node = node::parse(value, source, sources, &mut problems);
-            out.extend(problems);
-            let Some(node) = node else { continue };
-            move_to(node, span)
+            // What is no list is text: problems would quote it, and it may be secret.
+            node::parse(value, source, sources, &mut Vec::new()).map(|node| move_to(node, span))
         } else {
-            Node::text(value, span)
+            None
         };
+        let parsed = parsed.unwrap_or_else(|| Node::text(value, span));
+        if path[0] == "servers" && root.get("servers").is_none() {
+            // A client's file: its servers are meant.
+            let theirs = ["mcpServers", "context_servers", "mcp.servers"];
+            if let Some(name) = theirs.iter().find(|name| root.get(name).is_some()) {
+                (*name).clone_into(&mut path[0]);
+            }
+        }
         put(root, &path, parsed, span);
     }
 }

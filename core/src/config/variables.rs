@@ -1,4 +1,5 @@
-//! Where `${…}` gets its values: the process environment, then the credentials (a file or a folder), then nothing.
+//! Where `${…}` gets its values: the process environment, then the credentials, then nothing. Credentials are where
+//! `MCP_CREDENTIALS_PATH` says (a file or a folder), else beside the configuration and in the user's folder.
 //!
 //! The credentials file holds variables (texts) and, under the name of a server, that server's `auth` (maps). Its text is
 //! never shown, and its values never leave but as [`Lookup`] answers.
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use super::expand::Lookup;
+use super::locate;
 use super::node::{Entry, Node, Value};
 use super::source::{FileSeen, MAX_FILE_BYTES, ReadError, Sources};
 use super::syntax::{self, Format};
@@ -46,35 +48,50 @@ impl<'a> Variables<'a> {
         out: &mut Vec<Diagnostic>,
     ) -> Self {
         let named = environment.get_filled("MCP_CREDENTIALS_PATH").map(|p| environment.absolute_here(Path::new(p)));
-        let path = named.clone().unwrap_or_else(|| base.join(FILE_NAME));
-        let folder = path.is_dir().then(|| path.clone());
-        let file = if folder.is_some() { path.join(FILE_NAME) } else { path.clone() };
+        let mut paths: Vec<PathBuf> = match named {
+            Some(path) => vec![path],
+            None => {
+                let of_user = locate::user_dir(environment).map(|dir| dir.join(FILE_NAME));
+                std::iter::once(base.join(FILE_NAME)).chain(of_user).collect()
+            }
+        };
+        paths.dedup();
         let mut variables = Self {
             environment,
             base: base.to_owned(),
             texts: BTreeMap::new(),
             auth: Vec::new(),
-            folder,
-            looked: String::new(),
+            folder: None,
+            looked: "process environment".to_owned(),
             seen: RefCell::new(Vec::new()),
         };
-        let shown = super::render::short_path(&path, environment.home());
-        variables.looked = match variables.read(&file, MAX_FILE_BYTES) {
-            Ok(text) if variables.take(&file, &text, sources, out) => format!("process environment, {shown}"),
-            Ok(_) => format!("process environment, {shown} (not readable)"),
-            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => {
-                let missing = if variables.folder.is_some() { "" } else { " (not found)" };
-                format!("process environment, {shown}{missing}")
-            }
+        for path in paths {
+            let how = variables.add(&path, sources, out);
+            let shown = super::render::short_path(&path, environment.home());
+            variables.looked += &format!(", {shown}{how}");
+        }
+        variables
+    }
+
+    /// Reads one place for credentials: a file, or a folder. Says how that went, for `looked in`.
+    fn add(&mut self, path: &Path, sources: &mut Sources, out: &mut Vec<Diagnostic>) -> &'static str {
+        const NOT_READABLE: &str = " (not readable)";
+        let is_folder = path.is_dir();
+        let file = if is_folder { path.join(FILE_NAME) } else { path.to_owned() };
+        self.folder = is_folder.then(|| path.to_owned());
+        match self.read(&file, MAX_FILE_BYTES) {
+            Ok(text) if self.take(&file, &text, sources, out) => "",
+            Ok(_) => NOT_READABLE,
+            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound && is_folder => "",
+            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => " (not found)",
             Err(error) => {
                 let source = sources.add_hidden(&file, HIDDEN);
                 let d = Diagnostic::new("MP001", Level::Error, format!("cannot read the credentials: {error}"))
                     .note(NoteKind::Fix, "make it a readable JSON file of names and texts");
                 out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
-                format!("process environment, {shown} (not readable)")
+                NOT_READABLE
             }
-        };
-        variables
+        }
     }
 
     /// False: it is no readable JSON.
@@ -102,7 +119,8 @@ impl<'a> Variables<'a> {
         for entry in entries {
             match entry.value.value {
                 Value::Scalar(scalar) => {
-                    self.texts.insert(entry.key, scalar.text);
+                    // What was read before counts.
+                    self.texts.entry(entry.key).or_insert(scalar.text);
                 }
                 Value::Map(_) => self.auth.push(Entry { key: entry.key, key_span: span, value: at(entry.value, span) }),
                 Value::Null | Value::List(_) => {

@@ -158,7 +158,8 @@ impl Reader<'_> {
     fn host(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = self.text(node, path)?;
         let host = text.value.trim();
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '@')) {
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@[]?#".contains(c)) {
             let message = format!("`host` cannot be {}", quoted(&text));
             self.error("MP102", node.span, message, "write an address or a name alone, as in `127.0.0.1`");
             return None;

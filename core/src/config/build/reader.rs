@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::Environment;
-use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use crate::config::diagnostic::{Diagnostic, Level, MAX_DIAGNOSTICS, NoteKind, Span};
 use crate::config::expand::{self, Problem, ProblemKind};
 use crate::config::node::{Entry, Kind, Node, Scalar, Value};
 use crate::config::source::Sources;
@@ -20,9 +20,6 @@ pub(super) struct Text {
     pub(super) raw: String,
     pub(super) span: Span,
 }
-
-/// A file with more problems is not a configuration.
-const MAX_DIAGNOSTICS: usize = 500;
 
 /// The state of one reading.
 pub(super) struct Reader<'a> {

@@ -40,6 +40,16 @@ fn lie_beside_the_file() {
 }
 
 #[test]
+fn lie_in_the_folder_of_the_user() {
+    let home = place(&[(".config/mcp-proxy/credentials.json", r#"{"KEY": "user's", "a": {"type": "x"}}"#)]);
+    let environment = Environment::empty().with_home(home.path());
+    let dir = place(&[("config.yaml", CONFIG)]);
+    assert_eq!(token(&good(load_in(dir.path(), &environment))), "Bearer user's");
+    let dir = place(&[("config.yaml", CONFIG), ("credentials.json", r#"{"KEY": "beside"}"#)]);
+    assert_eq!(token(&good(load_in(dir.path(), &environment))), "Bearer beside");
+}
+
+#[test]
 fn lie_where_the_variable_says() {
     let dir = place(&[
         ("config.yaml", CONFIG),
