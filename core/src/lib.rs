@@ -8,8 +8,8 @@
 #[macro_use]
 mod snapshot;
 
-pub mod config;
-pub mod control;
-pub mod observe;
 pub mod protocol;
+pub mod observe;
+pub mod config;
 pub mod transport;
+pub mod control;

@@ -7,6 +7,6 @@ mod view;
 
 pub use handle::{Command, CommandError, ProxyHandle, Subscription};
 pub use view::{
-    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, FlowWindow, ItemKind,
-    Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Snapshot, ToolLatency, Totals,
+    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, FlowWindow, ItemKind, Latency, LogLine,
+    LogStream, LogWindow, Notice, NoticeLevel, Snapshot, ToolLatency, Totals,
 };
