@@ -109,8 +109,11 @@ const steps = {
   },
   async roots() {
     roots = [{ uri: 'file:///work/one' }, { uri: 'file:///work/two', name: 'two' }];
+    // Asked twice within a call or not at all would depend on who is faster: the question is waited for.
+    const before = asked.length;
     await client.sendRootsListChanged();
-    return {};
+    for (const end = Date.now() + 15_000; asked.length === before && Date.now() < end; ) await new Promise((wake) => setTimeout(wake, 20));
+    return { asked: asked.length > before };
   },
   level: ({ level }) => client.setLoggingLevel(level),
   async subscribe({ uri, notice: wanted, updates }) {

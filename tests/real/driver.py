@@ -171,8 +171,13 @@ async def complete(client, step):
 
 async def change_roots(client, step):
     roots[:] = [types.Root(uri="file:///work/one"), types.Root(uri="file:///work/two", name="two")]
+    before = len(asked)
     await client.send_roots_list_changed()
-    return {}
+    # Asked twice within a call or not at all would depend on who is faster: the question is waited for.
+    with anyio.move_on_after(15):
+        while len(asked) == before:
+            await anyio.sleep(0.02)
+    return {"asked": len(asked) > before}
 
 
 async def level(client, step):

@@ -71,6 +71,11 @@ function steady(value) {
   );
 }
 
+/** Servers ask for the roots whenever they like; what they were told is in the answers of their tools. */
+function asked(seen) {
+  return { ...seen, asked: seen.asked.filter((question) => question.method !== 'roots/list') };
+}
+
 /** Paths at which two values differ. */
 function differences(a, b, path = '') {
   if (Object.is(a, b)) return [];
@@ -119,7 +124,7 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
     let n_explained = 0;
     for (const [i, { step, ...seen }] of direct.entries()) {
       const { step: _, ...other } = proxied[i] ?? proxied.at(-1);
-      for (const difference of differences(steady(seen), steady(other))) {
+      for (const difference of differences(steady(asked(seen)), steady(asked(other)))) {
         const why = explained(driver, server, step, difference);
         if (why) {
           used.add(why);
