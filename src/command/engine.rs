@@ -4,27 +4,56 @@ use std::process::ExitCode;
 
 use mcp_proxy_core::config::Config;
 use mcp_proxy_core::control::ProxyHandle;
+use mcp_proxy_core::proxy::{Memory, Options, Proxy};
+use mcp_proxy_core::transport::{Guardian, own_stdio};
+use tokio::task::JoinSet;
 
 use crate::report::Failure;
 
 /// A running engine. Its tasks belong to the runtime it was started on.
 pub(super) struct Engine {
     handle: ProxyHandle,
+    /// The engine's main task: it owns all others.
+    task: JoinSet<()>,
 }
 
-/// What is in front of the engine: decides how much traffic it keeps.
+/// What is in front of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Face {
-    /// A terminal UI.
-    Screen,
-    /// Nothing.
-    Headless,
+    /// A terminal UI: much traffic is kept. Servers are opened at once, unless a client of ours comes first (the demo).
+    Screen {
+        /// Whether a client is about to connect.
+        has_client: bool,
+    },
+    /// The client that launched us, on our stdin and stdout: the engine ends with it.
+    Stdio,
+    /// A command that looks something up.
+    Command,
 }
 
 impl Engine {
     /// Starts it; inside a runtime.
-    pub(super) async fn start(config: Config, face: Face) -> Result<Self, Failure> {
-        unreachable!("filled in with core::proxy: {config:?} {face:?}")
+    pub(super) fn start(config: Config, face: Face) -> Result<Self, Failure> {
+        let exe = std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
+        // Before anything else is started: our stdout carries messages only.
+        let link = match face {
+            Face::Stdio => Some(own_stdio().map_err(|e| Failure::failed("cannot use stdin and stdout").because(e))?),
+            Face::Screen { .. } | Face::Command => None,
+        };
+        let options = Options {
+            has_screen: matches!(face, Face::Screen { .. }),
+            await_client: face != Face::Screen { has_client: false },
+            guardian: Guardian::start(&exe, &["guardian"]),
+            memory: Memory::user(),
+        };
+        let mut proxy = Proxy::start(config, options);
+        let handle = proxy.handle();
+        if let Some(link) = link {
+            proxy.serve(link, "stdio", "", true);
+        }
+        let mut task = JoinSet::new();
+        task.spawn(proxy.run(std::future::pending()));
+        Ok(Self { handle, task })
     }
 
     /// Its door.
@@ -32,14 +61,21 @@ impl Engine {
         &self.handle
     }
 
-    /// Serves the client on our stdin and stdout until it goes.
-    pub(super) async fn serve_stdio(&self) -> Result<(), Failure> {
-        unreachable!("filled in with core::proxy")
+    /// Waits until it has ended by itself: the client that owned it has left.
+    ///
+    /// # Errors
+    /// When it broke down.
+    pub(super) async fn ended(&mut self) -> Result<(), Failure> {
+        match self.task.join_next().await {
+            Some(Err(e)) => Err(Failure::failed("the engine broke down").because(e).hint("please report it")),
+            Some(Ok(())) | None => Ok(()),
+        }
     }
 
     /// Ends it in order: calls, sessions, servers and their whole process trees.
-    pub(super) async fn stop(self) {
-        unreachable!("filled in with core::proxy")
+    pub(super) async fn stop(mut self) -> Result<(), Failure> {
+        self.handle.shutdown();
+        self.ended().await
     }
 }
 

@@ -26,12 +26,12 @@ pub(super) fn with_client(
     log::start(LogFormat::Text, config.log_level.max(LogLevel::Warn));
     runtime()?.block_on(async {
         let mut signals = Signals::open()?;
-        let engine = Engine::start(config, Face::Headless).await?;
+        let engine = Engine::start(config, Face::Command)?;
         let result = on_engine(&engine, &mut signals, work).await;
         // A second signal does not wait for the servers.
         tokio::select! {
             biased;
-            () = engine.stop() => result,
+            stopped = engine.stop() => result.and(stopped),
             signal = signals.next() => Err(Failure::failed(format!("ended by {signal}"))),
         }
     })

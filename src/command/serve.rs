@@ -23,19 +23,16 @@ pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
     let runtime = runtime()?;
     let result = runtime.block_on(async {
         let mut signals = Signals::open()?;
-        let engine = Engine::start(config, Face::Headless).await?;
-        let result = tokio::select! {
+        let mut engine = Engine::start(config, Face::Stdio)?;
+        tokio::select! {
             biased;
-            signal = signals.next() => {
-                tracing::info!(signal, "shutting down");
-                Ok(())
-            }
-            result = engine.serve_stdio() => result,
-        };
+            signal = signals.next() => tracing::info!(signal, "shutting down"),
+            ended = engine.ended() => return ended,
+        }
         // The next signal does not wait for the servers: the guardian ends them.
         tokio::select! {
             biased;
-            () = engine.stop() => result,
+            stopped = engine.stop() => stopped,
             signal = signals.next() => Err(Failure::failed(format!("ended by {signal} before the servers were stopped"))),
         }
     });

@@ -48,7 +48,7 @@ fn engine(
     ended: oneshot::Receiver<()>,
 ) {
     let work = async {
-        let engine = Engine::start(config, Face::Screen).await?;
+        let engine = Engine::start(config, Face::Screen { has_client: with_demo })?;
         let handle = engine.handle().clone();
         // The main thread waits for it.
         let _ = started.send(Ok(handle.clone()));
@@ -57,8 +57,7 @@ fn engine(
             _ = ended => {}
             () = demo_client(&handle, with_demo) => {}
         }
-        engine.stop().await;
-        Ok(())
+        engine.stop().await
     };
     if let Err(failure) = runtime().and_then(|r| r.block_on(work)) {
         // Sent once only: after the door was sent there are no failures.

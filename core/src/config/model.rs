@@ -137,6 +137,8 @@ pub struct Server {
     pub name: Arc<str>,
     /// How it is reached.
     pub target: Target,
+    /// Command line or URL as written in the file, before variables: fit to be shown.
+    pub shown: String,
     /// `enabled` (default true).
     pub enabled: bool,
     /// `start` (default eager).
@@ -265,7 +267,8 @@ impl Server {
     /// A server with the defaults of this page, started from `command`.
     #[must_use]
     pub fn stdio(name: &str, command: &str, args: &[&str]) -> Self {
-        Self::new(
+        let shown = [&[command], args].concat().join(" ");
+        let server = Self::new(
             name,
             Target::Stdio {
                 command: command.to_owned(),
@@ -273,7 +276,8 @@ impl Server {
                 cwd: None,
                 env: BTreeMap::new(),
             },
-        )
+        );
+        Self { shown, ..server }
     }
 
     /// A server with the defaults of this page.
@@ -282,6 +286,7 @@ impl Server {
         Self {
             name: name.into(),
             target,
+            shown: String::new(),
             enabled: true,
             start: StartPolicy::Eager,
             startup_timeout: Duration::from_secs(60),

@@ -1,16 +1,48 @@
 //! [`ProxyHandle`]: the one door.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::view::{CatalogView, FlowWindow, LogWindow, Snapshot};
-use crate::observe::Flow;
-use crate::protocol::CallId;
-use crate::transport::Link;
+use super::view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, Totals};
+use crate::backend::{BackendState, Control, Delivery, ItemKind, Port};
+use crate::catalog::{Catalog, Item};
+use crate::config::{Config, Server, Target};
+use crate::observe::{Flow, JournalWindow, LogWindow, Status, Subscription};
+use crate::protocol::{CallId, Era, Span, walk};
+use crate::session::Engine;
+use crate::transport::{Link, Mailbox};
+
+/// Requests to the engine's main task waiting, at most.
+const N_ERRANDS: usize = 256;
+/// Tools shown per server, slowest first.
+const N_TOOLS: usize = 50;
+
+/// Something for the engine's main task.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// A client in memory.
+    Connect { link: Link, name: String },
+    /// Another configuration.
+    Reload(Arc<Config>),
+    /// Clients have all left, or somebody wants the end.
+    Shutdown,
+}
 
 /// A clonable way to everything a face may know and do. `Send + Sync`: a face may run on another thread and runtime.
 #[derive(Clone, Debug)]
 pub struct ProxyHandle {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Arc<Engine>,
+    /// The engine's main task reads it.
+    errands: Mailbox<Errand>,
+    /// The catalog as shown last, by its source.
+    shown: Mutex<Option<(Arc<Catalog>, Arc<CatalogView>)>>,
+    config_error: Mutex<Option<String>>,
 }
 
 /// Something a face asks for.
@@ -43,79 +75,217 @@ pub enum CommandError {
     ShuttingDown,
 }
 
-/// Told when there is something new to look at; many changes are folded into one.
-#[derive(Debug)]
-pub struct Subscription {
-    inner: Arc<()>,
-}
-
 impl ProxyHandle {
+    pub(crate) fn new(engine: Arc<Engine>) -> (Self, Mailbox<Errand>) {
+        let errands = Mailbox::new(N_ERRANDS);
+        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default(), config_error: Mutex::default() };
+        (Self { inner: Arc::new(inner) }, errands)
+    }
+
     /// The state of everything small.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        unreachable!("filled in with the engine: {:?}", self.inner)
+        let engine = &self.inner.engine;
+        let config = engine.config.borrow().clone();
+        let catalog = engine.catalog.borrow().clone();
+        let mut counts: HashMap<&str, [usize; 4]> = HashMap::new();
+        for (i, item) in catalog.items.iter().flatten().map(|i| (i.kind as usize, i)) {
+            counts.entry(&item.backend).or_default()[i] += 1;
+        }
+        let view = |server: &Arc<Server>| {
+            let port = engine.port(&server.name);
+            self.backend(server, port.as_deref(), counts.get(&*server.name).copied().unwrap_or_default(), &catalog, &config)
+        };
+        let observer = &engine.ctx.observer;
+        let totals = observer.metrics(|m| Totals {
+            n_calls: m.n_calls,
+            n_errors: m.n_errors,
+            n_in_flight: m.n_in_flight,
+            latency: m.latency(),
+        });
+        Snapshot {
+            name: config.name.clone(),
+            config_paths: config.paths.clone(),
+            config_error: self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            backends: config.servers.iter().map(view).collect(),
+            clients: engine.clients.all().iter().map(|c| client(c)).collect(),
+            totals,
+            notices: observer.notices(),
+        }
+    }
+
+    fn backend(&self, server: &Server, port: Option<&Port>, counts: [usize; 4], catalog: &Catalog, config: &Config) -> BackendView {
+        let observer = &self.inner.engine.ctx.observer;
+        let status = port.map(|p| p.status.view());
+        let prefix = crate::catalog::exposed_prefix(server, &config.routing);
+        let (n_calls, n_errors, n_in_flight, latency, tools, per_second) = observer.metrics(|m| {
+            let per_second = m.per_second(&server.name);
+            m.backend(&server.name).map_or((0, 0, 0, Default::default(), Vec::new(), per_second), |b| {
+                (b.n_calls, b.n_errors, b.n_in_flight, b.latency(), b.tools(N_TOOLS), per_second)
+            })
+        });
+        let kind = match &server.target {
+            Target::Stdio { .. } => "stdio",
+            Target::Http { sse: true, .. } => "sse",
+            Target::Http { .. } => "http",
+        };
+        BackendView {
+            name: server.name.clone(),
+            kind,
+            target: server.shown.clone(),
+            prefix,
+            state: status.as_ref().map_or(BackendState::Stopped, |s| s.state.clone()),
+            since: status.as_ref().map_or_else(std::time::SystemTime::now, |s| s.since),
+            pid: status.as_ref().and_then(|s| s.pid),
+            revision: status.as_ref().and_then(|s| s.revision),
+            server_info: status.as_ref().and_then(|s| s.server_info.clone()),
+            n_tools: counts[ItemKind::Tool as usize],
+            n_resources: counts[ItemKind::Resource as usize] + counts[ItemKind::Template as usize],
+            n_prompts: counts[ItemKind::Prompt as usize],
+            quarantined: catalog.quarantined.get(&server.name).cloned().unwrap_or_default(),
+            n_in_flight,
+            n_calls,
+            n_errors,
+            n_restarts: status.as_ref().map_or(0, |s| s.n_restarts),
+            latency,
+            tools,
+            per_second,
+            failure: status.and_then(|s| s.failure),
+        }
     }
 
     /// A way to be told of changes.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        Subscription { inner: self.inner.clone() }
+        self.inner.engine.ctx.observer.signal.subscribe()
     }
 
     /// Up to `limit` rows with ids from `from` on. Holds a lock for as long as copying the rows takes: ask for at most a
     /// few hundred at a time (a filter over the whole journal goes through it in such steps).
     #[must_use]
-    pub fn flows(&self, from: CallId, limit: usize) -> FlowWindow {
-        unreachable!("filled in with the engine: {from} {limit}")
+    pub fn flows(&self, from: CallId, limit: usize) -> JournalWindow {
+        self.inner.engine.ctx.observer.journal(|j| j.window(from, limit))
     }
 
     /// Ids of rows that changed after journal version `since`, ascending, and the version now. `None` when that is too
     /// long ago to know: look at everything again.
     #[must_use]
     pub fn flows_changed(&self, since: u64) -> (Option<Vec<CallId>>, u64) {
-        unreachable!("filled in with the engine: {since}")
+        self.inner.engine.ctx.observer.journal(|j| j.changes_since(since))
     }
 
     /// One flow with its frames; `None` when it has left the ring.
     #[must_use]
     pub fn flow(&self, id: CallId) -> Option<Flow> {
-        unreachable!("filled in with the engine: {id}")
+        self.inner.engine.ctx.observer.journal(|j| j.get(id).cloned())
     }
 
     /// What we offer at this moment.
     #[must_use]
     pub fn catalog(&self) -> Arc<CatalogView> {
-        unreachable!("filled in with the engine")
+        let catalog = self.inner.engine.catalog.borrow().clone();
+        let mut shown = self.inner.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, view)) = &*shown
+            && Arc::ptr_eq(of, &catalog)
+        {
+            return view.clone();
+        }
+        let items = catalog.items.iter().flatten().map(item).collect();
+        let view = Arc::new(CatalogView { version: catalog.version, items });
+        *shown = Some((catalog, view.clone()));
+        view
     }
 
     /// Up to `limit` log lines from position `from` on.
     #[must_use]
     pub fn logs(&self, from: u64, limit: usize) -> LogWindow {
-        unreachable!("filled in with the engine: {from} {limit}")
+        self.inner.engine.ctx.observer.logs.window(from, limit)
     }
 
     /// Carries out a command; ready when it has been accepted, not when it is done (watch the snapshot for that).
     ///
     /// # Errors
     /// When it is refused; nothing was changed then.
+    #[expect(clippy::unused_async, reason = "over a socket it will wait for the answer")]
     pub async fn command(&self, command: Command) -> Result<(), CommandError> {
-        unreachable!("filled in with the engine: {command:?}")
+        let (name, control) = match command {
+            Command::Cancel(id) => return self.cancel(id),
+            Command::Start(name) => (name, Control::Start),
+            Command::Stop(name) => (name, Control::Stop),
+            Command::Restart(name) => (name, Control::Restart),
+        };
+        let port = self.inner.engine.port(&name).ok_or_else(|| CommandError::UnknownBackend(name.clone()))?;
+        if !port.server.enabled {
+            return Err(CommandError::Disabled(name));
+        }
+        port.control.push_owed(control).map_err(|_| CommandError::ShuttingDown)
+    }
+
+    fn cancel(&self, id: CallId) -> Result<(), CommandError> {
+        let flow = self.flow(id).filter(|f| f.status == Status::Pending).ok_or(CommandError::NotInFlight(id))?;
+        let peer = flow.session.and_then(|s| self.inner.engine.ctx.peers.get(s)).ok_or(CommandError::NotInFlight(id))?;
+        peer.mailbox.push_owed(Delivery::Cancel(id)).map_err(|_| CommandError::NotInFlight(id))
     }
 
     /// Connects a client in memory: newline-delimited JSON-RPC, the same way as a client on stdio. `name` is shown until
-    /// the client says who it is.
+    /// the client says who it is. When the engine is shutting down the link is closed.
     #[must_use]
     pub fn connect(&self, name: &str) -> Link {
-        unreachable!("filled in with the engine: {name}")
+        let (ours, theirs) = Link::memory();
+        // Refused only at the end; dropping our side closes theirs.
+        let _ = self.inner.errands.push(Errand::Connect { link: ours, name: name.to_owned() });
+        theirs
+    }
+
+    /// Puts another configuration in the place of the present one: unchanged servers keep running.
+    pub fn reload(&self, config: Config) {
+        *self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let _ = self.inner.errands.push_owed(Errand::Reload(Arc::new(config)));
+    }
+
+    /// Says that a changed configuration was refused; the present one stays.
+    pub fn refuse_reload(&self, problems: String) {
+        *self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(problems);
+        self.inner.engine.ctx.observer.signal.raise();
+    }
+
+    /// Asks the engine to end in order.
+    pub fn shutdown(&self) {
+        let _ = self.inner.errands.push_owed(Errand::Shutdown);
     }
 }
 
-impl Subscription {
-    /// Waits until something changed since the last call. At once if that already happened.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: no change is lost.
-    pub async fn changed(&mut self) {
-        unreachable!("filled in with the engine: {:?}", self.inner)
+fn client(c: &crate::session::ClientStatus) -> ClientView {
+    let (name, revision) = c.said();
+    ClientView {
+        id: c.id,
+        name,
+        revision,
+        via: c.via,
+        since: c.since,
+        n_in_flight: c.n_in_flight.load(Ordering::Relaxed),
+        n_calls: c.n_calls.load(Ordering::Relaxed),
+    }
+}
+
+fn item(item: &Item) -> CatalogItem {
+    let raw = item.json(Era::Modern).clone();
+    let all = Span { start: 0, end: u32::try_from(raw.len()).unwrap_or(0) };
+    let text = |key: &str| {
+        let (_, v) = walk::member(&raw, all, key)?;
+        walk::decode(&raw[v.start as usize..v.end as usize]).map(std::borrow::Cow::into_owned)
+    };
+    let is_named = matches!(item.kind, ItemKind::Tool | ItemKind::Prompt);
+    let title = text("title").or_else(|| if is_named { None } else { text("name") });
+    let description = text("description");
+    CatalogItem {
+        kind: item.kind,
+        exposed: item.exposed.clone(),
+        own: item.own.clone(),
+        backend: item.backend.clone(),
+        title,
+        description,
+        raw,
+        cached: item.cached,
     }
 }

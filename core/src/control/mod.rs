@@ -5,9 +5,12 @@
 mod handle;
 mod view;
 
-pub use crate::transport::ExitReason;
-pub use handle::{Command, CommandError, ProxyHandle, Subscription};
-pub use view::{
-    BackendState, BackendView, CatalogItem, CatalogView, ClientView, Failure, FlowWindow, ItemKind, Latency, LogLine,
-    LogStream, LogWindow, Notice, NoticeLevel, Snapshot, ToolLatency, Totals,
+pub(crate) use handle::Errand;
+pub use handle::{Command, CommandError, ProxyHandle};
+pub use view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, Totals};
+
+pub use crate::backend::{BackendState, Failure, ItemKind};
+pub use crate::observe::{
+    JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Subscription, ToolLatency,
 };
+pub use crate::transport::ExitReason;

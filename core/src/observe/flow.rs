@@ -111,3 +111,42 @@ pub struct Flow {
     /// The frames.
     pub frames: Frames,
 }
+
+impl Flow {
+    /// A row of `kind` for `method` that starts now, everything else empty.
+    #[must_use]
+    pub fn new(kind: FlowKind, method: Arc<str>) -> Self {
+        Self {
+            id: CallId(0),
+            kind,
+            at: SystemTime::now(),
+            session: None,
+            client: Arc::from(""),
+            backend: None,
+            method,
+            target: None,
+            status: Status::Pending,
+            timing: Timing::default(),
+            wire_id: None,
+            n_progress: 0,
+            parent: None,
+            n_bytes_in: 0,
+            n_bytes_out: 0,
+            frames: Frames::default(),
+        }
+    }
+
+    /// The row without its frames: cheap to hand out by the hundred.
+    #[must_use]
+    pub fn without_frames(&self) -> Self {
+        Self {
+            frames: Frames::default(),
+            client: self.client.clone(),
+            backend: self.backend.clone(),
+            method: self.method.clone(),
+            target: self.target.clone(),
+            status: self.status.clone(),
+            ..*self
+        }
+    }
+}

@@ -70,3 +70,30 @@ impl From<&Malformed> for Fault {
         Self::new(code, format!("{} (at byte {})", m.kind, m.at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_written_as_json() {
+        let fault = Fault::new(code::INVALID_PARAMS, "Unknown tool: \"x\"\n");
+        assert_eq!(fault.to_json(), r#"{"code":-32602,"message":"Unknown tool: \"x\"\n"}"#);
+        let fault = Fault::new(code::INTERNAL, "down").with_data(&serde_json::json!({ "backend": "a" }));
+        assert_eq!(fault.to_json(), r#"{"code":-32603,"message":"down","data":{"backend":"a"}}"#);
+    }
+
+    #[test]
+    fn what_is_malformed_gets_its_code() {
+        for (kind, code) in [
+            (MalformedKind::NotJson("expected a value"), code::PARSE),
+            (MalformedKind::NotUtf8, code::PARSE),
+            (MalformedKind::TooDeep, code::INVALID_REQUEST),
+            (MalformedKind::DuplicateKey("id"), code::INVALID_REQUEST),
+            (MalformedKind::Shape("a message must be an object"), code::INVALID_REQUEST),
+        ] {
+            let fault = Fault::from(&Malformed { kind: kind.clone(), at: 7, id: None });
+            assert_eq!((fault.code, &*fault.message), (code, &*format!("{kind} (at byte 7)")));
+        }
+    }
+}

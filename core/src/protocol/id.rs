@@ -27,11 +27,15 @@ impl RequestId {
         Self(Bytes::from(n.to_string()))
     }
 
-    /// The id as the number we sent; a server may echo `7` as `"7"` (seen in the field).
+    /// The id as the number we sent; a server may echo `7` as `"7"` (seen in the field). Only digits as we write them:
+    /// no sign, no leading zero.
     #[must_use]
     pub fn as_wire(&self) -> Option<WireId> {
-        let text = self.0.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(&self.0);
-        std::str::from_utf8(text).ok()?.parse().ok().map(WireId)
+        let digits = self.0.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(&self.0);
+        if !digits.iter().all(u8::is_ascii_digit) || (digits.len() > 1 && digits[0] == b'0') {
+            return None;
+        }
+        std::str::from_utf8(digits).ok()?.parse().ok().map(WireId)
     }
 }
 
@@ -50,5 +54,47 @@ impl fmt::Display for CallId {
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s-{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edge_02_our_number_is_known_as_number_and_as_string() {
+        for (id, wire) in [
+            ("7", Some(7)),
+            (r#""7""#, Some(7)),
+            ("0", Some(0)),
+            (r#""0""#, Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("+7", None),
+            (r#""+7""#, None),
+            ("-7", None),
+            ("-0", None),
+            ("07", None),
+            (r#""007""#, None),
+            ("7.0", None),
+            (r#"" 7""#, None),
+            (r#""7"#, None),
+            (r#"7""#, None),
+            (r#""""#, None),
+            (r#"""#, None),
+            ("", None),
+            (r#""\u0037""#, None),
+            (r#""abc""#, None),
+        ] {
+            assert_eq!(RequestId(Bytes::from_static(id.as_bytes())).as_wire(), wire.map(WireId), "{id}");
+        }
+        assert_eq!(RequestId::number(42).as_wire(), Some(WireId(42)));
+    }
+
+    #[test]
+    fn ids_are_shown_short() {
+        assert_eq!(RequestId(Bytes::from_static(b"\"a\"")).to_string(), "\"a\"");
+        assert_eq!(CallId(26).to_string(), "c-1a");
+        assert_eq!(SessionId(3).to_string(), "s-3");
     }
 }

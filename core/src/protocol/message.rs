@@ -3,9 +3,15 @@
 //! Never re-serialises, never decodes strings nobody asks for. Input: one line (or body) of bytes; output: a [`Message`]
 //! whose [`Span`]s point into those bytes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
+use super::envelope::Scanned;
 use super::id::RequestId;
+use super::salvage::find_id;
+use super::scan::{Flaw, Scan};
+use super::walk;
 
 /// A half-open range of bytes in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +94,50 @@ pub enum Field {
     CacheScope,
 }
 
+impl Field {
+    pub(super) const COUNT: usize = Self::CacheScope as usize + 1;
+
+    /// Where the member stands in a message, as `params.name`.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Method => "method",
+            Self::Params => "params",
+            Self::Result => "result",
+            Self::Error => "error",
+            Self::ErrorCode => "error.code",
+            Self::Name => "params.name",
+            Self::Uri => "params.uri",
+            Self::Cursor => "params.cursor",
+            Self::Level => "params.level",
+            Self::CancelId => "params.requestId",
+            Self::ProgressToken => "params.progressToken",
+            Self::Progress => "params.progress",
+            Self::ProtocolVersion => "params.protocolVersion",
+            Self::Capabilities => "params.capabilities",
+            Self::ClientInfo => "params.clientInfo",
+            Self::ListenFilter => "params.notifications",
+            Self::Arguments => "params.arguments",
+            Self::Ref => "params.ref",
+            Self::RefName => "params.ref.name",
+            Self::RefUri => "params.ref.uri",
+            Self::Meta => "params._meta",
+            Self::MetaToken => "params._meta.progressToken",
+            Self::MetaVersion => "params._meta.io.modelcontextprotocol/protocolVersion",
+            Self::MetaClientInfo => "params._meta.io.modelcontextprotocol/clientInfo",
+            Self::MetaCapabilities => "params._meta.io.modelcontextprotocol/clientCapabilities",
+            Self::MetaLogLevel => "params._meta.io.modelcontextprotocol/logLevel",
+            Self::MetaSubscription => "params._meta.io.modelcontextprotocol/subscriptionId",
+            Self::ResultType => "result.resultType",
+            Self::IsError => "result.isError",
+            Self::NextCursor => "result.nextCursor",
+            Self::TtlMs => "result.ttlMs",
+            Self::CacheScope => "result.cacheScope",
+        }
+    }
+}
+
 /// What kind of JSON-RPC message this is (JSON-RPC 2.0, sections 4 and 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -134,6 +184,7 @@ pub enum MalformedKind {
 
 /// One line may hold a message or, in the 2025-03-26 edition, a batch of them.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one message is the rule and on the hot path: no box for it")]
 pub enum Frame {
     /// One message.
     One(Message),
@@ -146,16 +197,16 @@ pub enum Frame {
 pub struct Message {
     raw: Bytes,
     kind: Kind,
+    single_line: bool,
     spans: [Span; Field::COUNT],
-}
-
-impl Field {
-    const COUNT: usize = Self::CacheScope as usize + 1;
 }
 
 impl Message {
     /// Deepest nesting accepted, the envelope's own braces included.
     pub const MAX_DEPTH: usize = 128;
+
+    /// Most members a batch may have: one costs little to write and an answer to hold.
+    pub const MAX_BATCH: usize = 1000;
 
     /// Scans one message. Surrounding JSON whitespace is cut off (so is a leading BOM), so that [`Message::raw`] is
     /// exactly the object.
@@ -163,22 +214,65 @@ impl Message {
     /// # Errors
     /// When the bytes are no JSON-RPC 2.0 message; a batch is `Shape` here, see [`Message::parse_frame`].
     pub fn parse(raw: Bytes) -> Result<Self, Malformed> {
-        let _ = raw;
-        unreachable!()
+        match check_text(&raw) {
+            Ok(()) => Self::scan(raw, 0),
+            Err(flaw) => Err(Malformed::of(&raw, flaw)),
+        }
     }
 
     /// Scans a line that may hold a batch.
     ///
     /// # Errors
-    /// As [`Message::parse`]; also for an empty array.
+    /// As [`Message::parse`]; also for an array that is empty or has more than [`Message::MAX_BATCH`] members.
     pub fn parse_frame(raw: Bytes) -> Result<Frame, Malformed> {
-        Self::parse(raw).map(Frame::One)
+        let start = text_start(&raw);
+        if raw.get(start) != Some(&b'[') {
+            return Self::parse(raw).map(Frame::One);
+        }
+        match check_text(&raw).and_then(|()| batch_members(&raw, start)) {
+            Ok(members) => {
+                let scan_member = |span: Span| Self::scan(raw.slice(span.range()), span.start as usize);
+                Ok(Frame::Batch(members.into_iter().map(scan_member).collect()))
+            }
+            Err(flaw) => Err(Malformed::of(&raw, flaw)),
+        }
+    }
+
+    /// Scans UTF-8; `at` is where the bytes stand in what came, for error messages.
+    fn scan(raw: Bytes, at: usize) -> Result<Self, Malformed> {
+        let start = text_start(&raw);
+        match Scanned::read(&raw[start..]) {
+            Ok(Scanned { kind, spans, len, single_line }) => {
+                let raw = if len == raw.len() { raw } else { raw.slice(start..start + len) };
+                Ok(Self { raw, kind, single_line, spans })
+            }
+            Err(flaw) => Err(Malformed::of(&raw, Flaw { at: at + start + flaw.at, ..flaw })),
+        }
     }
 
     /// The bytes, whole.
     #[must_use]
     pub const fn raw(&self) -> &Bytes {
         &self.raw
+    }
+
+    /// Whether it stands on one line as it is; pretty-printed JSON does not.
+    #[must_use]
+    pub const fn single_line(&self) -> bool {
+        self.single_line
+    }
+
+    /// The same message on one line, as stdio needs it: each raw CR and LF, which can stand between tokens only, has
+    /// become a space. Spans keep their places. Shares the bytes if there is nothing to do.
+    #[must_use]
+    pub fn to_single_line(&self) -> Self {
+        let mut message = self.clone();
+        if !message.single_line {
+            let space = |&byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte };
+            message.raw = self.raw.iter().map(space).collect();
+            message.single_line = true;
+        }
+        message
     }
 
     /// What kind of message it is.
@@ -197,21 +291,20 @@ impl Message {
     /// A member's value as raw JSON.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<&[u8]> {
-        self.span(field).map(|s| &self.raw[s.start as usize..s.end as usize])
+        self.span(field).map(|s| &self.raw[s.range()])
     }
 
     /// A member's value as raw JSON, sharing the message's bytes.
     #[must_use]
     pub fn slice(&self, field: Field) -> Option<Bytes> {
-        self.span(field).map(|s| self.raw.slice(s.start as usize..s.end as usize))
+        self.span(field).map(|s| self.raw.slice(s.range()))
     }
 
     /// A member that is a JSON string, decoded; borrowed unless it has escapes. `None` if absent or no string, or if it
     /// holds a lone surrogate.
     #[must_use]
-    pub fn text(&self, field: Field) -> Option<std::borrow::Cow<'_, str>> {
-        let _ = field;
-        unreachable!()
+    pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
+        self.get(field).and_then(walk::decode)
     }
 
     /// The id, if the message has one that is a string or an integer.
@@ -220,3 +313,86 @@ impl Message {
         self.slice(Field::Id).map(RequestId)
     }
 }
+
+impl Span {
+    /// No bytes: the member is absent.
+    pub(super) const NONE: Self = Self { start: 0, end: 0 };
+
+    /// The span of places in a message; those have at most [`MAX_LEN`] bytes.
+    pub(super) const fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// The span as indices.
+    #[must_use]
+    pub const fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl Malformed {
+    #[cold]
+    fn of(bytes: &[u8], flaw: Flaw) -> Self {
+        Self { kind: flaw.kind, at: flaw.at, id: find_id(&bytes[bom(bytes)..]) }
+    }
+}
+
+/// More cannot be addressed by a [`Span`].
+const MAX_LEN: usize = u32::MAX as usize;
+
+/// The length of the byte order mark the bytes begin with, if they do.
+fn bom(bytes: &[u8]) -> usize {
+    const BOM: &[u8] = "\u{feff}".as_bytes();
+    if bytes.starts_with(BOM) { BOM.len() } else { 0 }
+}
+
+/// Where the JSON value begins.
+fn text_start(bytes: &[u8]) -> usize {
+    let mut scan = Scan::new(bytes, bom(bytes));
+    scan.peek();
+    scan.pos
+}
+
+/// Checks what the scan relies on: UTF-8, and not too long.
+fn check_text(bytes: &[u8]) -> Result<(), Flaw> {
+    if bytes.len() > MAX_LEN {
+        return Err(Flaw { kind: MalformedKind::Shape("longer than 4 GiB"), at: MAX_LEN });
+    }
+    // The quick check does not say where; the bad case may take its time.
+    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| Flaw {
+        kind: MalformedKind::NotUtf8,
+        at: std::str::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to()),
+    })
+}
+
+/// The members of the array that begins at `start`, each valid JSON.
+fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Flaw> {
+    let shape = |what, at| Flaw { kind: MalformedKind::Shape(what), at };
+    let mut members = Vec::new();
+    let mut scan = Scan::new(bytes, start + 1);
+    loop {
+        // Only an empty array closes here.
+        if scan.peek() == b']' && members.is_empty() {
+            break;
+        }
+        let member = scan.pos;
+        scan.skip(1)?;
+        if members.len() == Message::MAX_BATCH {
+            return Err(shape("more than 1000 members in a batch", member));
+        }
+        members.push(Span::new(member, scan.pos));
+        match scan.peek() {
+            b',' => scan.pos += 1,
+            b']' => break,
+            _ => return Err(scan.flaw("expected `,` or `]`")),
+        }
+    }
+    scan.pos += 1;
+    if !scan.at_end() {
+        return Err(scan.flaw("expected nothing after the batch"));
+    }
+    if members.is_empty() { Err(shape("a batch needs a member", start)) } else { Ok(members) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -54,3 +54,18 @@ methods! {
     ResourceUpdated = "notifications/resources/updated",
     Acknowledged = "notifications/subscriptions/acknowledged",
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_to_methods_and_back() {
+        for method in [Method::Initialize, Method::Discover, Method::ToolsCall, Method::Acknowledged] {
+            assert_eq!(Method::from_name(method.name()), Some(method));
+        }
+        for name in ["", "Tools/call", "tools/call ", "tools", "notifications/unknown"] {
+            assert_eq!(Method::from_name(name), None, "{name}");
+        }
+    }
+}

@@ -1,10 +1,16 @@
 //! What a message is: raw bytes, scanned once, changed only by splicing. No I/O, no clock, no tokio.
 
+mod envelope;
 mod fault;
 mod id;
+mod locate;
 mod message;
 mod method;
+#[cfg(test)]
+mod properties;
 mod revision;
+mod salvage;
+mod scan;
 mod splice;
 pub mod walk;
 

@@ -77,3 +77,36 @@ impl fmt::Display for Revision {
         f.write_str(self.date())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_lead_to_editions_and_back() {
+        for revision in Revision::ALL {
+            assert_eq!(Revision::from_date(&revision.to_string()), Some(revision));
+        }
+        assert_eq!(Revision::from_date("2025-11-26"), None);
+        assert!(Revision::ALL.is_sorted_by(|a, b| a > b), "newest first");
+    }
+
+    #[test]
+    fn an_edition_is_negotiated_for_any_date() {
+        for (date, answer) in [
+            ("2024-11-05", Revision::V2024_11_05),
+            ("2025-03-26", Revision::V2025_03_26),
+            ("2025-06-18", Revision::V2025_06_18),
+            ("2025-11-25", Revision::V2025_11_25),
+            ("2024-10-07", Revision::V2024_11_05),
+            ("1.0.0", Revision::V2024_11_05),
+            ("2025-01-01", Revision::V2025_11_25),
+            // The modern era has no `initialize`.
+            ("2026-07-28", Revision::V2025_11_25),
+            ("2099-01-01", Revision::V2025_11_25),
+            ("draft", Revision::V2025_11_25),
+        ] {
+            assert_eq!(Revision::negotiate(date), answer, "{date}");
+        }
+    }
+}

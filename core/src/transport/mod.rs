@@ -1,10 +1,13 @@
-//! Bytes to messages and back, for either side. Knows no MCP.
+//! Bytes to messages and back, for either side; processes; mailboxes between tasks. Knows no MCP.
 
 mod child;
 mod environment;
 mod guardian;
+mod lines;
 mod link;
 mod login_shell;
+mod mailbox;
+mod outbox;
 mod search_path;
 mod stdio;
 mod tree;
@@ -12,7 +15,10 @@ mod tree;
 pub use child::{Child, ChildSpec, Ended, ExitReason, Grace};
 pub use environment::child_env;
 pub use guardian::{Guardian, guardian_main};
+pub use lines::{Line, Lines};
 pub use link::Link;
 pub use login_shell::{find_program, login_shell_path};
+pub use mailbox::Mailbox;
+pub use outbox::Outbox;
 pub use search_path::{NotFound, SearchPath};
 pub use stdio::own_stdio;

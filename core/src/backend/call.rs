@@ -1,0 +1,168 @@
+//! What passes between the two doors: a call with its return address one way, deliveries the other way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::peer::{ClientFacts, Peer};
+use super::port::Port;
+use crate::protocol::{CallId, Era, Fault, Message, Method, RequestId, Span};
+
+/// A client's request on its way to a server.
+#[derive(Debug)]
+pub struct Call {
+    /// Its correlation id.
+    pub id: CallId,
+    /// Whose it is; the answer goes there.
+    pub peer: Arc<Peer>,
+    /// The client's own id of it.
+    pub client_id: RequestId,
+    /// What the client said of itself with this request (modern) or at the beginning (legacy).
+    pub facts: Arc<ClientFacts>,
+    /// Its method, if it is one we know.
+    pub method: Option<Method>,
+    /// As received.
+    pub message: Message,
+    /// Where the routing name stands, and the JSON that stands there towards the server. `None`: as it is.
+    pub target: Option<(Span, Bytes)>,
+    /// When the session read it.
+    pub arrived: Instant,
+    /// When it was handed over to the server's mailbox.
+    pub handed: Instant,
+    /// How long the server may be silent about it.
+    pub timeout: Duration,
+    /// It was sent to an instance that died and may be sent once more.
+    pub retried: bool,
+}
+
+/// What goes to a session's mailbox.
+#[derive(Debug)]
+pub enum Delivery {
+    /// A call has ended. Never lost: one a call.
+    Answer(Box<Answer>),
+    /// Progress of a call. May be dropped.
+    Progress {
+        /// The client's id of the call.
+        client_id: RequestId,
+        /// The server's notification.
+        message: Message,
+    },
+    /// A server asks this client.
+    Upcall(Box<Upcall>),
+    /// A server took its question back.
+    UpcallCancelled {
+        /// The server.
+        port: Arc<Port>,
+        /// The instance that asked.
+        generation: u64,
+        /// The server's id of the question.
+        server_id: RequestId,
+        /// Its notification.
+        message: Message,
+    },
+    /// Another notification of a server. May be dropped.
+    Note(Box<ServerNote>),
+    /// Somebody at the terminal cancels a call of this client.
+    Cancel(CallId),
+    /// The engine is shutting down: answer what can be answered and end.
+    Close,
+}
+
+/// The end of a call.
+#[derive(Debug)]
+pub struct Answer {
+    /// The client's id of the call.
+    pub client_id: RequestId,
+    /// Its correlation id.
+    pub call: CallId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it was written to the server and when the answer was read, if it got that far.
+    pub sent: Option<(Instant, Instant)>,
+    /// When it was handed over to the server's mailbox.
+    pub handed: Instant,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The server's answer, a result or an error.
+    Message {
+        /// As it came.
+        message: Message,
+        /// The era of the server.
+        era: Era,
+    },
+    /// A result of ours, as JSON: no server had to be asked.
+    Local(&'static str),
+    /// We failed it.
+    Fault(Fault),
+    /// It timed out; the fault says where.
+    TimedOut(Fault),
+}
+
+/// A server's request to a client.
+#[derive(Debug)]
+pub struct Upcall {
+    /// The server.
+    pub port: Arc<Port>,
+    /// The instance that asked.
+    pub generation: u64,
+    /// As it came.
+    pub message: Message,
+    /// Its method, if it is one we know.
+    pub method: Option<Method>,
+    /// The call it arose from, if that is certain.
+    pub parent: Option<CallId>,
+}
+
+/// A notification of a server that is no progress.
+#[derive(Debug)]
+pub struct ServerNote {
+    /// The server.
+    pub backend: Arc<str>,
+    /// As it came.
+    pub message: Message,
+    /// Its method, if it is one we know.
+    pub method: Option<Method>,
+    /// The call it belongs to, if that is certain.
+    pub parent: Option<CallId>,
+}
+
+impl Call {
+    /// Ends the call with a fault of ours.
+    pub fn fail(self: Box<Self>, fault: Fault) {
+        self.end(Outcome::Fault(fault), None);
+    }
+
+    /// Ends the call.
+    pub fn end(self: Box<Self>, outcome: Outcome, sent: Option<(Instant, Instant)>) {
+        let Self { id, peer, client_id, handed, .. } = *self;
+        let answer = Answer { client_id, call: id, outcome, sent, handed };
+        // A session that has ended needs no answer.
+        let _ = peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
+    }
+
+    /// Answers the call without its server.
+    pub fn answer_here(&self, outcome: Outcome) {
+        let (client_id, call) = (self.client_id.clone(), self.id);
+        let answer = Answer { client_id, call, outcome, sent: None, handed: self.handed };
+        let _ = self.peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
+    }
+
+    /// Whether running it twice does what running it once does (protocol: lists, reads, prompts, completions).
+    #[must_use]
+    pub const fn is_repeatable(&self) -> bool {
+        matches!(
+            self.method,
+            Some(
+                Method::PromptsGet
+                    | Method::ResourcesRead
+                    | Method::Complete
+                    | Method::ResourcesSubscribe
+                    | Method::ResourcesUnsubscribe
+            )
+        )
+    }
+}

@@ -1,0 +1,236 @@
+//! The opening talk with a server, in whichever edition it speaks; after it all instances look alike.
+//!
+//! An era is offered in the order that costs least: a server for one client only is first spoken to in that client's
+//! era, otherwise the modern one is tried first. Some servers die on a `server/discover` they do not know, some swallow
+//! it; both are remembered and never probed again.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::instance::{End, Instance, Turn};
+use super::memory::{Eras, may_speak};
+use super::peer::ClientFacts;
+use super::pending::Own;
+use super::port::Control;
+use super::shape;
+use crate::config::ProtocolChoice;
+use crate::protocol::{Era, Field, Kind, Message, Method, Revision, Span, WireId, code, walk};
+use crate::transport::ExitReason;
+
+/// A server that has not written anything yet gets this many times the probe's silence.
+const UNSTARTED_FACTOR: u32 = 3;
+
+/// Why there is no opened server.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum OpenError {
+    /// It ended.
+    Gone { phase: &'static str, exit: Option<ExitReason> },
+    /// It answered, but not with anything we can speak.
+    Refused { phase: &'static str, message: String },
+    /// It said nothing for so long.
+    Silent { phase: &'static str, waited: Duration },
+    /// It writes no MCP.
+    Junk,
+    /// Somebody said so.
+    Told(Control),
+}
+
+/// Whether `capabilities` (raw JSON) has the member `name` and it is an object.
+pub(crate) fn declares(capabilities: &[u8], name: &str) -> bool {
+    let all = Span { start: 0, end: u32::try_from(capabilities.len()).unwrap_or(0) };
+    walk::member(capabilities, all, name).is_some_and(|(_, v)| capabilities.get(v.start as usize) == Some(&b'{'))
+}
+
+impl Instance {
+    /// Talks until the server is open in one era or there is no hope; `eras` is what is known, and learns.
+    pub(super) async fn open(&mut self, facts: &ClientFacts, alone: bool, eras: &mut Eras) -> Result<(), OpenError> {
+        let until = Instant::now() + self.port.server.startup_timeout;
+        let choice = self.port.server.protocol;
+        let first = if alone { facts.revision.era() } else { Era::Modern };
+        let second = if first == Era::Legacy { Era::Modern } else { Era::Legacy };
+        let order: Vec<Era> = match choice {
+            ProtocolChoice::Modern => vec![Era::Modern],
+            ProtocolChoice::Legacy => vec![Era::Legacy],
+            ProtocolChoice::Auto => {
+                let known: Vec<Era> = [first, second].into_iter().filter(|e| may_speak(*eras, *e)).collect();
+                // A server that refused everything once is asked everything again.
+                if known.is_empty() { vec![first, second] } else { known }
+            }
+        };
+        let mut discover = None;
+        let mut error = OpenError::Refused { phase: "initialize", message: "it speaks no era".to_owned() };
+        for (i, era) in order.iter().enumerate() {
+            let is_last = i + 1 == order.len();
+            let result = match era {
+                Era::Modern => {
+                    let wire = self.send_discover(facts);
+                    discover = Some(wire);
+                    self.await_discover(wire, until, is_last, eras).await
+                }
+                Era::Legacy => {
+                    let wire = self.send_initialize(facts);
+                    self.await_initialize(wire, discover, until, eras).await
+                }
+            };
+            match result {
+                Ok(()) => return Ok(()),
+                Err(e @ (OpenError::Told(_) | OpenError::Junk | OpenError::Gone { .. })) => return Err(e),
+                Err(e) => error = e,
+            }
+        }
+        Err(error)
+    }
+
+    fn send_discover(&mut self, facts: &ClientFacts) -> WireId {
+        let meta = shape::modern_meta(&facts.info, "{}", None);
+        self.send_own(Own::Discover, Method::Discover, &format!(r#"{{"_meta":{{{meta}}}}}"#))
+    }
+
+    async fn await_discover(&mut self, wire: WireId, until: Instant, is_last: bool, eras: &mut Eras) -> Result<(), OpenError> {
+        let phase = "probe";
+        let probe = self.port.server.probe_timeout;
+        let patience = if is_last { until } else { until.min(Instant::now() + probe * UNSTARTED_FACTOR) };
+        let message = match self.answer_to(&[wire], patience, phase).await {
+            Ok((_, message)) => message,
+            Err(e) => {
+                eras.probe_harms = !is_last && matches!(e, OpenError::Silent { .. } | OpenError::Gone { .. });
+                return Err(e);
+            }
+        };
+        self.accept_discover(&message, eras)
+    }
+
+    fn accept_discover(&mut self, message: &Message, eras: &mut Eras) -> Result<(), OpenError> {
+        let raw = message.raw();
+        let result = message.span(Field::Result);
+        let versions = result.and_then(|r| walk::member(raw, r, "supportedVersions")).map(|(_, v)| v);
+        let speaks = versions.is_some_and(|v| walk::elements(raw, v).any(|s| slice(raw, s) == b"\"2026-07-28\""));
+        if !speaks {
+            eras.modern = Some(false);
+            let said = String::from_utf8_lossy(message.get(Field::Error).unwrap_or(raw));
+            let said: String = said.chars().take(300).collect();
+            return Err(OpenError::Refused { phase: "probe", message: format!("`server/discover` was answered with {said}") });
+        }
+        eras.modern = Some(true);
+        self.revision = Revision::V2026_07_28;
+        self.learn(message, result, "_meta");
+        Ok(())
+    }
+
+    fn send_initialize(&mut self, facts: &ClientFacts) -> WireId {
+        // A client of the other era cannot be asked anything yet: declare nothing that would invite questions.
+        let capabilities = match facts.revision.era() {
+            Era::Legacy => without_tasks(&facts.capabilities),
+            Era::Modern => "{}".to_owned(),
+        };
+        let params = format!(
+            r#"{{"protocolVersion":"{}","capabilities":{capabilities},"clientInfo":{}}}"#,
+            Revision::NEWEST_LEGACY,
+            String::from_utf8_lossy(&facts.info)
+        );
+        self.send_own(Own::Initialize, Method::Initialize, &params)
+    }
+
+    async fn await_initialize(
+        &mut self,
+        wire: WireId,
+        discover: Option<WireId>,
+        until: Instant,
+        eras: &mut Eras,
+    ) -> Result<(), OpenError> {
+        let phase = "initialize";
+        // A server that was slow, not silent, may still answer the probe: then it is a modern one.
+        let wanted: Vec<WireId> = [Some(wire), discover].into_iter().flatten().collect();
+        loop {
+            let (id, message) = self.answer_to(&wanted, until, phase).await?;
+            if id != wire {
+                match self.accept_discover(&message, eras) {
+                    Ok(()) => return Ok(()),
+                    Err(_) => continue,
+                }
+            }
+            if message.kind() == Kind::Error {
+                let error = String::from_utf8_lossy(message.get(Field::Error).unwrap_or_default()).into_owned();
+                let is_modern = message.get(Field::ErrorCode) == Some(code::UNSUPPORTED_VERSION.to_string().as_bytes());
+                eras.legacy = is_modern.then_some(false).or(eras.legacy);
+                return Err(OpenError::Refused { phase, message: format!("`initialize` was answered with {error}") });
+            }
+            let raw = message.raw();
+            let result = message.span(Field::Result);
+            let version = result.and_then(|r| walk::member(raw, r, "protocolVersion")).map(|(_, v)| slice(raw, v));
+            let version = version.and_then(walk::decode).unwrap_or_default();
+            // Whatever it answers is taken; an edition nobody knows is treated as the newest of the legacy ones.
+            self.revision = Revision::from_date(&version).filter(|r| r.era() == Era::Legacy).unwrap_or(Revision::NEWEST_LEGACY);
+            eras.legacy = Some(true);
+            self.learn(&message, result, "serverInfo");
+            self.notify(Method::Initialized, None);
+            return Ok(());
+        }
+    }
+
+    /// Takes capabilities, identity and instructions from an opening answer.
+    fn learn(&mut self, message: &Message, result: Option<Span>, info: &str) {
+        let raw = message.raw();
+        let Some(result) = result else { return };
+        let get = |key| walk::member(raw, result, key).map(|(_, v)| v);
+        if let Some(capabilities) = get("capabilities") {
+            self.capabilities = Bytes::copy_from_slice(slice(raw, capabilities));
+        }
+        let info = match info {
+            "_meta" => get("_meta").and_then(|m| walk::member(raw, m, "io.modelcontextprotocol/serverInfo")).map(|(_, v)| v),
+            key => get(key),
+        };
+        self.info = info.map(|v| Bytes::copy_from_slice(slice(raw, v)));
+        self.instructions =
+            get("instructions").and_then(|v| walk::decode(slice(raw, v))).map(std::borrow::Cow::into_owned);
+    }
+
+    /// Waits for the answer to one of our requests, doing meanwhile what a client does: answering pings, collecting
+    /// notifications.
+    async fn answer_to(&mut self, wanted: &[WireId], until: Instant, phase: &'static str) -> Result<(WireId, Message), OpenError> {
+        let begun = Instant::now();
+        loop {
+            while let Some((id, message)) = self.own_answers.pop_front() {
+                if wanted.contains(&id) {
+                    return Ok((id, message));
+                }
+            }
+            let turn = tokio::time::timeout_at(until.into(), self.turn(false)).await;
+            let ended = match turn {
+                Err(_) => return Err(OpenError::Silent { phase, waited: begun.elapsed() }),
+                Ok(Turn::Nothing | Turn::Mail | Turn::Timer) => None,
+                Ok(Turn::Read) => self.on_read(),
+                Ok(Turn::Control) => self.on_control(),
+                Ok(Turn::Gone(exit)) => {
+                    let _ = self.on_read();
+                    if self.own_answers.is_empty() {
+                        return Err(OpenError::Gone { phase, exit });
+                    }
+                    None
+                }
+            };
+            match ended {
+                None => {}
+                Some(End::Told(control)) => return Err(OpenError::Told(control)),
+                Some(End::Junk) => return Err(OpenError::Junk),
+                Some(End::Gone(exit)) => return Err(OpenError::Gone { phase, exit }),
+                Some(End::Idle) => {}
+            }
+        }
+    }
+}
+
+fn slice(raw: &[u8], span: Span) -> &[u8] {
+    &raw[span.start as usize..span.end as usize]
+}
+
+/// The client's capabilities but for tasks, which we do not carry.
+fn without_tasks(capabilities: &Bytes) -> String {
+    let all = Span { start: 0, end: u32::try_from(capabilities.len()).unwrap_or(0) };
+    let mut out = crate::protocol::Spliced::new(capabilities.clone());
+    for cut in walk::cuts(capabilities, all, &["tasks"]) {
+        out.patch(cut, crate::protocol::Patch::Bytes(Bytes::new()));
+    }
+    String::from_utf8_lossy(&out.to_bytes()).into_owned()
+}

@@ -1,0 +1,581 @@
+//! One running server: its two pipes, its pending requests, and what it says meanwhile.
+//!
+//! A single task owns everything here, so there is no lock to hold. Calls come in by the port's mailbox and leave as
+//! patched bytes; answers go straight to the session that asked. Nothing in the loop waits for a peer: what cannot be
+//! written yet stays in the outbox, and while that is full no further calls are taken in.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::call::{Call, Delivery, Outcome};
+use super::context::Context;
+use super::lists::Listing;
+use super::offer::{ItemKind, Offer};
+use super::pending::{Entry, Origin, Own, PendingTable};
+use super::port::{Control, Mail, Port};
+use super::shape;
+use super::upcalls::Asks;
+use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
+use crate::protocol::{Era, Fault, Field, Kind, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code};
+use crate::transport::{ExitReason, Line, Lines, Link, Outbox};
+
+/// While this many bytes wait to be written, no further calls are taken in.
+const OUTBOX_FULL: usize = 1 << 20;
+/// Calls waiting because the server has enough in flight.
+const MAX_BACKLOG: usize = 1024;
+/// Lines in a row that are no messages, until the server is given up: it is talking to somebody else.
+const MAX_JUNK: u32 = 100;
+/// Quiet time after `list_changed` before the lists are asked for again: servers send several at once.
+const RELIST_PAUSE: Duration = Duration::from_millis(100);
+
+/// One running server.
+pub(super) struct Instance {
+    pub(super) port: Arc<Port>,
+    pub(super) ctx: Arc<Context>,
+    /// Counts the instances of this server: an answer for an older one finds nothing.
+    pub(super) generation: u64,
+    pub(super) link: Link,
+    pub(super) lines: Lines,
+    pub(super) outbox: Outbox,
+    /// The other end is the child's keeper; it fires once the process is gone.
+    pub(super) exit: oneshot::Receiver<ExitReason>,
+    pub(super) pending: PendingTable,
+    mail: VecDeque<Mail>,
+    control: VecDeque<Control>,
+    /// Calls that wait because `max_concurrent` are in flight.
+    backlog: VecDeque<Box<Call>>,
+    pub(super) revision: Revision,
+    pub(super) capabilities: Bytes,
+    pub(super) info: Option<Bytes>,
+    pub(super) instructions: Option<String>,
+    pub(super) asks: Asks,
+    /// Own URI to the sessions that want its updates.
+    pub(super) subscriptions: HashMap<String, Vec<SessionId>>,
+    /// The open `subscriptions/listen` of a modern server.
+    pub(super) listen: Option<WireId>,
+    pub(super) listing: Listing,
+    pub(super) offer: Option<Arc<Offer>>,
+    pub(super) relist_at: Option<Instant>,
+    /// Answers to our own requests during the opening talk.
+    pub(super) own_answers: VecDeque<(WireId, Message)>,
+    /// Drain: no further calls, end when the table is empty or at this instant.
+    pub(super) drain_until: Option<Instant>,
+    idle_since: Instant,
+    n_junk: u32,
+    sleep: Pin<Box<Sleep>>,
+    /// What `sleep` is set to; `None`: not waiting for anything.
+    wake_at: Option<Instant>,
+    /// Now, as of the last turn: one clock reading serves a whole batch.
+    pub(super) now: Instant,
+}
+
+/// What a turn of the loop brought.
+pub(super) enum Turn {
+    /// Nothing to do but go on.
+    Nothing,
+    /// Something was read.
+    Read,
+    /// There is mail.
+    Mail,
+    /// There are commands.
+    Control,
+    /// A deadline passed.
+    Timer,
+    /// The pipes are closed or the process is gone.
+    Gone(Option<ExitReason>),
+}
+
+/// Why serving ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The process ended or closed its pipes.
+    Gone(Option<ExitReason>),
+    /// It writes no MCP.
+    Junk,
+    /// A lazy server had nothing to do.
+    Idle,
+    /// Somebody said so.
+    Told(Control),
+}
+
+impl Instance {
+    pub(super) fn new(
+        port: Arc<Port>,
+        ctx: Arc<Context>,
+        generation: u64,
+        link: Link,
+        exit: oneshot::Receiver<ExitReason>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            lines: Lines::new(ctx.max_message_bytes),
+            port,
+            ctx,
+            generation,
+            link,
+            outbox: Outbox::default(),
+            exit,
+            pending: PendingTable::default(),
+            mail: VecDeque::new(),
+            control: VecDeque::new(),
+            backlog: VecDeque::new(),
+            revision: Revision::NEWEST_LEGACY,
+            capabilities: Bytes::from_static(b"{}"),
+            info: None,
+            instructions: None,
+            asks: Asks::default(),
+            subscriptions: HashMap::new(),
+            listen: None,
+            listing: Listing::default(),
+            offer: None,
+            relist_at: None,
+            own_answers: VecDeque::new(),
+            drain_until: None,
+            idle_since: now,
+            n_junk: 0,
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            wake_at: None,
+            now,
+        }
+    }
+
+    pub(super) fn era(&self) -> Era {
+        self.revision.era()
+    }
+
+    /// Waits for the next thing to happen. `take_mail` is false during the opening talk: calls wait in the mailbox.
+    pub(super) async fn turn(&mut self, take_mail: bool) -> Turn {
+        self.arm();
+        let turn = tokio::select! { biased;
+            written = self.outbox.write(&mut self.link.writer), if !self.outbox.is_empty() => match written {
+                Ok(()) => Turn::Nothing,
+                Err(_) => self.gone().await,
+            },
+            n = self.lines.fill(&mut self.link.reader) => match n {
+                Ok(0) | Err(_) => self.gone().await,
+                Ok(_) => Turn::Read,
+            },
+            () = self.port.control.ready() => {
+                self.port.control.drain(&mut self.control);
+                Turn::Control
+            }
+            () = self.port.mailbox.ready(), if take_mail && self.outbox.len() < OUTBOX_FULL => {
+                self.port.mailbox.drain(&mut self.mail);
+                Turn::Mail
+            }
+            reason = &mut self.exit => {
+                self.read_last_words().await;
+                Turn::Gone(reason.ok())
+            }
+            () = &mut self.sleep, if self.wake_at.is_some() => {
+                self.wake_at = None;
+                Turn::Timer
+            }
+        };
+        self.now = Instant::now();
+        turn
+    }
+
+    /// The pipes are closed; the process usually ends at the same moment.
+    async fn gone(&mut self) -> Turn {
+        let reason = tokio::time::timeout(Duration::from_millis(500), &mut self.exit).await;
+        Turn::Gone(reason.ok().and_then(Result::ok))
+    }
+
+    /// The process is gone; what it wrote before may still be in the pipe. A grandchild that holds the pipe open is not
+    /// waited for.
+    async fn read_last_words(&mut self) {
+        let quiet = Duration::from_millis(20);
+        while let Ok(Ok(1..)) = tokio::time::timeout(quiet, self.lines.fill(&mut self.link.reader)).await {}
+    }
+
+    /// A call that came before everything in the mailbox.
+    pub(super) fn take_first(&mut self, mail: Mail) {
+        self.on_mail(mail);
+    }
+
+    /// Serves until something ends it, or until what the server offers has changed (`None`).
+    pub(super) async fn serve_some(&mut self) -> Option<End> {
+        let offer = self.offer.clone();
+        while self.offer.is_some() == offer.is_some()
+            && self.offer.as_ref().zip(offer.as_ref()).is_none_or(|(a, b)| Arc::ptr_eq(a, b))
+        {
+            let end = match self.turn(true).await {
+                Turn::Nothing => None,
+                Turn::Read => self.on_read(),
+                Turn::Mail => {
+                    while let Some(mail) = self.mail.pop_front() {
+                        self.on_mail(mail);
+                    }
+                    None
+                }
+                Turn::Control => self.on_control(),
+                Turn::Timer => self.on_timer(),
+                Turn::Gone(reason) => {
+                    let _ = self.on_read();
+                    Some(End::Gone(reason))
+                }
+            };
+            if end.is_some() {
+                return end;
+            }
+            if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.outbox.is_empty() {
+                return Some(End::Told(Control::Shutdown { drain: true }));
+            }
+        }
+        None
+    }
+
+    /// Handles all whole lines that were read.
+    pub(super) fn on_read(&mut self) -> Option<End> {
+        while let Some(line) = self.lines.next_line() {
+            match line {
+                Line::Whole(bytes) => match Message::parse(bytes.clone()) {
+                    Ok(message) => {
+                        self.n_junk = 0;
+                        self.on_message(message);
+                    }
+                    Err(malformed) => {
+                        self.junk(&bytes, &malformed.kind.to_string());
+                        if let Some(id) = malformed.id.and_then(|id| id.as_wire()) {
+                            self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));
+                        }
+                    }
+                },
+                Line::TooLong(long) => {
+                    let limit = self.ctx.max_message_bytes;
+                    let text = format!("sent a message of {} bytes; the limit is {limit} (`limits.max_message_bytes`)", long.n_bytes);
+                    self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text.clone());
+                    if let Some(id) = id_in(&long.head).or_else(|| id_in(&long.tail)) {
+                        self.fail_broken(id, &text);
+                    }
+                }
+            }
+            if self.n_junk >= MAX_JUNK {
+                return Some(End::Junk);
+            }
+        }
+        None
+    }
+
+    fn junk(&mut self, line: &[u8], why: &str) {
+        if self.n_junk == 0 {
+            tracing::debug!(server = %self.port.name(), "a line on stdout is no message: {why}");
+        }
+        self.n_junk += 1;
+        self.ctx.observer.log(self.port.name(), LogStream::Stdout, line);
+    }
+
+    /// A call whose answer cannot be used fails at once instead of at its deadline.
+    fn fail_broken(&mut self, id: WireId, why: &str) {
+        if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(id) {
+            call.fail(self.fault(&format!("server `{}` {why}", self.port.name()), "broken_answer"));
+        }
+    }
+
+    fn on_message(&mut self, message: Message) {
+        match message.kind() {
+            Kind::Response | Kind::Error => self.on_answer(message),
+            Kind::Request => self.on_question(message),
+            Kind::Notification => self.on_notification(message),
+        }
+    }
+
+    fn on_answer(&mut self, message: Message) {
+        let wire = message.id().and_then(|id| id.as_wire());
+        let Some((wire, entry)) = wire.and_then(|w| Some((w, self.pending.complete(w)?))) else {
+            let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
+            tracing::debug!(server = %self.port.name(), id, "an answer nobody waits for: dropped");
+            return;
+        };
+        match entry.origin {
+            Origin::Call(call) => {
+                if message.kind() == Kind::Response {
+                    self.note_subscription(&call);
+                }
+                call.end(Outcome::Message { message, era: self.era() }, Some((entry.sent, self.now)));
+                self.idle_since = self.now;
+                self.take_from_backlog();
+            }
+            Origin::Own(Own::List(kind)) => self.on_list(kind, &message),
+            Origin::Own(Own::Listen) => self.listen = self.listen.filter(|l| *l != wire),
+            Origin::Own(Own::Other(what)) => {
+                if let Some(error) = message.get(Field::Error) {
+                    let error = String::from_utf8_lossy(error).into_owned();
+                    tracing::debug!(server = %self.port.name(), what, error, "a request of ours was refused");
+                }
+            }
+            Origin::Own(Own::Discover | Own::Initialize) => self.own_answers.push_back((wire, message)),
+        }
+    }
+
+    fn on_notification(&mut self, message: Message) {
+        let method = message.text(Field::Method).as_deref().and_then(Method::from_name);
+        match method {
+            Some(Method::Progress) => self.on_progress(message),
+            Some(Method::Cancelled) => self.on_question_cancelled(message),
+            Some(m @ (Method::ToolsChanged | Method::PromptsChanged | Method::ResourcesChanged)) => {
+                self.record_note(&message, m.name(), None, Status::Sent);
+                self.relist_at = Some(self.now + RELIST_PAUSE);
+            }
+            Some(Method::Acknowledged) => {}
+            Some(Method::ResourceUpdated) => self.on_resource_updated(message),
+            Some(Method::LogMessage) => self.on_log(message),
+            _ => self.on_other_note(message),
+        }
+    }
+
+    fn on_progress(&mut self, message: Message) {
+        let wire = message.slice(Field::ProgressToken).and_then(|t| RequestId(t).as_wire());
+        let Some(entry) = wire.and_then(|w| self.pending.get_mut(w)) else { return };
+        entry.silent_since = self.now;
+        if let Origin::Call(call) = &entry.origin {
+            // A session that does not keep up loses progress, nothing else.
+            let _ = call.peer.mailbox.push(Delivery::Progress { client_id: call.client_id.clone(), message });
+        }
+    }
+
+    /// Puts a notification of the server into the journal.
+    pub(super) fn record_note(
+        &self,
+        message: &Message,
+        method: &str,
+        parent: Option<crate::protocol::CallId>,
+        status: Status,
+    ) {
+        let mut flow = Flow::new(FlowKind::ServerNotification, method.into());
+        flow.backend = Some(self.port.name().clone());
+        flow.parent = parent;
+        flow.status = status;
+        flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
+        flow.frames.received = Some(message.raw().clone());
+        self.ctx.observer.begin(flow);
+    }
+
+    fn on_mail(&mut self, mail: Mail) {
+        match mail {
+            Mail::Call(call) => self.on_call(call),
+            Mail::Cancel { session, client_id, message } => self.on_cancel(session, &client_id, &message),
+            Mail::UpcallAnswer { generation, server_id, answer } => self.on_upcall_answer(generation, server_id, answer),
+            Mail::Notification(message) => self.outbox.push(&Spliced::new(message.raw().clone())),
+            Mail::Subscribe { session, uri } => self.subscribe(session, &uri),
+            Mail::Unsubscribe { session, uri } => self.unsubscribe(session, &uri),
+            Mail::Level => self.send_level(),
+        }
+    }
+
+    fn on_call(&mut self, call: Box<Call>) {
+        if self.drain_until.is_some() {
+            return call.fail(self.fault(&format!("server `{}` is being stopped", self.port.name()), "stopping"));
+        }
+        if self.settle_here(&call) {
+            return;
+        }
+        if self.pending.n_calls() < self.port.server.max_concurrent {
+            return self.send(call);
+        }
+        if self.backlog.len() < MAX_BACKLOG {
+            return self.backlog.push_back(call);
+        }
+        let n = self.port.server.max_concurrent;
+        call.fail(self.fault(&format!("server `{}` is busy: {n} calls in flight and {MAX_BACKLOG} waiting", self.port.name()), "busy"));
+    }
+
+    fn send(&mut self, call: Box<Call>) {
+        let wire = self.pending.next_id();
+        let out = shape::outgoing(&call, self.era(), wire);
+        self.outbox.push(&out);
+        self.ctx.observer.sent(call.id, wire.0, out);
+        self.pending.register(Entry {
+            sent: self.now,
+            silent_since: self.now,
+            timeout: call.timeout,
+            max_timeout: self.port.server.max_timeout,
+            n_asking: 0,
+            origin: Origin::Call(call),
+        });
+    }
+
+    fn take_from_backlog(&mut self) {
+        while self.pending.n_calls() < self.port.server.max_concurrent
+            && let Some(call) = self.backlog.pop_front()
+        {
+            self.send(call);
+        }
+    }
+
+    /// Sends a request of our own.
+    pub(super) fn send_own(&mut self, own: Own, method: Method, params: &str) -> WireId {
+        let server = &self.port.server;
+        let entry = Entry {
+            origin: Origin::Own(own),
+            sent: self.now,
+            silent_since: self.now,
+            timeout: server.startup_timeout,
+            max_timeout: server.startup_timeout,
+            n_asking: 0,
+        };
+        let wire = self.pending.register(entry);
+        let id = wire.0.to_string();
+        let head = [r#"{"jsonrpc":"2.0","id":"#, &id, r#","method":""#, method.name(), r#"","params":"#];
+        self.outbox.push_parts(&[head.concat().as_bytes(), params.as_bytes(), b"}"]);
+        wire
+    }
+
+    /// Sends a notification of our own.
+    pub(super) fn notify(&mut self, method: Method, params: Option<&str>) {
+        let params = params.map_or_else(String::new, |p| format!(r#","params":{p}"#));
+        let text = format!(r#"{{"jsonrpc":"2.0","method":"{}"{params}}}"#, method.name());
+        self.outbox.push_parts(&[text.as_bytes()]);
+    }
+
+    fn on_cancel(&mut self, session: SessionId, client_id: &RequestId, message: &Message) {
+        if let Some(at) = self.backlog.iter().position(|c| c.peer.id == session && c.client_id == *client_id) {
+            self.backlog.remove(at);
+            return;
+        }
+        let Some(wire) = self.pending.find(session, client_id) else { return };
+        self.pending.complete(wire);
+        let mut out = Spliced::new(message.raw().clone());
+        if let Some(span) = message.span(Field::CancelId) {
+            out.patch(span, Patch::Number(wire.0));
+        }
+        self.outbox.push(&out);
+        self.asks.forget_call(wire);
+        self.take_from_backlog();
+    }
+
+    /// Takes a request back that was given up.
+    fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
+        let reason = serde_json::Value::from(reason);
+        self.notify(Method::Cancelled, Some(&format!(r#"{{"requestId":{},"reason":{reason}}}"#, wire.0)));
+        self.asks.forget_call(wire);
+    }
+
+    pub(super) fn on_control(&mut self) -> Option<End> {
+        while let Some(control) = self.control.pop_front() {
+            match control {
+                Control::Start | Control::Want => {}
+                Control::Detach(session) => self.detach(session),
+                Control::Shutdown { drain: true } if self.pending.n_calls() > 0 => {
+                    self.drain_until = Some(self.now + self.port.server.drain_timeout);
+                }
+                Control::Stop | Control::Restart | Control::Shutdown { .. } => return Some(End::Told(control)),
+            }
+        }
+        None
+    }
+
+    fn detach(&mut self, session: SessionId) {
+        let of_it: Vec<WireId> =
+            self.pending.calls().iter().filter(|(_, c)| c.peer.id == session).map(|(w, _)| *w).collect();
+        for wire in of_it {
+            self.pending.complete(wire);
+            self.cancel_upstream(wire, "the client has left");
+        }
+        self.backlog.retain(|c| c.peer.id != session);
+        self.refuse_asks_of(session);
+        let uris: Vec<String> = self.subscriptions.keys().cloned().collect();
+        for uri in uris {
+            self.unsubscribe(session, serde_json::Value::from(uri).to_string().as_bytes());
+        }
+        self.take_from_backlog();
+    }
+
+    fn on_timer(&mut self) -> Option<End> {
+        if self.relist_at.is_some_and(|at| at <= self.now) {
+            self.relist_at = None;
+            self.relist();
+        }
+        for (wire, entry) in self.pending.expired(self.now) {
+            let waited = self.now - entry.sent;
+            match entry.origin {
+                Origin::Call(call) => {
+                    let text = format!("server `{}` did not answer within {:.1?}", self.port.name(), waited);
+                    let fault = self.fault(&text, "timeout");
+                    call.end(Outcome::TimedOut(fault), Some((entry.sent, self.now)));
+                    self.cancel_upstream(wire, "timed out");
+                }
+                Origin::Own(Own::List(kind)) => self.give_up_list(kind),
+                Origin::Own(_) => {}
+            }
+        }
+        self.pending.look_again();
+        self.take_from_backlog();
+        if self.drain_until.is_some_and(|at| at <= self.now) {
+            return Some(End::Told(Control::Shutdown { drain: true }));
+        }
+        if self.idle_deadline().is_some_and(|at| at <= self.now) {
+            return Some(End::Idle);
+        }
+        None
+    }
+
+    /// When a lazy server without calls and subscriptions is stopped.
+    fn idle_deadline(&self) -> Option<Instant> {
+        let server = &self.port.server;
+        let is_idle = self.pending.n_calls() == 0 && self.subscriptions.is_empty() && self.backlog.is_empty();
+        if server.start == crate::config::StartPolicy::Eager || !is_idle {
+            return None;
+        }
+        self.idle_since.checked_add(server.idle_timeout?)
+    }
+
+    /// Sets the one timer to the earliest thing that may happen. Deadlines only move away between turns (progress, an
+    /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
+    fn arm(&mut self) {
+        let all = [self.relist_at, self.drain_until, self.idle_deadline(), self.pending.nearest()];
+        let earliest = all.into_iter().flatten().min();
+        let Some(earliest) = earliest else { return };
+        if self.wake_at.is_none_or(|at| earliest < at) {
+            self.wake_at = Some(earliest);
+            self.sleep.as_mut().reset(earliest.into());
+        }
+    }
+
+    /// A fault that names the server and the reason, for people and for programs.
+    pub(super) fn fault(&self, text: &str, reason: &str) -> Fault {
+        let data = serde_json::json!({ "backend": &**self.port.name(), "reason": reason });
+        Fault::new(code::INTERNAL, text.to_owned()).with_data(&data)
+    }
+
+    /// Everything that was waiting for this instance ends: calls that may be repeated are given back, the others fail.
+    pub(super) fn abandon(&mut self, why: &Fault) -> Vec<Box<Call>> {
+        self.refuse_all_asks();
+        let mut again: Vec<Box<Call>> = Vec::new();
+        for entry in self.pending.drain() {
+            let Origin::Call(mut call) = entry.origin else { continue };
+            if call.is_repeatable() && !call.retried {
+                call.retried = true;
+                again.push(call);
+            } else {
+                call.end(Outcome::Fault(why.clone()), Some((entry.sent, self.now)));
+            }
+        }
+        again.extend(self.backlog.drain(..));
+        while let Some(mail) = self.mail.pop_front() {
+            if let Mail::Call(call) = mail {
+                again.push(call);
+            }
+        }
+        again
+    }
+
+    /// Kinds whose lists this server has, by what it declared.
+    pub(super) fn declares(&self, kind: ItemKind) -> bool {
+        super::handshake::declares(&self.capabilities, kind.capability())
+    }
+}
+
+/// Our id, if one can be found in a part of a message: `"id":` and digits.
+fn id_in(part: &[u8]) -> Option<WireId> {
+    let at = memchr::memmem::rfind(part, br#""id":"#)? + 5;
+    let digits: Vec<u8> = part[at..].iter().copied().skip_while(|b| *b == b' ').take_while(u8::is_ascii_digit).collect();
+    RequestId(digits.into()).as_wire()
+}

@@ -1,0 +1,138 @@
+//! What a server offers: all its lists, all pages, into one [`Offer`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::instance::Instance;
+use super::offer::{ItemKind, Offer, OfferState};
+use super::pending::Own;
+use super::shape;
+use crate::observe::NoticeLevel;
+use crate::protocol::{Era, Field, Kind, Message, Span, walk};
+
+/// Pages of one list, at most.
+const MAX_PAGES: usize = 200;
+/// Items of one list, at most.
+const MAX_ITEMS: usize = 20_000;
+
+/// Lists being asked for.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// By kind: what has come so far; `None`: not being asked for.
+    open: [Option<Progress>; 4],
+    /// Something changed while the lists were being asked for: ask again after.
+    again: bool,
+    /// The lists as they were last complete.
+    done: [Vec<Bytes>; 4],
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    items: Vec<Bytes>,
+    cursors: Vec<Bytes>,
+}
+
+impl Instance {
+    /// Asks for all lists the server has.
+    pub(super) fn relist(&mut self) {
+        if self.listing.open.iter().any(Option::is_some) {
+            self.listing.again = true;
+            return;
+        }
+        self.listing.again = false;
+        for kind in ItemKind::ALL {
+            if self.declares(kind) {
+                self.listing.open[kind as usize] = Some(Progress::default());
+                self.ask_page(kind, None);
+            }
+        }
+        self.finish_listing();
+    }
+
+    fn ask_page(&mut self, kind: ItemKind, cursor: Option<&[u8]>) {
+        let mut params = String::from("{");
+        if self.era() == Era::Modern {
+            params.push_str(&format!(r#""_meta":{{{}}}"#, shape::modern_meta(&self.ctx.identity, "{}", None)));
+        }
+        if let Some(cursor) = cursor {
+            let comma = if params.len() > 1 { "," } else { "" };
+            params.push_str(&format!(r#"{comma}"cursor":{}"#, String::from_utf8_lossy(cursor)));
+        }
+        params.push('}');
+        self.send_own(Own::List(kind), kind.list_method(), &params);
+    }
+
+    pub(super) fn on_list(&mut self, kind: ItemKind, message: &Message) {
+        let Some(mut progress) = self.listing.open[kind as usize].take() else { return };
+        if message.kind() == Kind::Error {
+            let error = String::from_utf8_lossy(message.get(Field::Error).unwrap_or_default()).into_owned();
+            // A server that declares resources need not have templates.
+            if kind != ItemKind::Template {
+                let text = format!("its {} cannot be listed: {error}", kind.key());
+                self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
+            }
+            self.listing.done[kind as usize] = progress.items;
+            return self.finish_listing();
+        }
+        let raw = message.raw();
+        if let Some((_, list)) = message.span(Field::Result).and_then(|r| walk::member(raw, r, kind.key())) {
+            let slice = |s: Span| raw.slice(s.start as usize..s.end as usize);
+            progress.items.extend(walk::elements(raw, list).map(slice));
+        }
+        let next = message.slice(Field::NextCursor).filter(|c| c.first() == Some(&b'"'));
+        if let Some(cursor) = next {
+            let why = if progress.cursors.contains(&cursor) {
+                Some("it gave the same cursor twice")
+            } else if progress.cursors.len() + 1 >= MAX_PAGES || progress.items.len() >= MAX_ITEMS {
+                Some("it has too many pages")
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                let text = format!("its list of {} was cut after {} items: {why}", kind.key(), progress.items.len());
+                self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
+            } else {
+                progress.cursors.push(cursor.clone());
+                self.listing.open[kind as usize] = Some(progress);
+                return self.ask_page(kind, Some(&cursor));
+            }
+        }
+        progress.items.truncate(MAX_ITEMS);
+        self.listing.done[kind as usize] = progress.items;
+        self.finish_listing();
+    }
+
+    /// A list that does not come keeps what it was before.
+    pub(super) fn give_up_list(&mut self, kind: ItemKind) {
+        if self.listing.open[kind as usize].take().is_some() {
+            let text = format!("its list of {} did not come in time", kind.key());
+            self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
+            self.finish_listing();
+        }
+    }
+
+    /// Publishes the offer once the last list is complete.
+    fn finish_listing(&mut self) {
+        if self.listing.open.iter().any(Option::is_some) {
+            return;
+        }
+        // The pages are parts of large buffers: keep the items only.
+        let compact = |items: &Vec<Bytes>| items.iter().map(|i| Bytes::copy_from_slice(i)).collect();
+        let offer = Offer {
+            revision: self.revision,
+            capabilities: Bytes::copy_from_slice(&self.capabilities),
+            info: self.info.as_deref().map(Bytes::copy_from_slice),
+            instructions: self.instructions.clone(),
+            items: self.listing.done.each_ref().map(compact),
+        };
+        if self.offer.as_deref() != Some(&offer) {
+            let offer = Arc::new(offer);
+            self.offer = Some(offer.clone());
+            self.ctx.offers.publish(self.port.name(), OfferState::Known { offer, cached: false });
+        }
+        if self.listing.again {
+            self.relist();
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What is remembered of servers between runs: the era they speak and what they offered last.
+//!
+//! One file a server and client profile under the cache folder. A file that cannot be read is as good as none; writing
+//! happens off the message path and its failure costs only the next start some time.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use super::offer::{ItemKind, Offer};
+use crate::config::{Server, Target};
+use crate::protocol::{Era, Revision};
+
+/// Written into each file; another number is not read.
+const FORMAT: u32 = 1;
+/// A cache file over this many bytes is not read.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// How a server can be opened, as far as it has shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Eras {
+    /// It answered `initialize` (true) or refused it (false).
+    pub(super) legacy: Option<bool>,
+    /// It answered `server/discover` (true) or refused it (false).
+    pub(super) modern: Option<bool>,
+    /// It died or fell silent on `server/discover`: never probe it again.
+    #[serde(default)]
+    pub(super) probe_harms: bool,
+}
+
+/// The cache folder.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    dir: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Stored<'a> {
+    format: u32,
+    eras: Eras,
+    #[serde(borrow)]
+    offer: Option<StoredOffer<'a>>,
+}
+
+#[derive(Deserialize)]
+struct StoredOffer<'a> {
+    revision: String,
+    #[serde(borrow)]
+    capabilities: &'a RawValue,
+    #[serde(borrow)]
+    info: Option<&'a RawValue>,
+    instructions: Option<String>,
+    #[serde(borrow)]
+    items: BTreeMap<String, Vec<&'a RawValue>>,
+}
+
+impl Memory {
+    /// Remembers in `dir`; `None` remembers nothing.
+    #[must_use]
+    pub const fn new(dir: Option<PathBuf>) -> Self {
+        Self { dir }
+    }
+
+    /// The folder of the user: `$XDG_CACHE_HOME/mcp-proxy` or what the system has for it.
+    #[must_use]
+    pub fn user() -> Self {
+        Self::new(dirs::cache_dir().map(|d| d.join("mcp-proxy").join("servers")))
+    }
+
+    /// What decides what a server offers: how it is started, not what its secrets are.
+    fn path(&self, server: &Server, profile: &str) -> Option<PathBuf> {
+        let mut hash = Sha256::new();
+        let mut add = |text: &[u8]| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        add(env!("CARGO_PKG_VERSION").as_bytes());
+        add(profile.as_bytes());
+        match &server.target {
+            Target::Stdio { command, args, cwd, env } => {
+                add(command.as_bytes());
+                args.iter().for_each(|a| add(a.reveal().as_bytes()));
+                add(cwd.as_deref().unwrap_or(Path::new("")).as_os_str().as_encoded_bytes());
+                env.keys().for_each(|k| add(k.as_bytes()));
+            }
+            Target::Http { url, headers, .. } => {
+                add(url.reveal().as_bytes());
+                headers.keys().for_each(|k| add(k.as_bytes()));
+            }
+        }
+        let hex: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
+        Some(self.dir.as_ref()?.join(format!("{}-{hex}.json", server.name)))
+    }
+
+    /// What is remembered of `server` for clients of `profile`.
+    pub(super) fn load(&self, server: &Server, profile: &str) -> (Eras, Option<Offer>) {
+        let nothing = (Eras::default(), None);
+        let Some(path) = self.path(server, profile) else { return nothing };
+        let Ok(meta) = std::fs::metadata(&path) else { return nothing };
+        if !meta.is_file() || meta.len() > MAX_BYTES {
+            return nothing;
+        }
+        let Ok(bytes) = std::fs::read(&path).map(Bytes::from) else { return nothing };
+        let Ok(stored) = serde_json::from_slice::<Stored<'_>>(&bytes) else { return nothing };
+        if stored.format != FORMAT {
+            return nothing;
+        }
+        let slice = |raw: &RawValue| bytes.slice_ref(raw.get().as_bytes());
+        let offer = stored.offer.filter(|_| server.cache_lists).and_then(|o| {
+            Some(Offer {
+                revision: Revision::from_date(&o.revision)?,
+                capabilities: slice(o.capabilities),
+                info: o.info.map(slice),
+                instructions: o.instructions,
+                items: ItemKind::ALL.map(|kind| o.items.get(kind.key()).into_iter().flatten().map(|r| slice(r)).collect()),
+            })
+        });
+        (stored.eras, offer)
+    }
+
+    /// Remembers; returns at once, a thread of the runtime writes.
+    pub(super) fn save(&self, server: &Server, profile: &str, eras: Eras, offer: Option<&Offer>) {
+        let Some(path) = self.path(server, profile) else { return };
+        let text = render(eras, offer.filter(|_| server.cache_lists));
+        drop(tokio::task::spawn_blocking(move || {
+            if let Err(error) = write(&path, text.as_bytes()) {
+                tracing::debug!(path = %path.display(), %error, "could not remember what a server offers");
+            }
+        }));
+    }
+}
+
+fn render(eras: Eras, offer: Option<&Offer>) -> String {
+    let eras = serde_json::json!(eras);
+    let mut text = format!(r#"{{"format":{FORMAT},"eras":{eras}"#);
+    if let Some(offer) = offer {
+        let raw = |b: &Bytes| String::from_utf8_lossy(b).into_owned();
+        let info = offer.info.as_ref().map_or_else(|| "null".to_owned(), raw);
+        let instructions = serde_json::json!(offer.instructions);
+        text.push_str(&format!(
+            r#","offer":{{"revision":"{}","capabilities":{},"info":{info},"instructions":{instructions},"items":{{"#,
+            offer.revision,
+            raw(&offer.capabilities),
+        ));
+        for (i, kind) in ItemKind::ALL.into_iter().enumerate() {
+            let items: Vec<String> = offer.items[i].iter().map(raw).collect();
+            let comma = if i == 0 { "" } else { "," };
+            text.push_str(&format!(r#"{comma}"{}":[{}]"#, kind.key(), items.join(",")));
+        }
+        text.push_str("}}");
+    }
+    text.push_str("}\n");
+    text
+}
+
+/// Writes through a temporary file, so that a reader never sees half of it.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let Some(dir) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(dir)?;
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&temporary)?.write_all(bytes)?;
+    std::fs::rename(&temporary, path)
+}
+
+/// Whether this era is worth trying, as far as is known.
+pub(super) const fn may_speak(eras: Eras, era: Era) -> bool {
+    match era {
+        Era::Legacy => !matches!(eras.legacy, Some(false)),
+        Era::Modern => !matches!(eras.modern, Some(false)) && !eras.probe_harms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer() -> Offer {
+        Offer {
+            revision: Revision::V2025_11_25,
+            capabilities: Bytes::from_static(br#"{"tools":{}}"#),
+            info: Some(Bytes::from_static(br#"{"name":"x"}"#)),
+            instructions: Some("say \"please\"".into()),
+            items: [vec![Bytes::from_static(br#"{"name":"a",  "n":1e3}"#)], vec![], vec![], vec![]],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_byte_for_byte() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let memory = Memory::new(Some(dir.path().join("a/b")));
+        let server = Server::stdio("s", "cmd", &["x"]);
+        let eras = Eras { legacy: Some(true), modern: None, probe_harms: true };
+        assert_eq!(memory.load(&server, "p"), (Eras::default(), None));
+        let path = memory.path(&server, "p").expect("a folder was given");
+        write(&path, render(eras, Some(&offer())).as_bytes()).expect("writes");
+        assert_eq!(memory.load(&server, "p"), (eras, Some(offer())));
+        assert_eq!(memory.load(&server, "another profile").1, None);
+        assert_eq!(memory.load(&Server::stdio("s", "cmd", &["y"]), "p").1, None, "other arguments, another server");
+    }
+
+    #[test]
+    fn a_broken_file_is_as_good_as_none() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let memory = Memory::new(Some(dir.path().to_owned()));
+        let server = Server::stdio("s", "cmd", &[]);
+        let path = memory.path(&server, "p").expect("a folder was given");
+        for text in ["", "{", "[]", r#"{"format":99,"eras":{}}"#] {
+            write(&path, text.as_bytes()).expect("writes");
+            assert_eq!(memory.load(&server, "p"), (Eras::default(), None), "{text}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The servers behind us: started, opened in the edition they speak, supervised, called.
+//!
+//! A [`Port`] is the way in; everything else is one task per server. What a server offers is published as raw items in
+//! [`Offers`]; merging them is the catalog's job.
+
+mod backoff;
+mod call;
+mod context;
+mod handshake;
+mod instance;
+mod lifecycle;
+mod lists;
+mod memory;
+mod offer;
+mod peer;
+mod pending;
+mod port;
+mod shape;
+mod status;
+mod subscriptions;
+mod supervisor;
+mod upcalls;
+
+pub use call::{Answer, Call, Delivery, Outcome, ServerNote, Upcall};
+pub use context::Context;
+pub(crate) use handshake::declares;
+pub use memory::Memory;
+pub use offer::{ItemKind, Offer, OfferState, Offers};
+pub use peer::{ClientFacts, Level, Peer, Peers};
+pub use port::{Control, Mail, Port};
+pub use status::{BackendState, Failure, StatusView};
+pub use supervisor::{Ports, Supervisor};

@@ -1,0 +1,171 @@
+//! The clients as the servers' side knows them: an address for what a server says, and what the client said of itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::call::Delivery;
+use crate::protocol::{Revision, SessionId, Span, walk};
+use crate::transport::Mailbox;
+
+/// Severity of a log message (MCP 2025-11-25, server/utilities/logging; RFC 5424, section 6.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// `debug`
+    Debug,
+    /// `info`
+    Info,
+    /// `notice`
+    Notice,
+    /// `warning`
+    Warning,
+    /// `error`
+    Error,
+    /// `critical`
+    Critical,
+    /// `alert`
+    Alert,
+    /// `emergency`
+    Emergency,
+}
+
+impl Level {
+    const NAMES: [(Self, &'static str); 8] = [
+        (Self::Debug, "debug"),
+        (Self::Info, "info"),
+        (Self::Notice, "notice"),
+        (Self::Warning, "warning"),
+        (Self::Error, "error"),
+        (Self::Critical, "critical"),
+        (Self::Alert, "alert"),
+        (Self::Emergency, "emergency"),
+    ];
+
+    /// The level of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, n)| *n == name).map(|(l, _)| *l)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(l, _)| *l == self).map_or("info", |(_, n)| n)
+    }
+}
+
+/// What a client said of itself: once per session in the legacy era, with every request in the modern one.
+#[derive(Clone, Debug)]
+pub struct ClientFacts {
+    /// The edition it speaks with us.
+    pub revision: Revision,
+    /// `clientInfo.name`.
+    pub name: Arc<str>,
+    /// `clientInfo` as raw JSON.
+    pub info: Bytes,
+    /// Its capabilities as raw JSON.
+    pub capabilities: Bytes,
+    /// The level it wants log messages from, if it said so.
+    pub level: Option<Level>,
+}
+
+impl ClientFacts {
+    /// Whether the client declared the capability `name` (`elicitation`, `sampling`, `roots`).
+    #[must_use]
+    pub fn can(&self, name: &str) -> bool {
+        let all = Span { start: 0, end: u32::try_from(self.capabilities.len()).unwrap_or(0) };
+        walk::member(&self.capabilities, all, name)
+            .is_some_and(|(_, v)| self.capabilities.get(v.start as usize) == Some(&b'{'))
+    }
+
+    /// A short name for the capabilities that change what servers offer.
+    #[must_use]
+    pub fn profile(&self) -> String {
+        let mark = |name: &'static str| if self.can(name) { &name[..1] } else { "-" };
+        format!("{:?}{}{}{}", self.revision.era(), mark("elicitation"), mark("sampling"), mark("roots"))
+    }
+}
+
+/// One client session as the servers' side knows it.
+#[derive(Debug)]
+pub struct Peer {
+    /// Its session.
+    pub id: SessionId,
+    /// The session task reads it.
+    pub mailbox: Mailbox<Delivery>,
+    facts: Mutex<Option<Arc<ClientFacts>>>,
+    level: Mutex<Option<Level>>,
+}
+
+impl Peer {
+    /// A client that has not said anything yet.
+    #[must_use]
+    pub fn new(id: SessionId, mailbox: Mailbox<Delivery>) -> Self {
+        Self { id, mailbox, facts: Mutex::default(), level: Mutex::default() }
+    }
+
+    /// What it said of itself last.
+    #[must_use]
+    pub fn facts(&self) -> Option<Arc<ClientFacts>> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It said something of itself.
+    pub fn set_facts(&self, facts: Arc<ClientFacts>) {
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
+    }
+
+    /// The level set by `logging/setLevel`.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        *self.level.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `logging/setLevel`.
+    pub fn set_level(&self, level: Level) {
+        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
+    }
+}
+
+/// All client sessions.
+#[derive(Debug, Default)]
+pub struct Peers(Mutex<Vec<Arc<Peer>>>);
+
+impl Peers {
+    /// A session has begun.
+    pub fn add(&self, peer: Arc<Peer>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
+    }
+
+    /// A session has ended.
+    pub fn remove(&self, id: SessionId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| p.id != id);
+    }
+
+    /// The sessions at this moment, in the order they came.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Peer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The session, if there is only one.
+    #[must_use]
+    pub fn only(&self) -> Option<Arc<Peer>> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        }
+    }
+
+    /// The session `id`.
+    #[must_use]
+    pub fn get(&self, id: SessionId) -> Option<Arc<Peer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|p| p.id == id).cloned()
+    }
+
+    /// The lowest level any session set.
+    #[must_use]
+    pub fn lowest_level(&self) -> Option<Level> {
+        self.all().iter().filter_map(|p| p.level()).min()
+    }
+}

@@ -1,0 +1,105 @@
+//! The way in to one server's task.
+
+use std::sync::Arc;
+
+use super::call::Call;
+use super::status::Status;
+use crate::config::Server;
+use crate::protocol::{Fault, Message, RequestId, SessionId};
+use crate::transport::Mailbox;
+
+/// Calls waiting for one server, at most. More are refused as busy.
+const N_MAIL: usize = 1024;
+/// Commands waiting for one server, at most.
+const N_CONTROL: usize = 64;
+
+/// A clonable way to one server.
+#[derive(Debug)]
+pub struct Port {
+    /// Its configuration.
+    pub server: Arc<Server>,
+    /// What the server is to be told; read when it is ready for it.
+    pub mailbox: Mailbox<Mail>,
+    /// What its task is to do; read at all times.
+    pub control: Mailbox<Control>,
+    /// What it is doing.
+    pub status: Status,
+}
+
+/// Something for the server.
+#[derive(Debug)]
+pub enum Mail {
+    /// A request.
+    Call(Box<Call>),
+    /// A client took a request back.
+    Cancel {
+        /// Whose.
+        session: SessionId,
+        /// The client's id of it.
+        client_id: RequestId,
+        /// The client's notification.
+        message: Message,
+    },
+    /// A client's answer to the server's question.
+    UpcallAnswer {
+        /// The instance that asked.
+        generation: u64,
+        /// The server's id of the question.
+        server_id: RequestId,
+        /// The answer, or why there is none.
+        answer: Result<Message, Fault>,
+    },
+    /// A client's notification, passed on as it is.
+    Notification(Message),
+    /// A modern client listens for updates of this resource (raw JSON string).
+    Subscribe {
+        /// Who.
+        session: SessionId,
+        /// The server's own URI, as a raw JSON string.
+        uri: bytes::Bytes,
+    },
+    /// It does not any more.
+    Unsubscribe {
+        /// Who.
+        session: SessionId,
+        /// The server's own URI, as a raw JSON string.
+        uri: bytes::Bytes,
+    },
+    /// The lowest level of the sessions has changed.
+    Level,
+}
+
+/// Something for the server's task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Start it, whatever it is doing now.
+    Start,
+    /// Start it if it is only asleep: a list wants to know what it offers.
+    Want,
+    /// Stop it until told otherwise.
+    Stop,
+    /// Stop and start.
+    Restart,
+    /// A client has left.
+    Detach(SessionId),
+    /// End the server and the task: now, or after the calls in flight when `drain`.
+    Shutdown {
+        /// Let calls in flight end within `drain_timeout`.
+        drain: bool,
+    },
+}
+
+impl Port {
+    /// A port nobody reads yet.
+    #[must_use]
+    pub fn new(server: Arc<Server>) -> Self {
+        let status = Status::new(&server);
+        Self { server, mailbox: Mailbox::new(N_MAIL), control: Mailbox::new(N_CONTROL), status }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.server.name
+    }
+}

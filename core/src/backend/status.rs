@@ -1,0 +1,156 @@
+//! What a server is doing, for whoever looks.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::config::Server;
+use crate::protocol::Revision;
+use crate::transport::ExitReason;
+
+/// What a server is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendState {
+    /// `enabled: false`
+    Disabled,
+    /// Not started: lazy or manual, or stopped for idleness. A call starts it (not a manual one).
+    Idle,
+    /// Stopped by hand.
+    Stopped,
+    /// Waiting for its turn or its process to come up.
+    Starting,
+    /// Opening talk.
+    Handshaking,
+    /// Serving calls.
+    Ready,
+    /// Ended; started again at this time.
+    Backoff {
+        /// When.
+        until: SystemTime,
+    },
+    /// Failed too often in a row: waits for the next call or a restart by hand.
+    Parked,
+    /// Being ended.
+    Stopping,
+}
+
+impl BackendState {
+    /// One word for it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Idle => "idle",
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Handshaking => "handshake",
+            Self::Ready => "ready",
+            Self::Backoff { .. } => "retry",
+            Self::Parked => "failed",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// Why a server failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When.
+    pub at: SystemTime,
+    /// Where on its way: `resolve`, `spawn`, `probe`, `initialize`, `list`, `serve`.
+    pub phase: &'static str,
+    /// What happened, one sentence.
+    pub message: String,
+    /// The program after the search on PATH, or the URL.
+    pub resolved: Option<String>,
+    /// How the process ended.
+    pub exit: Option<ExitReason>,
+    /// From its start until it failed.
+    pub after: Duration,
+    /// Its last stderr lines, at most 20, control characters removed.
+    pub stderr: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// One line for an error answer.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self.stderr.last() {
+            Some(last) => format!("{} ({}; last words: {last})", self.message, self.phase),
+            None => format!("{} ({})", self.message, self.phase),
+        }
+    }
+}
+
+/// A copy of everything small about a server.
+#[derive(Clone, Debug)]
+pub struct StatusView {
+    /// What it is doing.
+    pub state: BackendState,
+    /// Since when.
+    pub since: SystemTime,
+    /// Process id while a process runs.
+    pub pid: Option<u32>,
+    /// The edition spoken with it.
+    pub revision: Option<Revision>,
+    /// Its `serverInfo`: name and version.
+    pub server_info: Option<String>,
+    /// Times it was started again.
+    pub n_restarts: u32,
+    /// Why it failed last, kept until it is ready again.
+    pub failure: Option<Failure>,
+    /// When its process was started last.
+    pub started: Option<std::time::Instant>,
+}
+
+/// Written by the server's task, read by anybody.
+#[derive(Debug)]
+pub struct Status(Mutex<StatusView>);
+
+impl Status {
+    pub(super) fn new(server: &Server) -> Self {
+        let state = if server.enabled { BackendState::Idle } else { BackendState::Disabled };
+        Self(Mutex::new(StatusView {
+            state,
+            since: SystemTime::now(),
+            pid: None,
+            revision: None,
+            server_info: None,
+            n_restarts: 0,
+            failure: None,
+            started: None,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, StatusView> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of all of it.
+    #[must_use]
+    pub fn view(&self) -> StatusView {
+        self.lock().clone()
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn state(&self) -> BackendState {
+        self.lock().state.clone()
+    }
+
+    /// When its process was started last.
+    #[must_use]
+    pub fn started(&self) -> Option<std::time::Instant> {
+        self.lock().started
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut StatusView)) {
+        let mut view = self.lock();
+        let before = view.state.clone();
+        change(&mut view);
+        if view.state != before {
+            view.since = SystemTime::now();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! [`Catalog`]: one immutable value; who has what, and the lists as ready bytes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::{Bytes, BytesMut};
+
+use super::item::Item;
+use super::pattern::matches;
+use crate::backend::ItemKind;
+use crate::protocol::Era;
+
+/// Where an exposed name leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The server.
+    pub backend: Arc<str>,
+    /// The server's own name or URI.
+    pub own: Arc<str>,
+    /// The same as a JSON string, ready to be spliced in; `None` if it is what the client wrote.
+    pub own_json: Option<Bytes>,
+}
+
+/// Where a URI leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UriRoute {
+    /// The server.
+    pub backend: Arc<str>,
+    /// The server's own URI as a JSON string, where it differs.
+    pub own_json: Option<Bytes>,
+    /// The server's own URI, where it differs.
+    pub own: Option<Arc<str>>,
+}
+
+/// A list result as ready bytes: by era, made when first asked for.
+#[derive(Debug, Default)]
+pub struct ListBytes {
+    pub(super) legacy: Bytes,
+    modern: OnceLock<Bytes>,
+}
+
+/// Everything we offer at one moment.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Grows with every change.
+    pub version: u64,
+    /// Items by [`ItemKind`], in the order clients see.
+    pub items: [Vec<Item>; 4],
+    pub(super) lists: [ListBytes; 4],
+    pub(super) tools: HashMap<Arc<str>, Entry>,
+    pub(super) prompts: HashMap<Arc<str>, Entry>,
+    pub(super) resources: HashMap<Arc<str>, Entry>,
+    /// Prefix with separator to server, longest first: for names that are not listed.
+    pub(super) prefixes: Vec<(String, Arc<str>)>,
+    /// Own names no client may see or call, by server.
+    pub(super) hidden: HashMap<Arc<str>, Vec<String>>,
+    /// Servers whose lists are on their way.
+    pub pending: Vec<Arc<str>>,
+    /// Servers a list has to wake.
+    pub asleep: Vec<Arc<str>>,
+    /// Servers that declare completions.
+    pub(super) completers: Vec<Arc<str>>,
+    /// What servers say to the model about themselves, put together.
+    pub instructions: String,
+    /// Set aside or repaired items with the reason, by server.
+    pub quarantined: HashMap<Arc<str>, Vec<String>>,
+}
+
+impl Catalog {
+    /// The server's tool behind an exposed name.
+    #[must_use]
+    pub fn tool(&self, exposed: &str) -> Option<&Entry> {
+        self.tools.get(exposed)
+    }
+
+    /// The server's prompt behind an exposed name.
+    #[must_use]
+    pub fn prompt(&self, exposed: &str) -> Option<&Entry> {
+        self.prompts.get(exposed)
+    }
+
+    /// A name that is not listed but begins with a server's prefix: hidden tools work, denied ones do not.
+    #[must_use]
+    pub fn unlisted(&self, exposed: &str) -> Option<Entry> {
+        let (prefix, backend) = self.prefixes.iter().find(|(p, _)| exposed.starts_with(p.as_str()))?;
+        let own = &exposed[prefix.len()..];
+        let denied = self.hidden.get(backend).is_some_and(|h| h.iter().any(|rule| matches(rule, own)));
+        if own.is_empty() || denied {
+            return None;
+        }
+        let own_json = serde_json::Value::from(own).to_string().into();
+        Some(Entry { backend: backend.clone(), own: own.into(), own_json: Some(own_json) })
+    }
+
+    /// The server of a resource: listed, matching a template (longest literal beginning first), or the first server that
+    /// lists something of the same scheme and authority.
+    #[must_use]
+    pub fn resource(&self, uri: &str) -> Option<UriRoute> {
+        if let Some(entry) = self.resources.get(uri) {
+            let own = entry.own_json.as_ref().map(|_| entry.own.clone());
+            return Some(UriRoute { backend: entry.backend.clone(), own_json: entry.own_json.clone(), own });
+        }
+        let to = |backend: &Arc<str>| UriRoute { backend: backend.clone(), own_json: None, own: None };
+        let literal = |template: &str| template.find('{').unwrap_or(template.len());
+        let by_template = self.items[ItemKind::Template as usize]
+            .iter()
+            .filter(|t| matches(&template_pattern(&t.own), uri))
+            // The first of the longest: `max_by_key` gives the last.
+            .rev()
+            .max_by_key(|t| literal(&t.own));
+        if let Some(template) = by_template {
+            return Some(to(&template.backend));
+        }
+        let place = authority(uri)?;
+        let mut listed = self.items[ItemKind::Resource as usize].iter().chain(&self.items[ItemKind::Template as usize]);
+        listed.find(|i| authority(&i.own) == Some(place)).map(|i| to(&i.backend))
+    }
+
+    /// The server of a URI template that stands in a completion's `ref`.
+    #[must_use]
+    pub fn template(&self, template: &str) -> Option<UriRoute> {
+        let found = self.items[ItemKind::Template as usize].iter().find(|t| &*t.own == template);
+        match found {
+            Some(t) => Some(UriRoute { backend: t.backend.clone(), own_json: None, own: None }),
+            None => self.resource(template),
+        }
+    }
+
+    /// The URI clients know for a server's own one.
+    #[must_use]
+    pub fn exposed_uri(&self, backend: &str, own: &str) -> Option<&Arc<str>> {
+        let differs = |i: &&Item| &*i.own == own && &*i.backend == backend && i.own != i.exposed;
+        self.items[ItemKind::Resource as usize].iter().find(differs).map(|i| &i.exposed)
+    }
+
+    /// Whether `backend` declares completions.
+    #[must_use]
+    pub fn completes(&self, backend: &str) -> bool {
+        self.completers.iter().any(|b| &**b == backend)
+    }
+
+    /// The whole list result for clients of `era`, without paging.
+    #[must_use]
+    pub fn list(&self, kind: ItemKind, era: Era) -> Bytes {
+        let list = &self.lists[kind as usize];
+        match era {
+            Era::Legacy => list.legacy.clone(),
+            Era::Modern => {
+                list.modern.get_or_init(|| self.page(kind, era, 0, usize::MAX)).clone()
+            }
+        }
+    }
+
+    /// A page of the list: `n` items from `offset` on; with `nextCursor` if there are more.
+    #[must_use]
+    pub fn page(&self, kind: ItemKind, era: Era, offset: usize, n: usize) -> Bytes {
+        let items = &self.items[kind as usize];
+        let shown = &items[offset.min(items.len())..offset.saturating_add(n).min(items.len())];
+        let mut out = BytesMut::with_capacity(shown.iter().map(|i| i.json(era).len() + 1).sum::<usize>() + 128);
+        out.extend_from_slice(b"{");
+        if era == Era::Modern {
+            out.extend_from_slice(br#""resultType":"complete","ttlMs":0,"cacheScope":"private","#);
+        }
+        let next = offset.saturating_add(n);
+        if next < items.len() {
+            out.extend_from_slice(format!(r#""nextCursor":"{}","#, self.cursor(next)).as_bytes());
+        }
+        out.extend_from_slice(format!(r#""{}":["#, kind.key()).as_bytes());
+        for (i, item) in shown.iter().enumerate() {
+            if i > 0 {
+                out.extend_from_slice(b",");
+            }
+            out.extend_from_slice(item.json(era));
+        }
+        out.extend_from_slice(b"]}");
+        out.freeze()
+    }
+
+    /// A cursor that holds as long as the catalog does.
+    fn cursor(&self, offset: usize) -> String {
+        format!("{:x}-{offset:x}", self.version)
+    }
+
+    /// The offset a cursor of this catalog stands for; `None` if it is stale or not ours.
+    #[must_use]
+    pub fn offset(&self, cursor: &str) -> Option<usize> {
+        let (version, offset) = cursor.split_once('-')?;
+        (u64::from_str_radix(version, 16) == Ok(self.version)).then(|| usize::from_str_radix(offset, 16).ok())?
+    }
+
+    /// Whether clients see another list of `kind` than in `before`.
+    #[must_use]
+    pub fn differs(&self, before: &Self, kind: ItemKind) -> bool {
+        self.lists[kind as usize].legacy != before.lists[kind as usize].legacy
+    }
+}
+
+/// A URI template (RFC 6570) with each expression as a star.
+fn template_pattern(template: &str) -> String {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some((literal, after)) = rest.split_once('{') {
+        out.push_str(literal);
+        let Some((_, after)) = after.split_once('}') else { break };
+        out.push('*');
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Scheme and authority of a URI (RFC 3986, section 3).
+fn authority(uri: &str) -> Option<&str> {
+    let scheme = uri.find(':')?;
+    let rest = &uri[scheme + 1..];
+    let end = rest.strip_prefix("//").map_or(0, |r| 2 + r.find(['/', '?', '#', '{']).unwrap_or(r.len()));
+    Some(&uri[..=scheme + end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_and_authorities() {
+        assert_eq!(template_pattern("repo://{owner}/{+path}{?q}"), "repo://*/**");
+        let check = |uri, expected| assert_eq!(authority(uri), expected, "{uri}");
+        check("demo://resource/a", Some("demo://resource"));
+        check("file:///a/b", Some("file://"));
+        check("urn:x:y", Some("urn:"));
+        check("nothing", None);
+    }
+}

@@ -1,0 +1,324 @@
+//! Many servers' offers into one catalog. Filters, repairs and clashes are settled here and nowhere else. Pure.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::cat::{Catalog, Entry};
+use super::fix::{Change, Fixed, fix, name_of};
+use super::item::Item;
+use super::names::{Wanted, expose, prefix};
+use super::pattern::matches;
+use crate::backend::{ItemKind, Offer, OfferState};
+use crate::config::{Routing, Server};
+
+/// Longest instructions taken from one server, in bytes.
+const MAX_INSTRUCTIONS: usize = 2000;
+/// Longest instructions in all, in bytes.
+const MAX_ALL_INSTRUCTIONS: usize = 8000;
+
+/// One server and what is known of its offer.
+#[derive(Debug)]
+pub struct Source {
+    /// Its configuration.
+    pub server: Arc<Server>,
+    /// What is known.
+    pub state: OfferState,
+}
+
+/// An item on its way into the catalog.
+struct Candidate<'a> {
+    source: usize,
+    own: String,
+    shown: String,
+    raw: &'a Bytes,
+}
+
+/// The catalog of `sources`, in their order.
+#[must_use]
+pub fn merge(sources: &[Source], routing: &Routing, preface: Option<&str>, version: u64) -> Catalog {
+    let mut catalog = Catalog { version, ..Catalog::default() };
+    let prefixes: Vec<String> =
+        sources.iter().map(|s| prefix(s.server.prefix.as_deref(), &s.server.name, routing)).collect();
+    for (source, prefix) in sources.iter().zip(&prefixes) {
+        let name = &source.server.name;
+        match &source.state {
+            OfferState::Pending => catalog.pending.push(name.clone()),
+            OfferState::Asleep => catalog.asleep.push(name.clone()),
+            OfferState::Known { offer, .. } => {
+                if crate::backend::declares(&offer.capabilities, "completions") {
+                    catalog.completers.push(name.clone());
+                }
+            }
+            OfferState::Absent => {}
+        }
+        if !prefix.is_empty() {
+            catalog.prefixes.push((format!("{prefix}{}", routing.separator), name.clone()));
+        }
+        let rules = &source.server.tools;
+        if rules.allow.is_empty() {
+            catalog.hidden.insert(name.clone(), rules.deny.clone());
+        } else {
+            // With an allow-list what is not listed is not allowed.
+            catalog.hidden.insert(name.clone(), vec!["*".to_owned()]);
+        }
+    }
+    catalog.prefixes.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+    for kind in ItemKind::ALL {
+        let mut notes: HashMap<Arc<str>, Vec<String>> = HashMap::new();
+        let candidates = collect(kind, sources, &mut notes);
+        let exposed = match kind {
+            ItemKind::Tool | ItemKind::Prompt => expose_names(&candidates, sources, &prefixes, routing),
+            ItemKind::Resource => expose_uris(&candidates, sources),
+            ItemKind::Template => candidates.iter().map(|c| c.own.clone()).collect(),
+        };
+        render(&mut catalog, kind, &candidates, exposed, sources, routing, &mut notes);
+        for (backend, texts) in notes {
+            catalog.quarantined.entry(backend).or_default().extend(texts);
+        }
+    }
+    catalog.instructions = instructions(sources, &prefixes, routing, preface);
+    catalog
+}
+
+fn known(source: &Source) -> Option<(&Offer, bool)> {
+    match &source.state {
+        OfferState::Known { offer, cached } => Some((offer, *cached)),
+        _ => None,
+    }
+}
+
+/// The items of one kind that may be shown, each name of a server once.
+fn collect<'a>(kind: ItemKind, sources: &'a [Source], notes: &mut HashMap<Arc<str>, Vec<String>>) -> Vec<Candidate<'a>> {
+    let mut all = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        let Some((offer, _)) = known(source) else { continue };
+        let rules = &source.server.tools;
+        let mut seen = std::collections::HashSet::new();
+        for raw in &offer.items[kind as usize] {
+            let own = match name_of(kind, raw) {
+                Ok(own) => own,
+                Err(why) => {
+                    notes.entry(source.server.name.clone()).or_default().push(format!("left out: {why}"));
+                    continue;
+                }
+            };
+            let is_tool = kind == ItemKind::Tool;
+            let allowed = rules.allow.is_empty() || rules.allow.iter().any(|p| matches(p, &own));
+            if is_tool && (!allowed || rules.deny.iter().any(|p| matches(p, &own))) {
+                continue;
+            }
+            if !seen.insert(own.clone()) {
+                notes.entry(source.server.name.clone()).or_default().push(format!("`{own}` is listed twice: the first is shown"));
+                continue;
+            }
+            let shown = if is_tool { rules.rename.get(&own).cloned() } else { None }.unwrap_or_else(|| own.clone());
+            all.push(Candidate { source: index, own, shown, raw });
+        }
+    }
+    all
+}
+
+fn expose_names(candidates: &[Candidate<'_>], sources: &[Source], prefixes: &[String], routing: &Routing) -> Vec<String> {
+    let wanted: Vec<Wanted<'_>> = candidates
+        .iter()
+        .map(|c| Wanted {
+            backend: &sources[c.source].server.name,
+            prefix: &prefixes[c.source],
+            own: &c.own,
+            shown: &c.shown,
+        })
+        .collect();
+    expose(&wanted, routing)
+}
+
+/// URIs stay as they are; only one that an earlier server has too is told apart (protocol.md, 5.4).
+fn expose_uris(candidates: &[Candidate<'_>], sources: &[Source]) -> Vec<String> {
+    let mut taken = std::collections::HashSet::new();
+    let mut name = |c: &Candidate<'_>| {
+        if taken.insert(c.own.clone()) { c.own.clone() } else { format!("mcpx+{}:{}", sources[c.source].server.name, c.own) }
+    };
+    candidates.iter().map(&mut name).collect()
+}
+
+/// Writes the list of one kind and enters its items.
+fn render(
+    catalog: &mut Catalog,
+    kind: ItemKind,
+    candidates: &[Candidate<'_>],
+    exposed: Vec<String>,
+    sources: &[Source],
+    routing: &Routing,
+    notes: &mut HashMap<Arc<str>, Vec<String>>,
+) {
+    let mut list = BytesMut::with_capacity(candidates.iter().map(|c| c.raw.len() + 32).sum::<usize>() + 32);
+    list.extend_from_slice(format!(r#"{{"{}":["#, kind.key()).as_bytes());
+    let mut places: Vec<(usize, usize, Option<Bytes>)> = Vec::with_capacity(candidates.len());
+    for (i, (candidate, name)) in candidates.iter().zip(&exposed).enumerate() {
+        let server = &sources[candidate.source].server;
+        let change = Change {
+            name: (*name != candidate.own).then_some(name.as_str()),
+            description: server.tools.describe.get(&candidate.own).map(String::as_str).filter(|_| kind == ItemKind::Tool),
+            repair: routing.schema_fixes,
+        };
+        let Fixed { legacy, modern, repairs } = fix(kind, candidate.raw, change);
+        if !repairs.is_empty() {
+            let text = format!("`{}` repaired: {}", candidate.own, repairs.join(", "));
+            notes.entry(server.name.clone()).or_default().push(text);
+        }
+        if i > 0 {
+            list.extend_from_slice(b",");
+        }
+        let start = list.len();
+        list.extend_from_slice(&legacy);
+        places.push((start, list.len(), modern));
+    }
+    list.extend_from_slice(b"]}");
+    let list = list.freeze();
+    for ((candidate, name), (start, end, modern)) in candidates.iter().zip(exposed).zip(places) {
+        let source = &sources[candidate.source];
+        let backend = source.server.name.clone();
+        let exposed: Arc<str> = name.into();
+        let own: Arc<str> = if *exposed == *candidate.own { exposed.clone() } else { candidate.own.as_str().into() };
+        let own_json = (exposed != own).then(|| serde_json::Value::from(&*own).to_string().into());
+        let entry = Entry { backend: backend.clone(), own: own.clone(), own_json };
+        match kind {
+            ItemKind::Tool => drop(catalog.tools.insert(exposed.clone(), entry)),
+            ItemKind::Prompt => drop(catalog.prompts.insert(exposed.clone(), entry)),
+            ItemKind::Resource => drop(catalog.resources.insert(exposed.clone(), entry)),
+            ItemKind::Template => {}
+        }
+        let cached = known(source).is_some_and(|(_, cached)| cached);
+        let legacy = list.slice(start..end);
+        catalog.items[kind as usize].push(Item { kind, backend, own, exposed, legacy, modern, cached });
+    }
+    catalog.lists[kind as usize].legacy = list;
+}
+
+/// What servers say of themselves, each under its name, cut where it is too long.
+fn instructions(sources: &[Source], prefixes: &[String], routing: &Routing, preface: Option<&str>) -> String {
+    let mut all = preface.map_or_else(String::new, |p| format!("{}\n\n", p.trim()));
+    for (source, prefix) in sources.iter().zip(prefixes) {
+        let Some(text) = known(source).and_then(|(o, _)| o.instructions.as_deref()) else { continue };
+        let text = text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        let mut part = format!("## {}\n", source.server.name);
+        if !prefix.is_empty() {
+            part.push_str(&format!("Tools of this server start with `{prefix}{}`.\n", routing.separator));
+        }
+        part.push_str(&shorten(text, MAX_INSTRUCTIONS));
+        if all.len() + part.len() > MAX_ALL_INSTRUCTIONS {
+            all.push_str("(Instructions of further servers left out.)\n");
+            break;
+        }
+        all.push_str(&part);
+        all.push_str("\n\n");
+    }
+    all.trim_end().to_owned()
+}
+
+/// `text` cut at the end of a paragraph or line before `max` bytes; a cut is said.
+fn shorten(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let mut end = max;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let head = &text[..end];
+    let end = head.rfind("\n\n").or_else(|| head.rfind('\n')).filter(|e| *e > max / 2).unwrap_or(end);
+    format!("{}\n(cut)", text[..end].trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Era, Revision};
+
+    fn source(name: &str, tools: &[&str], change: impl FnOnce(&mut Server)) -> Source {
+        let mut server = Server::stdio(name, "x", &[]);
+        change(&mut server);
+        let item = |t: &&str| Bytes::from(format!(r#"{{"name":"{t}","inputSchema":{{"type":"object"}}}}"#));
+        let offer = Offer {
+            revision: Revision::V2025_11_25,
+            capabilities: Bytes::from_static(b"{}"),
+            info: None,
+            instructions: Some(format!("I am {name}.")),
+            items: [tools.iter().map(item).collect(), vec![], vec![], vec![]],
+        };
+        Source { server: Arc::new(server), state: OfferState::Known { offer: Arc::new(offer), cached: false } }
+    }
+
+    fn shown(catalog: &Catalog) -> Vec<&str> {
+        catalog.items[0].iter().map(|i| &*i.exposed).collect()
+    }
+
+    #[test]
+    fn servers_in_their_order_and_names_with_their_prefix() {
+        let sources = [source("b", &["x", "y"], |_| {}), source("a", &["x"], |_| {})];
+        let catalog = merge(&sources, &Routing::default(), None, 1);
+        assert_eq!(shown(&catalog), ["b__x", "b__y", "a__x"]);
+        let entry = catalog.tool("a__x").expect("listed");
+        assert_eq!((&*entry.backend, &*entry.own, entry.own_json.as_deref()), ("a", "x", Some(&b"\"x\""[..])));
+        let list: serde_json::Value = serde_json::from_slice(&catalog.list(ItemKind::Tool, Era::Modern)).expect("JSON");
+        assert_eq!((list["resultType"].as_str(), list["tools"].as_array().map(Vec::len)), (Some("complete"), Some(3)));
+        assert!(catalog.instructions.starts_with("## b\nTools of this server start with `b__`.\nI am b."));
+    }
+
+    #[test]
+    fn rules_filter_rename_and_describe() {
+        let sources = [source("s", &["read", "delete_a", "delete_b", "odd"], |s| {
+            s.tools.deny = vec!["delete_*".into()];
+            s.tools.rename.insert("odd".into(), "even".into());
+            s.tools.describe.insert("read".into(), "Reads.".into());
+        })];
+        let catalog = merge(&sources, &Routing::default(), None, 1);
+        assert_eq!(shown(&catalog), ["s__read", "s__even"]);
+        assert_eq!(catalog.tool("s__even").map(|e| &*e.own), Some("odd"));
+        assert!(String::from_utf8_lossy(&catalog.items[0][0].legacy).contains(r#""description":"Reads.""#));
+        assert_eq!(catalog.unlisted("s__delete_a"), None, "denied is denied, listed or not");
+        assert_eq!(catalog.unlisted("s__secret_tool").map(|e| e.own.to_string()).as_deref(), Some("secret_tool"));
+        assert_eq!(catalog.unlisted("t__x"), None);
+    }
+
+    #[test]
+    fn an_allow_list_closes_the_way_around_it() {
+        let sources = [source("s", &["read", "write"], |s| s.tools.allow = vec!["read".into()])];
+        let catalog = merge(&sources, &Routing::default(), None, 1);
+        assert_eq!(shown(&catalog), ["s__read"]);
+        assert_eq!(catalog.unlisted("s__write"), None);
+    }
+
+    #[test]
+    fn one_bad_item_costs_itself_only() {
+        let mut bad = source("bad", &["good"], |_| {});
+        if let OfferState::Known { offer, .. } = &mut bad.state {
+            Arc::make_mut(offer).items[0].insert(0, Bytes::from_static(b"{\"nme\":1}"));
+        }
+        let catalog = merge(&[bad, source("b", &["x"], |_| {})], &Routing::default(), None, 1);
+        assert_eq!(shown(&catalog), ["bad__good", "b__x"]);
+        assert_eq!(catalog.quarantined["bad"], ["left out: an item of tools has no `name`"]);
+    }
+
+    #[test]
+    fn pages_follow_each_other_and_cursors_go_stale() {
+        let names: Vec<String> = (0..5).map(|i| format!("t{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let catalog = merge(&[source("s", &names, |_| {})], &Routing::default(), None, 7);
+        let (mut offset, mut seen) = (0, Vec::new());
+        loop {
+            let page = catalog.page(ItemKind::Tool, Era::Legacy, offset, 2);
+            let page: serde_json::Value = serde_json::from_slice(&page).expect("JSON");
+            seen.extend(page["tools"].as_array().expect("tools").iter().map(|t| t["name"].as_str().expect("name").to_owned()));
+            let Some(cursor) = page["nextCursor"].as_str() else { break };
+            offset = catalog.offset(cursor).expect("our own cursor");
+        }
+        assert_eq!(seen.len(), 5);
+        assert_eq!(catalog.offset("6-2"), None, "of another catalog");
+        assert_eq!(catalog.offset("rubbish"), None);
+    }
+}

@@ -1,0 +1,16 @@
+//! What we offer: the lists of all servers merged into one immutable [`Catalog`], with names that never clash.
+
+mod cat;
+mod fix;
+mod item;
+mod merge;
+mod names;
+mod pattern;
+mod refresh;
+
+pub use cat::{Catalog, Entry, ListBytes, UriRoute};
+pub use item::Item;
+pub use merge::{Source, merge};
+pub use names::exposed_prefix;
+pub use pattern::rule_for;
+pub use refresh::Refresher;

@@ -1,0 +1,70 @@
+//! Keeps the catalog up to date: merges again when a server's offer or the configuration has changed.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::cat::Catalog;
+use super::merge::{Source, merge};
+use crate::backend::{Context, ItemKind, OfferState};
+use crate::config::Config;
+use crate::observe::NoticeLevel;
+
+/// The task that publishes catalogs.
+#[derive(Debug)]
+pub struct Refresher {
+    ctx: Arc<Context>,
+    config: watch::Receiver<Arc<Config>>,
+    catalog: watch::Sender<Arc<Catalog>>,
+}
+
+impl Refresher {
+    /// A refresher and where it publishes.
+    #[must_use]
+    pub fn new(ctx: Arc<Context>, config: watch::Receiver<Arc<Config>>) -> (Self, watch::Receiver<Arc<Catalog>>) {
+        let catalog = watch::Sender::new(Arc::default());
+        let receiver = catalog.subscribe();
+        (Self { ctx, config, catalog }, receiver)
+    }
+
+    /// The task's body; ends when the configuration's sender is gone.
+    pub async fn run(mut self) {
+        let mut offers = self.ctx.offers.subscribe();
+        loop {
+            offers.mark_unchanged();
+            let config = self.config.borrow_and_update().clone();
+            self.refresh(&config);
+            tokio::select! {
+                changed = offers.changed() => if changed.is_err() { return },
+                changed = self.config.changed() => if changed.is_err() { return },
+            }
+            // Several servers often change in one go (a start): let them, then merge once.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn refresh(&self, config: &Config) {
+        let sources: Vec<Source> = config
+            .servers
+            .iter()
+            .map(|server| {
+                let state = if server.enabled { self.ctx.offers.of(&server.name) } else { OfferState::Absent };
+                Source { server: server.clone(), state }
+            })
+            .collect();
+        let before = self.catalog.borrow().clone();
+        let after = merge(&sources, &config.routing, config.instructions.as_deref(), before.version + 1);
+        for (backend, texts) in &after.quarantined {
+            if before.quarantined.get(backend) != Some(texts) {
+                for text in texts {
+                    self.ctx.observer.notice(NoticeLevel::Warning, Some(backend), text.clone());
+                }
+            }
+        }
+        let same = ItemKind::ALL.iter().all(|k| !after.differs(&before, *k)) && after.items[0].len() == before.items[0].len();
+        // Lists that have not changed keep their version, and cursors into them stay good.
+        let version = if same && before.version > 0 { before.version } else { after.version };
+        self.catalog.send_replace(Arc::new(Catalog { version, ..after }));
+        self.ctx.observer.signal.raise();
+    }
+}

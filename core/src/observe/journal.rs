@@ -1,0 +1,221 @@
+//! The last flows, in a ring bounded by count and bytes.
+//!
+//! Ids are positions: 0, 1, 2 … without gaps, so finding a flow is an index. Writers and readers share it under one
+//! short lock held by the [`super::Observer`].
+
+use std::collections::VecDeque;
+
+use super::flow::{Flow, Frames};
+use crate::protocol::{CallId, Spliced};
+
+/// Fixed cost of a row, counted towards the ring's bytes besides its frames.
+const ROW_BYTES: usize = 400;
+/// How many changes are remembered for readers that ask what changed since they looked.
+const N_CHANGES: usize = 8192;
+
+/// The ring.
+#[derive(Debug)]
+pub struct Journal {
+    rows: VecDeque<Flow>,
+    /// Id of `rows[0]`.
+    first: u64,
+    n_bytes: usize,
+    max_flows: usize,
+    max_bytes: usize,
+    /// Ids of changed rows; the last one belongs to `version`.
+    changes: VecDeque<u64>,
+    version: u64,
+}
+
+/// Rows of the journal.
+#[derive(Clone, Debug)]
+pub struct JournalWindow {
+    /// The oldest id still kept.
+    pub first: CallId,
+    /// The id the next flow will have.
+    pub next: CallId,
+    /// The rows asked for that still exist, ascending by id, without their frames.
+    pub rows: Vec<Flow>,
+    /// Counts changes: equal numbers mean equal windows.
+    pub version: u64,
+}
+
+fn n_bytes(frames: &Frames) -> usize {
+    let spliced = |s: &Option<Spliced>| s.as_ref().map_or(0, |s| s.patches().count() * 48);
+    frames.received.as_ref().map_or(0, bytes::Bytes::len)
+        + frames.returned.as_ref().map_or(0, bytes::Bytes::len)
+        + spliced(&frames.sent)
+        + spliced(&frames.answered)
+}
+
+impl Journal {
+    /// An empty ring that keeps at most `max_flows` rows and `max_bytes` bytes.
+    #[must_use]
+    pub fn new(max_flows: usize, max_bytes: usize) -> Self {
+        Self {
+            rows: VecDeque::new(),
+            first: 0,
+            n_bytes: 0,
+            max_flows: max_flows.max(1),
+            max_bytes,
+            changes: VecDeque::new(),
+            version: 0,
+        }
+    }
+
+    /// The id the next flow gets.
+    #[must_use]
+    pub fn next_id(&self) -> CallId {
+        CallId(self.first + self.rows.len() as u64)
+    }
+
+    /// Adds a row; its `id` is set here.
+    pub fn push(&mut self, mut flow: Flow) -> CallId {
+        let id = self.next_id();
+        flow.id = id;
+        self.n_bytes += ROW_BYTES + n_bytes(&flow.frames);
+        self.rows.push_back(flow);
+        self.changed(id);
+        self.trim();
+        id
+    }
+
+    /// Changes a row that is still kept.
+    pub fn update(&mut self, id: CallId, change: impl FnOnce(&mut Flow)) {
+        let Some(row) = id.0.checked_sub(self.first).and_then(|i| self.rows.get_mut(i as usize)) else { return };
+        let before = n_bytes(&row.frames);
+        change(row);
+        self.n_bytes = self.n_bytes + n_bytes(&row.frames) - before;
+        self.changed(id);
+        self.trim();
+    }
+
+    fn changed(&mut self, id: CallId) {
+        self.version += 1;
+        if self.changes.len() == N_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(id.0);
+    }
+
+    /// Drops the oldest rows until both bounds hold; the newest row stays, but without frames if it alone is too big.
+    fn trim(&mut self) {
+        while self.rows.len() > self.max_flows || (self.n_bytes > self.max_bytes && self.rows.len() > 1) {
+            if let Some(row) = self.rows.pop_front() {
+                self.n_bytes -= ROW_BYTES + n_bytes(&row.frames);
+                self.first += 1;
+            }
+        }
+        if self.n_bytes > self.max_bytes
+            && let Some(row) = self.rows.back_mut()
+        {
+            self.n_bytes -= n_bytes(&row.frames);
+            row.frames = Frames::default();
+        }
+    }
+
+    /// One row with its frames.
+    #[must_use]
+    pub fn get(&self, id: CallId) -> Option<&Flow> {
+        id.0.checked_sub(self.first).and_then(|i| self.rows.get(i as usize))
+    }
+
+    /// Up to `limit` rows from `from` on, without frames.
+    #[must_use]
+    pub fn window(&self, from: CallId, limit: usize) -> JournalWindow {
+        let skip = from.0.saturating_sub(self.first) as usize;
+        let rows = self.rows.iter().skip(skip).take(limit);
+        let rows = rows.map(Flow::without_frames).collect();
+        JournalWindow { first: CallId(self.first), next: self.next_id(), rows, version: self.version }
+    }
+
+    /// Ids of rows that changed after `since`, ascending and without repetition, and the version now; `None` when that
+    /// is too long ago to know.
+    #[must_use]
+    pub fn changes_since(&self, since: u64) -> (Option<Vec<CallId>>, u64) {
+        let n = self.version.saturating_sub(since) as usize;
+        if n > self.changes.len() {
+            return (None, self.version);
+        }
+        let mut ids: Vec<CallId> = self.changes.iter().rev().take(n).map(|id| CallId(*id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        (Some(ids), self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bytes::Bytes;
+
+    use super::super::flow::{FlowKind, Status, Timing};
+    use super::*;
+
+    fn flow(n_bytes: usize) -> Flow {
+        Flow {
+            id: CallId(0),
+            kind: FlowKind::Call,
+            at: SystemTime::UNIX_EPOCH,
+            session: None,
+            client: "c".into(),
+            backend: None,
+            method: "ping".into(),
+            target: None,
+            status: Status::Pending,
+            timing: Timing::default(),
+            wire_id: None,
+            n_progress: 0,
+            parent: None,
+            n_bytes_in: 0,
+            n_bytes_out: 0,
+            frames: Frames { received: Some(Bytes::from(vec![b'x'; n_bytes])), ..Frames::default() },
+        }
+    }
+
+    #[test]
+    fn keeps_the_newest_by_count() {
+        let mut journal = Journal::new(3, usize::MAX);
+        for _ in 0..5 {
+            journal.push(flow(1));
+        }
+        let window = journal.window(CallId(0), 10);
+        assert_eq!(window.rows.iter().map(|f| f.id.0).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!((window.first, window.next), (CallId(2), CallId(5)));
+        assert!(journal.get(CallId(1)).is_none());
+    }
+
+    #[test]
+    fn keeps_the_newest_by_bytes_and_counts_updates() {
+        let mut journal = Journal::new(100, 3 * (ROW_BYTES + 100));
+        for _ in 0..3 {
+            journal.push(flow(100));
+        }
+        assert_eq!(journal.window(CallId(0), 10).rows.len(), 3);
+        journal.update(CallId(2), |f| f.frames.returned = Some(Bytes::from(vec![0; 500])));
+        assert_eq!(journal.window(CallId(0), 10).rows.len(), 2, "the oldest goes when a younger one grows");
+    }
+
+    #[test]
+    fn one_flow_over_the_limit_loses_its_frames_only() {
+        let mut journal = Journal::new(100, 1000);
+        let id = journal.push(flow(5000));
+        assert!(journal.get(id).is_some_and(|f| f.frames.received.is_none()));
+        assert!(journal.n_bytes <= 1000);
+    }
+
+    #[test]
+    fn tells_what_changed_or_that_it_cannot() {
+        let mut journal = Journal::new(100_000, usize::MAX);
+        journal.push(flow(0));
+        journal.push(flow(0));
+        let (_, version) = journal.changes_since(0);
+        journal.update(CallId(0), |f| f.status = Status::Ok);
+        assert_eq!(journal.changes_since(version), (Some(vec![CallId(0)]), version + 1));
+        for _ in 0..=N_CHANGES {
+            journal.push(flow(0));
+        }
+        assert_eq!(journal.changes_since(version).0, None);
+    }
+}

@@ -1,0 +1,179 @@
+//! The place the engine tells what happens: journal, counters, notices, logs, and the signal for readers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use super::flow::{Flow, FlowKind, Status, Timing};
+use super::journal::Journal;
+use super::log_ring::{LogRing, LogStream};
+use super::metrics::Metrics;
+use super::signal::Signal;
+use crate::protocol::{CallId, Spliced};
+
+/// Notices kept.
+const N_NOTICES: usize = 100;
+
+/// Something worth telling: a state change, a refused reload, a quarantined item.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// When.
+    pub at: SystemTime,
+    /// How bad.
+    pub level: NoticeLevel,
+    /// The server concerned.
+    pub backend: Option<Arc<str>>,
+    /// One sentence.
+    pub text: String,
+}
+
+/// How bad a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoticeLevel {
+    /// Good to know.
+    Info,
+    /// Needs attention.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// How a flow ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its last status.
+    pub status: Status,
+    /// Where the time went.
+    pub timing: Timing,
+    /// The answering side's frame, if there was one.
+    pub returned: Option<Bytes>,
+    /// As it was passed back.
+    pub answered: Option<Spliced>,
+    /// The server's own name of the tool called, for the histogram.
+    pub tool: Option<Arc<str>>,
+}
+
+/// Shared by all rooms; every method takes one short lock at most.
+#[derive(Debug)]
+pub struct Observer {
+    inner: Mutex<Inner>,
+    /// The servers' logs.
+    pub logs: LogRing,
+    /// Raised with every change.
+    pub signal: Signal,
+}
+
+#[derive(Debug)]
+struct Inner {
+    journal: Journal,
+    metrics: Metrics,
+    notices: VecDeque<Notice>,
+}
+
+impl Observer {
+    /// An observer whose journal keeps `max_flows` flows and `max_bytes` bytes.
+    #[must_use]
+    pub fn new(max_flows: usize, max_bytes: usize) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                journal: Journal::new(max_flows, max_bytes),
+                metrics: Metrics::default(),
+                notices: VecDeque::new(),
+            }),
+            logs: LogRing::default(),
+            signal: Signal::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A flow has begun; gives its correlation id.
+    pub fn begin(&self, flow: Flow) -> CallId {
+        let mut inner = self.lock();
+        if flow.kind == FlowKind::Call {
+            inner.metrics.begun(flow.backend.as_ref());
+        }
+        let id = inner.journal.push(flow);
+        drop(inner);
+        self.signal.raise();
+        id
+    }
+
+    /// A flow was passed on under `wire_id`.
+    pub fn sent(&self, id: CallId, wire_id: u64, sent: Spliced) {
+        self.lock().journal.update(id, |flow| {
+            flow.wire_id = Some(wire_id);
+            flow.frames.sent = Some(sent);
+        });
+    }
+
+    /// Progress of a call was passed back.
+    pub fn progress(&self, id: CallId) {
+        self.lock().journal.update(id, |flow| flow.n_progress += 1);
+        self.signal.raise();
+    }
+
+    /// A flow has ended. A flow ends once; further ends change the row but no counter (`counts` says which it is).
+    pub fn end(&self, id: CallId, backend: Option<&Arc<str>>, kind: FlowKind, ended: Ended) {
+        let error = matches!(ended.status, Status::ToolError | Status::Fault(_) | Status::TimedOut);
+        let answered = matches!(ended.status, Status::Ok | Status::ToolError | Status::Fault(_)) && ended.returned.is_some();
+        let total: Duration = ended.timing.total();
+        let mut inner = self.lock();
+        if kind == FlowKind::Call {
+            inner.metrics.ended(backend, ended.tool.as_ref(), total, error, answered);
+        }
+        inner.journal.update(id, |flow| {
+            flow.status = ended.status;
+            flow.timing = ended.timing;
+            flow.n_bytes_out = ended.returned.as_ref().map_or(0, |b| u32::try_from(b.len()).unwrap_or(u32::MAX));
+            flow.frames.returned = ended.returned;
+            flow.frames.answered = ended.answered;
+        });
+        drop(inner);
+        self.signal.raise();
+    }
+
+    /// Something worth telling happened.
+    pub fn notice(&self, level: NoticeLevel, backend: Option<&Arc<str>>, text: impl Into<String>) {
+        let text = text.into();
+        let name = backend.map_or("-", |b| b);
+        match level {
+            NoticeLevel::Info => tracing::info!(server = name, "{text}"),
+            NoticeLevel::Warning => tracing::warn!(server = name, "{text}"),
+            NoticeLevel::Error => tracing::error!(server = name, "{text}"),
+        }
+        let mut inner = self.lock();
+        if inner.notices.len() == N_NOTICES {
+            inner.notices.pop_front();
+        }
+        inner.notices.push_back(Notice { at: SystemTime::now(), level, backend: backend.cloned(), text });
+        drop(inner);
+        self.signal.raise();
+    }
+
+    /// A server wrote a line.
+    pub fn log(&self, backend: &Arc<str>, stream: LogStream, text: &[u8]) {
+        self.logs.push(backend, stream, text);
+        self.signal.raise();
+    }
+
+    /// Looks at the journal.
+    pub fn journal<T>(&self, look: impl FnOnce(&Journal) -> T) -> T {
+        look(&self.lock().journal)
+    }
+
+    /// Looks at the counters.
+    pub fn metrics<T>(&self, look: impl FnOnce(&mut Metrics) -> T) -> T {
+        look(&mut self.lock().metrics)
+    }
+
+    /// The newest notices, oldest first.
+    #[must_use]
+    pub fn notices(&self) -> Vec<Notice> {
+        self.lock().notices.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,183 @@
+//! Finds the members we act on while scanning a message, each at its own depth and path.
+//!
+//! Never looks for them anywhere else: a `name` inside `arguments` is the tool's own business. Input: an object's bytes;
+//! output: spans in them.
+
+use super::message::{Field, MalformedKind, Span};
+use super::scan::{Flaw, Scan};
+use super::walk;
+
+/// What one pass over an object found.
+#[derive(Debug)]
+pub(super) struct Located {
+    /// The value of each field; an empty span is an absent field.
+    pub(super) spans: [Span; Field::COUNT],
+    /// The value of `jsonrpc`.
+    pub(super) version: Span,
+    /// The first key found a second time.
+    pub(super) duplicate: Option<Flaw>,
+}
+
+/// An object in which keys are looked for.
+#[derive(Clone, Copy)]
+enum Place {
+    Envelope,
+    Params,
+    Meta,
+    Ref,
+    Result,
+    Error,
+}
+
+/// What a key says.
+enum Key {
+    Version,
+    Field(Field),
+}
+
+impl Located {
+    /// Scans the object at the scan's position, which is on its opening brace.
+    pub(super) fn scan(scan: &mut Scan<'_>) -> Result<Self, Flaw> {
+        let mut found = Self { spans: [Span::NONE; Field::COUNT], version: Span::NONE, duplicate: None };
+        found.object(scan, Place::Envelope, 1)?;
+        Ok(found)
+    }
+
+    /// Passes the object here; `depth` counts it. Calls itself only along [`Place::inside`], three levels at most.
+    fn object(&mut self, scan: &mut Scan<'_>, place: Place, depth: usize) -> Result<(), Flaw> {
+        scan.pos += 1;
+        if scan.peek() == b'}' {
+            scan.pos += 1;
+            return Ok(());
+        }
+        loop {
+            let (start, end, escaped) = scan.key()?;
+            let first = scan.peek();
+            let value = scan.pos;
+            let inside = match place.key(&scan.bytes[start..end], escaped) {
+                None => {
+                    scan.skip(depth)?;
+                    None
+                }
+                Some(key) if self.slot(&key).end != 0 => {
+                    let name = match key {
+                        Key::Version => "jsonrpc",
+                        Key::Field(field) => field.path(),
+                    };
+                    self.duplicate.get_or_insert(Flaw { kind: MalformedKind::DuplicateKey(name), at: start - 1 });
+                    scan.skip(depth)?;
+                    None
+                }
+                Some(key) => {
+                    match place.inside(&key) {
+                        Some(inner) if first == b'{' => self.object(scan, inner, depth + 1)?,
+                        _ => scan.skip(depth)?,
+                    }
+                    Some(key)
+                }
+            };
+            if let Some(key) = inside {
+                *self.slot(&key) = Span::new(value, scan.pos);
+            }
+            match scan.peek() {
+                b',' => scan.pos += 1,
+                b'}' => {
+                    scan.pos += 1;
+                    return Ok(());
+                }
+                _ => return Err(scan.flaw("expected `,` or `}`")),
+            }
+        }
+    }
+
+    fn slot(&mut self, key: &Key) -> &mut Span {
+        match key {
+            Key::Version => &mut self.version,
+            Key::Field(field) => &mut self.spans[*field as usize],
+        }
+    }
+}
+
+impl Place {
+    /// What this key, as it is written, says here.
+    #[inline(always)]
+    fn key(self, written: &[u8], escaped: bool) -> Option<Key> {
+        if escaped { self.escaped_key(written) } else { self.plain_key(written) }
+    }
+
+    /// A peer sees `"\u006eame"` as `name`; so do we, or a rule about names could be passed by.
+    #[cold]
+    fn escaped_key(self, written: &[u8]) -> Option<Key> {
+        self.plain_key(walk::decode_inner(written)?.as_bytes())
+    }
+
+    #[inline]
+    fn plain_key(self, key: &[u8]) -> Option<Key> {
+        let field = match self {
+            Self::Envelope => match key {
+                b"jsonrpc" => return Some(Key::Version),
+                b"id" => Field::Id,
+                b"method" => Field::Method,
+                b"params" => Field::Params,
+                b"result" => Field::Result,
+                b"error" => Field::Error,
+                _ => return None,
+            },
+            Self::Params => match key {
+                b"name" => Field::Name,
+                b"uri" => Field::Uri,
+                b"cursor" => Field::Cursor,
+                b"level" => Field::Level,
+                b"requestId" => Field::CancelId,
+                b"progressToken" => Field::ProgressToken,
+                b"progress" => Field::Progress,
+                b"protocolVersion" => Field::ProtocolVersion,
+                b"capabilities" => Field::Capabilities,
+                b"clientInfo" => Field::ClientInfo,
+                b"notifications" => Field::ListenFilter,
+                b"arguments" => Field::Arguments,
+                b"ref" => Field::Ref,
+                b"_meta" => Field::Meta,
+                _ => return None,
+            },
+            Self::Ref => match key {
+                b"name" => Field::RefName,
+                b"uri" => Field::RefUri,
+                _ => return None,
+            },
+            Self::Meta if key == b"progressToken" => Field::MetaToken,
+            Self::Meta => match key.strip_prefix(b"io.modelcontextprotocol/")? {
+                b"protocolVersion" => Field::MetaVersion,
+                b"clientInfo" => Field::MetaClientInfo,
+                b"clientCapabilities" => Field::MetaCapabilities,
+                b"logLevel" => Field::MetaLogLevel,
+                b"subscriptionId" => Field::MetaSubscription,
+                _ => return None,
+            },
+            Self::Result => match key {
+                b"resultType" => Field::ResultType,
+                b"isError" => Field::IsError,
+                b"nextCursor" => Field::NextCursor,
+                b"ttlMs" => Field::TtlMs,
+                b"cacheScope" => Field::CacheScope,
+                _ => return None,
+            },
+            Self::Error if key == b"code" => Field::ErrorCode,
+            Self::Error => return None,
+        };
+        Some(Key::Field(field))
+    }
+
+    /// Where to look on inside the value of `key`.
+    fn inside(self, key: &Key) -> Option<Self> {
+        let Key::Field(field) = key else { return None };
+        match field {
+            Field::Params => Some(Self::Params),
+            Field::Meta => Some(Self::Meta),
+            Field::Ref => Some(Self::Ref),
+            Field::Result => Some(Self::Result),
+            Field::Error => Some(Self::Error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Puts the rooms together; starts them in order, shuts them down in order; no more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
+pub use crate::backend::Memory;
+use crate::catalog::Refresher;
+use crate::config::Config;
+use crate::control::{Errand, ProxyHandle};
+use crate::observe::{NoticeLevel, Observer};
+use crate::protocol::{Revision, SessionId};
+use crate::session::{Clients, Engine, Session};
+use crate::transport::{Guardian, Link, Mailbox};
+
+/// Sessions may say their last words within this time.
+const SESSIONS_LIMIT: Duration = Duration::from_secs(2);
+/// Servers may end within this time: EOF, TERM and KILL have their own limits within it.
+const SERVERS_LIMIT: Duration = Duration::from_secs(6);
+
+/// How the engine is used.
+#[derive(Debug)]
+pub struct Options {
+    /// With a screen the journal may be larger.
+    pub has_screen: bool,
+    /// Servers get their handshake with the first client's word on itself, so that what we declare is true. `false`: at
+    /// once, as a client that can answer no questions.
+    pub await_client: bool,
+    /// Ends our children when we cannot.
+    pub guardian: Guardian,
+    /// What is remembered of servers between runs.
+    pub memory: Memory,
+}
+
+/// The running engine. Made inside a tokio runtime, which is the message path's own: one thread.
+#[derive(Debug)]
+pub struct Proxy {
+    handle: ProxyHandle,
+    engine: Arc<Engine>,
+    errands: Mailbox<Errand>,
+    config: watch::Sender<Arc<Config>>,
+    supervisor: Supervisor,
+    sessions: JoinSet<SessionId>,
+    refresher: JoinSet<()>,
+    /// The engine ends when this session does: a client that launched us.
+    owner: Option<SessionId>,
+}
+
+/// What we say of ourselves to servers.
+fn identity() -> Bytes {
+    format!(r#"{{"name":"mcp-proxy","version":"{}"}}"#, env!("CARGO_PKG_VERSION")).into()
+}
+
+impl Proxy {
+    /// Starts everything: servers come up in the background.
+    #[must_use]
+    pub fn start(config: Config, options: Options) -> Self {
+        let journal = config.journal;
+        let n_bytes = if options.has_screen { journal.screen_bytes } else { journal.headless_bytes };
+        let opening = (!options.await_client).then(|| {
+            Arc::new(ClientFacts {
+                revision: Revision::V2026_07_28,
+                name: "mcp-proxy".into(),
+                info: identity(),
+                capabilities: Bytes::from_static(b"{}"),
+                level: None,
+            })
+        });
+        let ctx = Arc::new(Context {
+            observer: Arc::new(Observer::new(journal.n_flows, n_bytes)),
+            peers: Peers::default(),
+            offers: Offers::default(),
+            guardian: options.guardian,
+            env: config.env.clone(),
+            opening: watch::Sender::new(opening),
+            starting: Semaphore::new(config.limits.max_starting.max(1)),
+            memory: options.memory,
+            identity: identity(),
+            max_message_bytes: config.limits.max_message_bytes,
+        });
+        let servers = config.servers.clone();
+        let config = watch::Sender::new(Arc::new(config));
+        let mut supervisor = Supervisor::new(ctx.clone());
+        supervisor.apply(&servers);
+        let (refresh, catalog) = Refresher::new(ctx.clone(), config.subscribe());
+        let mut refresher = JoinSet::new();
+        refresher.spawn(refresh.run());
+        let engine = Arc::new(Engine {
+            ctx,
+            ports: supervisor.ports(),
+            catalog,
+            config: config.subscribe(),
+            clients: Clients::default(),
+        });
+        let (handle, errands) = ProxyHandle::new(engine.clone());
+        Self { handle, engine, errands, config, supervisor, sessions: JoinSet::new(), refresher, owner: None }
+    }
+
+    /// The door for faces.
+    #[must_use]
+    pub fn handle(&self) -> ProxyHandle {
+        self.handle.clone()
+    }
+
+    /// Serves a client on `link`. When `owns` the engine ends with it.
+    pub fn serve(&mut self, link: Link, via: &'static str, name: &str, owns: bool) {
+        let session = Session::new(self.engine.clone(), link, via, name);
+        let id = session.id();
+        if owns {
+            self.owner = Some(id);
+        }
+        self.sessions.spawn(async move {
+            session.run().await;
+            id
+        });
+    }
+
+    /// Runs until `stop` is ready, somebody asks for the end, or the client that owns the engine leaves; then shuts
+    /// everything down in order: clients, servers, the rest.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut errands = VecDeque::new();
+        'running: loop {
+            tokio::select! { biased;
+                () = &mut stop => break,
+                () = self.errands.ready() => {
+                    self.errands.drain(&mut errands);
+                    while let Some(errand) = errands.pop_front() {
+                        match errand {
+                            Errand::Connect { link, name } => self.serve(link, "memory", &name, false),
+                            Errand::Reload(config) => self.reload(config),
+                            Errand::Shutdown => break 'running,
+                        }
+                    }
+                }
+                Some(ended) = self.sessions.join_next() => match ended {
+                    Ok(id) if self.owner == Some(id) => break,
+                    Ok(_) => {}
+                    Err(error) => tracing::error!(%error, "a session ended unexpectedly; its client has to connect again"),
+                },
+                () = self.supervisor.reap() => {}
+            }
+        }
+        self.shutdown().await;
+    }
+
+    fn reload(&mut self, config: Arc<Config>) {
+        self.supervisor.apply(&config.servers);
+        let n = config.servers.iter().filter(|s| s.enabled).count();
+        self.config.send_replace(config);
+        self.engine.ctx.observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {n} servers"));
+    }
+
+    async fn shutdown(mut self) {
+        self.errands.close();
+        for peer in self.engine.ctx.peers.all() {
+            let _ = peer.mailbox.push_owed(Delivery::Close);
+        }
+        let all = async { while self.sessions.join_next().await.is_some() {} };
+        let servers = self.supervisor.shutdown(SERVERS_LIMIT);
+        // Clients hear nothing new while servers end; neither waits for the other.
+        let (clients, ()) = tokio::join!(tokio::time::timeout(SESSIONS_LIMIT, all), servers);
+        if clients.is_err() {
+            tracing::debug!("a client did not read its last answers in time");
+        }
+        self.sessions.shutdown().await;
+        self.refresher.shutdown().await;
+    }
+}

@@ -1,0 +1,283 @@
+//! A client's requests: answered here, or sent to the server that has what they name.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::run::{Active, Session};
+use crate::backend::{Call, ClientFacts, ItemKind, Level, Mail, Port};
+use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
+use crate::protocol::{Era, Fault, Field, Message, Method, RequestId, code};
+use crate::route::{Route, route};
+
+impl Session {
+    pub(super) fn on_request(&mut self, message: Message) {
+        let Some(id) = message.id() else { return };
+        self.status.n_calls.fetch_add(1, Ordering::Relaxed);
+        let name = message.text(Field::Method).unwrap_or_default().into_owned();
+        let method = Method::from_name(&name);
+        if self.is_in_flight(&id) {
+            let fault = Fault::new(code::INVALID_REQUEST, format!("id {id} is in use by a request that is not answered yet"));
+            return self.refuse(Some(&id), &fault);
+        }
+        match method {
+            Some(Method::Initialize) => return self.on_initialize(message),
+            // Answered even before the opening, but it does not exist in the modern era.
+            Some(Method::Ping) if message.span(Field::MetaVersion).is_none() => return self.reply(&id, "{}"),
+            _ => {}
+        }
+        let facts = match self.facts_of(&message, &name) {
+            Ok(facts) => facts,
+            Err(fault) => return self.refuse(Some(&id), &fault),
+        };
+        let era = facts.revision.era();
+        match (method, era) {
+            (Some(Method::Discover), Era::Modern) => self.on_discover(&message, &facts),
+            (Some(Method::ToolsList), _) => self.on_list(message, ItemKind::Tool, &facts),
+            (Some(Method::PromptsList), _) => self.on_list(message, ItemKind::Prompt, &facts),
+            (Some(Method::ResourcesList), _) => self.on_list(message, ItemKind::Resource, &facts),
+            (Some(Method::TemplatesList), _) => self.on_list(message, ItemKind::Template, &facts),
+            (Some(Method::SetLevel), Era::Legacy) => self.on_set_level(&message, &facts),
+            (Some(Method::Listen), Era::Modern) => self.on_listen(&message, &facts),
+            (Some(m @ (Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete)), _)
+            | (Some(m @ (Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)), Era::Legacy) => {
+                self.on_routed(message, m, facts);
+            }
+            _ => self.on_unknown(message, &name, method, facts),
+        }
+    }
+
+    fn is_in_flight(&self, id: &RequestId) -> bool {
+        self.calls.contains_key(id)
+            || self.parked_lists.iter().any(|l| l.client_id == *id)
+            || self.listens.iter().any(|l| l.id == *id)
+            || self.parked_opening.as_ref().is_some_and(|(m, _, _)| m.id().as_ref() == Some(id))
+    }
+
+    fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
+        match route(&self.catalog, method, &message, facts.revision.era()) {
+            Route::Backend { backend, target, shown, tool, own_uri } => {
+                let Some(port) = self.engine.port(&backend) else {
+                    let fault = Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
+                    return self.fault_own(&message, &facts, &fault);
+                };
+                let uris = own_uri.map(|own| (own, shown.clone()));
+                self.send(message, Some(method), facts, &port, target, Some(shown), tool, uris);
+            }
+            Route::NoCompletions => {
+                let call = self.begin_own(&message, &facts);
+                let rest = if facts.revision.era() == Era::Modern { r#","resultType":"complete""# } else { "" };
+                let result = format!(r#"{{"completion":{{"values":[]}}{rest}}}"#);
+                self.finish_own(message.id(), call, &result.into(), self.now);
+            }
+            Route::Nowhere(fault) => self.fault_own(&message, &facts, &fault),
+        }
+    }
+
+    /// A method we do not know goes on when there is only one server it can be meant for.
+    fn on_unknown(&mut self, message: Message, name: &str, method: Option<Method>, facts: Arc<ClientFacts>) {
+        if method.is_none()
+            && let Some(port) = self.engine.only_port()
+        {
+            return self.send(message, None, facts, &port, None, None, None, None);
+        }
+        let fault = Fault::new(code::METHOD_NOT_FOUND, format!("Method not found: {name}"));
+        self.fault_own(&message, &facts, &fault);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a route, used once")]
+    fn send(
+        &mut self,
+        message: Message,
+        method: Option<Method>,
+        facts: Arc<ClientFacts>,
+        port: &Arc<Port>,
+        target: Option<(crate::protocol::Span, bytes::Bytes)>,
+        shown: Option<Arc<str>>,
+        tool: Option<Arc<str>>,
+        uris: Option<(Arc<str>, Arc<str>)>,
+    ) {
+        let Some(client_id) = message.id() else { return };
+        let n_max = self.engine.config.borrow().limits.max_concurrent;
+        if self.calls.len() >= n_max {
+            let text = format!("{n_max} calls are in flight already (`limits.max_concurrent`): wait for one to end");
+            return self.fault_own(&message, &facts, &Fault::new(code::INTERNAL, text));
+        }
+        let token = message.slice(Field::MetaToken);
+        let flow = self.flow(&message, &facts, Some(port.name()), shown);
+        let id = self.engine.ctx.observer.begin(flow);
+        let handed = Instant::now();
+        let timeout = timeout_of(port, tool.as_deref());
+        let active = Active { call: id, port: port.clone(), method, facts: facts.clone(), arrived: self.now, handed, token, tool, uris };
+        let call = Box::new(Call {
+            id,
+            peer: self.peer.clone(),
+            client_id: client_id.clone(),
+            facts,
+            method,
+            message,
+            target,
+            arrived: self.now,
+            handed,
+            timeout,
+            retried: false,
+        });
+        self.calls.insert(client_id, active);
+        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        if let Err(Mail::Call(call)) = port.mailbox.push(Mail::Call(call)) {
+            let text = format!("server `{}` has too many calls waiting, or is being removed", port.name());
+            let data = json!({ "backend": &**port.name(), "reason": "busy" });
+            call.fail(Fault::new(code::INTERNAL, text).with_data(&data));
+        }
+    }
+
+    fn on_set_level(&mut self, message: &Message, facts: &Arc<ClientFacts>) {
+        let level = message.text(Field::Level);
+        let Some(level) = level.as_deref().and_then(Level::from_name) else {
+            let text = "`params.level` must be one of debug, info, notice, warning, error, critical, alert, emergency";
+            return self.fault_own(message, facts, &Fault::new(code::INVALID_PARAMS, text));
+        };
+        let call = self.begin_own(message, facts);
+        self.peer.set_level(level);
+        for port in self.engine.ports.borrow().values() {
+            // A server that is not running is told when it is.
+            if port.status.state() == crate::backend::BackendState::Ready {
+                let _ = port.mailbox.push(Mail::Level);
+            }
+        }
+        self.finish_own(message.id(), call, &"{}".into(), self.now);
+    }
+
+    /// A journal row for a request of this client.
+    pub(super) fn flow(
+        &mut self,
+        message: &Message,
+        facts: &ClientFacts,
+        backend: Option<&Arc<str>>,
+        target: Option<Arc<str>>,
+    ) -> Flow {
+        let name = message.text(Field::Method).unwrap_or_default();
+        let method = match Method::from_name(&name) {
+            Some(m) => self.method_names.entry(m).or_insert_with(|| m.name().into()).clone(),
+            None => name.as_ref().into(),
+        };
+        let mut flow = Flow::new(FlowKind::Call, method);
+        flow.session = Some(self.peer.id);
+        flow.client = facts.name.clone();
+        flow.backend = backend.cloned();
+        flow.target = target.or_else(|| message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into()));
+        flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
+        flow.frames.received = Some(message.raw().clone());
+        flow
+    }
+
+    /// A client's notification.
+    pub(super) fn on_client_note(&mut self, message: Message) {
+        let name = message.text(Field::Method).unwrap_or_default().into_owned();
+        match Method::from_name(&name) {
+            Some(Method::Initialized) => {}
+            Some(Method::Cancelled) => self.on_cancel(&message),
+            Some(Method::Progress) => self.on_client_progress(&message),
+            Some(Method::RootsChanged) => {
+                let shared = self.engine.ctx.peers.only().is_none();
+                let status = if shared { Status::Dropped("servers are shared with other clients") } else { Status::Sent };
+                if !shared {
+                    for port in self.engine.ports.borrow().values() {
+                        if port.status.state() == crate::backend::BackendState::Ready {
+                            let _ = port.mailbox.push(Mail::Notification(message.clone()));
+                        }
+                    }
+                }
+                self.record_note(&message, &name, None, status);
+            }
+            _ => {
+                let port = self.engine.only_port();
+                let sent = port.as_ref().is_some_and(|p| p.mailbox.push(Mail::Notification(message.clone())).is_ok());
+                let status = if sent { Status::Sent } else { Status::Dropped("no server it is meant for") };
+                self.record_note(&message, &name, port.map(|p| p.name().clone()), status);
+            }
+        }
+    }
+
+    pub(super) fn record_note(&self, message: &Message, method: &str, backend: Option<Arc<str>>, status: Status) {
+        let mut flow = Flow::new(FlowKind::ClientNotification, method.into());
+        flow.session = Some(self.peer.id);
+        flow.client = self.status.said().0;
+        flow.backend = backend;
+        flow.status = status;
+        flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
+        flow.frames.received = Some(message.raw().clone());
+        self.engine.ctx.observer.begin(flow);
+    }
+
+    fn on_cancel(&mut self, message: &Message) {
+        let Some(id) = message.slice(Field::CancelId).map(RequestId) else { return };
+        if let Some(active) = self.calls.remove(&id) {
+            self.cancelled(&active);
+            let mail = Mail::Cancel { session: self.peer.id, client_id: id.clone(), message: message.clone() };
+            let _ = active.port.mailbox.push_owed(mail);
+            self.batch_lost(&id);
+            return;
+        }
+        if let Some(at) = self.parked_lists.iter().position(|l| l.client_id == id) {
+            let list = self.parked_lists.remove(at);
+            self.end_flow(list.call, Status::Cancelled);
+            return;
+        }
+        self.end_listen(&id);
+    }
+
+    /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
+    pub(super) fn on_cancelled_by_hand(&mut self, call: crate::protocol::CallId) {
+        let Some(id) = self.calls.iter().find(|(_, a)| a.call == call).map(|(id, _)| id.clone()) else { return };
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"cancelled in mcp-proxy"}}}}"#
+        );
+        if let Ok(message) = Message::parse(text.into()) {
+            self.on_cancel(&message);
+        }
+        self.refuse(Some(&id), &Fault::new(code::INTERNAL, "cancelled by hand in mcp-proxy"));
+    }
+
+    fn cancelled(&self, active: &Active) {
+        let total = self.now - active.arrived;
+        self.engine.ctx.observer.end(
+            active.call,
+            Some(active.port.name()),
+            FlowKind::Call,
+            Ended {
+                status: Status::Cancelled,
+                timing: Timing { server: total, ..Timing::default() },
+                returned: None,
+                answered: None,
+                tool: active.tool.clone(),
+            },
+        );
+        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+    }
+
+    /// The client has left: its calls end unanswered. The servers hear of it by [`crate::backend::Control::Detach`].
+    pub(super) fn abandon_calls(&mut self) {
+        for (_, active) in std::mem::take(&mut self.calls) {
+            self.cancelled(&active);
+        }
+        for list in std::mem::take(&mut self.parked_lists) {
+            self.end_flow(list.call, Status::Cancelled);
+        }
+    }
+
+    pub(super) fn end_flow(&self, call: crate::protocol::CallId, status: Status) {
+        let ended = Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
+        self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
+    }
+}
+
+fn timeout_of(port: &Port, tool: Option<&str>) -> Duration {
+    let rules = &port.server.tools.timeout;
+    match tool {
+        Some(tool) if !rules.is_empty() => crate::catalog::rule_for(rules, tool).copied().unwrap_or(port.server.timeout),
+        _ => port.server.timeout,
+    }
+}

@@ -1,0 +1,167 @@
+//! `subscriptions/listen` of modern clients: one long request, notifications tagged with its id (MCP 2026-07-28,
+//! basic/utilities/subscriptions).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::run::Session;
+use crate::backend::{ClientFacts, ItemKind, Mail};
+use crate::catalog::Catalog;
+use crate::observe::Status;
+use crate::protocol::{CallId, Fault, Field, Message, Patch, RequestId, Span, Spliced, code, walk};
+
+/// URIs one listen may name.
+const MAX_URIS: usize = 1000;
+/// Open listens of one session.
+const MAX_LISTENS: usize = 16;
+
+/// One open `subscriptions/listen`.
+#[derive(Debug)]
+pub(super) struct Listen {
+    pub(super) id: RequestId,
+    pub(super) call: CallId,
+    tools: bool,
+    prompts: bool,
+    resources: bool,
+    /// The URIs as the client wrote them, their servers and the servers' own URIs as JSON.
+    uris: Vec<(String, Arc<str>, Bytes)>,
+    /// The catalog as it was told last.
+    pub(super) catalog: Arc<Catalog>,
+}
+
+impl Session {
+    pub(super) fn on_listen(&mut self, message: &Message, facts: &Arc<ClientFacts>) {
+        let Some(id) = message.id() else { return };
+        let raw = message.raw();
+        let Some(filter) = message.span(Field::ListenFilter).filter(|f| raw.get(f.start as usize) == Some(&b'{')) else {
+            let text = "`params.notifications` must be an object such as {\"toolsListChanged\":true}";
+            return self.fault_own(message, facts, &Fault::new(code::INVALID_PARAMS, text));
+        };
+        if self.listens.len() >= MAX_LISTENS {
+            let text = format!("{MAX_LISTENS} subscriptions are open already: cancel one");
+            return self.fault_own(message, facts, &Fault::new(code::INVALID_REQUEST, text));
+        }
+        let asks = |key| walk::member(raw, filter, key).is_some_and(|(_, v)| &raw[v.start as usize..v.end as usize] == b"true");
+        let wanted = walk::member(raw, filter, "resourceSubscriptions").map(|(_, v)| v);
+        let mut uris = Vec::new();
+        for element in wanted.into_iter().flat_map(|w| walk::elements(raw, w)).take(MAX_URIS) {
+            let Some(uri) = walk::decode(&raw[element.start as usize..element.end as usize]) else { continue };
+            if let Some(route) = self.catalog.resource(&uri) {
+                let own = route.own_json.unwrap_or_else(|| serde_json::Value::from(&*uri).to_string().into());
+                uris.push((uri.into_owned(), route.backend, own));
+            }
+        }
+        for (_, backend, own) in &uris {
+            if let Some(port) = self.engine.port(backend) {
+                let _ = port.mailbox.push(Mail::Subscribe { session: self.peer.id, uri: own.clone() });
+            }
+        }
+        let call = self.begin_own(message, facts);
+        let listen = Listen {
+            id,
+            call,
+            tools: asks("toolsListChanged"),
+            prompts: asks("promptsListChanged"),
+            resources: asks("resourcesListChanged"),
+            uris,
+            catalog: self.catalog.clone(),
+        };
+        self.acknowledge(&listen);
+        self.listens.push(listen);
+    }
+
+    /// The first word on the stream: what will be told.
+    fn acknowledge(&mut self, listen: &Listen) {
+        let mut accepted = serde_json::Map::new();
+        let flags = [
+            ("toolsListChanged", listen.tools),
+            ("promptsListChanged", listen.prompts),
+            ("resourcesListChanged", listen.resources),
+        ];
+        for (key, _) in flags.into_iter().filter(|(_, on)| *on) {
+            accepted.insert(key.to_owned(), true.into());
+        }
+        if !listen.uris.is_empty() {
+            let uris: Vec<&str> = listen.uris.iter().map(|(uri, _, _)| uri.as_str()).collect();
+            accepted.insert("resourceSubscriptions".to_owned(), serde_json::json!(uris));
+        }
+        let accepted = serde_json::Value::Object(accepted);
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"_meta":{},"notifications":{accepted}}}}}"#,
+            tag(&listen.id)
+        );
+        self.outbox.push_parts(&[text.as_bytes()]);
+    }
+
+    pub(super) fn tell_listeners(&mut self, kind: ItemKind) {
+        for listen in &self.listens {
+            let asked = match kind {
+                ItemKind::Tool => listen.tools,
+                ItemKind::Prompt => listen.prompts,
+                ItemKind::Resource | ItemKind::Template => listen.resources,
+            };
+            if asked {
+                let method = kind.changed_method().name();
+                let text = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":{}}}}}"#, tag(&listen.id));
+                self.outbox.push_parts(&[text.as_bytes()]);
+            }
+        }
+    }
+
+    /// A resource was updated: every listen that covers it hears of it under its own id. `uri` is as clients know it.
+    pub(super) fn tell_updated(&mut self, message: &Message, uri: &str) {
+        let covers = |wanted: &str| {
+            uri.strip_prefix(wanted).is_some_and(|r| {
+                r.is_empty() || wanted.ends_with(['/', '?', '#']) || r.starts_with(['/', '?', '#'])
+            })
+        };
+        for listen in &self.listens {
+            if !listen.uris.iter().any(|(wanted, _, _)| covers(wanted)) {
+                continue;
+            }
+            let mut out = Spliced::new(message.raw().clone());
+            if let Some(span) = message.span(Field::Uri) {
+                out.patch(span, Patch::Bytes(serde_json::Value::from(uri).to_string().into()));
+            }
+            if let Some(span) = message.span(Field::MetaSubscription) {
+                out.patch(span, Patch::Bytes(listen.id.0.clone()));
+            } else if let Some(params) = message.span(Field::Params) {
+                let at = message.span(Field::Meta).map_or(params.start + 1, |m| m.start + 1);
+                let member = match message.span(Field::Meta) {
+                    None => format!(r#""_meta":{},"#, tag(&listen.id)),
+                    Some(meta) if meta.end - meta.start > 2 => format!(r#""io.modelcontextprotocol/subscriptionId":{},"#, listen.id),
+                    Some(_) => format!(r#""io.modelcontextprotocol/subscriptionId":{}"#, listen.id),
+                };
+                out.patch(Span { start: at, end: at }, Patch::Bytes(member.into()));
+            }
+            self.outbox.push(&out);
+        }
+    }
+
+    /// The client does not listen any more.
+    pub(super) fn end_listen(&mut self, id: &RequestId) {
+        let Some(at) = self.listens.iter().position(|l| l.id == *id) else { return };
+        let listen = self.listens.remove(at);
+        self.end_flow(listen.call, Status::Cancelled);
+        for (uri, backend, own) in &listen.uris {
+            // Another listen of this client may want the same.
+            let still = self.listens.iter().any(|l| l.uris.iter().any(|(u, _, _)| u == uri));
+            if let Some(port) = self.engine.port(backend).filter(|_| !still) {
+                let _ = port.mailbox.push(Mail::Unsubscribe { session: self.peer.id, uri: own.clone() });
+            }
+        }
+    }
+
+    /// We end: every open listen gets its result.
+    pub(super) fn end_listens(&mut self) {
+        for listen in std::mem::take(&mut self.listens) {
+            let result = format!(r#"{{"resultType":"complete","_meta":{}}}"#, tag(&listen.id));
+            self.finish_own(Some(listen.id), listen.call, &result.into(), self.now);
+        }
+    }
+}
+
+fn tag(id: &RequestId) -> String {
+    format!(r#"{{"io.modelcontextprotocol/subscriptionId":{id}}}"#)
+}

@@ -1,0 +1,131 @@
+//! Lists: ready bytes of the catalog; waiting for servers that are about to come, and telling of changes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::run::Session;
+use crate::backend::{ClientFacts, Control, ItemKind};
+use crate::protocol::{CallId, Era, Fault, Field, Message, RequestId, code};
+
+/// Changes of lists are told once per this time: servers change several in a row.
+const TELL_PAUSE: Duration = Duration::from_millis(100);
+
+/// A list request that waits for servers on their way.
+#[derive(Debug)]
+pub(super) struct ParkedList {
+    pub(super) client_id: RequestId,
+    pub(super) call: CallId,
+    pub(super) kind: ItemKind,
+    pub(super) era: Era,
+    pub(super) cursor: Option<String>,
+    pub(super) arrived: Instant,
+    /// When it is answered with what is there.
+    pub(super) deadline: Instant,
+}
+
+impl Session {
+    pub(super) fn on_list(&mut self, message: Message, kind: ItemKind, facts: &Arc<ClientFacts>) {
+        let Some(client_id) = message.id() else { return };
+        let cursor = message.text(Field::Cursor).map(std::borrow::Cow::into_owned);
+        let call = self.begin_own(&message, facts);
+        for backend in &self.catalog.asleep {
+            if let Some(port) = self.engine.port(backend) {
+                let _ = port.control.push(Control::Want);
+            }
+        }
+        let list = ParkedList {
+            client_id,
+            call,
+            kind,
+            era: facts.revision.era(),
+            cursor,
+            arrived: self.now,
+            deadline: self.list_deadline(),
+        };
+        self.parked_lists.push(list);
+        self.answer_lists();
+    }
+
+    /// Until when a list waits: for each server on its way, `list_wait` from the start of its process. So only the first
+    /// lists after a start wait at all.
+    fn list_deadline(&self) -> Instant {
+        let pending = self.catalog.pending.iter().chain(&self.catalog.asleep);
+        let until = pending.filter_map(|b| self.engine.port(b)).filter_map(|port| {
+            let from = port.status.started().unwrap_or(self.now);
+            from.checked_add(port.server.list_wait)
+        });
+        until.max().unwrap_or(self.now)
+    }
+
+    /// Answers the lists that need not wait any longer.
+    pub(super) fn answer_lists(&mut self) {
+        let complete = self.catalog.version > 0 && self.catalog.pending.is_empty() && self.catalog.asleep.is_empty();
+        let now = self.now;
+        let is_due = |l: &ParkedList| complete || l.deadline <= now;
+        if !self.parked_lists.iter().any(is_due) {
+            return;
+        }
+        let (due, wait) = std::mem::take(&mut self.parked_lists).into_iter().partition(is_due);
+        self.parked_lists = wait;
+        let due: Vec<ParkedList> = due;
+        for list in due {
+            self.answer_list(list);
+        }
+    }
+
+    fn answer_list(&mut self, list: ParkedList) {
+        let page_size = self.engine.config.borrow().routing.page_size;
+        let offset = match &list.cursor {
+            None => Some(0),
+            Some(cursor) => page_size.and_then(|_| self.catalog.offset(cursor)),
+        };
+        let Some(offset) = offset else {
+            let fault = Fault::new(code::INVALID_PARAMS, "this cursor is stale or not ours: list again from the beginning");
+            self.refuse(Some(&list.client_id), &fault);
+            return self.end_flow(list.call, crate::observe::Status::Fault(fault.code));
+        };
+        let bytes = match page_size {
+            Some(n) => self.catalog.page(list.kind, list.era, offset, n.max(1)),
+            None => self.catalog.list(list.kind, list.era),
+        };
+        self.seen[list.kind as usize] = Some(self.catalog.clone());
+        self.finish_own(Some(list.client_id), list.call, &bytes, list.arrived);
+    }
+
+    /// The catalog has changed: tell soon what the client has seen differently.
+    pub(super) fn note_changed_lists(&mut self) {
+        if self.changed_kinds().next().is_some() && self.tell_at.is_none() {
+            self.tell_at = Some(self.now + TELL_PAUSE);
+        }
+    }
+
+    fn changed_kinds(&self) -> impl Iterator<Item = ItemKind> + '_ {
+        ItemKind::ALL.into_iter().filter(|kind| {
+            let seen = self.seen[*kind as usize].as_ref();
+            let seen = seen.or_else(|| self.listens.first().map(|l| &l.catalog));
+            seen.is_some_and(|seen| self.catalog.differs(seen, *kind))
+        })
+    }
+
+    pub(super) fn tell_changed_lists(&mut self) {
+        let changed: Vec<ItemKind> = self.changed_kinds().collect();
+        let mut told = Vec::new();
+        for kind in changed {
+            let method = kind.changed_method();
+            if !told.contains(&method) {
+                told.push(method);
+                if self.legacy.is_some() {
+                    self.outbox.push_parts(&[format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, method.name()).as_bytes()]);
+                }
+                self.tell_listeners(kind);
+            }
+            // Told once: the next word comes with the next change.
+            if self.seen[kind as usize].is_some() {
+                self.seen[kind as usize] = Some(self.catalog.clone());
+            }
+        }
+        for listen in &mut self.listens {
+            listen.catalog = self.catalog.clone();
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The clients before us: one task a session, from its bytes to the servers' ports and back.
+//!
+//! A client's edition matters here and nowhere behind: each call carries what its client said of itself.
+
+mod answer;
+mod calls;
+mod clients;
+mod engine;
+mod handshake;
+mod listen;
+mod lists;
+mod notes;
+mod run;
+mod upcall;
+
+pub use clients::{ClientStatus, Clients};
+pub use engine::Engine;
+pub use run::Session;

@@ -1,0 +1,89 @@
+//! What servers say meanwhile: progress, log messages, updates.
+
+use super::run::Session;
+use crate::backend::{Level, ServerNote};
+use crate::protocol::{Era, Field, Message, Method, Patch, RequestId, Spliced, walk};
+
+impl Session {
+    pub(super) fn on_progress(&mut self, client_id: &RequestId, message: &Message) {
+        let Some(active) = self.calls.get(client_id) else { return };
+        let Some(token) = active.token.clone() else { return };
+        if self.is_behind() {
+            return;
+        }
+        let mut out = Spliced::new(message.raw().clone());
+        if let Some(span) = message.span(Field::ProgressToken) {
+            out.patch(span, Patch::Bytes(token));
+        }
+        self.engine.ctx.observer.progress(active.call);
+        self.outbox.push(&out);
+    }
+
+    pub(super) fn on_server_note(&mut self, note: &ServerNote) {
+        if self.is_behind() {
+            return;
+        }
+        match note.method {
+            Some(Method::LogMessage) => self.on_log(note),
+            Some(Method::ResourceUpdated) => self.on_updated(note),
+            _ => {
+                // A notification we do not know is for the client it belongs to, in the era that has such a thing.
+                if self.legacy.is_some() {
+                    self.outbox.push(&Spliced::new(note.message.raw().clone()));
+                }
+            }
+        }
+    }
+
+    fn on_log(&mut self, note: &ServerNote) {
+        let level = note.message.text(Field::Level).as_deref().and_then(Level::from_name).unwrap_or(Level::Info);
+        let wanted = if self.legacy.is_some() {
+            self.peer.level().is_none_or(|least| level >= least)
+        } else {
+            // A modern client gets log messages of requests that asked for them, and only of these.
+            let call = note.parent.and_then(|id| self.calls.values().find(|a| a.call == id));
+            call.and_then(|a| a.facts.level).is_some_and(|least| level >= least)
+        };
+        if wanted {
+            self.outbox.push(&Spliced::new(note.message.raw().clone()));
+        }
+    }
+
+    fn on_updated(&mut self, note: &ServerNote) {
+        let Some(own) = note.message.text(Field::Uri) else { return };
+        let uri = self.catalog.exposed_uri(&note.backend, &own).map_or_else(|| own.to_string(), ToString::to_string);
+        if self.modern.is_some() {
+            self.tell_updated(&note.message, &uri);
+        }
+        if self.legacy.is_none() {
+            return;
+        }
+        let mut out = Spliced::new(note.message.raw().clone());
+        if uri != *own
+            && let Some(span) = note.message.span(Field::Uri)
+        {
+            out.patch(span, Patch::Bytes(serde_json::Value::from(uri).to_string().into()));
+        }
+        // A modern server tags its updates with our own subscription; that is nothing to a legacy client.
+        if let (Some(meta), Some(params), Some(_)) =
+            (note.message.span(Field::Meta), note.message.span(Field::Params), note.message.span(Field::MetaSubscription))
+        {
+            let raw = note.message.raw();
+            let alone = walk::members(raw, meta).count() == 1;
+            let key = "io.modelcontextprotocol/subscriptionId";
+            let cuts = if alone { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, &[key]) };
+            for span in cuts {
+                out.patch(span, Patch::Bytes(bytes::Bytes::new()));
+            }
+        }
+        self.outbox.push(&out);
+    }
+
+    /// Whether this session speaks the legacy era at all.
+    pub(super) fn speaks(&self, era: Era) -> bool {
+        match era {
+            Era::Legacy => self.legacy.is_some(),
+            Era::Modern => self.modern.is_some(),
+        }
+    }
+}
