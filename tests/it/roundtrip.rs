@@ -32,7 +32,8 @@ fn initialize_list_call() {
 fn call_is_byte_exact_both_ways() {
     let home = Home::with_fake(&[]);
     let mut client = home.open();
-    let arguments = r#"{ "z":1.50, "a" : 1e2,"n":123456789012345678901234567890,"s":"\u00e9\/\ud83d","z":2, "":[ ] }"#;
+    let arguments =
+        r#"{ "z":1.50, "a" : 1e2,"n":123456789012345678901234567890,"s":"\u00e9\/\ud83d\ude00","z":2, "":[ ] }"#;
     // Ids stay as they are written, edge case 3.
     for id in [r#""a\u00e9""#, "123456789012345678901234567890", "0", r#""""#] {
         client.send(&format!(
