@@ -7,6 +7,8 @@
 //! [`ProxyHandle`]: mcp_proxy_core::control::ProxyHandle
 
 mod app;
+#[cfg(test)]
+mod driver;
 mod input;
 mod json;
 mod runtime;

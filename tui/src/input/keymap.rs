@@ -58,7 +58,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Json, A::FoldUp, &["h", "left"], "", "fold, or go to what holds this value"),
     key(C::Json, A::Whole, &["+"], "whole", "show a big body whole (first 256 KiB otherwise)"),
     key(C::Json, A::Reveal, &["s"], "show secret", "show or mask the selected secret"),
-    key(C::Backends, A::Open, &["enter", "l", "right"], "its calls", "calls of this server in Inspect"),
+    key(C::Backends, A::Open, &["enter", "l", "right"], "calls", "calls of this server in Inspect"),
     key(C::Backends, A::Describe, &["d"], "details", "details of this server"),
     key(C::Backends, A::Restart, &["r"], "restart", "restart this server (asks)"),
     key(C::Backends, A::StartStop, &["s"], "start/stop", "start this server, or stop it (asks)"),

@@ -29,7 +29,7 @@ where
 
 /// Sizes the ring, once. tui-logger's own start-up would add a thread that wakes 100 times a second: lines are moved
 /// when they are looked at instead.
-pub(super) fn set_up() {
+pub(crate) fn set_up() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         tui_logger::set_default_level(LevelFilter::Info);
@@ -44,7 +44,7 @@ pub(super) async fn logged() {
 }
 
 /// Puts lines of servers into the ring.
-pub(super) fn push(lines: &[LogLine]) {
+pub(crate) fn push(lines: &[LogLine]) {
     let drain = Drain::new();
     for line in lines {
         let level = match line.stream {
@@ -60,7 +60,7 @@ pub(super) fn push(lines: &[LogLine]) {
 }
 
 /// Moves what was logged to where the screen reads it.
-pub(super) fn settle() {
+pub(crate) fn settle() {
     tui_logger::move_events();
 }
 
