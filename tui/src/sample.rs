@@ -134,7 +134,8 @@ fn backend(name: &str, state: BackendState, since: u64) -> BackendView {
 }
 
 fn wave(n: u16) -> [u16; 60] {
-    std::array::from_fn(|i| u16::try_from(i * 7 % 11).unwrap() * n / 10)
+    let shape = [2, 2, 3, 5, 8, 9, 7, 5, 4, 3, 3, 6];
+    std::array::from_fn(|i| shape[i / 5] * n / 4)
 }
 
 /// Servers in every state.

@@ -24,7 +24,7 @@ const WHEEL_LINES: usize = 3;
 /// Takes a message.
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     let mut effects = Vec::new();
-    model.dirty = true;
+    let was_dirty = std::mem::replace(&mut model.dirty, true);
     match msg {
         Msg::Key(key) => on_key(model, key, &mut effects),
         Msg::Paste(text) => {
@@ -51,7 +51,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Flow(id, found) => model.inspect.opened(id, found.map(|b| *b)),
         Msg::Logs { n_dropped } => {
             model.logs.n_dropped = model.logs.n_dropped.saturating_add(n_dropped);
-            model.dirty = model.screen == Screen::Logs;
+            model.dirty = was_dirty || model.screen == Screen::Logs;
         }
         Msg::Commanded(command, result) => {
             let s = model.theme.symbols();
@@ -279,8 +279,9 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         }
         (Popup::Confirm { yes, .. }, Action::OtherButton) => *yes ^= true,
         (Popup::Help { contexts, cursor }, Action::Accept) => {
-            let Some(binding) = help::entries(contexts).get(cursor.at).copied() else { return };
-            return act(model, &contexts.clone(), binding.action, effects);
+            let entries = help::entries(contexts);
+            let Some(entry) = entries.get(cursor.at) else { return };
+            return act(model, &contexts.clone(), entry.binding.action, effects);
         }
         (Popup::Help { contexts, cursor }, _) => {
             cursor.go(action, help_len(contexts), page);
@@ -338,7 +339,7 @@ fn on_mouse(model: &mut Model, mouse: Mouse, x: u16, y: u16, effects: &mut Vec<E
                 point(model, x, y);
             }
             for _ in 0..WHEEL_LINES {
-                let can = keymap::bindings(&model.contexts()).any(|b| b.action == action);
+                let can = keymap::bindings(&model.contexts()).any(|b| b.binding.action == action);
                 if can {
                     act(model, &contexts, action, effects);
                 } else if model.screen == Screen::Logs {

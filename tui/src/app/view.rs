@@ -77,37 +77,48 @@ fn header(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         spans.push(Span::styled(format!(" {} ", screen.title()), style));
     }
     frame.render_widget(Line::from(spans), area);
-    let right = alerts(model);
-    let width = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
+    let end_of_tabs = tabs(model).last().map_or(0, |(.., to)| *to);
+    let room = usize::from(area.width.saturating_sub(end_of_tabs + 1));
+    let Some(right) = alerts(model).into_iter().find(|line| line.width() <= room) else { return };
+    let width = u16::try_from(right.width()).unwrap_or(u16::MAX);
     frame.render_widget(right, Rect { x: area.right() - width, width, ..area });
 }
 
-fn alerts(model: &Model) -> Line<'static> {
+/// What needs a look, and how many servers are ready; the longest telling first, for as much room as there is.
+fn alerts(model: &Model) -> Vec<Line<'static>> {
     let theme = model.theme;
     let s = theme.symbols();
-    let Some(snapshot) = &model.snapshot else { return Line::default() };
-    let mut spans = Vec::new();
-    let mut add = |tone, text: String| {
-        spans.push(Span::styled(text, theme.tone(tone)));
-        spans.push(Span::raw("  "));
-    };
+    let Some(snapshot) = &model.snapshot else { return Vec::new() };
+    let n = |test: &dyn Fn(&BackendState) -> bool| snapshot.backends.iter().filter(|b| test(&b.state)).count();
+    let failed = n(&|s| *s == BackendState::Parked);
+    let retrying = n(&|s| matches!(s, BackendState::Backoff { .. }));
+    let wanted = n(&|s| *s != BackendState::Disabled);
+    let ready = n(&|s| *s == BackendState::Ready);
+    let mut alerts = Vec::new();
     if snapshot.config_error.is_some() {
-        add(Tone::Bad, format!("{} config", s.bad));
+        alerts.push((Tone::Bad, format!("{} config", s.bad)));
     }
-    let failed = snapshot.backends.iter().filter(|b| matches!(b.state, BackendState::Parked)).count();
-    let retrying = snapshot.backends.iter().filter(|b| matches!(b.state, BackendState::Backoff { .. })).count();
     if failed > 0 {
-        add(Tone::Bad, format!("{} {failed} failed", s.bad));
+        alerts.push((Tone::Bad, format!("{} {failed} failed", s.bad)));
     }
     if retrying > 0 {
-        add(Tone::Warn, format!("{} {retrying} retry", s.warn));
+        alerts.push((Tone::Warn, format!("{} {retrying} retry", s.warn)));
     }
-    let wanted = snapshot.backends.iter().filter(|b| b.state != BackendState::Disabled).count();
-    let ready = snapshot.backends.iter().filter(|b| b.state == BackendState::Ready).count();
-    add(if ready == wanted { Tone::Good } else { Tone::Plain }, format!("{} {ready}/{wanted} ready", s.full));
-    spans.pop();
-    spans.push(Span::raw(" "));
-    Line::from(spans)
+    let tone = if ready == wanted { Tone::Good } else { Tone::Plain };
+    let worst = alerts.first().map_or(s.full, |(tone, _)| if *tone == Tone::Bad { s.bad } else { s.warn });
+    let line = |parts: &[(Tone, String)]| {
+        let parts = parts.iter().flat_map(|(tone, text)| [Span::styled(text.clone(), theme.tone(*tone)), Span::raw("  ")]);
+        let mut spans: Vec<Span<'static>> = parts.collect();
+        spans.pop();
+        spans.push(Span::raw(" "));
+        Line::from(spans)
+    };
+    let ready_word = (tone, format!("{} {ready}/{wanted} ready", s.full));
+    let short = (tone, format!("{} {ready}/{wanted}", s.full));
+    let full = [alerts.clone(), vec![ready_word]].concat();
+    let less = [alerts.clone(), vec![short.clone()]].concat();
+    let first = [alerts.iter().take(1).cloned().collect(), vec![short]].concat();
+    vec![line(&full), line(&less), line(&first), line(&[(tone, format!("{worst} {ready}/{wanted}"))])]
 }
 
 /// The note line: what was just done, a mistake in the filter, a refused configuration, or how to begin.

@@ -56,8 +56,8 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Json, A::Fold, &["enter", "space"], "fold", "fold or unfold; read a long text"),
     key(C::Json, A::Unfold, &["l", "right"], "", "unfold"),
     key(C::Json, A::FoldUp, &["h", "left"], "", "fold, or go to what holds this value"),
-    key(C::Json, A::Whole, &["+"], "whole", "show a big body whole (first 256 KiB otherwise)"),
-    key(C::Json, A::Reveal, &["s"], "show secret", "show or mask the selected secret"),
+    key(C::Json, A::Whole, &["+"], "", "show a big body whole (first 256 KiB otherwise)"),
+    key(C::Json, A::Reveal, &["s"], "", "show or mask the selected secret"),
     key(C::Backends, A::Open, &["enter", "l", "right"], "calls", "calls of this server in Inspect"),
     key(C::Backends, A::Describe, &["d"], "details", "details of this server"),
     key(C::Backends, A::Restart, &["r"], "restart", "restart this server (asks)"),
@@ -118,13 +118,36 @@ pub(crate) fn action(contexts: &[C], key: Key) -> Option<A> {
     })
 }
 
-/// The lines that count in these contexts, nearest first, without those a nearer one hides.
-pub(crate) fn bindings(contexts: &[C]) -> impl Iterator<Item = &'static Binding> + '_ {
+/// A line of the table with the keys that reach it where one is.
+#[derive(Debug)]
+pub(crate) struct Reachable {
+    /// The line.
+    pub(crate) binding: &'static Binding,
+    /// Its keys that no nearer context has.
+    pub(crate) keys: Vec<Key>,
+}
+
+/// The lines that count in these contexts, nearest first, without what a nearer one hides.
+pub(crate) fn bindings(contexts: &[C]) -> impl Iterator<Item = Reachable> + '_ {
     contexts.iter().enumerate().flat_map(move |(depth, context)| {
-        TABLE.iter().filter(move |b| {
-            b.context == *context && b.parsed().any(|k| action(&contexts[..depth], k).is_none())
+        TABLE.iter().filter(move |b| b.context == *context).filter_map(move |binding| {
+            let keys: Vec<Key> = binding.parsed().filter(|k| action(&contexts[..depth], *k).is_none()).collect();
+            (!keys.is_empty()).then_some(Reachable { binding, keys })
         })
     })
+}
+
+impl Reachable {
+    /// The key shown in hints.
+    pub(crate) fn first_key(&self) -> String {
+        self.keys.first().map(Key::to_string).unwrap_or_default()
+    }
+
+    /// All keys, for help.
+    pub(crate) fn all_keys(&self) -> String {
+        let names: Vec<String> = self.keys.iter().map(Key::to_string).collect();
+        names.join(" ")
+    }
 }
 
 impl Binding {
@@ -135,17 +158,6 @@ impl Binding {
     /// Its keys.
     pub(crate) fn parsed(&self) -> impl Iterator<Item = Key> + use<> {
         self.keys.iter().filter_map(|name| Key::parse(name))
-    }
-
-    /// The key shown in hints.
-    pub(crate) fn first_key(&self) -> String {
-        self.parsed().next().map(|k| k.to_string()).unwrap_or_default()
-    }
-
-    /// All keys, for help.
-    pub(crate) fn all_keys(&self) -> String {
-        let names: Vec<String> = self.parsed().map(|k| k.to_string()).collect();
-        names.join(" ")
     }
 }
 
@@ -209,7 +221,8 @@ mod tests {
     #[test]
     fn hints_are_short_and_help_is_there() {
         for b in TABLE {
-            let cells = crate::widgets::text::width(&b.first_key()) + 1 + crate::widgets::text::width(b.label);
+            let key = b.parsed().next().unwrap().to_string();
+            let cells = crate::widgets::text::width(&key) + 1 + crate::widgets::text::width(b.label);
             assert!(b.label.is_empty() || cells <= 14, "{}: {cells}", b.label);
             assert!(!b.help.is_empty() && b.help.len() <= 60, "{}", b.help);
         }

@@ -71,7 +71,13 @@ pub(crate) fn value(b: &[u8], at: usize) -> Option<Value> {
         b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
             let len = b[start..].iter().position(|c| !matches!(c, b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E'));
             let end = len.map_or(b.len(), |n| start + n);
-            Some(found(Kind::Atom, end, len.is_none() && start > 0))
+            let cut = len.is_none() && start > 0;
+            let word = &b[start..end];
+            let known = [&b"true"[..], b"false", b"null"].iter().any(|w| *w == word || (cut && w.starts_with(word)));
+            if word[0].is_ascii_lowercase() && !known {
+                return Some(found(Kind::Junk, b.len(), false));
+            }
+            Some(found(Kind::Atom, end, cut))
         }
         _ => Some(found(Kind::Junk, b.len(), false)),
     }

@@ -64,6 +64,11 @@ fn direction(flow: &Flow, theme: Theme) -> &'static str {
     }
 }
 
+/// The method; notifications by a short word in the place of their long prefix.
+fn method(flow: &Flow) -> String {
+    flow.method.strip_prefix("notifications/").map_or_else(|| flow.method.to_string(), |rest| format!("notify {rest}"))
+}
+
 fn client(flow: &Flow) -> &str {
     match (flow.kind, &*flow.client) {
         (FlowKind::Own, _) => "(proxy)",
@@ -98,7 +103,7 @@ const COLUMNS: [(Column, &str, usize, u8); 14] = [
     (Column::Client, "CLIENT", 12, 2),
     (Column::Direction, " ", 1, 0),
     (Column::Server, "SERVER", 11, 0),
-    (Column::Method, "METHOD", 14, 0),
+    (Column::Method, "METHOD", MIN_METHOD, 0),
     (Column::Target, "TARGET", 0, 0),
     (Column::Wire, "WIRE ID", 7, 9),
     (Column::Status, "STATUS", 11, 0),
@@ -109,6 +114,14 @@ const COLUMNS: [(Column, &str, usize, u8); 14] = [
 ];
 /// The target never has less.
 const MIN_TARGET: usize = 12;
+/// Columns from this rank on are shown only when method and target have some room to spare.
+const EXTRA_RANK: u8 = 5;
+/// That room.
+const SPARE: usize = 12;
+/// The method never has less.
+const MIN_METHOD: usize = 14;
+/// The longest method names we know have this many cells.
+const MAX_METHOD: usize = 24;
 
 /// The columns that fit, with their widths.
 fn columns(cells: usize) -> Vec<(Column, &'static str, usize)> {
@@ -118,9 +131,17 @@ fn columns(cells: usize) -> Vec<(Column, &'static str, usize)> {
         let split = cut > 7;
         let kept = COLUMNS.iter().filter(|(c, .., rank)| *rank < cut && !(split && *c == Column::Size));
         let fixed: usize = kept.clone().map(|(_, _, w, _)| w + 1).sum::<usize>() + 1;
-        if fixed + MIN_TARGET <= cells || cut <= 1 {
-            let target = cells.saturating_sub(fixed);
-            return kept.map(|(c, title, w, _)| (*c, *title, if *c == Column::Target { target } else { *w })).collect();
+        let spare = if cut > EXTRA_RANK { SPARE } else { 0 };
+        if fixed + MIN_TARGET + spare <= cells || cut <= 1 {
+            // What is left goes to the method, up to its longest, and to the target.
+            let left = cells.saturating_sub(fixed);
+            let longer = (left.saturating_sub(MIN_TARGET) / 2).min(MAX_METHOD - MIN_METHOD);
+            let width = |(c, title, w, _): &(Column, &'static str, usize, u8)| match c {
+                Column::Method => (*c, *title, *w + longer),
+                Column::Target => (*c, *title, left - longer),
+                _ => (*c, *title, *w),
+            };
+            return kept.map(width).collect();
         }
         cut -= 1;
     }
@@ -159,7 +180,7 @@ pub(crate) fn row(flow: &Flow, cells: usize, look: Look) -> Line<'static> {
             Column::Client => (client(flow).to_owned(), Style::new()),
             Column::Direction => (direction(flow, theme).to_owned(), theme.tone(Tone::Busy)),
             Column::Server => (flow.backend.as_deref().unwrap_or_default().to_owned(), Style::new()),
-            Column::Method => (flow.method.to_string(), Style::new()),
+            Column::Method => (method(flow), Style::new()),
             Column::Target => (flow.target.as_deref().unwrap_or_default().to_owned(), theme.strong()),
             Column::Wire => (flow.wire_id.map_or_else(none, |n| n.to_string()), Style::new()),
             Column::Status => {
@@ -190,12 +211,12 @@ pub(crate) fn two_lines(flow: &Flow, cells: usize, look: Look) -> [Line<'static>
     let theme = look.theme;
     let ellipsis = theme.symbols().ellipsis;
     let (word, tone) = status(flow, look);
-    let fixed = 1 + 12 + 1 + 7 + 1 + 14 + 1 + 1 + 11 + 1;
+    let fixed = 1 + 12 + 1 + 7 + 1 + 18 + 1 + 1 + 11 + 1;
     let target = flow.target.as_deref().unwrap_or_default();
     let first = Line::from(vec![
         Span::styled(format!(" {} ", number::time_of_day(flow.at, look.utc_offset, true)), theme.dim()),
         Span::raw(format!("{} ", text::pad(&flow.id.to_string(), 7, ellipsis))),
-        Span::raw(format!("{} ", text::pad(&flow.method, 14, ellipsis))),
+        Span::raw(format!("{} ", text::pad(&method(flow), 18, ellipsis))),
         Span::styled(text::pad(target, cells.saturating_sub(fixed), ellipsis), theme.strong()),
         Span::raw(" "),
         Span::styled(text::pad(&word, 11, ellipsis), theme.tone(tone)),

@@ -6,6 +6,7 @@ use super::text;
 use crate::app::theme::Theme;
 use crate::input::action::Action;
 use crate::input::context::Context;
+use crate::input::key::Code;
 use crate::input::keymap;
 
 /// The hints of these contexts in `cells`; the way to the help is always there.
@@ -13,12 +14,13 @@ use crate::input::keymap;
 pub(crate) fn line(contexts: &[Context], cells: usize, theme: Theme) -> Line<'static> {
     let mut last: Option<(String, &str)> = None;
     let mut hints: Vec<(String, &str)> = Vec::new();
-    for b in keymap::bindings(contexts).filter(|b| !b.label.is_empty()) {
-        let key = if b.keys.first() == Some(&"enter") { theme.symbols().enter.to_owned() } else { b.first_key() };
-        if b.action == Action::Help {
-            last = Some((key, b.label));
+    for b in keymap::bindings(contexts).filter(|b| !b.binding.label.is_empty()) {
+        let enter = b.keys.first().is_some_and(|k| k.code == Code::Enter);
+        let key = if enter { theme.symbols().enter.to_owned() } else { b.first_key() };
+        if b.binding.action == Action::Help {
+            last = Some((key, b.binding.label));
         } else {
-            hints.push((key, b.label));
+            hints.push((key, b.binding.label));
         }
     }
     let cost = |(key, label): &(String, &str)| text::width(key) + 1 + text::width(label) + 2;

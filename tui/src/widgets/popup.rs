@@ -23,7 +23,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             Popup::Form(form) => form_view::draw(model, form, on_top, frame),
             Popup::Help { contexts, cursor } => help_popup(model, contexts, *cursor, frame),
             Popup::Copy { entries, cursor } => copy(model, entries, *cursor, frame),
-            Popup::Reader { title, text, top } => reader(model, title, text, *top, frame),
+            Popup::Reader { title, text, top } => reader(model, popup, title, text, *top, frame),
             Popup::Confirm { question, detail, yes, .. } => confirm(model, question, detail, *yes, frame),
         }
     }
@@ -41,7 +41,11 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
             let n = u16::try_from(entries.len()).unwrap_or(u16::MAX);
             centered(body, 64, n.saturating_add(2))
         }
-        Popup::Reader { .. } => centered(body, body.width.saturating_sub(6).min(110), body.height.saturating_sub(2)),
+        Popup::Reader { text, .. } => {
+            let width = body.width.saturating_sub(6).min(110);
+            let n = text::wrap(text, usize::from(width).saturating_sub(4), usize::MAX).len();
+            centered(body, width, u16::try_from(n).unwrap_or(u16::MAX).saturating_add(2).min(body.height.saturating_sub(2)))
+        }
         Popup::Confirm { .. } => centered(body, 60, 6),
         Popup::Form(_) => body,
     }
@@ -57,11 +61,12 @@ pub(crate) fn page(model: &Model, popup: &Popup) -> usize {
 #[must_use]
 pub(crate) fn reader_lines(model: &Model, popup: &Popup) -> usize {
     let Popup::Reader { text, .. } = popup else { return 0 };
-    text::wrap(text, usize::from(inside(menu_area(model, popup)).width).saturating_sub(2), usize::MAX).len()
+    let width = parts(model.size).body.width.saturating_sub(6).min(110);
+    text::wrap(text, usize::from(width).saturating_sub(4), usize::MAX).len()
 }
 
 fn help_lines(contexts: &[Context], cells: usize, theme: Theme) -> Vec<Line<'static>> {
-    let mut out: Vec<Line<'static>> = help::entries(contexts).into_iter().map(|b| help::line(b, cells, theme)).collect();
+    let mut out: Vec<Line<'static>> = help::entries(contexts).into_iter().map(|b| help::line(&b, cells, theme)).collect();
     // In the filter line the keys are few: what can be written matters more.
     if contexts.contains(&Context::Filter) {
         out.extend(filter::HELP.iter().map(|(write, matches)| {
@@ -120,10 +125,9 @@ fn menu(model: &Model, area: Rect, title: &str, below: &str, lines: &[Line<'_>],
     }
 }
 
-fn reader(model: &Model, title: &str, content: &str, top: usize, frame: &mut Frame<'_>) {
+fn reader(model: &Model, popup: &Popup, title: &str, content: &str, top: usize, frame: &mut Frame<'_>) {
     let theme = model.theme;
-    let body = parts(model.size).body;
-    let area = centered(body, body.width.saturating_sub(6).min(110), body.height.saturating_sub(2));
+    let area = menu_area(model, popup);
     frame.render_widget(Clear, area);
     let inner = inside(area);
     let lines = text::wrap(content, usize::from(inner.width).saturating_sub(2), usize::MAX);
@@ -153,10 +157,11 @@ fn confirm(model: &Model, question: &str, detail: &str, yes: bool, frame: &mut F
     let mut lines: Vec<Line<'_>> = question.into_iter().map(|q| Line::styled(format!(" {q}"), theme.strong())).collect();
     lines.extend(detail.into_iter().map(|d| Line::styled(format!(" {d}"), theme.dim())));
     lines.push(Line::default());
-    let button = |text: &'static str, marked: bool| {
-        Span::styled(text, if marked { theme.cursor(true) } else { theme.tone(Tone::Plain) })
+    let button = |text: &str, marked: bool| {
+        let marker = if marked { theme.symbols().cursor } else { " " };
+        Span::styled(format!("{marker} {text} "), if marked { theme.cursor(true) } else { theme.tone(Tone::Plain) })
     };
-    lines.push(Line::from(vec![Span::raw(" "), button(" y  yes ", yes), Span::raw("   "), button(" n  no ", !yes)]));
+    lines.push(Line::from(vec![Span::raw(" "), button("n  no", !yes), Span::raw("   "), button("y  yes", yes)]));
     for (y, line) in (inner.y..inner.bottom()).zip(lines) {
         frame.render_widget(line, Rect { y, height: 1, ..inner });
     }

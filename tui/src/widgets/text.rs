@@ -22,14 +22,46 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
         match c {
             '\n' | '\t' => out.push(' '),
+            '\u{1b}' => rest = after_escape(rest),
             c if is_unsafe(c) => {}
             c => out.push(c),
         }
     }
     Cow::Owned(out)
+}
+
+/// What follows an escape sequence (ECMA-48: CSI ends with a letter, OSC with BEL or ST).
+fn after_escape(mut rest: std::str::Chars<'_>) -> std::str::Chars<'_> {
+    let begin = rest.clone();
+    match rest.next() {
+        Some('[') => {
+            // A sequence has a few parameters; something longer is no sequence and stays readable.
+            for _ in 0..32 {
+                match rest.next() {
+                    Some('0'..='?' | ' '..='/') => {}
+                    Some('@'..='~') => return rest,
+                    _ => return begin,
+                }
+            }
+            begin
+        }
+        Some(']') => loop {
+            match rest.next() {
+                Some('\u{7}') => return rest,
+                Some('\u{1b}') if rest.as_str().starts_with('\\') => {
+                    rest.next();
+                    return rest;
+                }
+                Some(_) => {}
+                None => return begin,
+            }
+        },
+        _ => begin,
+    }
 }
 
 /// The text of bytes that may be no text at all, cleaned.
@@ -120,11 +152,15 @@ pub(crate) fn wrap(text: &str, cells: usize, limit: usize) -> Vec<String> {
                 lines.push(piece.trim_end().to_owned());
                 break;
             }
-            let cut = piece.rfind(' ').filter(|at| *at > 0).unwrap_or(piece.len());
+            let whole_word = rest[piece.len()..].starts_with(' ');
+            let cut = if whole_word { None } else { piece.rfind(' ').filter(|at| *at > 0) }.unwrap_or(piece.len());
             // A character wider than the line still has to go somewhere.
             let cut = if cut == 0 { rest.chars().next().map_or(rest.len(), char::len_utf8) } else { cut };
             lines.push(rest[..cut].trim_end().to_owned());
             rest = rest[cut..].trim_start();
+            if rest.is_empty() {
+                break;
+            }
         }
     }
     lines
@@ -136,7 +172,10 @@ mod tests {
 
     #[test]
     fn escapes_and_bidi_are_taken_out() {
-        assert_eq!(clean("a\u{1b}[31mb\u{202e}c\u{200b}d\r\ne\tf"), "a[31mbcd e f");
+        assert_eq!(clean("a\u{1b}[31mb\u{202e}c\u{200b}d\r\ne\tf"), "abcd e f");
+        assert_eq!(clean("\u{1b}]0;title\u{7}x\u{1b}]52;c;eA==\u{1b}\\y"), "xy");
+        assert_eq!(clean("\u{1b}]never ends"), "]never ends");
+        assert_eq!(clean("\u{1b}[\u{1b}[1;2"), "[[1;2");
     }
 
     #[test]

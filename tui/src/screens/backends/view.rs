@@ -82,17 +82,24 @@ fn sums(model: &Model, cells: usize) -> Line<'static> {
     }
     let mut parts = vec![
         format!("{} req/s {}", spark::per_second(&all), spark::spark(&all, 12, theme)),
+        number::plural(snapshot.clients.len() as u64, "client"),
         format!("in flight {}", t.n_in_flight),
+        format!("errors {}", percent(t.n_errors, t.n_calls)),
         number::plural(t.n_calls, "call"),
     ];
     if t.latency.n > 0 {
         let l = t.latency;
         parts.push(format!("p50 {}  p95 {}  p99 {}", number::latency(l.p50), number::latency(l.p95), number::latency(l.p99)));
     }
-    parts.push(format!("errors {}", percent(t.n_errors, t.n_calls)));
-    parts.push(number::plural(snapshot.clients.len() as u64, "client"));
-    let line = format!(" {}", parts.join("   "));
-    Line::raw(text::fit(&line, cells, theme.symbols().ellipsis))
+    // What does not fit is left out whole.
+    let mut line = String::new();
+    for part in parts {
+        let more = format!("{}{part}", if line.is_empty() { " " } else { "   " });
+        if text::width(&line) + text::width(&more) < cells {
+            line.push_str(&more);
+        }
+    }
+    Line::raw(line)
 }
 
 fn percent(part: u64, whole: u64) -> String {

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 use super::form::{Call, Field, Focus, Form};
-use super::schema::Kind;
+use super::schema::{self, Kind};
 use crate::app::layout::{self, inside};
 use crate::app::model::Model;
 use crate::app::popup::Popup;
@@ -18,9 +18,13 @@ use crate::widgets::{json_view, number, pane, text};
 /// Where things are: the frame, the fields, the answer.
 fn areas(model: &Model, form: &Form) -> [Rect; 3] {
     let body = layout::frame(model.size).body;
-    let area = layout::centered(body, body.width.saturating_sub(4).min(120), body.height);
+    let narrow = layout::breadth(model.size) == layout::Breadth::Narrow;
+    let width = if narrow { body.width } else { body.width.saturating_sub(8).min(120) };
+    let cells = usize::from(width.saturating_sub(2));
+    let wanted = u16::try_from(lines(form, cells, model.theme).0.len()).unwrap_or(u16::MAX);
+    let height = if narrow || !matches!(form.call, Call::None) { body.height } else { wanted.saturating_add(2).max(10) };
+    let area = layout::centered(body, width, height);
     let inner = inside(area);
-    let wanted = u16::try_from(lines(form, usize::from(inner.width), model.theme).0.len()).unwrap_or(u16::MAX);
     // The answer gets at least half once there is one.
     let fields = if matches!(form.call, Call::None) { inner.height } else { wanted.clamp(1, inner.height / 2) };
     let [fields, answer] = Layout::vertical([Constraint::Length(fields), Constraint::Min(0)]).areas(inner);
@@ -85,13 +89,24 @@ fn lines(form: &Form, cells: usize, theme: Theme) -> (Vec<Line<'static>>, usize)
         if let Some(error) = &field.error {
             let text = text::fit(&format!("{} {error}", theme.symbols().bad), room, theme.symbols().ellipsis);
             out.push(Line::styled(format!("{indent}{text}"), theme.tone(Tone::Bad)));
-        } else if here && !field.argument.about.is_empty() {
-            for piece in text::wrap(&field.argument.about, room, 2) {
+        } else if here {
+            for piece in text::wrap(&about(field), room, 3) {
                 out.push(Line::styled(format!("{indent}{piece}"), theme.dim()));
             }
         }
     }
     (out, selected)
+}
+
+/// What a field is about, with its choices.
+fn about(field: &Field) -> String {
+    let mut about = field.argument.about.clone();
+    if let Kind::Choice(choices) = &field.argument.kind {
+        let names: Vec<String> = choices.iter().take(20).map(schema::shown).collect();
+        let end = if about.is_empty() { "" } else { "\n" };
+        about.push_str(&format!("{end}one of: {}", names.join(", ")));
+    }
+    about
 }
 
 fn field_line(field: &Field, here: bool, name: usize, cells: usize, theme: Theme) -> Line<'static> {

@@ -107,12 +107,14 @@ fn only_type(alternative: &Value) -> Option<&str> {
 pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
-        // An empty text is a text where one is asked for.
         return match (&argument.kind, argument.required) {
             (_, false) => Ok(None),
-            (Kind::Text, true) => Ok(Some("\"\"".to_owned())),
+            (Kind::Text, true) => Err("must be filled in; \"\" is an empty text".to_owned()),
             (_, true) => Err("must be filled in".to_owned()),
         };
+    }
+    if argument.kind == Kind::Text && trimmed == "\"\"" {
+        return Ok(Some(trimmed.to_owned()));
     }
     if argument.nullable && trimmed == "null" {
         return Ok(Some("null".to_owned()));
@@ -206,6 +208,7 @@ mod tests {
         };
         check(Kind::Text, "a \"b\"", Ok(Some(r#""a \"b\"""#)));
         check(Kind::Text, "", Ok(None));
+        check(Kind::Text, "\"\"", Ok(Some("\"\"")));
         check(Kind::Integer, "123456789012345678901234567890", Ok(Some("123456789012345678901234567890")));
         check(Kind::Integer, "-0", Ok(Some("-0")));
         check(Kind::Integer, "01", Err(()));

@@ -50,7 +50,7 @@ pub(crate) fn areas(model: &Model) -> Areas {
             Areas { filter, list, request, response, timing, relation, row_height: 1 }
         }
         Breadth::Wide => {
-            let [list, right] = Layout::horizontal([Constraint::Percentage(60), Constraint::Percentage(40)]).areas(body);
+            let [list, right] = Layout::horizontal([Constraint::Percentage(65), Constraint::Percentage(35)]).areas(body);
             let [panes, timing, relation] = below(right);
             let [request, response] = Layout::vertical([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(panes);
             Areas { filter, list, request, response, timing, relation, row_height: 1 }

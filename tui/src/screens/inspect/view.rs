@@ -37,7 +37,11 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
 fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let (state, theme) = (&model.inspect, model.theme);
     let s = theme.symbols();
-    let follow = if state.follow { format!("{} FOLLOW", s.play) } else { format!("+{} new, F follows", number::count(state.n_new() as u64)) };
+    let follow = match (state.follow, state.n_new()) {
+        (true, _) => format!("{} FOLLOW", s.play),
+        (false, 0) => "F follows".to_owned(),
+        (false, n) => format!("+{} new, F follows", number::count(n as u64)),
+    };
     let counts = if state.rows.total() == state.rows.len() as u64 {
         number::plural(state.rows.total(), "call")
     } else {
@@ -153,8 +157,9 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
     frame.render_widget(block, area);
     let inner = inside(area);
     if !side.there {
-        let text = Paragraph::new(nothing(flow, which)).style(theme.dim()).wrap(ratatui::widgets::Wrap { trim: true });
-        return frame.render_widget(text, inner);
+        let lines = text::wrap(nothing(flow, which), usize::from(inner.width).saturating_sub(2), 3);
+        let lines: Vec<Line<'_>> = lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim())).collect();
+        return frame.render_widget(Paragraph::new(lines), inner);
     }
     let below = below(detail, side, which, usize::from(inner.width), theme);
     json_view::draw(&side.tree, &below, side.cursor, active, theme, inner, frame);
@@ -162,11 +167,11 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
 
 fn nothing(flow: &Flow, which: Pane) -> &'static str {
     match (which, flow.kind, &flow.status) {
-        (Pane::Response, FlowKind::ClientNotification | FlowKind::ServerNotification, _) => " A notification has no answer.",
-        (Pane::Response, _, Status::Pending) => " No answer yet.",
-        (Pane::Response, _, Status::TimedOut) => " No answer came in time.",
-        (Pane::Response, _, Status::Cancelled) => " Cancelled before an answer came.",
-        _ => " Not kept: too big for the journal, or dropped to make room.",
+        (Pane::Response, FlowKind::ClientNotification | FlowKind::ServerNotification, _) => "A notification has no answer.",
+        (Pane::Response, _, Status::Pending) => "No answer yet.",
+        (Pane::Response, _, Status::TimedOut) => "No answer came in time.",
+        (Pane::Response, _, Status::Cancelled) => "Cancelled before an answer came.",
+        _ => "Not kept: too big for the journal, or dropped to make room.",
     }
 }
 
@@ -210,7 +215,7 @@ fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) 
     };
     out.push(Line::default());
     out.push(Line::from(vec![
-        Span::styled(format!("{} {to}", s.open), theme.strong()),
+        Span::styled(format!("{} {to}", s.rule.repeat(2)), theme.strong()),
         Span::styled(format!(" ({n})"), theme.dim()),
     ]));
     for change in changes {
@@ -242,7 +247,8 @@ fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
     let t = flow.timing;
     let total = t.total();
     if total.is_zero() {
-        return Line::styled(" timing  not known yet", theme.dim());
+        let text = if flow.status == Status::Pending { " timing  not known yet" } else { "" };
+        return Line::styled(text, theme.dim());
     }
     let server = flow.backend.as_deref().unwrap_or("here");
     let mut spans = vec![Span::styled(" timing  ", theme.dim())];

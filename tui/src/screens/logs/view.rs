@@ -15,6 +15,8 @@ use crate::app::model::Model;
 use crate::app::theme::{Theme, Tone};
 use crate::widgets::{number, pane, text};
 
+/// Cells of a source's name.
+const SOURCE: usize = 12;
 /// Lines one log line may take.
 const MAX_LINES: usize = 8;
 
@@ -26,7 +28,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let sources = if logs.sources { (body.width / 3).min(36) } else { 0 };
     let [left, right] = Layout::horizontal([Constraint::Length(sources), Constraint::Min(0)]).areas(body);
     if left.width > 0 {
-        let block = pane::block(theme, true).title(pane::title("Sources")).title_bottom(pane::title("E W I D T"));
+        let block = pane::block(theme, true).title(pane::title("Sources")).title_bottom(pane::title("EWIDT: levels shown"));
         TuiLoggerTargetWidget::default()
             .block(block)
             .highlight_style(theme.cursor(true))
@@ -57,6 +59,11 @@ fn lines(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         .formatter(Box::new(Formatter { theme, times: logs.times }))
         .state(&logs.widget)
         .render(area, frame.buffer_mut());
+    let inner = layout::inside(area);
+    let untouched = (inner.x..inner.right()).all(|x| frame.buffer_mut()[(x, inner.y)].symbol() == " ");
+    if untouched && inner.height > 0 && !logs.paused {
+        frame.render_widget(Line::styled(" Nothing was logged yet.", theme.dim()), Rect { height: 1, ..inner });
+    }
 }
 
 /// Turns a log record into clean lines: time, level, source, text.
@@ -81,7 +88,7 @@ impl LogFormatter for Formatter {
         let time = if self.times { format!("{} ", record.timestamp.strftime("%H:%M:%S")) } else { String::new() };
         // Our own targets are paths: the last part tells enough.
         let source = record.target().rsplit("::").next().unwrap_or_default();
-        let source = text::fit(source, 16, self.theme.symbols().ellipsis);
+        let source = text::pad(source, SOURCE, self.theme.symbols().ellipsis);
         let used = text::width(&time) + 6 + text::width(&source) + 1;
         let room = width.saturating_sub(used).max(8);
         let mut out: Vec<Line<'_>> = Vec::new();
