@@ -131,6 +131,7 @@ impl Driver {
             change("params._meta.progressToken", "\"p-1\"", "4403"),
         ]);
         detail.response.changes = Some(vec![change("id", "4403", "\"a-7\"")]);
-        self.keys("ctrl-l")
+        self.tell(Msg::Tick);
+        self
     }
 }

@@ -8,7 +8,11 @@
 
 mod app;
 #[cfg(test)]
+mod behaviour;
+#[cfg(test)]
 mod driver;
+#[cfg(test)]
+mod fuzz;
 mod input;
 mod json;
 mod runtime;

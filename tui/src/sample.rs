@@ -36,7 +36,11 @@ fn flow(id: u64, kind: FlowKind, backend: &str, method: &str, target: Option<&st
         method: method.into(),
         target: target.map(Into::into),
         status,
-        timing: if took == 0 { Timing::default() } else { Timing { proxy: Duration::from_micros(140), queue: Duration::from_micros(900), server: ms(took) } },
+        timing: if took == 0 {
+            Timing::default()
+        } else {
+            Timing { proxy: Duration::from_micros(140), queue: Duration::from_micros(900), server: ms(took) }
+        },
         wire_id: wired.then_some(4_400 + id),
         n_progress: 0,
         parent: None,
@@ -166,13 +170,21 @@ pub(crate) fn snapshot() -> Snapshot {
         resolved: Some("/usr/bin/npx -y @acme/does-not-exist".into()),
         exit: Some(ExitReason::Code(1)),
         after: ms(1_830),
-        stderr: vec!["npm error code E404".into(), "npm error 404 Not Found - GET https://registry.npmjs.org/@acme%2fdoes-not-exist".into()],
+        stderr: vec![
+            "npm error code E404".into(),
+            "npm error 404 Not Found - GET https://registry.npmjs.org/@acme%2fdoes-not-exist".into(),
+        ],
         hint: Some("check the name of the package in `args` (config.yaml, line 14)".into()),
     });
     let mut remote = backend("linear", BackendState::Disabled, 192);
     remote.kind = "http";
     remote.target = "https://mcp.linear.app/mcp".into();
-    let notice = |s: u64, level, backend: &str, text: &str| Notice { at: ago(s * 1000), level, backend: Some(backend.into()), text: text.into() };
+    let notice = |s: u64, level, backend: &str, text: &str| Notice {
+        at: ago(s * 1000),
+        level,
+        backend: Some(backend.into()),
+        text: text.into(),
+    };
     Snapshot {
         name: "mcp-proxy".into(),
         config_paths: vec!["config.yaml".into()],
@@ -215,11 +227,36 @@ fn item(kind: ItemKind, exposed: &str, backend: &str, raw: &str) -> CatalogItem 
 pub(crate) fn catalog() -> Arc<CatalogView> {
     use ItemKind::{Prompt, Resource, Template, Tool};
     let mut items = vec![
-        item(Tool, "demo__echo", "demo", r#"{"name":"demo__echo","title":"Echo","description":"Says what it is told.\nMore than once if asked.","inputSchema":{"type":"object","properties":{"message":{"type":"string","description":"what to say"},"times":{"type":"integer","default":1},"api_key":{"type":"string","description":"not needed, to show masking"}},"required":["message"]},"annotations":{"readOnlyHint":true}}"#),
-        item(Tool, "demo__slow", "demo", r#"{"name":"demo__slow","description":"Takes its time and tells how far it is.","inputSchema":{"type":"object","properties":{"steps":{"type":"integer","default":5,"description":"how many steps"},"label":{"type":"integer-or-so","description":"any label"}},"required":["label"]}}"#),
-        item(Tool, "demo__mixed", "demo", r#"{"name":"demo__mixed","description":"One field of each kind.","inputSchema":{"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer"},"x":{"type":"number"},"loud":{"type":"boolean","default":false},"color":{"type":"string","enum":["red","green","blue"]},"tags":{"type":"array","items":{"type":"string"}},"extra":{"type":"object"}},"required":["name","n"]}}"#),
-        item(Tool, "asks__book_table", "asks", r#"{"name":"asks__book_table","description":"Books a table; asks for what is missing.","inputSchema":{"type":"object"},"annotations":{"destructiveHint":false,"idempotentHint":true}}"#),
-        item(Prompt, "notes__review", "notes", r#"{"name":"notes__review","title":"Review","description":"Reviews notes on a topic.","arguments":[{"name":"topic","description":"what about","required":true},{"name":"depth"}]}"#),
+        item(
+            Tool,
+            "demo__echo",
+            "demo",
+            r#"{"name":"demo__echo","title":"Echo","description":"Says what it is told.\nMore than once if asked.","inputSchema":{"type":"object","properties":{"message":{"type":"string","description":"what to say"},"times":{"type":"integer","default":1},"api_key":{"type":"string","description":"not needed, to show masking"}},"required":["message"]},"annotations":{"readOnlyHint":true}}"#,
+        ),
+        item(
+            Tool,
+            "demo__slow",
+            "demo",
+            r#"{"name":"demo__slow","description":"Takes its time and tells how far it is.","inputSchema":{"type":"object","properties":{"steps":{"type":"integer","default":5,"description":"how many steps"},"label":{"type":"integer-or-so","description":"any label"}},"required":["label"]}}"#,
+        ),
+        item(
+            Tool,
+            "demo__mixed",
+            "demo",
+            r#"{"name":"demo__mixed","description":"One field of each kind.","inputSchema":{"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer"},"x":{"type":"number"},"loud":{"type":"boolean","default":false},"color":{"type":"string","enum":["red","green","blue"]},"tags":{"type":"array","items":{"type":"string"}},"extra":{"type":"object"}},"required":["name","n"]}}"#,
+        ),
+        item(
+            Tool,
+            "asks__book_table",
+            "asks",
+            r#"{"name":"asks__book_table","description":"Books a table; asks for what is missing.","inputSchema":{"type":"object"},"annotations":{"destructiveHint":false,"idempotentHint":true}}"#,
+        ),
+        item(
+            Prompt,
+            "notes__review",
+            "notes",
+            r#"{"name":"notes__review","title":"Review","description":"Reviews notes on a topic.","arguments":[{"name":"topic","description":"what about","required":true},{"name":"depth"}]}"#,
+        ),
         item(Resource, "note://today", "notes", r#"{"uri":"note://today","name":"today","mimeType":"text/plain"}"#),
         item(Template, "note://{year}/{+path}", "notes", r#"{"uriTemplate":"note://{year}/{+path}","name":"by date"}"#),
     ];

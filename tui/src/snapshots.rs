@@ -208,7 +208,8 @@ fn catalog() {
     each_size("catalog_form_answer", |size| {
         let mut d = Driver::new(size);
         d.keys("3 enter").text("hello").keys("enter");
-        let frame = br#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}],"isError":false}}"#;
+        let frame =
+            br#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}],"isError":false}}"#;
         d.tell(Msg::Answer { seq: 1, result: Ok(Bytes::from_static(frame)), took: Duration::from_millis(12) });
         d
     });
@@ -238,7 +239,12 @@ fn logs() {
     crate::runtime::logging::push(&[
         line(0, "demo", "listening on stdio", Stderr),
         line(1, "broken", "npm error code E404", Stderr),
-        line(2, "broken", "npm error 404 Not Found - GET https://registry.npmjs.org/@acme%2fdoes-not-exist - a line that is longer than the screen is wide and has to be broken between words", Stderr),
+        line(
+            2,
+            "broken",
+            "npm error 404 Not Found - GET https://registry.npmjs.org/@acme%2fdoes-not-exist - a line that is longer than the screen is wide and has to be broken between words",
+            Stderr,
+        ),
         line(3, "demo", "a stray \u{1b}[31mline\u{1b}[0m with colours", Stdout),
         line(4, "notes", "3 notes were indexed", Message),
     ]);

@@ -53,12 +53,8 @@ pub(crate) const fn breadth(size: (u16, u16)) -> Breadth {
 #[must_use]
 pub(crate) fn frame(size: (u16, u16)) -> Frame {
     let note = u16::from(size.1 >= TALL);
-    let rows = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Min(0),
-        Constraint::Length(note),
-        Constraint::Length(1),
-    ]);
+    let rows =
+        Layout::vertical([Constraint::Length(1), Constraint::Min(0), Constraint::Length(note), Constraint::Length(1)]);
     let [header, body, note, hints] = rows.areas(Rect::new(0, 0, size.0, size.1));
     Frame { header, body, note, hints }
 }
@@ -73,5 +69,10 @@ pub(crate) fn centered(area: Rect, width: u16, height: u16) -> Rect {
 /// The rows inside a frame.
 #[must_use]
 pub(crate) const fn inside(area: Rect) -> Rect {
-    Rect { x: area.x.saturating_add(1), y: area.y.saturating_add(1), width: area.width.saturating_sub(2), height: area.height.saturating_sub(2) }
+    Rect {
+        x: area.x.saturating_add(1),
+        y: area.y.saturating_add(1),
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(2),
+    }
 }

@@ -369,14 +369,20 @@ fn point(model: &mut Model, x: u16, y: u16) {
     match model.screen {
         Screen::Inspect => {
             let areas = inspect::layout::areas(model);
-            for (area, pane) in [(areas.list, Pane::List), (areas.request, Pane::Request), (areas.response, Pane::Response)] {
+            for (area, pane) in
+                [(areas.list, Pane::List), (areas.request, Pane::Request), (areas.response, Pane::Response)]
+            {
                 if area.contains(at) {
                     model.inspect.pane = pane;
                 }
             }
         }
-        Screen::Backends => model.backends.in_detail = !backends::view::list_area(model).contains(at) && in_body(model, at),
-        Screen::Catalog => model.catalog.in_detail = !catalog::view::list_area(model).contains(at) && in_body(model, at),
+        Screen::Backends => {
+            model.backends.in_detail = !backends::view::list_area(model).contains(at) && in_body(model, at)
+        }
+        Screen::Catalog => {
+            model.catalog.in_detail = !catalog::view::list_area(model).contains(at) && in_body(model, at)
+        }
         Screen::Logs => {}
     }
 }

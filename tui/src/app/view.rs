@@ -78,7 +78,7 @@ fn header(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     }
     frame.render_widget(Line::from(spans), area);
     let end_of_tabs = tabs(model).last().map_or(0, |(.., to)| *to);
-    let room = usize::from(area.width.saturating_sub(end_of_tabs + 1));
+    let room = usize::from(area.width.saturating_sub(end_of_tabs));
     let Some(right) = alerts(model).into_iter().find(|line| line.width() <= room) else { return };
     let width = u16::try_from(right.width()).unwrap_or(u16::MAX);
     frame.render_widget(right, Rect { x: area.right() - width, width, ..area });
@@ -107,7 +107,8 @@ fn alerts(model: &Model) -> Vec<Line<'static>> {
     let tone = if ready == wanted { Tone::Good } else { Tone::Plain };
     let worst = alerts.first().map_or(s.full, |(tone, _)| if *tone == Tone::Bad { s.bad } else { s.warn });
     let line = |parts: &[(Tone, String)]| {
-        let parts = parts.iter().flat_map(|(tone, text)| [Span::styled(text.clone(), theme.tone(*tone)), Span::raw("  ")]);
+        let parts =
+            parts.iter().flat_map(|(tone, text)| [Span::styled(text.clone(), theme.tone(*tone)), Span::raw("  ")]);
         let mut spans: Vec<Span<'static>> = parts.collect();
         spans.pop();
         spans.push(Span::raw(" "));

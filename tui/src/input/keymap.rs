@@ -113,9 +113,7 @@ pub(crate) const TABLE: &[Binding] = &[
 /// What a key does in these contexts, the nearest first.
 #[must_use]
 pub(crate) fn action(contexts: &[C], key: Key) -> Option<A> {
-    contexts.iter().find_map(|context| {
-        TABLE.iter().find(|b| b.context == *context && b.has(key)).map(|b| b.action)
-    })
+    contexts.iter().find_map(|context| TABLE.iter().find(|b| b.context == *context && b.has(key)).map(|b| b.action))
 }
 
 /// A line of the table with the keys that reach it where one is.

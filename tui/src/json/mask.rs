@@ -38,8 +38,11 @@ pub(crate) fn is_secret(key: &[u8], number: bool) -> bool {
     if name.len() > 256 {
         return false;
     }
-    let folded: String =
-        name.iter().filter(|c| !matches!(c, b'-' | b'_' | b'"' | b' ')).map(|c| char::from(c.to_ascii_lowercase())).collect();
+    let folded: String = name
+        .iter()
+        .filter(|c| !matches!(c, b'-' | b'_' | b'"' | b' '))
+        .map(|c| char::from(c.to_ascii_lowercase()))
+        .collect();
     if folded == "progresstoken" || (number && folded.ends_with("tokens")) {
         return false;
     }
@@ -90,7 +93,10 @@ pub(crate) fn is_bare(b: &[u8], value: scan::Value) -> bool {
         Kind::Atom => matches!(b[value.start], b't' | b'f' | b'n'),
         Kind::Object => scan::children(b, value).take(16).any(|c| {
             c.key.is_some_and(|(s, e)| {
-                matches!(&b[s..e], b"\"type\"" | b"\"$ref\"" | b"\"anyOf\"" | b"\"oneOf\"" | b"\"enum\"" | b"\"description\"")
+                matches!(
+                    &b[s..e],
+                    b"\"type\"" | b"\"$ref\"" | b"\"anyOf\"" | b"\"oneOf\"" | b"\"enum\"" | b"\"description\""
+                )
             })
         }),
         _ => false,
@@ -103,7 +109,16 @@ mod tests {
 
     #[test]
     fn names_tell() {
-        for name in ["Authorization", "x-api-key", "API_KEY", "githubToken", "access_token", "Set-Cookie", "client_secret", "\"pass\\u0077ord\""] {
+        for name in [
+            "Authorization",
+            "x-api-key",
+            "API_KEY",
+            "githubToken",
+            "access_token",
+            "Set-Cookie",
+            "client_secret",
+            "\"pass\\u0077ord\"",
+        ] {
             assert!(is_secret(name.as_bytes(), false), "{name}");
         }
         for name in ["progressToken", "name", "query", "key", "author", "pass"] {
@@ -117,7 +132,10 @@ mod tests {
     #[test]
     fn frames_and_fragments_are_masked() {
         let check = |input: &str, want: &str| assert_eq!(String::from_utf8(masked(input.as_bytes())).unwrap(), want);
-        check(r#"{"a":"token","token":"abc","b":{"password": 12}}"#, r#"{"a":"token","token":"***","b":{"password": "***"}}"#);
+        check(
+            r#"{"a":"token","token":"abc","b":{"password": 12}}"#,
+            r#"{"a":"token","token":"***","b":{"password": "***"}}"#,
+        );
         check(r#","api_key":"x","progressToken":7"#, r#","api_key":"***","progressToken":7"#);
         check(r#"{"cookies":["a","b"],"secret":null}"#, r#"{"cookies":"***","secret":null}"#);
         check(r#"{"token":{"type":"string","secret":"x"}}"#, r#"{"token":{"type":"string","secret":"***"}}"#);

@@ -69,7 +69,8 @@ pub(crate) fn value(b: &[u8], at: usize) -> Option<Value> {
         }
         open @ (b'{' | b'[') => Some(container(b, start, if open == b'{' { Kind::Object } else { Kind::Array })),
         b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-            let len = b[start..].iter().position(|c| !matches!(c, b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E'));
+            let len =
+                b[start..].iter().position(|c| !matches!(c, b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E'));
             let end = len.map_or(b.len(), |n| start + n);
             let cut = len.is_none() && start > 0;
             let word = &b[start..end];
@@ -216,14 +217,19 @@ mod tests {
 
     #[test]
     fn children_are_found_as_they_stand() {
-        assert_eq!(texts(r#" { "a" : 1 , "b":[1,{"c":","}], "c\"d" : "}" } "#), [r#""a"1"#, r#""b"[1,{"c":","}]"#, r#""c\"d""}""#]);
+        assert_eq!(
+            texts(r#" { "a" : 1 , "b":[1,{"c":","}], "c\"d" : "}" } "#),
+            [r#""a"1"#, r#""b"[1,{"c":","}]"#, r#""c\"d""}""#]
+        );
         assert_eq!(texts(r#"[ 1, -2.5e+7 ,null,"x",[],{} ]"#), ["1", "-2.5e+7", "null", "\"x\"", "[]", "{}"]);
         assert_eq!(texts("{}"), [""; 0]);
     }
 
     #[test]
     fn counts_are_those_of_the_level() {
-        for (json, n) in [("[]", 0), ("[ ]", 0), ("[1]", 1), ("[[1,2],{\"a\":3,\"b\":4}]", 2), ("{\"a\":{},\"b\":2,\"c\":3}", 3)] {
+        for (json, n) in
+            [("[]", 0), ("[ ]", 0), ("[1]", 1), ("[[1,2],{\"a\":3,\"b\":4}]", 2), ("{\"a\":{},\"b\":2,\"c\":3}", 3)]
+        {
             assert_eq!(value(json.as_bytes(), 0).unwrap().n_children, n, "{json}");
         }
     }

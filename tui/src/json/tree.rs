@@ -181,7 +181,10 @@ impl Tree {
         let Some(l) = self.lines.get_mut(at).filter(|l| l.open) else { return };
         l.open = false;
         let end_of_value = l.value.end;
-        let end = self.lines[at + 1..].iter().position(|c| c.value.start >= end_of_value).map_or(self.lines.len(), |n| at + 1 + n);
+        let end = self.lines[at + 1..]
+            .iter()
+            .position(|c| c.value.start >= end_of_value)
+            .map_or(self.lines.len(), |n| at + 1 + n);
         self.lines.drain(at + 1..end);
     }
 

@@ -95,13 +95,24 @@ impl Client {
         }
     }
 
-    async fn call(&mut self, writer: &mut (impl AsyncWriteExt + Unpin), seq: u64, method: &str, params: &str) -> std::io::Result<()> {
+    async fn call(
+        &mut self,
+        writer: &mut (impl AsyncWriteExt + Unpin),
+        seq: u64,
+        method: &str,
+        params: &str,
+    ) -> std::io::Result<()> {
         self.open.insert(seq, Instant::now());
         // `params` is JSON made by the form: numbers stay as they were typed.
         write(writer, &format!(r#"{{"jsonrpc":"2.0","id":{seq},"method":"{method}","params":{params}}}"#)).await
     }
 
-    async fn take(&mut self, writer: &mut (impl AsyncWriteExt + Unpin), frame: Bytes, out: &mpsc::Sender<Msg>) -> std::io::Result<()> {
+    async fn take(
+        &mut self,
+        writer: &mut (impl AsyncWriteExt + Unpin),
+        frame: Bytes,
+        out: &mpsc::Sender<Msg>,
+    ) -> std::io::Result<()> {
         let member = |name: &[u8]| {
             let root = scan::value(&frame, 0)?;
             let child = scan::children(&frame, root).find(|c| c.key.is_some_and(|(s, e)| &frame[s..e] == name))?;
@@ -113,7 +124,11 @@ impl Client {
             if let Some(id) = id {
                 let id = String::from_utf8_lossy(&id).into_owned();
                 let ping = member(b"\"method\"").is_some_and(|m| &*m == b"\"ping\"");
-                let answer = if ping { r#""result":{}"# } else { r#""error":{"code":-32601,"message":"the terminal answers no requests"}"# };
+                let answer = if ping {
+                    r#""result":{}"#
+                } else {
+                    r#""error":{"code":-32601,"message":"the terminal answers no requests"}"#
+                };
                 write(writer, &format!(r#"{{"jsonrpc":"2.0","id":{id},{answer}}}"#)).await?;
             }
             return Ok(());
@@ -172,7 +187,10 @@ mod tests {
             let proxy = async {
                 let mut reader = BufReader::new(theirs.reader);
                 let mut writer = theirs.writer;
-                orders.send(Order::Call { seq: 7, method: "tools/call", params: r#"{"name":"a"}"#.into() }).await.unwrap();
+                orders
+                    .send(Order::Call { seq: 7, method: "tools/call", params: r#"{"name":"a"}"#.into() })
+                    .await
+                    .unwrap();
                 expect(&mut reader, "initialize").await;
                 write(&mut writer, r#"{"jsonrpc":"2.0","id":0,"result":{}}"#).await.unwrap();
                 expect(&mut reader, "notifications/initialized").await;
@@ -208,7 +226,9 @@ mod tests {
                 let mut writer = theirs.writer;
                 expect(&mut reader, "initialize").await;
                 orders.send(Order::Call { seq: 1, method: "tools/call", params: "{}".into() }).await.unwrap();
-                write(&mut writer, r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32600,"message":"go away"}}"#).await.unwrap();
+                write(&mut writer, r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32600,"message":"go away"}}"#)
+                    .await
+                    .unwrap();
                 let Some(Msg::Answer { seq: 1, result: Err(why), .. }) = msgs.recv().await else { panic!() };
                 assert!(why.contains("go away"), "{why}");
             };

@@ -220,7 +220,11 @@ impl<'a> Loop<'a> {
             self.client = Some(orders);
         }
         let sent = self.client.as_ref().is_some_and(|c| c.try_send(order).is_ok());
-        let busy = || Msg::Answer { seq, result: Err("too many calls are waiting: try again".to_owned()), took: Duration::ZERO };
+        let busy = || Msg::Answer {
+            seq,
+            result: Err("too many calls are waiting: try again".to_owned()),
+            took: Duration::ZERO,
+        };
         (!sent).then(busy)
     }
 }

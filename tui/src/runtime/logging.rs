@@ -53,9 +53,8 @@ pub(crate) fn push(lines: &[LogLine]) {
         };
         let text = &*line.text;
         let what = if line.stream == LogStream::Stdout { "not a message on stdout: " } else { "" };
-        drain.log(
-            &log::Record::builder().args(format_args!("{what}{text}")).level(level).target(&line.backend).build(),
-        );
+        drain
+            .log(&log::Record::builder().args(format_args!("{what}{text}")).level(level).target(&line.backend).build());
     }
 }
 

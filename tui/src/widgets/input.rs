@@ -94,7 +94,11 @@ impl Input {
         let before = text::clean(&self.text[from..self.at]).into_owned();
         let room = cells.saturating_sub(text::width(&before) + text::width(&under));
         let after = text::fit(rest.as_str(), room, "");
-        Line::from(vec![Span::raw(before), Span::styled(text::clean(&under).into_owned(), theme.cursor(true)), Span::raw(after)])
+        Line::from(vec![
+            Span::raw(before),
+            Span::styled(text::clean(&under).into_owned(), theme.cursor(true)),
+            Span::raw(after),
+        ])
     }
 }
 

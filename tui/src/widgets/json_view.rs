@@ -50,7 +50,8 @@ pub(crate) fn draw(
 pub(crate) fn left_out(tree: &Tree, theme: Theme) -> Option<Line<'static>> {
     let n = tree.n_left_out();
     let shown = number::bytes(tree.bytes().len() as u64);
-    let text = format!("  {} first {shown} shown, {} more: + shows all", theme.symbols().ellipsis, number::bytes(n as u64));
+    let text =
+        format!("  {} first {shown} shown, {} more: + shows all", theme.symbols().ellipsis, number::bytes(n as u64));
     (n > 0).then(|| Line::styled(text, theme.dim()))
 }
 
@@ -82,11 +83,8 @@ fn line(tree: &Tree, l: &tree::Line, cells: usize, theme: Theme) -> Line<'static
     let gap = if key.is_empty() { "" } else { "  " };
     let used = indent + 2 + text::width(&key) + gap.len();
     let room = cells.saturating_sub(used + if tail.is_empty() { 0 } else { tail.len() + 1 });
-    let (value, style) = if masked {
-        (format!("{} (masked, s shows it)", mask::MASK), theme.dim())
-    } else {
-        value(b, l, room, theme)
-    };
+    let (value, style) =
+        if masked { (format!("{} (masked, s shows it)", mask::MASK), theme.dim()) } else { value(b, l, room, theme) };
     let value = text::pad(&value, room, s.ellipsis);
     let mut spans = vec![
         Span::raw(" ".repeat(indent)),
@@ -123,7 +121,11 @@ fn list(b: &[u8], v: scan::Value, theme: Theme) -> String {
     let inner = match first.value.kind {
         Kind::Object => format!("{{{}}}", names(b, first.value, theme)),
         Kind::Array => "[..]".to_owned(),
-        _ => text::fit(&text::clean_bytes(&b[first.value.start..first.value.end.min(first.value.start + 200)]), 24, s.ellipsis),
+        _ => text::fit(
+            &text::clean_bytes(&b[first.value.start..first.value.end.min(first.value.start + 200)]),
+            24,
+            s.ellipsis,
+        ),
     };
     format!("[{} {} {inner}]", number::count(v.n_children as u64), s.times)
 }

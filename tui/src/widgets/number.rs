@@ -91,11 +91,7 @@ pub(crate) fn time_of_day(at: SystemTime, utc_offset: i32, millis: bool) -> Stri
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let s = i64::try_from(since.as_secs()).unwrap_or_default().saturating_add(i64::from(utc_offset)).rem_euclid(86_400);
     let (h, m, s) = (s / 3_600, s % 3_600 / 60, s % 60);
-    if millis {
-        format!("{h:02}:{m:02}:{s:02}.{:03}", since.subsec_millis())
-    } else {
-        format!("{h:02}:{m:02}:{s:02}")
-    }
+    if millis { format!("{h:02}:{m:02}:{s:02}.{:03}", since.subsec_millis()) } else { format!("{h:02}:{m:02}:{s:02}") }
 }
 
 /// How long ago something was, zero for the future.
@@ -128,7 +124,9 @@ mod tests {
 
     #[test]
     fn bytes_stay_in_five_cells() {
-        for (n, text) in [(0, "0"), (999, "999"), (1_000, "1.0k"), (31_420, "31.4k"), (314_000, "314k"), (1_800_000, "1.8M")] {
+        for (n, text) in
+            [(0, "0"), (999, "999"), (1_000, "1.0k"), (31_420, "31.4k"), (314_000, "314k"), (1_800_000, "1.8M")]
+        {
             assert_eq!(bytes(n), text);
         }
         assert_eq!(count(98_431), "98,431");

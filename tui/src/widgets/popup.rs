@@ -44,7 +44,11 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
         Popup::Reader { text, .. } => {
             let width = body.width.saturating_sub(6).min(110);
             let n = text::wrap(text, usize::from(width).saturating_sub(4), usize::MAX).len();
-            centered(body, width, u16::try_from(n).unwrap_or(u16::MAX).saturating_add(2).min(body.height.saturating_sub(2)))
+            centered(
+                body,
+                width,
+                u16::try_from(n).unwrap_or(u16::MAX).saturating_add(2).min(body.height.saturating_sub(2)),
+            )
         }
         Popup::Confirm { .. } => centered(body, 60, 6),
         Popup::Form(_) => body,
@@ -66,7 +70,8 @@ pub(crate) fn reader_lines(model: &Model, popup: &Popup) -> usize {
 }
 
 fn help_lines(contexts: &[Context], cells: usize, theme: Theme) -> Vec<Line<'static>> {
-    let mut out: Vec<Line<'static>> = help::entries(contexts).into_iter().map(|b| help::line(&b, cells, theme)).collect();
+    let mut out: Vec<Line<'static>> =
+        help::entries(contexts).into_iter().map(|b| help::line(&b, cells, theme)).collect();
     // In the filter line the keys are few: what can be written matters more.
     if contexts.contains(&Context::Filter) {
         out.extend(filter::HELP.iter().map(|(write, matches)| {
@@ -106,7 +111,15 @@ fn copy(model: &Model, entries: &[CopyEntry], cursor: Cursor, frame: &mut Frame<
     menu(model, area, "Copy", "secrets are masked", &lines, cursor, frame);
 }
 
-fn menu(model: &Model, area: Rect, title: &str, below: &str, lines: &[Line<'_>], cursor: Cursor, frame: &mut Frame<'_>) {
+fn menu(
+    model: &Model,
+    area: Rect,
+    title: &str,
+    below: &str,
+    lines: &[Line<'_>],
+    cursor: Cursor,
+    frame: &mut Frame<'_>,
+) {
     let theme = model.theme;
     frame.render_widget(Clear, area);
     let inner = inside(area);
@@ -154,7 +167,8 @@ fn confirm(model: &Model, question: &str, detail: &str, yes: bool, frame: &mut F
     frame.render_widget(Clear, area);
     frame.render_widget(pane::block(theme, true), area);
     let inner = inside(area);
-    let mut lines: Vec<Line<'_>> = question.into_iter().map(|q| Line::styled(format!(" {q}"), theme.strong())).collect();
+    let mut lines: Vec<Line<'_>> =
+        question.into_iter().map(|q| Line::styled(format!(" {q}"), theme.strong())).collect();
     lines.extend(detail.into_iter().map(|d| Line::styled(format!(" {d}"), theme.dim())));
     lines.push(Line::default());
     let button = |text: &str, marked: bool| {

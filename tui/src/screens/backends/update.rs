@@ -59,7 +59,11 @@ pub(crate) fn close(model: &mut Model) -> bool {
 
 fn show_flows(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(name) = model.server().map(|b| b.name.clone()) else { return };
-    let quoted = if name.contains(|c: char| c.is_whitespace() || "()&!|\"".contains(c)) { format!("\"{name}\"") } else { name.to_string() };
+    let quoted = if name.contains(|c: char| c.is_whitespace() || "()&!|\"".contains(c)) {
+        format!("\"{name}\"")
+    } else {
+        name.to_string()
+    };
     model.inspect.input = Input::new(format!("~be {quoted}"));
     model.inspect.typing = false;
     model.inspect.pane = Pane::List;
@@ -75,7 +79,12 @@ fn restart(model: &mut Model) {
         return model.say(Tone::Warn, text);
     }
     let detail = consequence(b.n_in_flight);
-    let popup = Popup::Confirm { question: format!("Restart `{}`?", b.name), detail, then: Ask::Restart(b.name.clone()), yes: false };
+    let popup = Popup::Confirm {
+        question: format!("Restart `{}`?", b.name),
+        detail,
+        then: Ask::Restart(b.name.clone()),
+        yes: false,
+    };
     model.popups.push(popup);
 }
 

@@ -31,7 +31,8 @@ fn areas(model: &Model) -> [Rect; 3] {
             [sums, list, detail]
         }
         Breadth::Wide => {
-            let [list, detail] = Layout::horizontal([Constraint::Percentage(52), Constraint::Percentage(48)]).areas(body);
+            let [list, detail] =
+                Layout::horizontal([Constraint::Percentage(52), Constraint::Percentage(48)]).areas(body);
             [sums, list, detail]
         }
     }
@@ -89,7 +90,12 @@ fn sums(model: &Model, cells: usize) -> Line<'static> {
     ];
     if t.latency.n > 0 {
         let l = t.latency;
-        parts.push(format!("p50 {}  p95 {}  p99 {}", number::latency(l.p50), number::latency(l.p95), number::latency(l.p99)));
+        parts.push(format!(
+            "p50 {}  p95 {}  p99 {}",
+            number::latency(l.p50),
+            number::latency(l.p95),
+            number::latency(l.p99)
+        ));
     }
     // What does not fit is left out whole.
     let mut line = String::new();
@@ -107,7 +113,11 @@ fn percent(part: u64, whole: u64) -> String {
         return "0%".to_owned();
     }
     let tenths = part.saturating_mul(1000) / whole;
-    if tenths >= 100 || tenths % 10 == 0 { format!("{}%", tenths / 10) } else { format!("{}.{}%", tenths / 10, tenths % 10) }
+    if tenths >= 100 || tenths.is_multiple_of(10) {
+        format!("{}%", tenths / 10)
+    } else {
+        format!("{}.{}%", tenths / 10, tenths % 10)
+    }
 }
 
 /// A state as a symbol with a word, and how loud.
@@ -162,7 +172,8 @@ const MIN_NAME: usize = 12;
 
 fn kept(cells: usize) -> (u8, usize) {
     for cut in (1..=7).rev() {
-        let fixed: usize = COLUMNS.iter().filter(|c| c.rank < cut && c.cells > 0).map(|c| c.cells + 1).sum::<usize>() + 2;
+        let fixed: usize =
+            COLUMNS.iter().filter(|c| c.rank < cut && c.cells > 0).map(|c| c.cells + 1).sum::<usize>() + 2;
         if fixed + MIN_NAME <= cells || cut == 1 {
             return (cut, cells.saturating_sub(fixed));
         }
@@ -175,7 +186,8 @@ fn cells_of(b: &BackendView, model: &Model) -> [(String, Style); 12] {
     let none = theme.symbols().none;
     let (word, tone) = state(b, model);
     let plain = Style::new;
-    let up = if b.state == BackendState::Ready { number::age(number::since(model.now, b.since)) } else { none.to_owned() };
+    let up =
+        if b.state == BackendState::Ready { number::age(number::since(model.now, b.since)) } else { none.to_owned() };
     let measured = |d| if b.latency.n == 0 { none.to_owned() } else { number::latency(d) };
     let error = if b.n_calls == 0 { none.to_owned() } else { percent(b.n_errors, b.n_calls) };
     let error_tone = if b.n_errors * 20 > b.n_calls { Tone::Bad } else { Tone::Plain };
@@ -220,7 +232,11 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     frame.render_widget(block, area);
     let inner = inside(area);
     if n == 0 {
-        let text = if model.snapshot.is_some() { " No server is configured. `mcp-proxy init` writes a commented configuration." } else { "" };
+        let text = if model.snapshot.is_some() {
+            " No server is configured. `mcp-proxy init` writes a commented configuration."
+        } else {
+            ""
+        };
         return frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1, ..inner });
     }
     let cells = usize::from(inner.width);
@@ -291,7 +307,12 @@ fn details(model: &Model, b: &BackendView, cells: usize) -> Vec<Line<'static>> {
         number::plural(b.n_prompts as u64, "prompt"),
     );
     out.extend(named("offers", &offers, cells, theme));
-    let served = format!("{}, {} failed, {} in flight", number::plural(b.n_calls, "call"), number::count(b.n_errors), b.n_in_flight);
+    let served = format!(
+        "{}, {} failed, {} in flight",
+        number::plural(b.n_calls, "call"),
+        number::count(b.n_errors),
+        b.n_in_flight
+    );
     out.extend(named("served", &served, cells, theme));
     failure(model, b, cells, &mut out);
     quarantined(b, cells, theme, &mut out);

@@ -177,7 +177,9 @@ impl Form {
             ItemKind::Prompt => ("prompts/get", format!(r#"{{"name":{name},"arguments":{arguments}}}"#)),
             ItemKind::Resource => ("resources/read", format!(r#"{{"uri":{name}}}"#)),
             ItemKind::Template => {
-                let value = |name: &str| self.fields.iter().find(|f| f.argument.name == name).map(|f| f.input.text().to_owned());
+                let value = |name: &str| {
+                    self.fields.iter().find(|f| f.argument.name == name).map(|f| f.input.text().to_owned())
+                };
                 let uri = template::expand(&self.exposed, value);
                 ("resources/read", format!(r#"{{"uri":{}}}"#, Value::from(uri)))
             }
@@ -210,7 +212,8 @@ fn body(frame: &Bytes) -> (Bytes, bool) {
             Some(b"\"error\"") => return (value(), true),
             Some(b"\"result\"") => {
                 let told = scan::children(frame, child.value).any(|c| {
-                    c.key.is_some_and(|(s, e)| &frame[s..e] == b"\"isError\"") && &frame[c.value.start..c.value.end] == b"true"
+                    c.key.is_some_and(|(s, e)| &frame[s..e] == b"\"isError\"")
+                        && &frame[c.value.start..c.value.end] == b"true"
                 });
                 return (value(), told);
             }
@@ -221,7 +224,9 @@ fn body(frame: &Bytes) -> (Bytes, bool) {
 }
 
 fn has_no_arguments(schema: Option<&Value>) -> bool {
-    schema.and_then(Value::as_object).is_none_or(|s| s.keys().all(|k| matches!(k.as_str(), "type" | "$schema" | "additionalProperties" | "title")))
+    schema
+        .and_then(Value::as_object)
+        .is_none_or(|s| s.keys().all(|k| matches!(k.as_str(), "type" | "$schema" | "additionalProperties" | "title")))
 }
 
 fn whole_argument() -> Argument {
@@ -290,7 +295,10 @@ mod tests {
     fn prompts_resources_and_templates_have_their_own_requests() {
         let mut f = form("notes__review");
         fill(&mut f, "topic", "rust");
-        assert_eq!(f.params().unwrap(), ("prompts/get", r#"{"name":"notes__review","arguments":{"topic":"rust"}}"#.into()));
+        assert_eq!(
+            f.params().unwrap(),
+            ("prompts/get", r#"{"name":"notes__review","arguments":{"topic":"rust"}}"#.into())
+        );
         let mut f = form("note://today");
         assert_eq!(f.params().unwrap(), ("resources/read", r#"{"uri":"note://today"}"#.into()));
         let mut f = form("note://{year}/{+path}");

@@ -22,7 +22,8 @@ fn areas(model: &Model, form: &Form) -> [Rect; 3] {
     let width = if narrow { body.width } else { body.width.saturating_sub(8).min(120) };
     let cells = usize::from(width.saturating_sub(2));
     let wanted = u16::try_from(lines(form, cells, model.theme).0.len()).unwrap_or(u16::MAX);
-    let height = if narrow || !matches!(form.call, Call::None) { body.height } else { wanted.saturating_add(2).max(10) };
+    let height =
+        if narrow || !matches!(form.call, Call::None) { body.height } else { wanted.saturating_add(2).max(10) };
     let area = layout::centered(body, width, height);
     let inner = inside(area);
     // The answer gets at least half once there is one.

@@ -42,9 +42,12 @@ const MAX_ARGUMENTS: usize = 200;
 pub(crate) fn arguments(schema: &Value) -> Option<Vec<Argument>> {
     let root = follow(schema, schema);
     let properties = root.get("properties")?.as_object().filter(|p| p.len() <= MAX_ARGUMENTS)?;
-    let required: Vec<&str> = root.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut out: Vec<Argument> =
-        properties.iter().map(|(name, s)| argument(name, follow(schema, s), required.contains(&name.as_str()))).collect();
+    let required: Vec<&str> =
+        root.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut out: Vec<Argument> = properties
+        .iter()
+        .map(|(name, s)| argument(name, follow(schema, s), required.contains(&name.as_str())))
+        .collect();
     // What must be filled in comes first; otherwise the order of the schema.
     out.sort_by_key(|a| !a.required);
     Some(out)
@@ -77,7 +80,14 @@ fn argument(name: &str, schema: &Value, required: bool) -> Argument {
     };
     let text = |key: &str| schema.get(key).and_then(Value::as_str).unwrap_or_default();
     let about = if text("description").is_empty() { text("title") } else { text("description") };
-    Argument { name: name.to_owned(), kind, required, about: about.to_owned(), default: schema.get("default").cloned(), nullable }
+    Argument {
+        name: name.to_owned(),
+        kind,
+        required,
+        about: about.to_owned(),
+        default: schema.get("default").cloned(),
+        nullable,
+    }
 }
 
 /// The types allowed, `null` apart: from `type`, or from alternatives that differ in `null` only.
@@ -124,7 +134,9 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
         Kind::Text => Ok(Some(Value::from(text).to_string())),
         Kind::Integer => {
             let digits = trimmed.strip_prefix('-').unwrap_or(trimmed);
-            let whole = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
+            let whole = !digits.is_empty()
+                && digits.bytes().all(|c| c.is_ascii_digit())
+                && (digits.len() == 1 || !digits.starts_with('0'));
             if whole { Ok(Some(trimmed.to_owned())) } else { Err("want a whole number".to_owned()) }
         }
         Kind::Number => match is_json("want a number")? {
@@ -203,7 +215,14 @@ mod tests {
     #[test]
     fn text_becomes_json_or_an_error() {
         let check = |kind: Kind, text: &str, want: Result<Option<&str>, ()>| {
-            let a = Argument { name: "a".into(), kind, required: false, about: String::new(), default: None, nullable: false };
+            let a = Argument {
+                name: "a".into(),
+                kind,
+                required: false,
+                about: String::new(),
+                default: None,
+                nullable: false,
+            };
             assert_eq!(value(&a, text).map_err(|_| ()), want.map(|o| o.map(str::to_owned)), "{text}");
         };
         check(Kind::Text, "a \"b\"", Ok(Some(r#""a \"b\"""#)));

@@ -70,23 +70,34 @@ impl State {
         if view.version == self.view.version && view.items.len() == self.view.items.len() {
             return false;
         }
+        let selected = self.item().map(|i| i.exposed.clone());
         self.view = view;
         self.tree = None;
-        self.choose();
+        self.find();
+        self.select(selected.as_deref());
         true
     }
 
     /// Finds the items of the kind that pass the filter.
     pub(crate) fn choose(&mut self) {
         let selected = self.item().map(|i| i.exposed.clone());
+        self.find();
+        self.select(selected.as_deref());
+    }
+
+    fn select(&mut self, name: Option<&str>) {
+        let again = self.shown.iter().position(|at| Some(&*self.view.items[*at].exposed) == name);
+        self.cursor.at = again.unwrap_or(0);
+    }
+
+    fn find(&mut self) {
         let words: Vec<String> = self.input.text().split_whitespace().map(str::to_ascii_lowercase).collect();
         let passes = |i: &CatalogItem| {
-            let texts = [&*i.exposed, &*i.backend, i.title.as_deref().unwrap_or(""), i.description.as_deref().unwrap_or("")];
+            let texts =
+                [&*i.exposed, &*i.backend, i.title.as_deref().unwrap_or(""), i.description.as_deref().unwrap_or("")];
             i.kind == self.kind && words.iter().all(|w| texts.iter().any(|t| contains(t, w)))
         };
         self.shown = (0..self.view.items.len()).filter(|at| passes(&self.view.items[*at])).collect();
-        let again = selected.and_then(|name| self.shown.iter().position(|at| self.view.items[*at].exposed == name));
-        self.cursor.at = again.unwrap_or(0);
     }
 
     /// The selected item.
@@ -114,7 +125,8 @@ impl State {
             return;
         };
         if self.tree.as_ref().is_none_or(|(name, _)| *name != item.exposed) {
-            let tree = Tree::without(item.raw.clone(), &["name", "title", "description", "uri", "uriTemplate", "icons"]);
+            let tree =
+                Tree::without(item.raw.clone(), &["name", "title", "description", "uri", "uriTemplate", "icons"]);
             self.tree = Some((item.exposed.clone(), tree));
             self.tree_cursor = Cursor::default();
         }

@@ -81,7 +81,8 @@ pub(crate) fn expand(template: &str, value: impl Fn(&str) -> Option<String>) -> 
 
 fn encode(value: &str, reserved: bool, out: &mut String) {
     for b in value.bytes() {
-        let plain = b.is_ascii_alphanumeric() || b"-._~".contains(&b) || (reserved && b":/?#[]@!$&'()*+,;=%".contains(&b));
+        let plain =
+            b.is_ascii_alphanumeric() || b"-._~".contains(&b) || (reserved && b":/?#[]@!$&'()*+,;=%".contains(&b));
         if plain {
             out.push(char::from(b));
         } else {

@@ -25,7 +25,8 @@ fn areas(model: &Model) -> [Rect; 3] {
         Breadth::Narrow if model.catalog.in_detail => [top, none, body],
         Breadth::Narrow => [top, body, none],
         _ => {
-            let [list, detail] = Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(body);
+            let [list, detail] =
+                Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(body);
             [top, list, detail]
         }
     }
@@ -104,7 +105,11 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     frame.render_widget(block, area);
     let inner = inside(area);
     if state.shown.is_empty() {
-        let text = if state.n_of(state.kind) > 0 { " Nothing passes the filter. Esc takes it away." } else { " No server offers any." };
+        let text = if state.n_of(state.kind) > 0 {
+            " Nothing passes the filter. Esc takes it away."
+        } else {
+            " No server offers any."
+        };
         return frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1.min(inner.height), ..inner });
     }
     let cells = usize::from(inner.width);

@@ -36,9 +36,9 @@ pub(crate) struct Filter(Option<Expr>);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Expr {
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    Not(Box<Expr>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>),
     Atom(Atom),
 }
 
@@ -221,7 +221,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
             }
             _ => {
                 // `|` inside a word separates names: `~be a|b`.
-                while i + 1 < chars.len() && !chars[i + 1].is_whitespace() && !matches!(chars[i + 1], '(' | ')' | '&' | '"') {
+                while i + 1 < chars.len()
+                    && !chars[i + 1].is_whitespace()
+                    && !matches!(chars[i + 1], '(' | ')' | '&' | '"')
+                {
                     i += 1;
                 }
                 Kind::Word(chars[at..=i].iter().collect())
@@ -313,12 +316,14 @@ impl Parser<'_> {
             "own" => return Ok(Atom::Own),
             "lat" => {
                 let (order, n, at) = self.comparison()?;
-                let value = duration(&n).ok_or_else(|| FilterError { at, text: "want a time: 200ms, 1.5s, 2m".to_owned() })?;
+                let value =
+                    duration(&n).ok_or_else(|| FilterError { at, text: "want a time: 200ms, 1.5s, 2m".to_owned() })?;
                 return Ok(Atom::Latency(order, value));
             }
             "size" => {
                 let (order, n, at) = self.comparison()?;
-                let value = size(&n).ok_or_else(|| FilterError { at, text: "want a size: 500, 10kb, 1mb".to_owned() })?;
+                let value =
+                    size(&n).ok_or_else(|| FilterError { at, text: "want a size: 500, 10kb, 1mb".to_owned() })?;
                 return Ok(Atom::Size(order, value));
             }
             "be" => Column::Backend,
@@ -327,7 +332,12 @@ impl Parser<'_> {
             "t" => Column::Target,
             "id" => Column::Id,
             "sess" => Column::Session,
-            _ => return Err(FilterError { at, text: format!("no `~{name}`: ~be ~cl ~m ~t ~id ~sess ~e ~te ~n ~q ~lat ~size") }),
+            _ => {
+                return Err(FilterError {
+                    at,
+                    text: format!("no `~{name}`: ~be ~cl ~m ~t ~id ~sess ~e ~te ~n ~q ~lat ~size"),
+                });
+            }
         };
         let (words, _) = self.argument(&format!("`~{name}` wants a name"))?;
         Ok(Atom::Text(column, words.split('|').map(str::to_ascii_lowercase).collect()))

@@ -46,13 +46,16 @@ pub(crate) fn areas(model: &Model) -> Areas {
         Breadth::Normal => {
             let [upper, timing, relation] = below(body);
             let [list, lower] = Layout::vertical([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(upper);
-            let [request, response] = Layout::horizontal([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(lower);
+            let [request, response] =
+                Layout::horizontal([Constraint::Percentage(42), Constraint::Percentage(58)]).areas(lower);
             Areas { filter, list, request, response, timing, relation, row_height: 1 }
         }
         Breadth::Wide => {
-            let [list, right] = Layout::horizontal([Constraint::Percentage(65), Constraint::Percentage(35)]).areas(body);
+            let [list, right] =
+                Layout::horizontal([Constraint::Percentage(65), Constraint::Percentage(35)]).areas(body);
             let [panes, timing, relation] = below(right);
-            let [request, response] = Layout::vertical([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(panes);
+            let [request, response] =
+                Layout::vertical([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(panes);
             Areas { filter, list, request, response, timing, relation, row_height: 1 }
         }
     }
@@ -61,8 +64,8 @@ pub(crate) fn areas(model: &Model) -> Areas {
 impl Areas {
     /// Rows the list shows: frame and heading take some lines.
     pub(crate) const fn list_rows(&self) -> usize {
-        (layout::inside(self.list).height.saturating_sub(if self.row_height == 1 { 1 } else { 0 }) / self.row_height_or_one())
-            as usize
+        (layout::inside(self.list).height.saturating_sub(if self.row_height == 1 { 1 } else { 0 })
+            / self.row_height_or_one()) as usize
     }
 
     const fn row_height_or_one(&self) -> u16 {

@@ -32,7 +32,11 @@ pub(crate) struct Rows {
 impl Rows {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        if self.filter.is_empty() { usize::try_from(self.next - self.first).unwrap_or(usize::MAX) } else { self.ids.len() }
+        if self.filter.is_empty() {
+            usize::try_from(self.next - self.first).unwrap_or(usize::MAX)
+        } else {
+            self.ids.len()
+        }
     }
 
     /// How many rows the journal has.
@@ -188,7 +192,11 @@ mod tests {
         let effects = rows.set_filter(Filter::parse("~e").unwrap()).into_iter().collect();
         run(&mut rows, effects, &journal);
         let expect = |journal: &[Flow], first: u64| -> Vec<u64> {
-            journal.iter().filter(|f| f.id.0 >= first && super::super::filter::failed(&f.status)).map(|f| f.id.0).collect()
+            journal
+                .iter()
+                .filter(|f| f.id.0 >= first && super::super::filter::failed(&f.status))
+                .map(|f| f.id.0)
+                .collect()
         };
         assert_eq!(shown(&rows), expect(&journal, 0));
 

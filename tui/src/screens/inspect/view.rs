@@ -82,7 +82,11 @@ pub(crate) fn filter_note(state: &State, theme: Theme) -> Option<(Tone, String)>
 fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
     let (state, theme) = (&model.inspect, model.theme);
     let active = state.pane == Pane::List && model.popups.is_empty();
-    let order = if state.rows.len() == 0 { String::new() } else { format!("{} of {}, newest last", number::count(state.at() as u64 + 1), number::count(state.rows.len() as u64)) };
+    let order = if state.rows.len() == 0 {
+        String::new()
+    } else {
+        format!("{} of {}, newest last", number::count(state.at() as u64 + 1), number::count(state.rows.len() as u64))
+    };
     let mut block = pane::block(theme, active).title(pane::title("Calls"));
     if !order.is_empty() {
         block = block.title(pane::title(&order).right_aligned());
@@ -152,7 +156,11 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
         block = block.title_bottom(pane::title(other).right_aligned());
     }
     if side.there {
-        block = block.title_bottom(pane::title(&format!("JSON {} {} B", theme.symbols().dot, number::count(side.tree.whole().len() as u64))));
+        block = block.title_bottom(pane::title(&format!(
+            "JSON {} {} B",
+            theme.symbols().dot,
+            number::count(side.tree.whole().len() as u64)
+        )));
     }
     frame.render_widget(block, area);
     let inner = inside(area);
@@ -167,7 +175,9 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
 
 fn nothing(flow: &Flow, which: Pane) -> &'static str {
     match (which, flow.kind, &flow.status) {
-        (Pane::Response, FlowKind::ClientNotification | FlowKind::ServerNotification, _) => "A notification has no answer.",
+        (Pane::Response, FlowKind::ClientNotification | FlowKind::ServerNotification, _) => {
+            "A notification has no answer."
+        }
         (Pane::Response, _, Status::Pending) => "No answer yet.",
         (Pane::Response, _, Status::TimedOut) => "No answer came in time.",
         (Pane::Response, _, Status::Cancelled) => "Cancelled before an answer came.",
@@ -224,8 +234,12 @@ fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) 
         let (old, new) = (change.old.as_str(), change.new.as_str());
         let mut spans = vec![Span::raw("    "), Span::styled(path, theme.json_key()), Span::raw("  ")];
         match (old.is_empty(), new.is_empty()) {
-            (true, _) => spans.push(Span::styled(text::fit(&format!("+ {new}"), room, s.ellipsis), theme.tone(Tone::Good))),
-            (_, true) => spans.push(Span::styled(text::fit(&format!("- {old}"), room, s.ellipsis), theme.tone(Tone::Bad))),
+            (true, _) => {
+                spans.push(Span::styled(text::fit(&format!("+ {new}"), room, s.ellipsis), theme.tone(Tone::Good)))
+            }
+            (_, true) => {
+                spans.push(Span::styled(text::fit(&format!("- {old}"), room, s.ellipsis), theme.tone(Tone::Bad)))
+            }
             _ => {
                 let old = text::fit(old, room.saturating_sub(3) / 2, s.ellipsis);
                 let room = room.saturating_sub(text::width(&old) + 3);
@@ -241,7 +255,8 @@ fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) 
 
 /// Where the time went, as numbers and bars.
 fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
-    const BAR: usize = 24;
+    // The labels take up to 50 cells.
+    let bar = cells.saturating_sub(50).clamp(6, 24);
     let (theme, flow) = (model.theme, &detail.flow);
     let s = theme.symbols();
     let t = flow.timing;
@@ -253,14 +268,19 @@ fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
     let server = flow.backend.as_deref().unwrap_or("here");
     let mut spans = vec![Span::styled(" timing  ", theme.dim())];
     let mut used = 9;
-    for (name, part, tone) in [("proxy", t.proxy, Tone::Good), ("queue", t.queue, Tone::Warn), (server, t.server, Tone::Busy)] {
-        let bars = usize::try_from(part.as_nanos() * BAR as u128 / total.as_nanos().max(1)).unwrap_or(0).max(usize::from(!part.is_zero()));
+    for (name, part, tone) in
+        [("proxy", t.proxy, Tone::Good), ("queue", t.queue, Tone::Warn), (server, t.server, Tone::Busy)]
+    {
+        let bars = usize::try_from(part.as_nanos() * bar as u128 / total.as_nanos().max(1))
+            .unwrap_or(0)
+            .max(usize::from(!part.is_zero()));
         let label = format!(" {} {}   ", text::fit(name, 16, s.ellipsis), number::latency(part));
         used += bars + text::width(&label);
         spans.push(Span::styled(s.bar.repeat(bars), theme.tone(tone)));
         spans.push(Span::raw(label));
     }
-    let p95 = model.servers().iter().find(|b| Some(&b.name) == flow.backend.as_ref()).map(|b| b.latency).filter(|l| l.n > 0);
+    let p95 =
+        model.servers().iter().find(|b| Some(&b.name) == flow.backend.as_ref()).map(|b| b.latency).filter(|l| l.n > 0);
     let mut tail = String::new();
     if flow_table::is_slow(flow) {
         tail.push_str(&format!("{} slow: over {}  ", s.warn, number::span(flow_table::SLOW)));
@@ -285,7 +305,8 @@ fn relation(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
         parts.push(format!("belongs to {parent} (p)"));
     }
     if let Some(child) = detail.children.first() {
-        let more = if detail.children.len() > 1 { format!(" and {} more", detail.children.len() - 1) } else { String::new() };
+        let more =
+            if detail.children.len() > 1 { format!(" and {} more", detail.children.len() - 1) } else { String::new() };
         parts.push(format!("led to {child}{more} (c)"));
     }
     if flow.n_progress > 0 {

@@ -28,7 +28,8 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let sources = if logs.sources { (body.width / 3).min(36) } else { 0 };
     let [left, right] = Layout::horizontal([Constraint::Length(sources), Constraint::Min(0)]).areas(body);
     if left.width > 0 {
-        let block = pane::block(theme, true).title(pane::title("Sources")).title_bottom(pane::title("EWIDT: levels shown"));
+        let block =
+            pane::block(theme, true).title(pane::title("Sources")).title_bottom(pane::title("EWIDT: levels shown"));
         TuiLoggerTargetWidget::default()
             .block(block)
             .highlight_style(theme.cursor(true))
@@ -52,7 +53,7 @@ fn lines(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let mut block = pane::block(theme, true).title(pane::title(&what)).title(pane::title(state).right_aligned());
     if logs.n_dropped > 0 {
         let lost = format!("{} lost before they could be shown", number::plural(logs.n_dropped, "line"));
-        block = block.title_bottom(Line::from(pane::title(&lost)).style(theme.tone(Tone::Warn)));
+        block = block.title_bottom(pane::title(&lost).style(theme.tone(Tone::Warn)));
     }
     TuiLoggerWidget::default()
         .block(block)
