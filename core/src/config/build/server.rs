@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
 use crate::config::keys::{self, Key};
+use crate::config::mask;
 use crate::config::node::{Node, Value};
 use crate::config::{ProtocolChoice, RestartPolicy, Server, StartPolicy, Target, ToolRules, quantity};
 
@@ -100,6 +101,7 @@ impl Reader<'_> {
         let is_reachable = target.is_some();
         let mut server = Server::new(&name, target.filter(|_| is_whole).unwrap_or(nowhere));
         server.enabled = enabled;
+        server.shown = shown(fields, &server.target);
         self.behaviour(fields, &mut server, &path);
         (is_reachable || !enabled).then_some(server)
     }
@@ -285,4 +287,18 @@ impl Reader<'_> {
         }
         map
     }
+}
+
+/// Command line or address as written, before variables; what may be secret all the same as stars.
+fn shown(fields: Fields<'_>, target: &Target) -> String {
+    if let Target::Http { url_shown, .. } = target {
+        return url_shown.clone();
+    }
+    let words = [fields.own("command"), fields.own("args")].into_iter().flatten();
+    let words = words.flat_map(|node| match &node.value {
+        Value::List(items) => items.iter().collect::<Vec<_>>(),
+        _ => vec![node],
+    });
+    let words: Vec<&str> = words.filter_map(|n| n.as_scalar()).map(|s| s.text.as_str()).collect();
+    mask::line(&words.join(" "))
 }
