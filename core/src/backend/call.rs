@@ -46,7 +46,7 @@ pub enum Delivery {
         /// The client's id of the call.
         client_id: RequestId,
         /// The server's notification.
-        message: Message,
+        message: Box<Message>,
     },
     /// A server asks this client.
     Upcall(Box<Upcall>),
@@ -59,7 +59,7 @@ pub enum Delivery {
         /// The server's id of the question.
         server_id: RequestId,
         /// Its notification.
-        message: Message,
+        message: Box<Message>,
     },
     /// Another notification of a server. May be dropped.
     Note(Box<ServerNote>),

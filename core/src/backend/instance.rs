@@ -342,7 +342,10 @@ impl Instance {
         entry.silent_since = self.now;
         if let Origin::Call(call) = &entry.origin {
             // A session that does not keep up loses progress, nothing else.
-            let _ = call.peer.mailbox.push(Delivery::Progress { client_id: call.client_id.clone(), message });
+            let _ = call
+                .peer
+                .mailbox
+                .push(Delivery::Progress { client_id: call.client_id.clone(), message: Box::new(message) });
         }
     }
 
@@ -368,7 +371,7 @@ impl Instance {
             Mail::Call(call) => self.on_call(call),
             Mail::Cancel { session, client_id, message } => self.on_cancel(session, &client_id, &message),
             Mail::UpcallAnswer { generation, server_id, answer } => {
-                self.on_upcall_answer(generation, server_id, answer)
+                self.on_upcall_answer(generation, server_id, *answer)
             }
             Mail::Notification(message) => self.outbox.push(&Spliced::new(message.raw().clone())),
             Mail::Subscribe { session, uri } => self.subscribe(session, &uri),

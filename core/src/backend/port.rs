@@ -38,7 +38,7 @@ pub enum Mail {
         /// The client's id of it.
         client_id: RequestId,
         /// The client's notification.
-        message: Message,
+        message: Box<Message>,
     },
     /// A client's answer to the server's question.
     UpcallAnswer {
@@ -47,10 +47,10 @@ pub enum Mail {
         /// The server's id of the question.
         server_id: RequestId,
         /// The answer, or why there is none.
-        answer: Result<Message, Fault>,
+        answer: Box<Result<Message, Fault>>,
     },
     /// A client's notification, passed on as it is.
-    Notification(Message),
+    Notification(Box<Message>),
     /// A modern client listens for updates of this resource (raw JSON string).
     Subscribe {
         /// Who.

@@ -184,6 +184,7 @@ impl Instance {
 
     fn tell_cancelled(&self, peer: &Peer, server_id: RequestId, message: Message) {
         let port = self.port.clone();
+        let message = Box::new(message);
         let told = Delivery::UpcallCancelled { port, generation: self.generation, server_id, message };
         // As owed as the question was: one a question.
         let _ = peer.mailbox.push_owed(told);

@@ -13,6 +13,8 @@ use crate::protocol::Era;
 /// Where an exposed name leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// The name or URI clients know.
+    pub exposed: Arc<str>,
     /// The server.
     pub backend: Arc<str>,
     /// The server's own name or URI.
@@ -89,7 +91,7 @@ impl Catalog {
             return None;
         }
         let own_json = serde_json::Value::from(own).to_string().into();
-        Some(Entry { backend: backend.clone(), own: own.into(), own_json: Some(own_json) })
+        Some(Entry { exposed: exposed.into(), backend: backend.clone(), own: own.into(), own_json: Some(own_json) })
     }
 
     /// The server of a resource: listed, matching a template (longest literal beginning first), or the first server that

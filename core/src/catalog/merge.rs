@@ -203,7 +203,7 @@ fn render(
         let exposed: Arc<str> = name.into();
         let own: Arc<str> = if *exposed == *candidate.own { exposed.clone() } else { candidate.own.as_str().into() };
         let own_json = (exposed != own).then(|| serde_json::Value::from(&*own).to_string().into());
-        let entry = Entry { backend: backend.clone(), own: own.clone(), own_json };
+        let entry = Entry { exposed: exposed.clone(), backend: backend.clone(), own: own.clone(), own_json };
         match kind {
             ItemKind::Tool => drop(catalog.tools.insert(exposed.clone(), entry)),
             ItemKind::Prompt => drop(catalog.prompts.insert(exposed.clone(), entry)),

@@ -55,7 +55,7 @@ fn named(message: &Message, field: Field, what: &str, find: impl FnOnce(&str) ->
         return Route::Nowhere(Fault::new(code::INVALID_PARAMS, format!("Unknown {what}: {name}")));
     };
     let target = message.span(field).zip(entry.own_json);
-    Route::Backend { backend: entry.backend, target, shown: name.as_ref().into(), tool: Some(entry.own), own_uri: None }
+    Route::Backend { backend: entry.backend, target, shown: entry.exposed, tool: Some(entry.own), own_uri: None }
 }
 
 fn uri(message: &Message, field: Field, era: Era, find: impl FnOnce(&str) -> Option<UriRoute>) -> Route {

@@ -17,8 +17,7 @@ impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
         self.status.n_calls.fetch_add(1, Ordering::Relaxed);
-        let name = message.text(Field::Method).unwrap_or_default().into_owned();
-        let method = Method::from_name(&name);
+        let method = message.text(Field::Method).as_deref().and_then(Method::from_name);
         if self.is_in_flight(&id) {
             let fault =
                 Fault::new(code::INVALID_REQUEST, format!("id {id} is in use by a request that is not answered yet"));
@@ -30,7 +29,7 @@ impl Session {
             Some(Method::Ping) if message.span(Field::MetaVersion).is_none() => return self.reply(&id, "{}"),
             _ => {}
         }
-        let facts = match self.facts_of(&message, &name) {
+        let facts = match self.facts_of(&message) {
             Ok(facts) => facts,
             Err(fault) => return self.refuse(Some(&id), &fault),
         };
@@ -47,7 +46,7 @@ impl Session {
             | (Some(m @ (Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)), Era::Legacy) => {
                 self.on_routed(message, m, facts);
             }
-            _ => self.on_unknown(message, &name, method, facts),
+            _ => self.on_unknown(message, method, facts),
         }
     }
 
@@ -72,7 +71,9 @@ impl Session {
     }
 
     fn route(&mut self, call: ParkedCall) {
-        let is_unknown = |s: &Self| matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_));
+        let is_unknown = |s: &Self| {
+            matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_))
+        };
         let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
         if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
             // A server that is about to come may have it.
@@ -101,13 +102,16 @@ impl Session {
     }
 
     /// A method we do not know goes on when there is only one server it can be meant for.
-    fn on_unknown(&mut self, message: Message, name: &str, method: Option<Method>, facts: Arc<ClientFacts>) {
+    fn on_unknown(&mut self, message: Message, method: Option<Method>, facts: Arc<ClientFacts>) {
         if method.is_none()
             && let Some(port) = self.engine.only_port()
         {
             return self.send(message, None, facts, &port, None, None, None, None);
         }
-        let fault = Fault::new(code::METHOD_NOT_FOUND, format!("Method not found: {name}"));
+        let fault = Fault::new(
+            code::METHOD_NOT_FOUND,
+            format!("Method not found: {}", message.text(Field::Method).unwrap_or_default()),
+        );
         self.fault_own(&message, &facts, &fault);
     }
 
@@ -222,7 +226,7 @@ impl Session {
                 if !shared {
                     for port in self.engine.ports.borrow().values() {
                         if port.status.state() == crate::backend::BackendState::Ready {
-                            let _ = port.mailbox.push(Mail::Notification(message.clone()));
+                            let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
                         }
                     }
                 }
@@ -230,7 +234,9 @@ impl Session {
             }
             _ => {
                 let port = self.engine.only_port();
-                let sent = port.as_ref().is_some_and(|p| p.mailbox.push(Mail::Notification(message.clone())).is_ok());
+                let sent = port
+                    .as_ref()
+                    .is_some_and(|p| p.mailbox.push(Mail::Notification(Box::new(message.clone()))).is_ok());
                 let status = if sent { Status::Sent } else { Status::Dropped("no server it is meant for") };
                 self.record_note(&message, &name, port.map(|p| p.name().clone()), status);
             }
@@ -252,7 +258,8 @@ impl Session {
         let Some(id) = message.slice(Field::CancelId).map(RequestId) else { return };
         if let Some(active) = self.calls.remove(&id) {
             self.cancelled(&active);
-            let mail = Mail::Cancel { session: self.peer.id, client_id: id.clone(), message: message.clone() };
+            let mail =
+                Mail::Cancel { session: self.peer.id, client_id: id.clone(), message: Box::new(message.clone()) };
             let _ = active.port.mailbox.push_owed(mail);
             self.batch_lost(&id);
             return;

@@ -119,9 +119,10 @@ impl Session {
     ///
     /// # Errors
     /// When the request opens no era, or one we do not know.
-    pub(super) fn facts_of(&mut self, message: &Message, method: &str) -> Result<Arc<ClientFacts>, Fault> {
+    pub(super) fn facts_of(&mut self, message: &Message) -> Result<Arc<ClientFacts>, Fault> {
         let Some(version) = message.text(Field::MetaVersion) else {
             let text = || {
+                let method = message.text(Field::Method).unwrap_or_default();
                 format!(
                     "`{method}` before `initialize`: open the session first, or send `_meta` as MCP 2026-07-28 has it"
                 )

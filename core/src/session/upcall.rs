@@ -31,7 +31,7 @@ impl Session {
         if !self.speaks(Era::Legacy) {
             let answer =
                 Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"));
-            let _ = port.mailbox.push_owed(Mail::UpcallAnswer { generation, server_id, answer });
+            let _ = port.mailbox.push_owed(Mail::UpcallAnswer { generation, server_id, answer: Box::new(answer) });
             return;
         }
         self.n_questions += 1;
@@ -76,8 +76,11 @@ impl Session {
             _ => Status::Ok,
         };
         self.end_question(&question, status, Some(message.raw().clone()));
-        let mail =
-            Mail::UpcallAnswer { generation: question.generation, server_id: question.server_id, answer: Ok(message) };
+        let mail = Mail::UpcallAnswer {
+            generation: question.generation,
+            server_id: question.server_id,
+            answer: Box::new(Ok(message)),
+        };
         // One a question, and questions are bounded.
         let _ = question.port.mailbox.push_owed(mail);
     }
@@ -116,7 +119,7 @@ impl Session {
         let mut out = Spliced::new(message.raw().clone());
         out.patch(span, Patch::Bytes(token));
         if let Ok(message) = Message::parse(out.to_bytes()) {
-            let _ = question.port.mailbox.push(Mail::Notification(message));
+            let _ = question.port.mailbox.push(Mail::Notification(Box::new(message)));
         }
     }
 
