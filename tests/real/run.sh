@@ -4,7 +4,7 @@
 # Installs pinned versions into a folder outside the clone: ${XDG_CACHE_HOME:-~/.cache}/mcp-proxy-ci.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-proxy=$(realpath "$1")
+proxy=$(realpath -e "$1")
 shift
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mcp-proxy-ci
 out=$cache/results
