@@ -15,12 +15,7 @@ use crate::report;
 
 /// Sends log lines of at least `level` to stderr from now on. Libraries are heard from WARN on.
 pub fn start(format: LogFormat, level: LogLevel) {
-    let level = level_filter(level);
-    let targets = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("mcp_proxy", level)
-        .with_target("mcp_proxy_core", level)
-        .with_target("mcp_proxy_tui", level);
+    let targets = targets(level);
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match format {
         LogFormat::Text => {
@@ -31,6 +26,22 @@ pub fn start(format: LogFormat, level: LogLevel) {
     };
     // Refused only when there is a subscriber already, as in tests: then that one stays.
     let _ = tracing::subscriber::set_global_default(Registry::default().with(lines.with_filter(targets)));
+}
+
+/// Shows log lines of at least `level` on the terminal's Logs screen from now on.
+pub fn start_on_screen(level: LogLevel) {
+    let layer = mcp_proxy_tui::tracing_layer().with_filter(targets(level));
+    // As above.
+    let _ = tracing::subscriber::set_global_default(Registry::default().with(layer));
+}
+
+fn targets(level: LogLevel) -> Targets {
+    let level = level_filter(level);
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("mcp_proxy", level)
+        .with_target("mcp_proxy_core", level)
+        .with_target("mcp_proxy_tui", level)
 }
 
 const fn level_filter(level: LogLevel) -> LevelFilter {

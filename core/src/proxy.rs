@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
 pub use crate::backend::Memory;
+use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
 use crate::catalog::Refresher;
 use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};

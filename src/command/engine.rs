@@ -1,13 +1,15 @@
 //! The engine in this process, started and ended. The one place of the program that knows how.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use mcp_proxy_core::config::Config;
+use mcp_proxy_core::config::{Config, ConfigWatch, render};
 use mcp_proxy_core::control::ProxyHandle;
 use mcp_proxy_core::proxy::{Memory, Options, Proxy};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
 use tokio::task::JoinSet;
 
+use super::load::Origin;
 use crate::report::Failure;
 
 /// A running engine. Its tasks belong to the runtime it was started on.
@@ -15,6 +17,8 @@ pub(super) struct Engine {
     handle: ProxyHandle,
     /// The engine's main task: it owns all others.
     task: JoinSet<()>,
+    /// Follows the configuration file; ended with the engine.
+    _watcher: JoinSet<()>,
 }
 
 /// What is in front of the engine.
@@ -33,7 +37,7 @@ pub(super) enum Face {
 
 impl Engine {
     /// Starts it; inside a runtime.
-    pub(super) fn start(config: Config, face: Face) -> Result<Self, Failure> {
+    pub(super) fn start(config: Config, face: Face, origin: Option<Origin>) -> Result<Self, Failure> {
         let exe = std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
         // Before anything else is started: our stdout carries messages only.
         let link = match face {
@@ -46,6 +50,7 @@ impl Engine {
             guardian: Guardian::start(&exe, &["guardian"]),
             memory: Memory::user(),
         };
+        let watched = origin.map(|origin| (origin, Arc::new(config.clone())));
         let mut proxy = Proxy::start(config, options);
         let handle = proxy.handle();
         if let Some(link) = link {
@@ -53,7 +58,11 @@ impl Engine {
         }
         let mut task = JoinSet::new();
         task.spawn(proxy.run(std::future::pending()));
-        Ok(Self { handle, task })
+        let mut watcher = JoinSet::new();
+        if let Some((origin, config)) = watched {
+            watcher.spawn(watch(origin.watch(config), handle.clone()));
+        }
+        Ok(Self { handle, task, _watcher: watcher })
     }
 
     /// Its door.
@@ -76,6 +85,21 @@ impl Engine {
     pub(super) async fn stop(mut self) -> Result<(), Failure> {
         self.handle.shutdown();
         self.ended().await
+    }
+}
+
+/// Hands changes of the configuration file to the engine; a file that cannot be used changes nothing.
+async fn watch(mut watch: ConfigWatch, handle: ProxyHandle) {
+    while let Some(reload) = watch.changed().await {
+        if reload.is_applied() {
+            handle.reload(Config::clone(&reload.config));
+        } else {
+            let summary = render::summary(&reload.loaded);
+            tracing::warn!(
+                "the configuration was not reloaded, the one before stays: {summary} (see `mcp-proxy check`)"
+            );
+            handle.refuse_reload(summary);
+        }
     }
 }
 

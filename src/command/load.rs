@@ -1,8 +1,9 @@
 //! Which configuration is used: a file that is named or found, else, where that is allowed, the built-in demo.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use mcp_proxy_core::config::{self, Config, Environment, Level, Loaded, Located, render};
+use mcp_proxy_core::config::{self, Config, ConfigWatch, Environment, Level, Loaded, Located, render};
 
 use crate::demo;
 use crate::report::{self, Failure};
@@ -15,6 +16,22 @@ pub(super) struct Chosen {
     pub(super) is_demo: bool,
     /// What its file says that should be looked at.
     pub(super) warnings: Vec<String>,
+    /// What is to be watched for changes; nothing for the demo.
+    pub(super) origin: Option<Origin>,
+}
+
+/// Where a configuration was read from.
+pub(super) struct Origin {
+    located: Located,
+    environment: Environment,
+    loaded: Loaded,
+}
+
+impl Origin {
+    /// Watches it from now on; `config` is what was read.
+    pub(super) fn watch(self, config: Arc<Config>) -> ConfigWatch {
+        ConfigWatch::start(self.located, self.environment, self.loaded, config)
+    }
 }
 
 /// The configuration there must be.
@@ -24,7 +41,7 @@ pub(super) fn required(path: Option<&Path>) -> Result<Chosen, Failure> {
         Located::Nothing { looked } => Err(Failure::usage("no configuration found")
             .because(format!("looked at --config, MCP_CONFIG_PATH, {}", shown(&looked, &environment)))
             .hint("`mcp-proxy init` writes a commented one; `mcp-proxy tui` shows a demo without any")),
-        located => usable(config::load(&located, &environment), &environment),
+        located => usable(located, environment),
     }
 }
 
@@ -35,9 +52,9 @@ pub(super) fn or_demo(path: Option<&Path>) -> Result<Chosen, Failure> {
         Located::Nothing { .. } => {
             let exe =
                 std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
-            Ok(Chosen { config: demo::config(&exe), is_demo: true, warnings: Vec::new() })
+            Ok(Chosen { config: demo::config(&exe), is_demo: true, warnings: Vec::new(), origin: None })
         }
-        located => usable(config::load(&located, &environment), &environment),
+        located => usable(located, environment),
     }
 }
 
@@ -64,7 +81,8 @@ pub(super) fn human(loaded: &Loaded, is_coloured: bool) -> String {
     render::human(loaded, render::Style { is_coloured, home: environment.home() })
 }
 
-fn usable(loaded: Loaded, environment: &Environment) -> Result<Chosen, Failure> {
+fn usable(located: Located, environment: Environment) -> Result<Chosen, Failure> {
+    let loaded = config::load(&located, &environment);
     let warnings = loaded.diagnostics.iter().filter(|d| d.level == Level::Warning).map(|d| d.message.clone()).collect();
     if loaded.config.is_none() {
         let shown = human(&loaded, report::colour(report::stderr_is_terminal()));
@@ -74,11 +92,11 @@ fn usable(loaded: Loaded, environment: &Environment) -> Result<Chosen, Failure> 
         .path
         .as_deref()
         .map_or_else(String::new, |p| format!(" `{}`", render::short_path(p, environment.home())));
-    let config = loaded.config.ok_or_else(|| {
+    let config = loaded.config.clone().ok_or_else(|| {
         Failure::usage(format!("the configuration{file} cannot be used"))
             .hint("`mcp-proxy check` shows the same without starting anything")
     })?;
-    Ok(Chosen { config, is_demo: false, warnings })
+    Ok(Chosen { config, is_demo: false, warnings, origin: Some(Origin { located, environment, loaded }) })
 }
 
 fn shown(paths: &[std::path::PathBuf], environment: &Environment) -> String {

@@ -11,7 +11,7 @@ use crate::report::Failure;
 use crate::signals::Signals;
 
 pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
-    let Chosen { config, warnings, .. } = load::required(config)?;
+    let Chosen { config, warnings, origin, .. } = load::required(config)?;
     if !args.stdio && !config.transports.stdio {
         return Err(Failure::usage("`proxy.transport` asks for HTTP, which this version does not serve")
             .hint("set `transport: stdio`, or start with --stdio"));
@@ -23,7 +23,7 @@ pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
     let runtime = runtime()?;
     let result = runtime.block_on(async {
         let mut signals = Signals::open()?;
-        let mut engine = Engine::start(config, Face::Stdio)?;
+        let mut engine = Engine::start(config, Face::Stdio, origin)?;
         tokio::select! {
             biased;
             signal = signals.next() => tracing::info!(signal, "shutting down"),

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 
-use mcp_proxy_core::config::Config;
 use mcp_proxy_core::control::ProxyHandle;
+use mcp_proxy_tui::{Options, Theme};
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, Face};
+use super::load::Chosen;
 use super::{load, runtime};
 use crate::demo;
+use crate::log;
 use crate::report::{self, Failure};
 
 pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
@@ -20,15 +22,17 @@ pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
             .because("stdout is a file or a pipe")
             .hint("`mcp-proxy serve --stdio` runs without a screen"));
     }
+    log::start_on_screen(chosen.config.log_level);
+    let is_demo = chosen.is_demo;
     // Both channels carry one thing each: the door, or why there is none; and the end.
     let (started, door) = mpsc::sync_channel(1);
     let (end, ended) = oneshot::channel();
     let engine = thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || engine(chosen.config, chosen.is_demo, &started, ended))
+        .spawn(move || engine(chosen, &started, ended))
         .map_err(|e| Failure::failed("cannot start the engine's thread").because(e))?;
     let result = match door.recv() {
-        Ok(Ok(handle)) => screen(handle),
+        Ok(Ok(handle)) => screen(handle, is_demo),
         Ok(Err(failure)) => Err(failure),
         Err(_) => Err(Failure::failed("the engine ended before it was ready")),
     };
@@ -41,14 +45,10 @@ pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
 }
 
 /// The engine's thread, from start to end.
-fn engine(
-    config: Config,
-    with_demo: bool,
-    started: &mpsc::SyncSender<Result<ProxyHandle, Failure>>,
-    ended: oneshot::Receiver<()>,
-) {
+fn engine(chosen: Chosen, started: &mpsc::SyncSender<Result<ProxyHandle, Failure>>, ended: oneshot::Receiver<()>) {
+    let Chosen { config, is_demo: with_demo, origin, .. } = chosen;
     let work = async {
-        let engine = Engine::start(config, Face::Screen { has_client: with_demo })?;
+        let engine = Engine::start(config, Face::Screen { has_client: with_demo }, origin)?;
         let handle = engine.handle().clone();
         // The main thread waits for it.
         let _ = started.send(Ok(handle.clone()));
@@ -74,6 +74,14 @@ async fn demo_client(handle: &ProxyHandle, with_demo: bool) {
 }
 
 /// The terminal, until the user leaves it or a signal ends us.
-fn screen(handle: ProxyHandle) -> Result<(), Failure> {
-    unreachable!("filled in with mcp_proxy_tui: {handle:?}")
+fn screen(handle: ProxyHandle, is_demo: bool) -> Result<(), Failure> {
+    let line = "these are demo servers; `mcp-proxy init` writes a configuration for your own";
+    let options = Options {
+        first_run_line: is_demo.then(|| line.to_owned()),
+        demo: is_demo,
+        theme: Theme::from_env(),
+        ..Options::default()
+    };
+    let shown = runtime()?.block_on(mcp_proxy_tui::run(handle, options));
+    shown.map(|_| ()).map_err(|e| Failure::failed("the terminal cannot be used").because(e))
 }

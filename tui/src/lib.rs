@@ -1,1 +1,28 @@
-//! The terminal of mcp-proxy.
+//! The terminal of mcp-proxy: what happens on the proxy, live, and the keys to act on it.
+//!
+//! Sees a [`ProxyHandle`] and what comes through it, nothing deeper. [`app`] is pure: a model, messages, a view.
+//! [`runtime`] alone touches the terminal, the clock, signals and the clipboard. It never slows a message: it looks at
+//! what it shows, at most 30 times a second, and asks for no more rows than fit the screen.
+//!
+//! [`ProxyHandle`]: mcp_proxy_core::control::ProxyHandle
+
+mod app;
+#[cfg(test)]
+mod behaviour;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod fuzz;
+mod input;
+mod json;
+mod runtime;
+#[cfg(test)]
+mod sample;
+mod screens;
+#[cfg(test)]
+mod snapshots;
+mod widgets;
+
+pub use app::theme::Theme;
+pub use runtime::logging::tracing_layer;
+pub use runtime::{Error, Options, Outcome, run};

@@ -87,7 +87,13 @@ impl Instance {
         self.send_own(Own::Discover, Method::Discover, &format!(r#"{{"_meta":{{{meta}}}}}"#))
     }
 
-    async fn await_discover(&mut self, wire: WireId, until: Instant, is_last: bool, eras: &mut Eras) -> Result<(), OpenError> {
+    async fn await_discover(
+        &mut self,
+        wire: WireId,
+        until: Instant,
+        is_last: bool,
+        eras: &mut Eras,
+    ) -> Result<(), OpenError> {
         let phase = "probe";
         let probe = self.port.server.probe_timeout;
         let patience = if is_last { until } else { until.min(Instant::now() + probe * UNSTARTED_FACTOR) };
@@ -110,7 +116,10 @@ impl Instance {
             eras.modern = Some(false);
             let said = String::from_utf8_lossy(message.get(Field::Error).unwrap_or(raw));
             let said: String = said.chars().take(300).collect();
-            return Err(OpenError::Refused { phase: "probe", message: format!("`server/discover` was answered with {said}") });
+            return Err(OpenError::Refused {
+                phase: "probe",
+                message: format!("`server/discover` was answered with {said}"),
+            });
         }
         eras.modern = Some(true);
         self.revision = Revision::V2026_07_28;
@@ -161,7 +170,8 @@ impl Instance {
             let version = result.and_then(|r| walk::member(raw, r, "protocolVersion")).map(|(_, v)| slice(raw, v));
             let version = version.and_then(walk::decode).unwrap_or_default();
             // Whatever it answers is taken; an edition nobody knows is treated as the newest of the legacy ones.
-            self.revision = Revision::from_date(&version).filter(|r| r.era() == Era::Legacy).unwrap_or(Revision::NEWEST_LEGACY);
+            self.revision =
+                Revision::from_date(&version).filter(|r| r.era() == Era::Legacy).unwrap_or(Revision::NEWEST_LEGACY);
             eras.legacy = Some(true);
             self.learn(&message, result, "serverInfo");
             self.notify(Method::Initialized, None);
@@ -178,7 +188,9 @@ impl Instance {
             self.capabilities = Bytes::copy_from_slice(slice(raw, capabilities));
         }
         let info = match info {
-            "_meta" => get("_meta").and_then(|m| walk::member(raw, m, "io.modelcontextprotocol/serverInfo")).map(|(_, v)| v),
+            "_meta" => {
+                get("_meta").and_then(|m| walk::member(raw, m, "io.modelcontextprotocol/serverInfo")).map(|(_, v)| v)
+            }
             key => get(key),
         };
         self.info = info.map(|v| Bytes::copy_from_slice(slice(raw, v)));
@@ -188,7 +200,12 @@ impl Instance {
 
     /// Waits for the answer to one of our requests, doing meanwhile what a client does: answering pings, collecting
     /// notifications.
-    async fn answer_to(&mut self, wanted: &[WireId], until: Instant, phase: &'static str) -> Result<(WireId, Message), OpenError> {
+    async fn answer_to(
+        &mut self,
+        wanted: &[WireId],
+        until: Instant,
+        phase: &'static str,
+    ) -> Result<(WireId, Message), OpenError> {
         let begun = Instant::now();
         loop {
             while let Some((id, message)) = self.own_answers.pop_front() {

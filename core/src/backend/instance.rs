@@ -22,7 +22,9 @@ use super::port::{Control, Mail, Port};
 use super::shape;
 use super::upcalls::Asks;
 use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
-use crate::protocol::{Era, Fault, Field, Kind, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code};
+use crate::protocol::{
+    Era, Fault, Field, Kind, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code,
+};
 use crate::transport::{ExitReason, Line, Lines, Link, Outbox};
 
 /// While this many bytes wait to be written, no further calls are taken in.
@@ -250,7 +252,10 @@ impl Instance {
                 },
                 Line::TooLong(long) => {
                     let limit = self.ctx.max_message_bytes;
-                    let text = format!("sent a message of {} bytes; the limit is {limit} (`limits.max_message_bytes`)", long.n_bytes);
+                    let text = format!(
+                        "sent a message of {} bytes; the limit is {limit} (`limits.max_message_bytes`)",
+                        long.n_bytes
+                    );
                     self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text.clone());
                     if let Some(id) = id_in(&long.head).or_else(|| id_in(&long.tail)) {
                         self.fail_broken(id, &text);
@@ -362,7 +367,9 @@ impl Instance {
         match mail {
             Mail::Call(call) => self.on_call(call),
             Mail::Cancel { session, client_id, message } => self.on_cancel(session, &client_id, &message),
-            Mail::UpcallAnswer { generation, server_id, answer } => self.on_upcall_answer(generation, server_id, answer),
+            Mail::UpcallAnswer { generation, server_id, answer } => {
+                self.on_upcall_answer(generation, server_id, answer)
+            }
             Mail::Notification(message) => self.outbox.push(&Spliced::new(message.raw().clone())),
             Mail::Subscribe { session, uri } => self.subscribe(session, &uri),
             Mail::Unsubscribe { session, uri } => self.unsubscribe(session, &uri),
@@ -384,7 +391,10 @@ impl Instance {
             return self.backlog.push_back(call);
         }
         let n = self.port.server.max_concurrent;
-        call.fail(self.fault(&format!("server `{}` is busy: {n} calls in flight and {MAX_BACKLOG} waiting", self.port.name()), "busy"));
+        call.fail(self.fault(
+            &format!("server `{}` is busy: {n} calls in flight and {MAX_BACKLOG} waiting", self.port.name()),
+            "busy",
+        ));
     }
 
     fn send(&mut self, call: Box<Call>) {
@@ -576,6 +586,7 @@ impl Instance {
 /// Our id, if one can be found in a part of a message: `"id":` and digits.
 fn id_in(part: &[u8]) -> Option<WireId> {
     let at = memchr::memmem::rfind(part, br#""id":"#)? + 5;
-    let digits: Vec<u8> = part[at..].iter().copied().skip_while(|b| *b == b' ').take_while(u8::is_ascii_digit).collect();
+    let digits: Vec<u8> =
+        part[at..].iter().copied().skip_while(|b| *b == b' ').take_while(u8::is_ascii_digit).collect();
     RequestId(digits.into()).as_wire()
 }

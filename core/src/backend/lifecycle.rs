@@ -193,7 +193,9 @@ impl Lifecycle {
             Some(self.port.name()),
             format!("{summary}; starting it again in {pause:.1?} ({} of {})", self.n_failures, restart.max),
         );
-        if self.port.status.view().revision.is_none() && matches!(self.ctx.offers.of(self.port.name()), OfferState::Pending) {
+        if self.port.status.view().revision.is_none()
+            && matches!(self.ctx.offers.of(self.port.name()), OfferState::Pending)
+        {
             // It never was ready: nobody should wait for its lists.
             self.ctx.offers.publish(self.port.name(), OfferState::Absent);
         }
@@ -286,7 +288,8 @@ impl Lifecycle {
         let _ = end_tx.send(());
         while keepers.join_next().await.is_some() {}
         // Its last words may still be in the pipe; a grandchild that holds it open is not waited for.
-        let _ = tokio::time::timeout(Duration::from_millis(50), async { while tasks.join_next().await.is_some() {} }).await;
+        let _ =
+            tokio::time::timeout(Duration::from_millis(50), async { while tasks.join_next().await.is_some() {} }).await;
         self.port.status.change(|s| s.pid = None);
         match life {
             Life::Failed { mut failure, steady, hopeless } => {
@@ -388,7 +391,9 @@ impl Lifecycle {
 
     fn ready(&mut self, instance: &mut Instance) {
         let info = instance.info.as_deref().and_then(|i| serde_json::from_slice::<serde_json::Value>(i).ok());
-        let text = |key: &str| info.as_ref().and_then(|i| i[key].as_str()).unwrap_or_default().chars().take(80).collect::<String>();
+        let text = |key: &str| {
+            info.as_ref().and_then(|i| i[key].as_str()).unwrap_or_default().chars().take(80).collect::<String>()
+        };
         let server_info = format!("{} {}", text("name"), text("version")).trim().to_owned();
         self.port.status.change(|s| {
             s.state = BackendState::Ready;
@@ -397,7 +402,11 @@ impl Lifecycle {
             s.failure = None;
         });
         let pid = self.port.status.view().pid.unwrap_or_default();
-        self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), format!("ready, MCP {}, pid {pid}", instance.revision));
+        self.ctx.observer.notice(
+            NoticeLevel::Info,
+            Some(self.port.name()),
+            format!("ready, MCP {}, pid {pid}", instance.revision),
+        );
         instance.relist();
         instance.send_level();
         if instance.era() == Era::Modern {
@@ -410,9 +419,18 @@ impl Lifecycle {
     }
 
     /// What an ended attempt means.
-    fn judge(&mut self, ended: Result<End, OpenError>, begun: Instant, resolved: String, steady: bool, was_ready: bool) -> Life {
+    fn judge(
+        &mut self,
+        ended: Result<End, OpenError>,
+        begun: Instant,
+        resolved: String,
+        steady: bool,
+        was_ready: bool,
+    ) -> Life {
         let resolved = Some(resolved);
-        let describe = |exit: Option<ExitReason>| exit.map_or_else(|| "closed its pipes".to_owned(), |e| format!("ended with {e}"));
+        let describe = |exit: Option<ExitReason>| {
+            exit.map_or_else(|| "closed its pipes".to_owned(), |e| format!("ended with {e}"))
+        };
         match ended {
             Ok(End::Idle) => Life::Over,
             Ok(End::Told(control)) | Err(OpenError::Told(control)) => Life::Told(control),
@@ -428,7 +446,10 @@ impl Lifecycle {
                 let message = "it wrote 100 lines in a row on stdout that are no MCP messages".to_owned();
                 let mut life = self.failed_life(phase, message, begun, resolved, None, false);
                 if let Life::Failed { failure, .. } = &mut life {
-                    failure.hint = Some("stdout is for messages only: look at its log for what it prints, e.g. use `npm --silent`".to_owned());
+                    failure.hint = Some(
+                        "stdout is for messages only: look at its log for what it prints, e.g. use `npm --silent`"
+                            .to_owned(),
+                    );
                 }
                 life
             }
@@ -436,7 +457,11 @@ impl Lifecycle {
                 let mut life = self.failed_life(phase, format!("it {}", describe(exit)), begun, resolved, exit, false);
                 // It died on the probe, not of itself: the next start leaves the probe out, at once.
                 if phase == "probe" && self.eras.probe_harms {
-                    self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), "it does not survive `server/discover`; starting it again with `initialize`");
+                    self.ctx.observer.notice(
+                        NoticeLevel::Info,
+                        Some(self.port.name()),
+                        "it does not survive `server/discover`; starting it again with `initialize`",
+                    );
                     life = Life::Told(Control::Restart);
                 }
                 life
@@ -447,7 +472,9 @@ impl Lifecycle {
                 self.eras.probe_harms = true;
                 self.failed_life(phase, format!("it did not answer within {waited:.0?}"), begun, resolved, None, false)
             }
-            Err(OpenError::Refused { phase, message }) => self.failed_life(phase, message, begun, resolved, None, false),
+            Err(OpenError::Refused { phase, message }) => {
+                self.failed_life(phase, message, begun, resolved, None, false)
+            }
         }
     }
 
@@ -612,7 +639,8 @@ fn explain(command: &str, missing: &NotFound) -> (String, String) {
                 _ => "install it, or ",
             };
             let dirs: Vec<String> = dirs.iter().map(|d| d.display().to_string()).collect();
-            let message = format!("`{command}` was not found in the {} directories of PATH: {}", dirs.len(), dirs.join(":"));
+            let message =
+                format!("`{command}` was not found in the {} directories of PATH: {}", dirs.len(), dirs.join(":"));
             (message, format!("{install}{config}"))
         }
         NotFound::NoFile(path) => (format!("there is no file {}", path.display()), config.to_owned()),

@@ -117,7 +117,8 @@ impl Memory {
                 capabilities: slice(o.capabilities),
                 info: o.info.map(slice),
                 instructions: o.instructions,
-                items: ItemKind::ALL.map(|kind| o.items.get(kind.key()).into_iter().flatten().map(|r| slice(r)).collect()),
+                items: ItemKind::ALL
+                    .map(|kind| o.items.get(kind.key()).into_iter().flatten().map(|r| slice(r)).collect()),
             })
         });
         (stored.eras, offer)

@@ -37,7 +37,11 @@ impl Instance {
             }
         }
         let uri = serde_json::Value::from(uri).to_string();
-        if wants { self.subscribe(call.peer.id, uri.as_bytes()) } else { self.unsubscribe(call.peer.id, uri.as_bytes()) }
+        if wants {
+            self.subscribe(call.peer.id, uri.as_bytes())
+        } else {
+            self.unsubscribe(call.peer.id, uri.as_bytes())
+        }
         call.answer_here(Outcome::Local("{}"));
         true
     }

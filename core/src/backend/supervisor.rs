@@ -74,7 +74,9 @@ impl Supervisor {
     pub async fn reap(&mut self) {
         match self.tasks.join_next().await {
             Some(Ok(name)) => tracing::debug!(server = %name, "its task has ended"),
-            Some(Err(error)) => tracing::error!(%error, "a server's task ended unexpectedly; restart it from the terminal"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "a server's task ended unexpectedly; restart it from the terminal")
+            }
             None => std::future::pending().await,
         }
     }

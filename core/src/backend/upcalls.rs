@@ -162,7 +162,9 @@ impl Instance {
     /// The instance ends: clients need not answer its questions any more.
     pub(super) fn refuse_all_asks(&mut self) {
         for (server_id, ask) in std::mem::take(&mut self.asks.open) {
-            let text = format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{server_id},"reason":"the server has ended"}}}}"#);
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{server_id},"reason":"the server has ended"}}}}"#
+            );
             if let (Ok(message), Some(peer)) = (Message::parse(text.into()), self.ctx.peers.get(ask.session)) {
                 self.tell_cancelled(&peer, server_id, message);
             }
@@ -218,9 +220,8 @@ impl Instance {
         let covers = |wanted: &str| {
             // An update of something below a subscribed resource concerns its subscribers (MCP 2025-11-25,
             // server/resources, subscriptions).
-            uri.strip_prefix(wanted).is_some_and(|r| {
-                r.is_empty() || wanted.ends_with(['/', '?', '#']) || r.starts_with(['/', '?', '#'])
-            })
+            uri.strip_prefix(wanted)
+                .is_some_and(|r| r.is_empty() || wanted.ends_with(['/', '?', '#']) || r.starts_with(['/', '?', '#']))
         };
         let mut sessions: Vec<SessionId> =
             self.subscriptions.iter().filter(|(w, _)| covers(w)).flat_map(|(_, s)| s.iter().copied()).collect();

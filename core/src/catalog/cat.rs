@@ -145,9 +145,7 @@ impl Catalog {
         let list = &self.lists[kind as usize];
         match era {
             Era::Legacy => list.legacy.clone(),
-            Era::Modern => {
-                list.modern.get_or_init(|| self.page(kind, era, 0, usize::MAX)).clone()
-            }
+            Era::Modern => list.modern.get_or_init(|| self.page(kind, era, 0, usize::MAX)).clone(),
         }
     }
 

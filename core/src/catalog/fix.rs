@@ -57,7 +57,9 @@ pub(super) fn name_of(kind: ItemKind, raw: &[u8]) -> Result<String, String> {
     }
     let key = name_key(kind);
     let name = walk::member(raw, whole(raw), key).and_then(|(_, v)| walk::decode(at(raw, v)));
-    name.map(std::borrow::Cow::into_owned).filter(|n| !n.is_empty()).ok_or_else(|| format!("an item of {} has no `{key}`", kind.key()))
+    name.map(std::borrow::Cow::into_owned)
+        .filter(|n| !n.is_empty())
+        .ok_or_else(|| format!("an item of {} has no `{key}`", kind.key()))
 }
 
 /// The item with `change` done.
@@ -252,7 +254,8 @@ mod tests {
     use super::*;
 
     fn check(kind: ItemKind, name: Option<&str>, raw: &str, legacy: &str, modern: Option<&str>) {
-        let fixed = fix(kind, &Bytes::copy_from_slice(raw.as_bytes()), Change { name, description: None, repair: true });
+        let fixed =
+            fix(kind, &Bytes::copy_from_slice(raw.as_bytes()), Change { name, description: None, repair: true });
         assert_eq!(String::from_utf8_lossy(&fixed.legacy), legacy, "{raw}");
         assert_eq!(fixed.modern.map(|m| String::from_utf8_lossy(&m).into_owned()).as_deref(), modern, "{raw}");
     }
@@ -275,7 +278,9 @@ mod tests {
             None,
             r#"{"name":"a","inputSchema":{"type":"object","properties":{"x":true,"y":false}},"outputSchema":{"type":"array"}}"#,
             r#"{"name":"a","inputSchema":{"type":"object","properties":{"x":{},"y":{"not":{}}}}}"#,
-            Some(r#"{"name":"a","inputSchema":{"type":"object","properties":{"x":true,"y":false}},"outputSchema":{"type":"array"}}"#),
+            Some(
+                r#"{"name":"a","inputSchema":{"type":"object","properties":{"x":true,"y":false}},"outputSchema":{"type":"array"}}"#,
+            ),
         );
     }
 

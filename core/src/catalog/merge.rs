@@ -90,7 +90,11 @@ fn known(source: &Source) -> Option<(&Offer, bool)> {
 }
 
 /// The items of one kind that may be shown, each name of a server once.
-fn collect<'a>(kind: ItemKind, sources: &'a [Source], notes: &mut HashMap<Arc<str>, Vec<String>>) -> Vec<Candidate<'a>> {
+fn collect<'a>(
+    kind: ItemKind,
+    sources: &'a [Source],
+    notes: &mut HashMap<Arc<str>, Vec<String>>,
+) -> Vec<Candidate<'a>> {
     let mut all = Vec::new();
     for (index, source) in sources.iter().enumerate() {
         let Some((offer, _)) = known(source) else { continue };
@@ -110,7 +114,10 @@ fn collect<'a>(kind: ItemKind, sources: &'a [Source], notes: &mut HashMap<Arc<st
                 continue;
             }
             if !seen.insert(own.clone()) {
-                notes.entry(source.server.name.clone()).or_default().push(format!("`{own}` is listed twice: the first is shown"));
+                notes
+                    .entry(source.server.name.clone())
+                    .or_default()
+                    .push(format!("`{own}` is listed twice: the first is shown"));
                 continue;
             }
             let shown = if is_tool { rules.rename.get(&own).cloned() } else { None }.unwrap_or_else(|| own.clone());
@@ -120,7 +127,12 @@ fn collect<'a>(kind: ItemKind, sources: &'a [Source], notes: &mut HashMap<Arc<st
     all
 }
 
-fn expose_names(candidates: &[Candidate<'_>], sources: &[Source], prefixes: &[String], routing: &Routing) -> Vec<String> {
+fn expose_names(
+    candidates: &[Candidate<'_>],
+    sources: &[Source],
+    prefixes: &[String],
+    routing: &Routing,
+) -> Vec<String> {
     let wanted: Vec<Wanted<'_>> = candidates
         .iter()
         .map(|c| Wanted {
@@ -137,7 +149,11 @@ fn expose_names(candidates: &[Candidate<'_>], sources: &[Source], prefixes: &[St
 fn expose_uris(candidates: &[Candidate<'_>], sources: &[Source]) -> Vec<String> {
     let mut taken = std::collections::HashSet::new();
     let mut name = |c: &Candidate<'_>| {
-        if taken.insert(c.own.clone()) { c.own.clone() } else { format!("mcpx+{}:{}", sources[c.source].server.name, c.own) }
+        if taken.insert(c.own.clone()) {
+            c.own.clone()
+        } else {
+            format!("mcpx+{}:{}", sources[c.source].server.name, c.own)
+        }
     };
     candidates.iter().map(&mut name).collect()
 }
@@ -159,7 +175,12 @@ fn render(
         let server = &sources[candidate.source].server;
         let change = Change {
             name: (*name != candidate.own).then_some(name.as_str()),
-            description: server.tools.describe.get(&candidate.own).map(String::as_str).filter(|_| kind == ItemKind::Tool),
+            description: server
+                .tools
+                .describe
+                .get(&candidate.own)
+                .map(String::as_str)
+                .filter(|_| kind == ItemKind::Tool),
             repair: routing.schema_fixes,
         };
         let Fixed { legacy, modern, repairs } = fix(kind, candidate.raw, change);
@@ -313,7 +334,9 @@ mod tests {
         loop {
             let page = catalog.page(ItemKind::Tool, Era::Legacy, offset, 2);
             let page: serde_json::Value = serde_json::from_slice(&page).expect("JSON");
-            seen.extend(page["tools"].as_array().expect("tools").iter().map(|t| t["name"].as_str().expect("name").to_owned()));
+            seen.extend(
+                page["tools"].as_array().expect("tools").iter().map(|t| t["name"].as_str().expect("name").to_owned()),
+            );
             let Some(cursor) = page["nextCursor"].as_str() else { break };
             offset = catalog.offset(cursor).expect("our own cursor");
         }

@@ -41,7 +41,8 @@ pub(super) fn prefix(configured: Option<&str>, backend: &str, routing: &Routing)
     if routing.naming == Naming::Flat {
         return String::new();
     }
-    let mut prefix: String = allowed(configured.unwrap_or(backend), NameCharset::Model).chars().take(MAX_PREFIX).collect();
+    let mut prefix: String =
+        allowed(configured.unwrap_or(backend), NameCharset::Model).chars().take(MAX_PREFIX).collect();
     // The first separator must split the name: none inside, none half at the end.
     if !routing.separator.is_empty() {
         while prefix.contains(&routing.separator) {
@@ -185,7 +186,10 @@ mod tests {
         assert_eq!((made[0].as_str(), made[2].as_str()), ("read", "write"));
         assert!(made[1].starts_with("read_"));
         let on_conflict = Routing { naming: Naming::PrefixOnConflict, ..Routing::default() };
-        assert_eq!(names(&on_conflict, &[("a", "read"), ("b", "read"), ("b", "write")]), ["a__read", "b__read", "write"]);
+        assert_eq!(
+            names(&on_conflict, &[("a", "read"), ("b", "read"), ("b", "write")]),
+            ["a__read", "b__read", "write"]
+        );
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl Refresher {
                 }
             }
         }
-        let same = ItemKind::ALL.iter().all(|k| !after.differs(&before, *k)) && after.items[0].len() == before.items[0].len();
+        let same =
+            ItemKind::ALL.iter().all(|k| !after.differs(&before, *k)) && after.items[0].len() == before.items[0].len();
         // Lists that have not changed keep their version, and cursors into them stay good.
         let version = if same && before.version > 0 { before.version } else { after.version };
         self.catalog.send_replace(Arc::new(Catalog { version, ..after }));

@@ -4,6 +4,9 @@
 
 use std::path::PathBuf;
 
+/// A file with more problems is not a configuration; the rest is left out.
+pub(crate) const MAX_DIAGNOSTICS: usize = 500;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {

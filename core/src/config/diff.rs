@@ -107,8 +107,12 @@ mod tests {
     #[test]
     fn what_children_inherit_changes_children() {
         let mut old = config(&[("a", "x")]);
-        let target =
-            Target::Http { url: super::super::Secret::new("http://h"), url_shown: String::new(), sse: false, headers: BTreeMap::new() };
+        let target = Target::Http {
+            url: super::super::Secret::new("http://h"),
+            url_shown: String::new(),
+            sse: false,
+            headers: BTreeMap::new(),
+        };
         old.servers.push(Arc::new(Server::new("b", target)));
         let mut new = old.clone();
         new.env.inherit.push("MORE".to_owned());

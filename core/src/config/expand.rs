@@ -168,9 +168,9 @@ fn reference(
         filled.ok_or_else(|| Some(kind()))
     } else if let Some(argument) = rest.strip_prefix(':') {
         match name {
-            "file" => lookup
-                .file(argument)
-                .map_err(|reason| Some(ProblemKind::File { path: argument.to_owned(), reason })),
+            "file" => {
+                lookup.file(argument).map_err(|reason| Some(ProblemKind::File { path: argument.to_owned(), reason }))
+            }
             "input" => Err(Some(ProblemKind::Input { id: argument.to_owned() })),
             "keyring" | "cmd" => Err(Some(ProblemKind::Later { scheme: name.to_owned() })),
             _ => Err(Some(ProblemKind::Bad)),
@@ -182,8 +182,7 @@ fn reference(
 
 /// The upper-case name `text` starts with: what people mean by a variable. `$cost` is text.
 fn bare_name(text: &str) -> &str {
-    let length =
-        text.find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')).unwrap_or(text.len());
+    let length = text.find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')).unwrap_or(text.len());
     let name = &text[..length];
     let ends = !text[length..].starts_with(|c: char| c.is_alphanumeric());
     if ends && name.starts_with(|c: char| c.is_ascii_uppercase()) { name } else { "" }

@@ -38,23 +38,23 @@ use Shape::{Ignored, Later, LaterList, LaterMap, LaterScalar, LaterSection, Read
 
 /// The whole file.
 pub(crate) const ROOT: &[Key] = &[
-    key("$schema", Ignored),
-    key("version", Read),
-    key("proxy", Section(PROXY)),
-    key("defaults", Read),
     key("servers", Read),
+    key("defaults", Read),
+    key("proxy", Section(PROXY)),
     key("routing", Section(ROUTING)),
     key("limits", Section(LIMITS)),
     key("observability", Section(OBSERVABILITY)),
+    key("version", Read),
     key("mcpServers", Read),
     key("mcp.servers", Read),
     key("mcp", Read),
     key("context_servers", Read),
-    key("inputs", Ignored),
     key("profiles", LaterMap),
     key("clients", LaterSection(CLIENTS)),
     key("security", LaterSection(SECURITY)),
     key("features", LaterSection(FEATURES)),
+    key("$schema", Ignored),
+    key("inputs", Ignored),
 ];
 
 const PROXY: &[Key] = &[
@@ -117,8 +117,7 @@ const OBSERVABILITY: &[Key] = &[
 
 const CLIENTS: &[Key] = &[key("require_auth", LaterScalar), key("tokens", LaterMap), key("rules", LaterList)];
 
-const SECURITY: &[Key] =
-    &[key("pin_tools", LaterScalar), key("approve", LaterMap), key("allow_commands", LaterList)];
+const SECURITY: &[Key] = &[key("pin_tools", LaterScalar), key("approve", LaterMap), key("allow_commands", LaterList)];
 
 const FEATURES: &[Key] = &[key("authentication", Later), key("rate_limiting", Later), key("monitoring", Later)];
 
@@ -205,6 +204,7 @@ pub(crate) const CLIENTS_OWN: &[&str] = &[
     "alwaysAllow",
     "alwaysLoad",
     "autoApprove",
+    "apiKey",
     "bundled",
     "dev",
     "gallery",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use super::node::Value;
-use super::source::{MAX_FILE_BYTES, ReadError, Sources, read_text};
+use super::source::{FileSeen, MAX_FILE_BYTES, ReadError, Sources};
 use super::syntax::{self, Format};
 use super::variables::Variables;
 use super::{Config, Environment, Located, build, overrides};
@@ -23,8 +23,8 @@ pub struct Loaded {
     pub path: Option<PathBuf>,
     /// How many servers it names.
     pub n_servers: usize,
-    /// Every file that was read or looked for: a change of one of them may change the outcome.
-    pub files: Vec<PathBuf>,
+    /// Every file that was read or looked for, the main one first.
+    pub files: Vec<FileSeen>,
     /// The main file could not be read at all.
     pub is_unreadable: bool,
 }
@@ -53,10 +53,11 @@ pub fn load(located: &Located, environment: &Environment) -> Loaded {
     match located {
         Located::File { path } => load_file(path, environment),
         Located::Nothing { looked } => {
-            let mut d = Diagnostic::new("MP001", Level::Error, "there is no configuration");
             let home = environment.home();
-            for path in looked {
-                d = d.note(NoteKind::LookedIn, super::render::short_path(path, home));
+            let looked: Vec<String> = looked.iter().map(|p| super::render::short_path(p, home)).collect();
+            let mut d = Diagnostic::new("MP001", Level::Error, "there is no configuration");
+            if !looked.is_empty() {
+                d = d.note(NoteKind::LookedIn, looked.join(", "));
             }
             let d = d.note(NoteKind::Fix, "`mcp-proxy init` writes one; `--config FILE` names one");
             unreadable(None, d)
@@ -65,8 +66,9 @@ pub fn load(located: &Located, environment: &Environment) -> Loaded {
 }
 
 fn load_file(path: &Path, environment: &Environment) -> Loaded {
-    match read_text(path, MAX_FILE_BYTES) {
-        Ok(text) => load_text(&text, path, environment),
+    let (text, seen) = FileSeen::read(path, MAX_FILE_BYTES);
+    match text {
+        Ok(text) => load_with(&text, path, vec![seen], environment),
         Err(error) => {
             let code = match error {
                 ReadError::TooLong(_) | ReadError::OverLimit(_) => "MP007",
@@ -86,7 +88,7 @@ fn load_file(path: &Path, environment: &Environment) -> Loaded {
             let message = format!("cannot read the configuration `{shown}`: {error}");
             let mut d = Diagnostic::new(code, Level::Error, message).note(NoteKind::Fix, fix);
             d.file = Some(path.to_owned());
-            unreadable(Some(path), d)
+            Loaded { files: vec![seen], ..unreadable(Some(path), d) }
         }
     }
 }
@@ -98,7 +100,7 @@ fn unreadable(path: Option<&Path>, diagnostic: Diagnostic) -> Loaded {
         sources: Sources::default(),
         path: path.map(Path::to_owned),
         n_servers: 0,
-        files: path.iter().map(|p| p.to_path_buf()).collect(),
+        files: Vec::new(),
         is_unreadable: true,
     }
 }
@@ -107,6 +109,11 @@ fn unreadable(path: Option<&Path>, diagnostic: Diagnostic) -> Loaded {
 /// relative paths start at.
 #[must_use]
 pub fn load_text(text: &str, path: &Path, environment: &Environment) -> Loaded {
+    load_with(text, path, Vec::new(), environment)
+}
+
+/// `files`: the main file, if it was read.
+fn load_with(text: &str, path: &Path, files: Vec<FileSeen>, environment: &Environment) -> Loaded {
     let mut sources = Sources::default();
     let mut out = Vec::new();
     let source = sources.add(path, text);
@@ -118,7 +125,7 @@ pub fn load_text(text: &str, path: &Path, environment: &Environment) -> Loaded {
         sources: Sources::default(),
         path: Some(path.to_owned()),
         n_servers: 0,
-        files: vec![path.to_owned()],
+        files,
         is_unreadable: false,
     };
     let finish = |mut loaded: Loaded, mut out: Vec<Diagnostic>, sources: Sources| {
@@ -134,8 +141,10 @@ pub fn load_text(text: &str, path: &Path, environment: &Environment) -> Loaded {
     match root.value {
         Value::Map(_) => {}
         Value::Null => {
-            let d = Diagnostic::new("MP101", Level::Error, "the configuration is empty")
-                .note(NoteKind::Fix, "begin with `servers:` and one entry for each server; `mcp-proxy init` writes a commented one");
+            let d = Diagnostic::new("MP101", Level::Error, "the configuration is empty").note(
+                NoteKind::Fix,
+                "begin with `servers:` and one entry for each server; `mcp-proxy init` writes a commented one",
+            );
             out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
             return finish(loaded, out, sources);
         }
@@ -148,15 +157,12 @@ pub fn load_text(text: &str, path: &Path, environment: &Environment) -> Loaded {
         }
     }
     let variables = Variables::open(environment, base, &mut sources, &mut out);
-    overrides::apply(&mut root, environment, &mut sources, &mut out);
+    overrides::apply(&mut root, environment, &mut sources);
     let (mut config, n_servers) = build::build(&root, base, environment, &variables, &mut sources, &mut out);
     loaded.n_servers = n_servers;
-    for file in variables.files_read() {
-        if !loaded.files.contains(&file) {
-            loaded.files.push(file);
-        }
-    }
-    config.paths.clone_from(&loaded.files);
+    loaded.files.extend(variables.seen());
+    config.paths = vec![path.to_owned()];
+    config.paths.extend(variables.seen().into_iter().filter(|f| f.is_read && f.path != path).map(|f| f.path));
     loaded.config = Some(config);
     finish(loaded, out, sources)
 }

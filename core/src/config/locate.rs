@@ -34,8 +34,7 @@ pub fn locate(named: Option<&Path>, environment: &Environment) -> Located {
     if let Some(path) = environment.get_filled("MCP_CONFIG_PATH") {
         return Located::File { path: environment.absolute_here(Path::new(path)) };
     }
-    let looked: Vec<PathBuf> =
-        user_dir(environment).iter().flat_map(|dir| NAMES.map(|name| dir.join(name))).collect();
+    let looked: Vec<PathBuf> = user_dir(environment).iter().flat_map(|dir| NAMES.map(|name| dir.join(name))).collect();
     match looked.iter().find(|path| path.exists()) {
         Some(path) => Located::File { path: path.clone() },
         None => Located::Nothing { looked },

@@ -3,12 +3,35 @@
 
 /// Parts of names whose values are not shown.
 const SECRET_NAMES: [&str; 12] = [
-    "token", "secret", "passw", "credential", "apikey", "api_key", "api-key", "authorization", "auth_", "private", "cookie",
+    "token",
+    "secret",
+    "passw",
+    "credential",
+    "apikey",
+    "api_key",
+    "api-key",
+    "authorization",
+    "auth_",
+    "private",
+    "cookie",
     "access_key",
 ];
 /// How well-known keys begin.
 const SECRET_STARTS: [&str; 14] = [
-    "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "sk-", "sk_", "xoxb-", "xoxp-", "AKIA", "AIza", "eyJ", "Bearer ", "ntn_",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "AIza",
+    "eyJ",
+    "Bearer ",
+    "ntn_",
 ];
 
 /// One line with what may be secret turned to stars; as many characters as before, so that columns stay.
@@ -44,11 +67,14 @@ pub(crate) fn line(line: &str) -> String {
 
 /// The value that belongs to a name ending around `at`: behind `:`, `=` or, for an argument, behind the comma.
 fn value_after(line: &str, at: usize) -> Option<(usize, usize)> {
-    let name_end = line[at..].find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).map_or(line.len(), |i| at + i);
+    let name_end =
+        line[at..].find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).map_or(line.len(), |i| at + i);
     let rest = &line[name_end..];
     let separator = rest.find(|c: char| !matches!(c, '"' | '\'' | ' '))?;
     let sign = rest[separator..].chars().next()?;
-    if !matches!(sign, ':' | '=' | ',') {
+    // A comma only in a list of arguments: `[--api-key, text]`.
+    let is_flag = || line[..at].rsplit([' ', '"', '\'', '[', ',']).next().is_some_and(|word| word.starts_with('-'));
+    if !(matches!(sign, ':' | '=') || (sign == ',' && is_flag())) {
         return None;
     }
     let from = name_end + separator + 1;
@@ -87,7 +113,9 @@ fn end_in_flow(line: &str, from: usize) -> usize {
 }
 
 fn end_of_word(line: &str, from: usize) -> usize {
-    line[from..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ']' | '}')).map_or(line.len(), |i| from + i)
+    line[from..]
+        .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ']' | '}'))
+        .map_or(line.len(), |i| from + i)
 }
 
 /// Stars over `hidden`, but not over references: `${NAME}` tells nothing.
@@ -159,6 +187,7 @@ mod tests {
             ("  token: \"${WEATHER_API_KEY}\"", "  token: \"${WEATHER_API_KEY}\""),
             ("  token: \"${A:-secret}\"", "  token: \"${A:-******}\""),
             ("  args: [--api-key, abc, x]", "  args: [--api-key, ***, x]"),
+            ("{ name: X-Api-Key, value: \"${KEY}\" }", "{ name: X-Api-Key, value: \"${KEY}\" }"),
             ("  args: [--token=abc, x]", "  args: [--token=***, x]"),
             ("  url: https://me:pw@host/mcp", "  url: https://*****@host/mcp"),
             ("  Authorization: Bearer abcdefgh", "  Authorization: ****** ********"),

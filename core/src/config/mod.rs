@@ -1,6 +1,6 @@
 //! From a file to a checked [`Config`].
 //!
-//! [`locate()`] finds the file, [`load()`] reads it into a tree with places ([`mod@load`]), checks all of it and reports every
+//! [`locate()`] finds the file, [`load()`] reads it into a tree with places, checks all of it and reports every
 //! problem in one run as [`Diagnostic`]s; only without an error is there a [`Config`]. [`render`] makes the problems readable.
 //! Nothing here starts a server or opens a connection; the only files read are the configuration, the credentials, and those that the
 //! configuration names. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
@@ -24,6 +24,7 @@ mod source;
 mod syntax;
 mod template;
 mod variables;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -35,5 +36,6 @@ pub use load::{Loaded, load, load_text};
 pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
 pub use secret::Secret;
-pub use template::TEMPLATE;
-pub use source::{MAX_FILE_BYTES, Source, Sources};
+pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
+pub use template::{TEMPLATE, write_template};
+pub use watch::{ConfigWatch, Reload};

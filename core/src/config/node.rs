@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Options};
 use serde_saphyr::{Error, Location, Spanned};
 
-use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use super::diagnostic::{Diagnostic, Level, MAX_DIAGNOSTICS, NoteKind, Span};
 use super::source::{Sources, floor_char};
 use super::syntax;
 
@@ -233,7 +233,9 @@ impl Reader<'_> {
 
     fn fail(&mut self, span: Span, diagnostic: Diagnostic) {
         self.ok &= diagnostic.code == "MP006";
-        self.out.push(self.sources.locate(diagnostic, span));
+        if self.out.len() < MAX_DIAGNOSTICS {
+            self.out.push(self.sources.locate(diagnostic, span));
+        }
     }
 }
 

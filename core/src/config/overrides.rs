@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::Environment;
-use super::diagnostic::{Diagnostic, Span};
+use super::diagnostic::Span;
 use super::keys;
 use super::node::{self, Entry, Node, Value};
 use super::source::Sources;
@@ -17,25 +17,38 @@ const PREFIX: &str = "MCP_PROXY__";
 const HIDDEN: &str = "(from the environment)";
 
 /// Puts every override into the tree.
-pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
+pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut Sources) {
     for (name, value) in environment.variables() {
         let Some(rest) = name.strip_prefix(PREFIX).filter(|r| !r.is_empty()) else { continue };
-        let mut path: Vec<String> = rest.split("__").map(str::to_lowercase).collect();
+        let parts: Vec<&str> = rest.split("__").collect();
+        let mut path: Vec<String> = parts.iter().map(|p| p.to_lowercase()).collect();
+        // The variables of a server keep their case.
+        if let [.., env, variable] = path.as_mut_slice()
+            && env == "env"
+            && parts.len() > 2
+            && let Some(last) = parts.last()
+        {
+            (*last).clone_into(variable);
+        }
         if !keys::ROOT.iter().any(|k| k.name.eq_ignore_ascii_case(&path[0])) {
             path.insert(0, "proxy".to_owned());
         }
         let source = sources.add_hidden(Path::new(&format!("environment variable {name}")), HIDDEN);
         let span = Span { source, start: 0, end: 0 };
         let parsed = if value.trim_start().starts_with(['[', '{']) {
-            // Its text may be secret: a syntax error is told without it.
-            let mut problems = Vec::new();
-            let node = node::parse(value, source, sources, &mut problems);
-            out.extend(problems);
-            let Some(node) = node else { continue };
-            move_to(node, span)
+            // What is no list is text: problems would quote it, and it may be secret.
+            node::parse(value, source, sources, &mut Vec::new()).map(|node| move_to(node, span))
         } else {
-            Node::text(value, span)
+            None
         };
+        let parsed = parsed.unwrap_or_else(|| Node::text(value, span));
+        if path[0] == "servers" && root.get("servers").is_none() {
+            // A client's file: its servers are meant.
+            let theirs = ["mcpServers", "context_servers", "mcp.servers"];
+            if let Some(name) = theirs.iter().find(|name| root.get(name).is_some()) {
+                (*name).clone_into(&mut path[0]);
+            }
+        }
         put(root, &path, parsed, span);
     }
 }
@@ -61,10 +74,7 @@ fn move_to(node: Node, span: Span) -> Node {
     let value = match node.value {
         Value::List(items) => Value::List(items.into_iter().map(|n| move_to(n, span)).collect()),
         Value::Map(entries) => Value::Map(
-            entries
-                .into_iter()
-                .map(|e| Entry { key: e.key, key_span: span, value: move_to(e.value, span) })
-                .collect(),
+            entries.into_iter().map(|e| Entry { key: e.key, key_span: span, value: move_to(e.value, span) }).collect(),
         ),
         other => other,
     };

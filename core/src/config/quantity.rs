@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn truths() {
-        for (text, expected) in [("true", Some(true)), ("Off", Some(false)), ("1", Some(true)), ("maybe", None), ("", None)]
+        for (text, expected) in
+            [("true", Some(true)), ("Off", Some(false)), ("1", Some(true)), ("maybe", None), ("", None)]
         {
             assert_eq!(truth(text), expected, "{text}");
         }

@@ -43,7 +43,7 @@ pub fn human(loaded: &Loaded, style: Style<'_>) -> String {
 #[must_use]
 pub fn summary(loaded: &Loaded) -> String {
     let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-    let name = loaded.path.as_deref().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
+    let name = loaded.path.as_deref().and_then(Path::file_name).map(|n| one_line(&n.to_string_lossy()));
     let mut parts = Vec::new();
     for level in [Level::Error, Level::Warning, Level::Hint] {
         let n = loaded.n_of(level);
@@ -69,7 +69,7 @@ pub fn one(diagnostic: &Diagnostic, loaded: &Loaded, style: Style<'_>) -> String
     };
     let message = one_line(&diagnostic.message);
     let title = tone.primary_title(message).id(diagnostic.code);
-    let path = diagnostic.file.as_deref().map(|p| short_path(p, style.home));
+    let path = diagnostic.file.as_deref().map(|p| one_line(&short_path(p, style.home)));
     let excerpt = diagnostic.place.and_then(|place| Excerpt::new(place, diagnostic, loaded));
     let mut group = match (&excerpt, path) {
         (Some(excerpt), Some(path)) => {
@@ -164,16 +164,16 @@ pub fn short_path(path: &Path, home: Option<&Path>) -> String {
 #[must_use]
 pub fn json(loaded: &Loaded) -> String {
     use serde_json::{Value, json};
-    let place = |p: &Place| {
-        json!({ "line": p.line, "column": p.column, "end_line": p.end_line, "end_column": p.end_column })
-    };
+    let place =
+        |p: &Place| json!({ "line": p.line, "column": p.column, "end_line": p.end_line, "end_column": p.end_column });
     let diagnostics: Vec<Value> = loaded
         .diagnostics
         .iter()
         .map(|d| {
             let notes: Vec<Value> =
                 d.notes.iter().map(|(k, text)| json!({ "kind": k.name().replace(' ', "_"), "text": text })).collect();
-            let also: Vec<Value> = d.also.iter().map(|(p, label)| json!({ "span": place(p), "label": label })).collect();
+            let also: Vec<Value> =
+                d.also.iter().map(|(p, label)| json!({ "span": place(p), "label": label })).collect();
             json!({
                 "code": d.code,
                 "level": d.level.name(),

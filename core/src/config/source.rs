@@ -2,6 +2,7 @@
 //! that would make us wait. Text of files that hold nothing but secrets is not kept, so it cannot be shown.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,37 @@ impl Source {
     }
 }
 
+/// A file that was read, or looked for: a change of it may change the outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSeen {
+    /// Where it is, or would be.
+    pub path: PathBuf,
+    /// It could be read.
+    pub is_read: bool,
+    limit: u64,
+    /// Of its text, or of the reason why there is none.
+    digest: u64,
+}
+
+impl FileSeen {
+    /// Reads a file and notes what was seen.
+    pub(crate) fn read(path: &Path, limit: u64) -> (Result<String, ReadError>, Self) {
+        let text = read_text(path, limit);
+        let mut hasher = DefaultHasher::new();
+        match &text {
+            Ok(text) => text.hash(&mut hasher),
+            Err(error) => error.to_string().hash(&mut hasher),
+        }
+        let seen = Self { path: path.to_owned(), is_read: text.is_ok(), limit, digest: hasher.finish() };
+        (text, seen)
+    }
+
+    /// The same file as it is now.
+    pub(crate) fn again(&self) -> Self {
+        Self::read(&self.path, self.limit).1
+    }
+}
+
 /// The nearest character boundary at or before `offset`.
 pub(crate) fn floor_char(text: &str, offset: usize) -> usize {
     let mut offset = offset.min(text.len());
@@ -143,7 +175,7 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// Reads a text file of at most `limit` bytes, a byte order mark removed. Opens regular files only: a pipe would block.
-pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
+fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
     let meta = fs::metadata(path)?;
     if meta.is_dir() {
         return Err(ReadError::Directory);

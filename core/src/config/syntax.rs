@@ -75,8 +75,8 @@ pub(crate) fn without_comments(text: &str) -> String {
             let length = rest.find('\n').unwrap_or(rest.len());
             blank(&mut out, &rest[..length]);
             length
-        } else if rest.starts_with("/*") {
-            let length = rest[2..].find("*/").map_or(rest.len(), |i| i + 4);
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            let length = comment.find("*/").map_or(rest.len(), |i| i + "/**/".len());
             blank(&mut out, &rest[..length]);
             length
         } else {

@@ -1,4 +1,5 @@
-//! Where `${…}` gets its values: the process environment, then the credentials (a file or a folder), then nothing.
+//! Where `${…}` gets its values: the process environment, then the credentials, then nothing. Credentials are where
+//! `MCP_CREDENTIALS_PATH` says (a file or a folder), else beside the configuration and in the user's folder.
 //!
 //! The credentials file holds variables (texts) and, under the name of a server, that server's `auth` (maps). Its text is
 //! never shown, and its values never leave but as [`Lookup`] answers.
@@ -10,8 +11,9 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use super::expand::Lookup;
+use super::locate;
 use super::node::{Entry, Node, Value};
-use super::source::{ReadError, Sources, read_text};
+use super::source::{FileSeen, MAX_FILE_BYTES, ReadError, Sources};
 use super::syntax::{self, Format};
 
 /// A secret is a line or a key file, not a book.
@@ -33,8 +35,8 @@ pub(crate) struct Variables<'a> {
     folder: Option<PathBuf>,
     /// For `looked in`.
     looked: String,
-    /// Every file that was read; a reload looks at them too.
-    read: RefCell<Vec<PathBuf>>,
+    /// Every file that was read or looked for.
+    seen: RefCell<Vec<FileSeen>>,
 }
 
 impl<'a> Variables<'a> {
@@ -46,46 +48,60 @@ impl<'a> Variables<'a> {
         out: &mut Vec<Diagnostic>,
     ) -> Self {
         let named = environment.get_filled("MCP_CREDENTIALS_PATH").map(|p| environment.absolute_here(Path::new(p)));
-        let path = named.clone().unwrap_or_else(|| base.join(FILE_NAME));
-        let folder = path.is_dir().then(|| path.clone());
-        let file = if folder.is_some() { path.join(FILE_NAME) } else { path.clone() };
+        let mut paths: Vec<PathBuf> = match named {
+            Some(path) => vec![path],
+            None => {
+                let of_user = locate::user_dir(environment).map(|dir| dir.join(FILE_NAME));
+                std::iter::once(base.join(FILE_NAME)).chain(of_user).collect()
+            }
+        };
+        paths.dedup();
         let mut variables = Self {
             environment,
             base: base.to_owned(),
             texts: BTreeMap::new(),
             auth: Vec::new(),
-            folder,
-            looked: String::new(),
-            read: RefCell::new(Vec::new()),
+            folder: None,
+            looked: "process environment".to_owned(),
+            seen: RefCell::new(Vec::new()),
         };
-        let shown = super::render::short_path(&path, environment.home());
-        variables.looked = match read_text(&file, super::source::MAX_FILE_BYTES) {
-            Ok(text) => {
-                variables.take(&file, &text, sources, out);
-                format!("process environment, {shown}")
-            }
-            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => {
-                let missing = if variables.folder.is_some() { "" } else { " (not found)" };
-                format!("process environment, {shown}{missing}")
-            }
+        for path in paths {
+            let how = variables.add(&path, sources, out);
+            let shown = super::render::short_path(&path, environment.home());
+            variables.looked += &format!(", {shown}{how}");
+        }
+        variables
+    }
+
+    /// Reads one place for credentials: a file, or a folder. Says how that went, for `looked in`.
+    fn add(&mut self, path: &Path, sources: &mut Sources, out: &mut Vec<Diagnostic>) -> &'static str {
+        const NOT_READABLE: &str = " (not readable)";
+        let is_folder = path.is_dir();
+        let file = if is_folder { path.join(FILE_NAME) } else { path.to_owned() };
+        self.folder = is_folder.then(|| path.to_owned());
+        match self.read(&file, MAX_FILE_BYTES) {
+            Ok(text) if self.take(&file, &text, sources, out) => "",
+            Ok(_) => NOT_READABLE,
+            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound && is_folder => "",
+            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => " (not found)",
             Err(error) => {
                 let source = sources.add_hidden(&file, HIDDEN);
                 let d = Diagnostic::new("MP001", Level::Error, format!("cannot read the credentials: {error}"))
                     .note(NoteKind::Fix, "make it a readable JSON file of names and texts");
                 out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
-                format!("process environment, {shown} (not readable)")
+                NOT_READABLE
             }
-        };
-        variables
+        }
     }
 
-    fn take(&mut self, file: &Path, text: &str, sources: &mut Sources, out: &mut Vec<Diagnostic>) {
+    /// False: it is no readable JSON.
+    fn take(&mut self, file: &Path, text: &str, sources: &mut Sources, out: &mut Vec<Diagnostic>) -> bool {
         let source = sources.add_hidden(file, HIDDEN);
-        self.read.borrow_mut().push(file.to_owned());
         let span = Span { source, start: 0, end: 0 };
         if let Some(mode) = open_to_others(file) {
-            let d = Diagnostic::new("MP205", Level::Warning, format!("the credentials are readable by others ({mode})"))
-                .note(NoteKind::Fix, format!("chmod 600 {}", file.display()));
+            let d =
+                Diagnostic::new("MP205", Level::Warning, format!("the credentials are readable by others ({mode})"))
+                    .note(NoteKind::Fix, format!("chmod 600 {}", file.display()));
             out.push(sources.locate(d, span));
         }
         // A syntax error would quote the text around it: say where it is, and nothing else.
@@ -95,31 +111,30 @@ impl<'a> Variables<'a> {
         let tree = syntax::parse(text, Format::Jsonc, inner, &readable, &mut problems);
         for problem in problems {
             let at = problem.place.map_or(String::new(), |p| format!(" (line {}, column {})", p.line, p.column));
-            let d = Diagnostic::new(problem.code, Level::Error, format!("the credentials are not readable JSON{at}"))
+            let d = Diagnostic::new("MP002", Level::Error, format!("the credentials are not readable JSON{at}"))
                 .note(NoteKind::Fix, "write `{ \"NAME\": \"value\" }`");
             out.push(sources.locate(d, span));
         }
-        let Some(Value::Map(entries)) = tree.map(|t| t.value) else { return };
+        let Some(Value::Map(entries)) = tree.map(|t| t.value) else { return false };
         for entry in entries {
             match entry.value.value {
                 Value::Scalar(scalar) => {
-                    self.texts.insert(entry.key, scalar.text);
+                    // What was read before counts.
+                    self.texts.entry(entry.key).or_insert(scalar.text);
                 }
-                Value::Map(_) => self.auth.push(Entry {
-                    key: entry.key,
-                    key_span: span,
-                    value: at(entry.value, span),
-                }),
+                Value::Map(_) => self.auth.push(Entry { key: entry.key, key_span: span, value: at(entry.value, span) }),
                 Value::Null | Value::List(_) => {
                     let d = Diagnostic::new(
                         "MP101",
                         Level::Error,
                         format!("`{}` in the credentials must be a text, or the `auth` of a server", entry.key),
-                    );
+                    )
+                    .note(NoteKind::Fix, "write `\"NAME\": \"value\"`");
                     out.push(sources.locate(d, span));
                 }
             }
         }
+        true
     }
 
     /// The `auth` of a server from the credentials.
@@ -132,22 +147,23 @@ impl<'a> Variables<'a> {
         &self.looked
     }
 
-    /// Notes that a file was read.
-    pub(crate) fn note_read(&self, path: &Path) {
-        let mut read = self.read.borrow_mut();
-        if !read.iter().any(|p| p == path) {
-            read.push(path.to_owned());
+    /// Reads a file that the configuration names, and remembers it.
+    pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<String, ReadError> {
+        let (text, seen) = FileSeen::read(path, limit);
+        let mut all = self.seen.borrow_mut();
+        if !all.iter().any(|s| s.path == seen.path) {
+            all.push(seen);
         }
+        text
     }
 
-    /// Every file that was read so far.
-    pub(crate) fn files_read(&self) -> Vec<PathBuf> {
-        self.read.borrow().clone()
+    /// Every file that was read or looked for.
+    pub(crate) fn seen(&self) -> Vec<FileSeen> {
+        self.seen.borrow().clone()
     }
 
     fn value_of(&self, path: &Path) -> Result<String, ReadError> {
-        let text = read_text(path, MAX_VALUE_BYTES)?;
-        self.note_read(path);
+        let text = self.read(path, MAX_VALUE_BYTES)?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
     }

@@ -94,7 +94,13 @@ impl ProxyHandle {
         }
         let view = |server: &Arc<Server>| {
             let port = engine.port(&server.name);
-            self.backend(server, port.as_deref(), counts.get(&*server.name).copied().unwrap_or_default(), &catalog, &config)
+            self.backend(
+                server,
+                port.as_deref(),
+                counts.get(&*server.name).copied().unwrap_or_default(),
+                &catalog,
+                &config,
+            )
         };
         let observer = &engine.ctx.observer;
         let totals = observer.metrics(|m| Totals {
@@ -114,7 +120,14 @@ impl ProxyHandle {
         }
     }
 
-    fn backend(&self, server: &Server, port: Option<&Port>, counts: [usize; 4], catalog: &Catalog, config: &Config) -> BackendView {
+    fn backend(
+        &self,
+        server: &Server,
+        port: Option<&Port>,
+        counts: [usize; 4],
+        catalog: &Catalog,
+        config: &Config,
+    ) -> BackendView {
         let observer = &self.inner.engine.ctx.observer;
         let status = port.map(|p| p.status.view());
         let prefix = crate::catalog::exposed_prefix(server, &config.routing);
@@ -223,7 +236,8 @@ impl ProxyHandle {
 
     fn cancel(&self, id: CallId) -> Result<(), CommandError> {
         let flow = self.flow(id).filter(|f| f.status == Status::Pending).ok_or(CommandError::NotInFlight(id))?;
-        let peer = flow.session.and_then(|s| self.inner.engine.ctx.peers.get(s)).ok_or(CommandError::NotInFlight(id))?;
+        let peer =
+            flow.session.and_then(|s| self.inner.engine.ctx.peers.get(s)).ok_or(CommandError::NotInFlight(id))?;
         peer.mailbox.push_owed(Delivery::Cancel(id)).map_err(|_| CommandError::NotInFlight(id))
     }
 

@@ -149,7 +149,14 @@ impl Metrics {
     }
 
     /// A client's request has ended after `total`; `answered` says whether its server gave an answer worth measuring.
-    pub fn ended(&mut self, backend: Option<&Arc<str>>, tool: Option<&Arc<str>>, total: Duration, error: bool, answered: bool) {
+    pub fn ended(
+        &mut self,
+        backend: Option<&Arc<str>>,
+        tool: Option<&Arc<str>>,
+        total: Duration,
+        error: bool,
+        answered: bool,
+    ) {
         let second = self.start.elapsed().as_secs();
         let us = u64::try_from(total.as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);

@@ -120,7 +120,8 @@ impl Observer {
     /// A flow has ended. A flow ends once; further ends change the row but no counter (`counts` says which it is).
     pub fn end(&self, id: CallId, backend: Option<&Arc<str>>, kind: FlowKind, ended: Ended) {
         let error = matches!(ended.status, Status::ToolError | Status::Fault(_) | Status::TimedOut);
-        let answered = matches!(ended.status, Status::Ok | Status::ToolError | Status::Fault(_)) && ended.returned.is_some();
+        let answered =
+            matches!(ended.status, Status::Ok | Status::ToolError | Status::Fault(_)) && ended.returned.is_some();
         let total: Duration = ended.timing.total();
         let mut inner = self.lock();
         if kind == FlowKind::Call {

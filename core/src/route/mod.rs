@@ -33,8 +33,12 @@ pub enum Route {
 #[must_use]
 pub fn route(catalog: &Catalog, method: Method, message: &Message, era: Era) -> Route {
     match method {
-        Method::ToolsCall => named(message, Field::Name, "tool", |name| catalog.tool(name).cloned().or_else(|| catalog.unlisted(name))),
-        Method::PromptsGet => named(message, Field::Name, "prompt", |name| catalog.prompt(name).cloned().or_else(|| catalog.unlisted(name))),
+        Method::ToolsCall => {
+            named(message, Field::Name, "tool", |name| catalog.tool(name).cloned().or_else(|| catalog.unlisted(name)))
+        }
+        Method::PromptsGet => named(message, Field::Name, "prompt", |name| {
+            catalog.prompt(name).cloned().or_else(|| catalog.unlisted(name))
+        }),
         Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
             uri(message, Field::Uri, era, |uri| catalog.resource(uri))
         }
@@ -76,7 +80,9 @@ fn completion(catalog: &Catalog, message: &Message, era: Era) -> Route {
     };
     match route {
         Route::Backend { backend, .. } if !catalog.completes(&backend) => Route::NoCompletions,
-        Route::Backend { backend, target, shown, own_uri, .. } => Route::Backend { backend, target, shown, tool: None, own_uri },
+        Route::Backend { backend, target, shown, own_uri, .. } => {
+            Route::Backend { backend, target, shown, tool: None, own_uri }
+        }
         Route::Nowhere(fault) => Route::Nowhere(Fault { code: code::INVALID_PARAMS, ..fault }),
         Route::NoCompletions => Route::NoCompletions,
     }

@@ -19,7 +19,8 @@ impl Session {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
         let method = Method::from_name(&name);
         if self.is_in_flight(&id) {
-            let fault = Fault::new(code::INVALID_REQUEST, format!("id {id} is in use by a request that is not answered yet"));
+            let fault =
+                Fault::new(code::INVALID_REQUEST, format!("id {id} is in use by a request that is not answered yet"));
             return self.refuse(Some(&id), &fault);
         }
         match method {
@@ -60,7 +61,8 @@ impl Session {
         match route(&self.catalog, method, &message, facts.revision.era()) {
             Route::Backend { backend, target, shown, tool, own_uri } => {
                 let Some(port) = self.engine.port(&backend) else {
-                    let fault = Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
+                    let fault =
+                        Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
                     return self.fault_own(&message, &facts, &fault);
                 };
                 let uris = own_uri.map(|own| (own, shown.clone()));
@@ -110,7 +112,17 @@ impl Session {
         let id = self.engine.ctx.observer.begin(flow);
         let handed = Instant::now();
         let timeout = timeout_of(port, tool.as_deref());
-        let active = Active { call: id, port: port.clone(), method, facts: facts.clone(), arrived: self.now, handed, token, tool, uris };
+        let active = Active {
+            call: id,
+            port: port.clone(),
+            method,
+            facts: facts.clone(),
+            arrived: self.now,
+            handed,
+            token,
+            tool,
+            uris,
+        };
         let call = Box::new(Call {
             id,
             peer: self.peer.clone(),
@@ -167,7 +179,8 @@ impl Session {
         flow.session = Some(self.peer.id);
         flow.client = facts.name.clone();
         flow.backend = backend.cloned();
-        flow.target = target.or_else(|| message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into()));
+        flow.target = target
+            .or_else(|| message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into()));
         flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
         flow.frames.received = Some(message.raw().clone());
         flow
@@ -182,7 +195,8 @@ impl Session {
             Some(Method::Progress) => self.on_client_progress(&message),
             Some(Method::RootsChanged) => {
                 let shared = self.engine.ctx.peers.only().is_none();
-                let status = if shared { Status::Dropped("servers are shared with other clients") } else { Status::Sent };
+                let status =
+                    if shared { Status::Dropped("servers are shared with other clients") } else { Status::Sent };
                 if !shared {
                     for port in self.engine.ports.borrow().values() {
                         if port.status.state() == crate::backend::BackendState::Ready {
@@ -277,7 +291,9 @@ impl Session {
 fn timeout_of(port: &Port, tool: Option<&str>) -> Duration {
     let rules = &port.server.tools.timeout;
     match tool {
-        Some(tool) if !rules.is_empty() => crate::catalog::rule_for(rules, tool).copied().unwrap_or(port.server.timeout),
+        Some(tool) if !rules.is_empty() => {
+            crate::catalog::rule_for(rules, tool).copied().unwrap_or(port.server.timeout)
+        }
         _ => port.server.timeout,
     }
 }

@@ -41,14 +41,17 @@ impl Session {
     pub(super) fn on_initialize(&mut self, message: Message) {
         let id = message.id();
         if self.legacy.is_some() {
-            let fault = Fault::new(code::INVALID_REQUEST, "this session is initialized already: `initialize` comes once");
+            let fault =
+                Fault::new(code::INVALID_REQUEST, "this session is initialized already: `initialize` comes once");
             return self.refuse(id.as_ref(), &fault);
         }
         let Some(version) = message.text(Field::ProtocolVersion) else {
-            let fault = Fault::new(code::INVALID_PARAMS, "`params.protocolVersion` must be a string such as \"2025-11-25\"");
+            let fault =
+                Fault::new(code::INVALID_PARAMS, "`params.protocolVersion` must be a string such as \"2025-11-25\"");
             return self.refuse(id.as_ref(), &fault);
         };
-        let info = object(&message, Field::ClientInfo).unwrap_or_else(|| Bytes::from_static(br#"{"name":"unknown","version":"0"}"#));
+        let info = object(&message, Field::ClientInfo)
+            .unwrap_or_else(|| Bytes::from_static(br#"{"name":"unknown","version":"0"}"#));
         let facts = Arc::new(ClientFacts {
             revision: Revision::negotiate(&version),
             name: name_in(&info),
@@ -118,20 +121,28 @@ impl Session {
     /// When the request opens no era, or one we do not know.
     pub(super) fn facts_of(&mut self, message: &Message, method: &str) -> Result<Arc<ClientFacts>, Fault> {
         let Some(version) = message.text(Field::MetaVersion) else {
-            let text = || format!("`{method}` before `initialize`: open the session first, or send `_meta` as MCP 2026-07-28 has it");
+            let text = || {
+                format!(
+                    "`{method}` before `initialize`: open the session first, or send `_meta` as MCP 2026-07-28 has it"
+                )
+            };
             return self.legacy.clone().ok_or_else(|| Fault::new(code::INVALID_PARAMS, text()));
         };
         if version != Revision::V2026_07_28.date() {
             let supported: Vec<&str> = Revision::ALL.iter().map(|r| r.date()).collect();
             let data = json!({ "supported": supported, "requested": version });
-            let text = format!("MCP {version} does not work without `initialize`; this is what does: {}", Revision::V2026_07_28);
+            let text = format!(
+                "MCP {version} does not work without `initialize`; this is what does: {}",
+                Revision::V2026_07_28
+            );
             return Err(Fault::new(code::UNSUPPORTED_VERSION, text).with_data(&data));
         }
         let Some(capabilities) = object(message, Field::MetaCapabilities) else {
             let text = "`params._meta` lacks `io.modelcontextprotocol/clientCapabilities` (MCP 2026-07-28, basic)";
             return Err(Fault::new(code::INVALID_PARAMS, text));
         };
-        let info = object(message, Field::MetaClientInfo).unwrap_or_else(|| Bytes::from_static(br#"{"name":"unknown","version":"0"}"#));
+        let info = object(message, Field::MetaClientInfo)
+            .unwrap_or_else(|| Bytes::from_static(br#"{"name":"unknown","version":"0"}"#));
         let level = message.text(Field::MetaLogLevel).as_deref().and_then(Level::from_name);
         // A client says the same with every request.
         if let Some(last) = &self.modern

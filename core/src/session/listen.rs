@@ -34,7 +34,8 @@ impl Session {
     pub(super) fn on_listen(&mut self, message: &Message, facts: &Arc<ClientFacts>) {
         let Some(id) = message.id() else { return };
         let raw = message.raw();
-        let Some(filter) = message.span(Field::ListenFilter).filter(|f| raw.get(f.start as usize) == Some(&b'{')) else {
+        let Some(filter) = message.span(Field::ListenFilter).filter(|f| raw.get(f.start as usize) == Some(&b'{'))
+        else {
             let text = "`params.notifications` must be an object such as {\"toolsListChanged\":true}";
             return self.fault_own(message, facts, &Fault::new(code::INVALID_PARAMS, text));
         };
@@ -42,7 +43,9 @@ impl Session {
             let text = format!("{MAX_LISTENS} subscriptions are open already: cancel one");
             return self.fault_own(message, facts, &Fault::new(code::INVALID_REQUEST, text));
         }
-        let asks = |key| walk::member(raw, filter, key).is_some_and(|(_, v)| &raw[v.start as usize..v.end as usize] == b"true");
+        let asks = |key| {
+            walk::member(raw, filter, key).is_some_and(|(_, v)| &raw[v.start as usize..v.end as usize] == b"true")
+        };
         let wanted = walk::member(raw, filter, "resourceSubscriptions").map(|(_, v)| v);
         let mut uris = Vec::new();
         for element in wanted.into_iter().flat_map(|w| walk::elements(raw, w)).take(MAX_URIS) {
@@ -103,7 +106,8 @@ impl Session {
             };
             if asked {
                 let method = kind.changed_method().name();
-                let text = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":{}}}}}"#, tag(&listen.id));
+                let text =
+                    format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":{}}}}}"#, tag(&listen.id));
                 self.outbox.push_parts(&[text.as_bytes()]);
             }
         }
@@ -112,9 +116,8 @@ impl Session {
     /// A resource was updated: every listen that covers it hears of it under its own id. `uri` is as clients know it.
     pub(super) fn tell_updated(&mut self, message: &Message, uri: &str) {
         let covers = |wanted: &str| {
-            uri.strip_prefix(wanted).is_some_and(|r| {
-                r.is_empty() || wanted.ends_with(['/', '?', '#']) || r.starts_with(['/', '?', '#'])
-            })
+            uri.strip_prefix(wanted)
+                .is_some_and(|r| r.is_empty() || wanted.ends_with(['/', '?', '#']) || r.starts_with(['/', '?', '#']))
         };
         for listen in &self.listens {
             if !listen.uris.iter().any(|(wanted, _, _)| covers(wanted)) {
@@ -130,7 +133,9 @@ impl Session {
                 let at = message.span(Field::Meta).map_or(params.start + 1, |m| m.start + 1);
                 let member = match message.span(Field::Meta) {
                     None => format!(r#""_meta":{},"#, tag(&listen.id)),
-                    Some(meta) if meta.end - meta.start > 2 => format!(r#""io.modelcontextprotocol/subscriptionId":{},"#, listen.id),
+                    Some(meta) if meta.end - meta.start > 2 => {
+                        format!(r#""io.modelcontextprotocol/subscriptionId":{},"#, listen.id)
+                    }
                     Some(_) => format!(r#""io.modelcontextprotocol/subscriptionId":{}"#, listen.id),
                 };
                 out.patch(Span { start: at, end: at }, Patch::Bytes(member.into()));

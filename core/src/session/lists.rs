@@ -80,7 +80,8 @@ impl Session {
             Some(cursor) => page_size.and_then(|_| self.catalog.offset(cursor)),
         };
         let Some(offset) = offset else {
-            let fault = Fault::new(code::INVALID_PARAMS, "this cursor is stale or not ours: list again from the beginning");
+            let fault =
+                Fault::new(code::INVALID_PARAMS, "this cursor is stale or not ours: list again from the beginning");
             self.refuse(Some(&list.client_id), &fault);
             return self.end_flow(list.call, crate::observe::Status::Fault(fault.code));
         };
@@ -115,7 +116,8 @@ impl Session {
             if !told.contains(&method) {
                 told.push(method);
                 if self.legacy.is_some() {
-                    self.outbox.push_parts(&[format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, method.name()).as_bytes()]);
+                    self.outbox
+                        .push_parts(&[format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, method.name()).as_bytes()]);
                 }
                 self.tell_listeners(kind);
             }

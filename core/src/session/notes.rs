@@ -65,9 +65,11 @@ impl Session {
             out.patch(span, Patch::Bytes(serde_json::Value::from(uri).to_string().into()));
         }
         // A modern server tags its updates with our own subscription; that is nothing to a legacy client.
-        if let (Some(meta), Some(params), Some(_)) =
-            (note.message.span(Field::Meta), note.message.span(Field::Params), note.message.span(Field::MetaSubscription))
-        {
+        if let (Some(meta), Some(params), Some(_)) = (
+            note.message.span(Field::Meta),
+            note.message.span(Field::Params),
+            note.message.span(Field::MetaSubscription),
+        ) {
             let raw = note.message.raw();
             let alone = walk::members(raw, meta).count() == 1;
             let key = "io.modelcontextprotocol/subscriptionId";

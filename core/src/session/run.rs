@@ -245,7 +245,10 @@ impl Session {
             },
             Line::TooLong(long) => {
                 let limit = self.engine.ctx.max_message_bytes;
-                let text = format!("the message has {} bytes; the limit is {limit} (`limits.max_message_bytes`)", long.n_bytes);
+                let text = format!(
+                    "the message has {} bytes; the limit is {limit} (`limits.max_message_bytes`)",
+                    long.n_bytes
+                );
                 self.refuse(None, &Fault::new(code::INVALID_REQUEST, text));
             }
         }

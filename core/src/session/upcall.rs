@@ -29,7 +29,8 @@ impl Session {
         let Upcall { port, generation, message, method, parent } = upcall;
         let Some(server_id) = message.id() else { return };
         if !self.speaks(Era::Legacy) {
-            let answer = Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"));
+            let answer =
+                Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"));
             let _ = port.mailbox.push_owed(Mail::UpcallAnswer { generation, server_id, answer });
             return;
         }
@@ -75,7 +76,8 @@ impl Session {
             _ => Status::Ok,
         };
         self.end_question(&question, status, Some(message.raw().clone()));
-        let mail = Mail::UpcallAnswer { generation: question.generation, server_id: question.server_id, answer: Ok(message) };
+        let mail =
+            Mail::UpcallAnswer { generation: question.generation, server_id: question.server_id, answer: Ok(message) };
         // One a question, and questions are bounded.
         let _ = question.port.mailbox.push_owed(mail);
     }
@@ -87,8 +89,15 @@ impl Session {
     }
 
     /// A server took its question back.
-    pub(super) fn on_upcall_cancelled(&mut self, port: &Arc<Port>, generation: u64, server_id: &RequestId, message: &Message) {
-        let is_it = |q: &Question| Arc::ptr_eq(&q.port, port) && q.generation == generation && q.server_id == *server_id;
+    pub(super) fn on_upcall_cancelled(
+        &mut self,
+        port: &Arc<Port>,
+        generation: u64,
+        server_id: &RequestId,
+        message: &Message,
+    ) {
+        let is_it =
+            |q: &Question| Arc::ptr_eq(&q.port, port) && q.generation == generation && q.server_id == *server_id;
         let Some(id) = self.questions.iter().find(|(_, q)| is_it(q)).map(|(id, _)| *id) else { return };
         let Some(question) = self.questions.remove(&id) else { return };
         let mut out = Spliced::new(message.raw().clone());

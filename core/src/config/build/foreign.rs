@@ -27,7 +27,8 @@ pub(super) struct ServerLists {
 /// Finds the maps of servers: ours, and those of the clients.
 pub(super) fn server_lists(root: &Node, reader: &mut Reader<'_>) -> ServerLists {
     let ours = ["version", "proxy", "defaults", "routing", "limits", "observability", "profiles", "features"];
-    let is_ours = ours.iter().any(|key| root.get(key).is_some());
+    // What a variable of the environment put there says nothing about the file.
+    let is_ours = ours.iter().any(|key| root.entry(key).is_some_and(|e| e.key_span.source == root.span.source));
     // VS Code keeps what it asks the user beside its servers.
     let editor = root.get("inputs").is_some();
     let mut maps: Vec<(String, &Node, bool)> = Vec::new();
@@ -76,6 +77,7 @@ impl Reader<'_> {
         let old = std::mem::take(entries);
         let has = |key: &str, new: &[Entry]| new.iter().any(|e| e.key == key);
         let mut new: Vec<Entry> = Vec::with_capacity(old.len());
+        let mut tools: Vec<Entry> = Vec::new();
         let taken: Vec<String> = old.iter().map(|e| e.key.clone()).collect();
         for mut entry in old {
             let name = entry.key.as_str();
@@ -84,6 +86,9 @@ impl Reader<'_> {
                 if !(has(name, &new) && server.is_foreign) {
                     new.push(entry);
                 }
+                continue;
+            }
+            if server.is_foreign && keys::CLIENTS_OWN.contains(&name) {
                 continue;
             }
             let foreign = keys::FOREIGN.iter().find(|(theirs, _, _)| *theirs == name);
@@ -100,10 +105,14 @@ impl Reader<'_> {
                     new.retain(|e| !(server.is_foreign && e.key == entry.key));
                     new.push(entry);
                 }
-                Some((_, ours, _)) if server.is_foreign => {
-                    self.unused.push((format!("{path}.{name} ({ours})"), entry.key_span));
-                }
-                None if server.is_foreign && keys::CLIENTS_OWN.contains(&name) => {}
+                Some((_, ours, _)) if server.is_foreign => match ours.strip_prefix("tools.") {
+                    Some(ours) => {
+                        entry.key = ours.to_owned();
+                        tools.retain(|e| e.key != ours);
+                        tools.push(entry);
+                    }
+                    None => self.unused.push((format!("{path}.{name} ({ours})"), entry.key_span)),
+                },
                 _ => {
                     self.unknown(name, entry.key_span, &path, keys::SERVER);
                     let meant = foreign
@@ -116,6 +125,10 @@ impl Reader<'_> {
                     }
                 }
             }
+        }
+        if let (Some(first), false) = (tools.first().map(|t| t.key_span), has("tools", &new)) {
+            let value = Node { span: first, value: Value::Map(tools) };
+            new.push(Entry { key: "tools".to_owned(), key_span: first, value });
         }
         *entries = new;
     }

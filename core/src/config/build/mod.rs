@@ -3,6 +3,8 @@
 //! Each section reads what it knows and falls back to the default where a value is wrong, so that one mistake hides no other;
 //! whether there is a configuration in the end is decided by the diagnostics.
 
+mod auth;
+mod endpoint;
 mod foreign;
 mod reader;
 mod server;
@@ -10,7 +12,7 @@ mod shape;
 mod target;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
@@ -37,6 +39,7 @@ pub(super) fn build(
         out,
         base: base.to_owned(),
         soft: false,
+        n_softened: 0,
         told: HashSet::new(),
         unused: Vec::new(),
     };
@@ -121,9 +124,7 @@ impl Reader<'_> {
         self.set(root, "proxy.instructions", &mut config.instructions, |r, n, p| {
             r.text(n, p).map(|t| Some(t.value).filter(|v| !v.trim().is_empty()))
         });
-        self.set(root, "proxy.env.inherit", &mut config.env.inherit, |r, n, p| {
-            r.texts(n, p).map(|texts| texts.into_iter().map(|t| t.value).collect())
-        });
+        self.set(root, "proxy.env.inherit", &mut config.env.inherit, Self::plain_texts);
         self.set(root, "proxy.env.path_from_login_shell", &mut config.env.path_from_login_shell, Self::truth);
     }
 
@@ -157,7 +158,8 @@ impl Reader<'_> {
     fn host(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = self.text(node, path)?;
         let host = text.value.trim();
-        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || matches!(c, '/' | '@')) {
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/@[]?#".contains(c)) {
             let message = format!("`host` cannot be {}", quoted(&text));
             self.error("MP102", node.span, message, "write an address or a name alone, as in `127.0.0.1`");
             return None;
@@ -167,7 +169,8 @@ impl Reader<'_> {
 
     fn http_path(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = self.text(node, path)?;
-        let is_path = text.value.starts_with('/') && !text.value.contains(|c: char| c.is_whitespace() || "?#".contains(c));
+        let is_path =
+            text.value.starts_with('/') && !text.value.contains(|c: char| c.is_whitespace() || "?#".contains(c));
         if !is_path {
             let message = format!("`path` must begin with `/`, got {}", quoted(&text));
             self.error("MP102", node.span, message, "write a path as in `/mcp`");
@@ -178,11 +181,8 @@ impl Reader<'_> {
     fn routing(&mut self, root: &Node, config: &mut Config) {
         let routing = &mut config.routing;
         self.set(root, "routing.naming", &mut routing.naming, |r, n, p| {
-            let names = [
-                ("prefix", Naming::Prefix),
-                ("prefix-on-conflict", Naming::PrefixOnConflict),
-                ("flat", Naming::Flat),
-            ];
+            let names =
+                [("prefix", Naming::Prefix), ("prefix-on-conflict", Naming::PrefixOnConflict), ("flat", Naming::Flat)];
             r.choice(n, p, &names)
         });
         self.set(root, "routing.name_charset", &mut routing.name_charset, |r, n, p| {
@@ -244,7 +244,7 @@ impl Reader<'_> {
 }
 
 /// `path` as a `file://` URI.
-fn file_uri(path: &PathBuf) -> String {
+fn file_uri(path: &Path) -> String {
     let mut uri = "file://".to_owned();
     let text = path.to_string_lossy().replace('\\', "/");
     if !text.starts_with('/') {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::Environment;
-use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use crate::config::diagnostic::{Diagnostic, Level, MAX_DIAGNOSTICS, NoteKind, Span};
 use crate::config::expand::{self, Problem, ProblemKind};
 use crate::config::node::{Entry, Kind, Node, Scalar, Value};
-use crate::config::{mask, quantity};
 use crate::config::source::Sources;
 use crate::config::variables::Variables;
+use crate::config::{mask, quantity};
 
 /// A text after its variables were put in. It may be secret now: show `raw`.
 #[derive(Clone)]
@@ -20,9 +20,6 @@ pub(super) struct Text {
     pub(super) raw: String,
     pub(super) span: Span,
 }
-
-/// A file with more problems is not a configuration.
-const MAX_DIAGNOSTICS: usize = 500;
 
 /// The state of one reading.
 pub(super) struct Reader<'a> {
@@ -34,6 +31,8 @@ pub(super) struct Reader<'a> {
     pub(super) base: PathBuf,
     /// What is read now belongs to a server that is switched off: nothing about it stops the others.
     pub(super) soft: bool,
+    /// How many errors were made warnings because of that.
+    pub(super) n_softened: usize,
     /// What was reported already.
     pub(super) told: HashSet<(Span, &'static str, String)>,
     /// Keys that are accepted and not used by this version.
@@ -54,6 +53,7 @@ impl Reader<'_> {
     /// Adds a problem with what stands at `span`.
     pub(super) fn report(&mut self, mut diagnostic: Diagnostic, span: Span) {
         if self.soft && diagnostic.level == Level::Error {
+            self.n_softened += 1;
             diagnostic.level = Level::Warning;
             diagnostic = diagnostic.note(NoteKind::Note, "the server is disabled, so this stops nothing");
         }
@@ -114,6 +114,9 @@ impl Reader<'_> {
     }
 
     fn reference_problem(&mut self, raw: &str, problem: Problem, span: Span, path: &str) {
+        if self.is_full() {
+            return;
+        }
         // Out of range only where `raw` stands for a text that is not shown.
         let at = raw.get(problem.at.clone()).unwrap_or(raw);
         let span = self.narrow(span, at);
@@ -166,9 +169,7 @@ impl Reader<'_> {
         let text = self.sources.get(span.source).and_then(|s| s.text.as_deref());
         let offset = text.and_then(|t| t.get(span.start..span.end)).and_then(|t| t.find(part));
         match offset {
-            Some(offset) => {
-                Span { start: span.start + offset, end: span.start + offset + part.len(), ..span }
-            }
+            Some(offset) => Span { start: span.start + offset, end: span.start + offset + part.len(), ..span },
             None => span,
         }
     }
@@ -186,7 +187,9 @@ impl Reader<'_> {
         if truth.is_none() {
             let message = format!("`{}` must be true or false, got {}", last(path), quoted(&text));
             self.report(
-                Diagnostic::new("MP101", Level::Error, message).label(path).note(NoteKind::Fix, "write `true` or `false`"),
+                Diagnostic::new("MP101", Level::Error, message)
+                    .label(path)
+                    .note(NoteKind::Fix, "write `true` or `false`"),
                 node.span,
             );
         }
@@ -302,11 +305,12 @@ impl Reader<'_> {
         };
         let mut out = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
-            let path = format!("{path}[{i}]");
+            let item_path = format!("{path}[{i}]");
             match &item.value {
-                Value::Scalar(_) => out.extend(self.text(item, &path)),
+                Value::Scalar(_) => out.extend(self.text(item, &item_path)),
                 _ => {
-                    let message = format!("`{}` must be a list of texts; item {} is {}", last(&path), i + 1, item.kind_name());
+                    let message =
+                        format!("`{}` must be a list of texts; item {} is {}", last(path), i + 1, item.kind_name());
                     self.report(
                         Diagnostic::new("MP112", Level::Error, message).note(NoteKind::Fix, "quote it, or take it out"),
                         item.span,
@@ -315,6 +319,11 @@ impl Reader<'_> {
             }
         }
         Some(out)
+    }
+
+    /// The same without places.
+    pub(super) fn plain_texts(&mut self, node: &Node, path: &str) -> Option<Vec<String>> {
+        self.texts(node, path).map(|texts| texts.into_iter().map(|t| t.value).collect())
     }
 
     /// A map whose names the user chose.

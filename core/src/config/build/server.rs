@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
 use crate::config::keys::{self, Key};
+use crate::config::mask;
 use crate::config::node::{Node, Value};
-use crate::config::{ProtocolChoice, RestartPolicy, Server, StartPolicy, ToolRules, quantity};
+use crate::config::{ProtocolChoice, RestartPolicy, Server, StartPolicy, Target, ToolRules, quantity};
 
+use super::file_uri;
 use super::foreign::ServerEntry;
 use super::reader::{Reader, last, quoted};
-use super::file_uri;
 
 /// Our own name in clients' files.
 const RESERVED: &str = "mcp-proxy";
@@ -48,6 +49,19 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// A server's values, and what messages call it.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    fields: Fields<'a>,
+    path: &'a str,
+}
+
+impl At<'_> {
+    fn path_of(self, key: &str) -> String {
+        format!("{}.{key}", self.path)
+    }
+}
+
 impl Reader<'_> {
     /// Checks the keys of `defaults`; their values are checked with each server's.
     pub(super) fn defaults(&mut self, defaults: Option<&Node>) {
@@ -62,7 +76,8 @@ impl Reader<'_> {
         self.behaviour(fields, &mut server, "defaults");
     }
 
-    /// Reads one server. `None`: it cannot be reached the way it is written.
+    /// Reads one server. `None`: it cannot be reached the way it is written. One that is switched off is there in any case, with an
+    /// empty command if something about its target is wrong.
     pub(super) fn server(&mut self, entry: &ServerEntry, defaults: Option<&Node>) -> Option<Server> {
         self.soft = false;
         let mut path = format!("servers.{}", entry.name);
@@ -78,18 +93,17 @@ impl Reader<'_> {
         path.truncate("servers.".len());
         path.push_str(&name);
         self.check_keys(node, &path, keys::SERVER);
+        let before = self.n_softened;
         let target = self.target(fields, &path, entry.key_span);
-        let placeholder = crate::config::Target::Stdio {
-            command: String::new(),
-            args: Vec::new(),
-            cwd: None,
-            env: BTreeMap::new(),
-        };
-        let broken = target.is_none();
-        let mut server = Server::new(&name, target.unwrap_or(placeholder));
-        server.enabled = enabled && !broken;
+        // A part of it may be missing now: what is left is not fit to be started by hand either.
+        let is_whole = self.n_softened == before;
+        let nowhere = Target::Stdio { command: String::new(), args: Vec::new(), cwd: None, env: BTreeMap::new() };
+        let is_reachable = target.is_some();
+        let mut server = Server::new(&name, target.filter(|_| is_whole).unwrap_or(nowhere));
+        server.enabled = enabled;
+        server.shown = shown(fields, &server.target);
         self.behaviour(fields, &mut server, &path);
-        (!broken || !enabled).then_some(server)
+        (is_reachable || !enabled).then_some(server)
     }
 
     fn enabled(&mut self, fields: Fields<'_>, path: &str) -> bool {
@@ -134,66 +148,63 @@ impl Reader<'_> {
 
     /// Everything but the target.
     fn behaviour(&mut self, fields: Fields<'_>, server: &mut Server, path: &str) {
-        let at = |key: &str| format!("{path}.{key}");
-        macro_rules! set {
-            ($place:expr, $key:literal, $read:expr) => {
-                if let Some(node) = fields.get($key) {
-                    #[expect(clippy::redundant_closure_call, reason = "readers are methods and closures alike")]
-                    if let Some(value) = ($read)(self, node, at($key).as_str()) {
-                        $place = value;
-                    }
-                }
-            };
+        let starts = [("eager", StartPolicy::Eager), ("lazy", StartPolicy::Lazy), ("manual", StartPolicy::Manual)];
+        let policies = [
+            ("never", RestartPolicy::Never),
+            ("on-failure", RestartPolicy::OnFailure),
+            ("always", RestartPolicy::Always),
+        ];
+        let editions =
+            [("auto", ProtocolChoice::Auto), ("modern", ProtocolChoice::Modern), ("legacy", ProtocolChoice::Legacy)];
+        let at = At { fields, path };
+        self.fill(at, "start", &mut server.start, |r, n, p| r.choice(n, p, &starts));
+        self.fill(at, "startup_timeout", &mut server.startup_timeout, Self::positive_duration);
+        self.fill(at, "timeout", &mut server.timeout, |r, n, p| r.call_timeout(n, p, fields.is_foreign));
+        self.fill(at, "max_timeout", &mut server.max_timeout, Self::positive_duration);
+        self.fill(at, "idle_timeout", &mut server.idle_timeout, |r, n, p| {
+            r.duration(n, p).map(|d| Some(d).filter(|d| !d.is_zero()))
+        });
+        self.fill(at, "probe_timeout", &mut server.probe_timeout, Self::positive_duration);
+        self.fill(at, "list_wait", &mut server.list_wait, Self::duration);
+        self.fill(at, "drain_timeout", &mut server.drain_timeout, Self::duration);
+        self.restart(at, server, &policies);
+        self.fill(at, "protocol", &mut server.protocol, |r, n, p| r.choice(n, p, &editions));
+        if fields.own("prefix").is_some() {
+            self.fill(at, "prefix", &mut server.prefix, |r, n, p| r.prefix(n, p).map(Some));
         }
-        set!(server.start, "start", |r: &mut Self, n, p| r.choice(
-            n,
-            p,
-            &[("eager", StartPolicy::Eager), ("lazy", StartPolicy::Lazy), ("manual", StartPolicy::Manual)]
-        ));
-        set!(server.startup_timeout, "startup_timeout", Self::positive_duration);
-        set!(server.timeout, "timeout", |r: &mut Self, n, p| r.call_timeout(n, p, fields.is_foreign));
-        set!(server.max_timeout, "max_timeout", Self::positive_duration);
-        set!(server.idle_timeout, "idle_timeout", |r: &mut Self, n, p| r
-            .duration(n, p)
-            .map(|d| Some(d).filter(|d| !d.is_zero())));
-        set!(server.probe_timeout, "probe_timeout", Self::positive_duration);
-        set!(server.list_wait, "list_wait", Self::duration);
-        set!(server.drain_timeout, "drain_timeout", Self::duration);
-        set!(server.restart.policy, "restart.policy", |r: &mut Self, n, p| r.choice(
-            n,
-            p,
-            &[
-                ("never", RestartPolicy::Never),
-                ("on-failure", RestartPolicy::OnFailure),
-                ("always", RestartPolicy::Always)
-            ]
-        ));
-        set!(server.restart.max, "restart.max", |r: &mut Self, n, p| r
-            .number(n, p, 0..=1_000_000)
-            .and_then(|n| u32::try_from(n).ok()));
-        if let Some(node) = fields.get("restart.backoff")
-            && let Some((min, max)) = self.backoff(node, &at("restart.backoff"))
+        self.fill(at, "cache_lists", &mut server.cache_lists, Self::truth);
+        self.fill(at, "limits.max_concurrent", &mut server.max_concurrent, |r, n, p| r.count(n, p, 1..=1_000_000));
+        self.fill(at, "tags", &mut server.tags, Self::plain_texts);
+        self.fill(at, "roots", &mut server.roots, Self::roots);
+        self.tools(at, &mut server.tools);
+        // A single call may be silent as long as `timeout` says.
+        server.max_timeout = server.max_timeout.max(server.timeout);
+    }
+
+    /// Puts a value in its place, if it is given and right.
+    fn fill<T>(
+        &mut self,
+        at: At<'_>,
+        key: &str,
+        place: &mut T,
+        read: impl FnOnce(&mut Self, &Node, &str) -> Option<T>,
+    ) {
+        if let Some(node) = at.fields.get(key)
+            && let Some(value) = read(self, node, &at.path_of(key))
         {
-            (server.restart.backoff_min, server.restart.backoff_max) = (min, max);
+            *place = value;
         }
-        set!(server.protocol, "protocol", |r: &mut Self, n, p| r.choice(
-            n,
-            p,
-            &[("auto", ProtocolChoice::Auto), ("modern", ProtocolChoice::Modern), ("legacy", ProtocolChoice::Legacy)]
-        ));
-        if let Some(node) = fields.own("prefix") {
-            server.prefix = self.prefix(node, &at("prefix"));
-        }
-        set!(server.cache_lists, "cache_lists", Self::truth);
-        set!(server.max_concurrent, "limits.max_concurrent", |r: &mut Self, n, p| r.count(n, p, 1..=1_000_000));
-        set!(server.tags, "tags", |r: &mut Self, n, p| r
-            .texts(n, p)
-            .map(|texts| texts.into_iter().map(|t| t.value).collect()));
-        set!(server.roots, "roots", Self::roots);
-        self.tools(fields, &mut server.tools, path);
-        if server.max_timeout < server.timeout {
-            server.max_timeout = server.timeout;
-        }
+    }
+
+    fn restart(&mut self, at: At<'_>, server: &mut Server, policies: &[(&str, RestartPolicy)]) {
+        let restart = &mut server.restart;
+        self.fill(at, "restart.policy", &mut restart.policy, |r, n, p| r.choice(n, p, policies));
+        self.fill(at, "restart.max", &mut restart.max, |r, n, p| {
+            r.number(n, p, 0..=1_000_000).and_then(|n| u32::try_from(n).ok())
+        });
+        let mut backoff = (restart.backoff_min, restart.backoff_max);
+        self.fill(at, "restart.backoff", &mut backoff, Self::backoff);
+        (restart.backoff_min, restart.backoff_max) = backoff;
     }
 
     /// `timeout`, of which other programs' files hold milliseconds.
@@ -205,7 +216,7 @@ impl Reader<'_> {
         let short = format!("{}s", as_ms.as_secs_f64());
         if is_foreign {
             let message = format!("`{}` is read as milliseconds: {short}", last(path));
-            self.warning("MP110", node.span, message, &format!("write `\"{short}\"`"));
+            self.warning("MP110", node.span, message, &format!("in a file of your own, write `{short}`"));
             return Some(as_ms);
         }
         let Some(seconds) = quantity::duration(text.value.trim()) else {
@@ -213,12 +224,8 @@ impl Reader<'_> {
             return None;
         };
         let minutes = seconds.as_secs() / 60;
-        let message = format!(
-            "`{}` is {} h {} min here; are these milliseconds?",
-            last(path),
-            minutes / 60,
-            minutes % 60
-        );
+        let message =
+            format!("`{}` is {} h {} min here; are these milliseconds?", last(path), minutes / 60, minutes % 60);
         self.warning("MP110", node.span, message, &format!("write `{short}`"));
         Some(seconds)
     }
@@ -256,28 +263,42 @@ impl Reader<'_> {
         Some(texts.iter().map(|t| uri(&t.value)).collect())
     }
 
-    fn tools(&mut self, fields: Fields<'_>, rules: &mut ToolRules, path: &str) {
-        for (key, list) in [("tools.allow", &mut rules.allow), ("tools.deny", &mut rules.deny)] {
-            if let Some(texts) = fields.get(key).and_then(|n| self.texts(n, &format!("{path}.{key}"))) {
-                *list = texts.into_iter().map(|t| t.value).collect();
-            }
-        }
-        for (key, map) in [("tools.rename", &mut rules.rename), ("tools.describe", &mut rules.describe)] {
-            let Some(node) = fields.get(key) else { continue };
-            let path = format!("{path}.{key}");
-            for entry in self.names(node, &path) {
-                if let Some(text) = self.text(&entry.value, &format!("{path}.{}", entry.key)) {
-                    map.insert(entry.key.clone(), text.value);
-                }
-            }
-        }
-        if let Some(node) = fields.get("tools.timeout") {
-            let path = format!("{path}.tools.timeout");
-            for entry in self.names(node, &path) {
-                if let Some(time) = self.positive_duration(&entry.value, &format!("{path}.{}", entry.key)) {
-                    rules.timeout.insert(entry.key.clone(), time);
-                }
-            }
-        }
+    fn tools(&mut self, at: At<'_>, rules: &mut ToolRules) {
+        self.fill(at, "tools.allow", &mut rules.allow, Self::plain_texts);
+        self.fill(at, "tools.deny", &mut rules.deny, Self::plain_texts);
+        let text = |r: &mut Self, n: &Node, p: &str| r.text(n, p).map(|t| t.value);
+        self.fill(at, "tools.rename", &mut rules.rename, |r, n, p| Some(r.map_of(n, p, text)));
+        self.fill(at, "tools.describe", &mut rules.describe, |r, n, p| Some(r.map_of(n, p, text)));
+        self.fill(at, "tools.timeout", &mut rules.timeout, |r, n, p| Some(r.map_of(n, p, Self::positive_duration)));
     }
+
+    /// A map of names the user chose to values of one kind; wrong ones are left out.
+    fn map_of<T>(
+        &mut self,
+        node: &Node,
+        path: &str,
+        read: impl Fn(&mut Self, &Node, &str) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        let mut map = BTreeMap::new();
+        for entry in self.names(node, path) {
+            if let Some(value) = read(self, &entry.value, &format!("{path}.{}", entry.key)) {
+                map.insert(entry.key.clone(), value);
+            }
+        }
+        map
+    }
+}
+
+/// Command line or address as written, before variables; what may be secret all the same as stars.
+fn shown(fields: Fields<'_>, target: &Target) -> String {
+    if let Target::Http { url_shown, .. } = target {
+        return url_shown.clone();
+    }
+    let words = [fields.own("command"), fields.own("args")].into_iter().flatten();
+    let words = words.flat_map(|node| match &node.value {
+        Value::List(items) => items.iter().collect::<Vec<_>>(),
+        _ => vec![node],
+    });
+    let words: Vec<&str> = words.filter_map(|n| n.as_scalar()).map(|s| s.text.as_str()).collect();
+    mask::line(&words.join(" "))
 }

@@ -9,7 +9,7 @@ use crate::config::node::{Node, Value};
 use super::reader::Reader;
 
 /// The table begins with the keys that are used most.
-const MAX_NAMED: usize = 16;
+const MAX_NAMED: usize = 12;
 
 impl Reader<'_> {
     /// Checks the keys of `node`, which is what `path` names. Sections are checked all the way down.
@@ -137,7 +137,9 @@ impl Reader<'_> {
                 let elsewhere = keys::ROOT.iter().chain(keys::SERVER).find(|k| k.name == name);
                 let d = match elsewhere {
                     Some(_) if path.is_empty() => d.label("this belongs to a server or a section"),
-                    Some(_) if keys::ROOT.iter().any(|k| k.name == name) => d.label("this belongs to the top of the file"),
+                    Some(_) if keys::ROOT.iter().any(|k| k.name == name) => {
+                        d.label("this belongs to the top of the file")
+                    }
                     _ => d.label("not known here"),
                 };
                 let names: Vec<&str> = known.iter().map(|k| k.name).take(MAX_NAMED).collect();

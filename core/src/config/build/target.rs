@@ -1,15 +1,12 @@
-//! How a server is reached: which of `command` and `url` it has, and everything that belongs to the one or the other.
+//! How a server is reached: which of `command` and `url` it has, and all that belongs to a program.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use crate::config::mask;
 use crate::config::node::{Node, Value};
-use crate::config::source::{MAX_FILE_BYTES, read_text};
+use crate::config::source::MAX_FILE_BYTES;
 use crate::config::variables::dotenv;
 use crate::config::{Secret, Target};
 
@@ -239,15 +236,22 @@ impl Reader<'_> {
 
     /// MP114
     fn ambiguous(&mut self, node: &Node, name: &str) {
-        let fix = "put it in quotes";
         match &node.value {
-            Value::Null => self.warning("MP114", node.span, format!("`{name}` has no value"), "write `\"\"` if so meant"),
+            Value::Null => {
+                self.warning("MP114", node.span, format!("`{name}` has no value"), "write `\"\"` if so meant")
+            }
             Value::Scalar(scalar) if is_ambiguous(scalar) && self.is_plain(node) => {
-                let shown = &scalar.text;
-                let d = Diagnostic::new("MP114", Level::Warning, format!("`{name}`: unquoted `{shown}` is not text in YAML"))
-                    .label(format!("passed on as the text `{shown}`"))
-                    .note(NoteKind::Why, "other programs that read this file may pass something else")
-                    .note(NoteKind::Fix, format!("{fix}: `\"{shown}\"`"));
+                let line = format!("{name}: {}", scalar.text);
+                let is_secret = mask::line(&line) != line;
+                let shown = if is_secret { "…" } else { &scalar.text };
+                let d = Diagnostic::new(
+                    "MP114",
+                    Level::Warning,
+                    format!("`{name}`: unquoted `{shown}` is not text in YAML"),
+                )
+                .label("passed on as the text it is")
+                .note(NoteKind::Why, "other programs that read this file may pass something else")
+                .note(NoteKind::Fix, format!("put it in quotes: `\"{shown}\"`"));
                 self.report(d, node.span);
             }
             _ => {}
@@ -256,8 +260,7 @@ impl Reader<'_> {
 
     fn env_file(&mut self, node: &Node, path: &str, env: &mut BTreeMap<String, Secret>) {
         let Some(file) = self.path(node, path) else { return };
-        self.variables.note_read(&file);
-        let text = match read_text(&file, MAX_FILE_BYTES) {
+        let text = match self.variables.read(&file, MAX_FILE_BYTES) {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("cannot read `env_file`: {error}");
@@ -277,176 +280,6 @@ impl Reader<'_> {
             }
         }
     }
-
-    fn http(&mut self, fields: Fields<'_>, url: &Node, sse: bool, path: &str, server: &str) -> Option<Target> {
-        let text = self.text(url, &format!("{path}.url"));
-        let headers = self.headers(fields, path);
-        let authorization = self.auth(fields, path, server);
-        let text = text?;
-        let value = text.value.trim();
-        if value.len() < text.value.len() {
-            self.warning("MP401", url.span, "`url` has spaces around it", "remove them");
-        }
-        if let Some(problem) = url_problem(value) {
-            let d = Diagnostic::new("MP401", Level::Error, format!("`url` of server `{server}` {problem}"))
-                .label(format!("{path}.url"))
-                .note(NoteKind::Fix, "write `https://host/path`");
-            self.report(d, url.span);
-            return None;
-        }
-        if !sse && value.split(['?', '#']).next().is_some_and(|u| u.ends_with("/sse")) && !fields.is_foreign {
-            let fix = "write `transport: sse`, or the server's `/mcp` address";
-            self.warning("MP401", url.span, "`url` ends in `/sse`, and the transport is `http`", fix);
-        }
-        let mut headers = headers;
-        if let Some((name, secret, span)) = authorization {
-            if value_of(&headers, &name).is_some() {
-                let message = format!("both `auth` and the header `{name}` are given; `auth` counts");
-                self.warning("MP404", span, message, "drop one of the two");
-                headers.retain(|k, _| !k.eq_ignore_ascii_case(&name));
-            }
-            if secret.reveal().is_empty() {
-                return None;
-            }
-            if is_clear(value_without_scheme(value)) {
-                let message = format!("`auth` of server `{server}` goes over plain http");
-                self.warning("MP402", span, message, "use https, so that nobody on the way can read it");
-            }
-            headers.insert(name, secret);
-        }
-        Some(Target::Http { url: Secret::new(value), url_shown: mask::url(&text.raw), sse, headers })
-    }
-
-    fn headers(&mut self, fields: Fields<'_>, path: &str) -> BTreeMap<String, Secret> {
-        let mut headers = BTreeMap::new();
-        let path = format!("{path}.headers");
-        for node in [fields.defaults.and_then(|d| d.get("headers")), fields.own("headers")].into_iter().flatten() {
-            for entry in self.names(node, &path) {
-                let path = format!("{path}.{}", entry.key);
-                if !is_header_name(&entry.key) {
-                    let message = format!("`{}` cannot be a header's name", entry.key.escape_debug());
-                    self.error("MP102", entry.key_span, message, "write `Name: value`");
-                    continue;
-                }
-                let Some(text) = self.text(&entry.value, &path) else { continue };
-                let Some(value) = self.header_value(&text, &path) else { continue };
-                headers.retain(|k: &String, _| !k.eq_ignore_ascii_case(&entry.key));
-                headers.insert(entry.key.clone(), value);
-            }
-        }
-        headers
-    }
-
-    /// MP113
-    fn header_value(&mut self, text: &Text, path: &str) -> Option<Secret> {
-        let value = text.value.trim();
-        if value.len() < text.value.len() {
-            let message = "there are spaces or line ends around the value; they are not sent";
-            let d = Diagnostic::new("MP113", Level::Warning, message).label(path.to_owned());
-            self.report(d.note(NoteKind::Fix, "remove them; was it pasted with its line end?"), text.span);
-        }
-        if value.chars().any(|c| c.is_control() && c != '\t') {
-            let d = Diagnostic::new("MP113", Level::Error, "a header cannot hold a line end").label(path.to_owned());
-            self.report(d.note(NoteKind::Fix, "write it in one line"), text.span);
-            return None;
-        }
-        Some(Secret::new(value))
-    }
-
-    /// The header that `auth` stands for. An empty value: it is wrong, and was reported.
-    fn auth(&mut self, fields: Fields<'_>, path: &str, server: &str) -> Option<(String, Secret, Span)> {
-        let variables = self.variables;
-        let node = fields.own("auth").or_else(|| variables.auth(server))?;
-        let path = format!("{path}.auth");
-        let wrong = || Some(("Authorization".to_owned(), Secret::new(""), node.span));
-        if node.as_map().is_none() {
-            if fields.is_foreign && node.as_scalar().is_some_and(|s| s.text == "oauth") {
-                return self.oauth(node, &path);
-            }
-            self.error("MP403", node.span, "`auth` must be a map", "write `auth: { type: bearer, token: … }`");
-            return wrong();
-        }
-        let kinds = "known: bearer, basic, header, oauth";
-        let Some(kind_node) = node.get("type") else {
-            if fields.is_foreign {
-                return self.oauth(node, &path);
-            }
-            self.error("MP403", node.span, "`auth` has no `type`", kinds);
-            return wrong();
-        };
-        let Some(kind) = self.text(kind_node, &format!("{path}.type")) else { return wrong() };
-        match kind.value.trim().to_ascii_lowercase().as_str() {
-            "bearer" => {
-                self.auth_keys(node, &path, &["type", "token"]);
-                let Some(token) = self.auth_value(node, &path, "token") else { return wrong() };
-                let bare = token.reveal().strip_prefix("Bearer ").unwrap_or(token.reveal());
-                Some(("Authorization".to_owned(), Secret::new(format!("Bearer {bare}")), node.span))
-            }
-            "basic" => {
-                self.auth_keys(node, &path, &["type", "credentials"]);
-                let Some(pair) = self.auth_value(node, &path, "credentials") else { return wrong() };
-                if !pair.reveal().contains(':') {
-                    let span = node.get("credentials").map_or(node.span, |n| n.span);
-                    let message = "basic `credentials` have no `:` between user and password";
-                    self.error("MP403", span, message, "write `user:password`");
-                    return wrong();
-                }
-                let value = format!("Basic {}", BASE64.encode(pair.reveal()));
-                Some(("Authorization".to_owned(), Secret::new(value), node.span))
-            }
-            "header" => {
-                self.auth_keys(node, &path, &["type", "name", "value"]);
-                let name = node.get("name").and_then(|n| self.text(n, &format!("{path}.name")));
-                let value = self.auth_value(node, &path, "value");
-                let Some(name) = name.map(|t| t.value).filter(|n| is_header_name(n)) else {
-                    self.error("MP403", node.span, "`auth` of type header needs a `name`", "write `name: X-Api-Key`");
-                    return wrong();
-                };
-                value.map_or_else(wrong, |value| Some((name, value, node.span)))
-            }
-            "oauth" => self.oauth(node, &path),
-            _ => {
-                self.error("MP403", kind_node.span, format!("unknown `auth.type` {}", quoted(&kind)), kinds);
-                wrong()
-            }
-        }
-    }
-
-    /// Taken as it is, for a version that can sign in.
-    fn oauth(&mut self, node: &Node, path: &str) -> Option<(String, Secret, Span)> {
-        self.unused.push((format!("{path} (oauth)"), node.span));
-        None
-    }
-
-    fn auth_value(&mut self, node: &Node, path: &str, key: &str) -> Option<Secret> {
-        let path = format!("{path}.{key}");
-        let Some(value) = node.get(key).filter(|n| !matches!(n.value, Value::Null)) else {
-            let kind = node.get("type").and_then(Node::as_scalar).map_or("", |s| s.text.as_str());
-            let fix = format!("add `{key}: \"${{NAME}}\"`");
-            self.error("MP403", node.span, format!("`auth` of type {kind} needs `{key}`"), &fix);
-            return None;
-        };
-        let text = self.text(value, &path)?;
-        if text.value.trim().is_empty() {
-            self.error("MP403", value.span, format!("`{key}` is empty"), "write `\"${NAME}\"`, and set it");
-            return None;
-        }
-        self.header_value(&text, &path)
-    }
-
-    fn auth_keys(&mut self, node: &Node, path: &str, known: &[&str]) {
-        for entry in node.as_map().unwrap_or_default() {
-            if !known.contains(&entry.key.as_str()) {
-                let message = format!("unknown field `{}` in `{path}`", entry.key);
-                let mut d = Diagnostic::new("MP104", Level::Error, message);
-                if let Some(meant) = crate::config::keys::nearest(&entry.key, known.iter().copied()) {
-                    d = d.label(format!("did you mean `{meant}`?"));
-                }
-                let d = d.note(NoteKind::Fix, format!("known here: {}", known.join(", ")));
-                self.report(d, entry.key_span);
-            }
-        }
-    }
 }
 
 /// `npx -y package` in one string; a path with a space in it is none.
@@ -454,59 +287,6 @@ fn looks_like_a_line(command: &str) -> bool {
     let mut words = command.split_whitespace();
     let first = words.next().unwrap_or_default();
     words.next().is_some() && !first.contains(['/', '\\', '$'])
-}
-
-fn value_of<'h>(headers: &'h BTreeMap<String, Secret>, name: &str) -> Option<&'h Secret> {
-    headers.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v)
-}
-
-fn is_header_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-}
-
-/// The part behind `http://`; empty for other schemes.
-fn value_without_scheme(url: &str) -> &str {
-    match url.get(..7) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("http://") => &url[7..],
-        _ => "",
-    }
-}
-
-/// Whether the host is another machine; names without a dot are of the own network and excused.
-fn is_clear(rest: &str) -> bool {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = host.rsplit_once(':').filter(|(h, _)| !h.ends_with(':')).map_or(host, |(h, _)| h);
-    host.contains('.') && !host.starts_with("127.") && !host.ends_with(".localhost")
-}
-
-/// What is wrong with a URL, as the rest of a sentence.
-fn url_problem(url: &str) -> Option<&'static str> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return Some("is no URL: it has no `http://` or `https://`");
-    };
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
-        return Some("must begin with `http://` or `https://`");
-    }
-    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Some("has a space in it");
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let (host, port) = match host.strip_prefix('[') {
-        Some(v6) => {
-            let Some((host, after)) = v6.split_once(']') else { return Some("has a `[` without its `]`") };
-            (host, after.strip_prefix(':'))
-        }
-        None => host.split_once(':').map_or((host, None), |(h, p)| (h, Some(p))),
-    };
-    if host.is_empty() {
-        return Some("has no host");
-    }
-    match port.map(str::parse::<u16>) {
-        Some(Err(_) | Ok(0)) => Some("has a port that is no port"),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -517,49 +297,16 @@ mod tests {
     fn transports_by_their_many_names() {
         for (words, expected) in [
             (&["stdio", "STDIO", "local"][..], Some(Kind::Stdio)),
-            (&["http", "streamable-http", "streamableHttp", "streamable_http", "remote"], Some(Kind::Http { sse: false })),
+            (
+                &["http", "streamable-http", "streamableHttp", "streamable_http", "remote"],
+                Some(Kind::Http { sse: false }),
+            ),
             (&["sse", "SSE"], Some(Kind::Http { sse: true })),
             (&["websocket", "", "ws"], None),
         ] {
             for word in words {
                 assert_eq!(transport_of(word), expected, "{word}");
             }
-        }
-    }
-
-    #[test]
-    fn urls() {
-        for (url, fine) in [
-            ("https://example.com/mcp", true),
-            ("HTTP://localhost:8001", true),
-            ("http://[::1]:9000/mcp?x=1", true),
-            ("https://user:pw@host/", true),
-            ("example.com", false),
-            ("ftp://example.com", false),
-            ("https://", false),
-            ("https:///mcp", false),
-            ("https://exa mple.com", false),
-            ("http://host:port", false),
-            ("http://host:0", false),
-            ("http://host:99999", false),
-            ("http://[::1", false),
-        ] {
-            assert_eq!(url_problem(url).is_none(), fine, "{url}");
-        }
-    }
-
-    #[test]
-    fn who_can_read_it_on_the_way() {
-        for (url, clear) in [
-            ("http://api.example.com/mcp", true),
-            ("http://10.0.0.7:80/mcp", true),
-            ("https://api.example.com", false),
-            ("http://localhost:8001/mcp", false),
-            ("http://127.0.0.1/mcp", false),
-            ("http://db-server:8001/mcp", false),
-            ("http://[::1]:80/", false),
-        ] {
-            assert_eq!(is_clear(value_without_scheme(url)), clear, "{url}");
         }
     }
 

@@ -1,0 +1,93 @@
+//! Files of other programs, as they are.
+use super::*;
+
+/// Every server: name, how it is reached, and whether it is on.
+fn servers(config: &Config) -> Vec<String> {
+    let line = |s: &std::sync::Arc<Server>| {
+        let target = match &s.target {
+            Target::Stdio { command, args, env, .. } => {
+                let args: Vec<&str> = args.iter().map(Secret::reveal).collect();
+                let env: Vec<String> = env.iter().map(|(k, v)| format!("{k}={}", v.reveal())).collect();
+                format!("{command} {args:?} {env:?}")
+            }
+            Target::Http { url, sse, headers, .. } => {
+                let headers: Vec<String> = headers.iter().map(|(k, v)| format!("{k}: {}", v.reveal())).collect();
+                format!("{} sse={sse} {headers:?}", url.reveal())
+            }
+        };
+        format!("{} on={} {:?} {target}", s.name, s.enabled, s.timeout)
+    };
+    config.servers.iter().map(line).collect()
+}
+
+#[test]
+fn as_they_are() {
+    for (name, text) in [
+        (
+            "client_claude",
+            r#"{"mcpServers": {
+              "github": {"type": "stdio", "command": "npx", "args": ["-y", "@mcp/github"], "env": {"TOKEN": "${T}"}, "timeout": 30000, "alwaysLoad": true},
+              "api": {"type": "http", "url": "https://a.example/mcp", "headers": {"Authorization": "Bearer ${T}"}, "headersHelper": "x"},
+              "old": {"type": "sse", "url": "https://b.example/sse"}
+            }}"#,
+        ),
+        (
+            "client_cursor",
+            r#"{"mcpServers": {
+              "local": {"command": "${env:T}/bin", "args": ["${userHome}"]},
+              "remote": {"url": "https://c.example/mcp", "auth": {"CLIENT_ID": "i", "CLIENT_SECRET": "s", "scopes": []}}
+            }}"#,
+        ),
+        (
+            "client_vscode",
+            r#"{"inputs": [{"type": "promptString", "id": "k"}], "servers": {
+              "one": {"type": "stdio", "command": "uvx", "args": ["a"], "dev": {"watch": "x"}, "sandboxEnabled": true},
+              "two": {"type": "http", "url": "https://d.example/mcp"}
+            }}"#,
+        ),
+        (
+            "client_vscode_asks",
+            r#"{"inputs": [{"id": "k"}], "servers": {"one": {"command": "uvx", "env": {"K": "${input:k}"}}}}"#,
+        ),
+        (
+            "client_windsurf",
+            r#"{"mcpServers": {
+              "w": {"serverUrl": "https://e.example/mcp", "disabled": true, "disabledTools": ["x"]}
+            }}"#,
+        ),
+        (
+            "client_gemini",
+            r#"{"theme": "dark", "mcp": {"allowed": ["g"]}, "mcpServers": {
+              "g": {"httpUrl": "https://f.example/mcp", "url": "https://f.example/sse", "timeout": 600000, "trust": true, "includeTools": ["a"]},
+              "h": {"command": "x", "cwd": "./sub"}
+            }}"#,
+        ),
+        (
+            "client_cline",
+            r#"{"mcpServers": {
+              "c": {"type": "streamableHttp", "url": "https://g.example/mcp", "timeout": 60, "autoApprove": [], "disabled": false},
+              "d": {"transport": {"type": "streamable_http"}, "url": "https://g.example/mcp"},
+              "@scope/my server": {"transportType": "stdio", "command": "x"}
+            }}"#,
+        ),
+        (
+            "client_opencode",
+            r#"{"$schema": "https://opencode.ai/config.json", "mcp": {
+              "o": {"type": "local", "command": ["bun", "x", "pkg"], "environment": {"A": "b"}, "enabled": true, "timeout": 5000},
+              "p": {"type": "remote", "url": "https://h.example/mcp", "oauth": false}
+            }}"#,
+        ),
+        (
+            "client_zed",
+            r#"{"context_servers": {"z": {"source": "custom", "command": "zc", "args": []}}, "ui_font_size": 16}"#,
+        ),
+        (
+            "client_jan",
+            r#"{"mcpServers": {"j": {"active": false, "command": "", "type": "http", "url": "https://i.example/mcp", "env": {}}}}"#,
+        ),
+    ] {
+        let loaded = read_json(text, &environment().with("T", "/t"));
+        let read = loaded.config.as_ref().map_or_else(Vec::new, servers).join("\n");
+        snapshot!(name, format!("{}\n{read}", rendered(&loaded)));
+    }
+}

@@ -1,0 +1,113 @@
+//! credentials.json and its kin.
+use super::*;
+
+fn place(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+    dir
+}
+
+const CONFIG: &str = "servers:\n  a: { url: \"https://h/mcp\", auth: { type: bearer, token: \"${KEY}\" } }\n";
+
+fn token(config: &Config) -> String {
+    let Target::Http { headers, .. } = &config.servers[0].target else { panic!() };
+    headers["Authorization"].reveal().to_owned()
+}
+
+fn load_in(dir: &Path, environment: &Environment) -> Loaded {
+    load(&Located::File { path: dir.join("config.yaml") }, environment)
+}
+
+#[test]
+fn lie_beside_the_file() {
+    let dir = place(&[("config.yaml", CONFIG), ("credentials.json", r#"{"KEY": "beside"}"#)]);
+    let loaded = load_in(dir.path(), &Environment::empty());
+    assert_eq!(codes(&loaded), [""; 0]);
+    let config = good(loaded);
+    assert_eq!(config.paths, [dir.path().join("config.yaml"), dir.path().join("credentials.json")]);
+    assert_eq!(token(&config), "Bearer beside");
+    let environment = Environment::empty().with("KEY", "environment");
+    assert_eq!(token(&good(load_in(dir.path(), &environment))), "Bearer environment");
+}
+
+#[test]
+fn lie_in_the_folder_of_the_user() {
+    let home = place(&[(".config/mcp-proxy/credentials.json", r#"{"KEY": "user's", "a": {"type": "x"}}"#)]);
+    let environment = Environment::empty().with_home(home.path());
+    let dir = place(&[("config.yaml", CONFIG)]);
+    assert_eq!(token(&good(load_in(dir.path(), &environment))), "Bearer user's");
+    let dir = place(&[("config.yaml", CONFIG), ("credentials.json", r#"{"KEY": "beside"}"#)]);
+    assert_eq!(token(&good(load_in(dir.path(), &environment))), "Bearer beside");
+}
+
+#[test]
+fn lie_where_the_variable_says() {
+    let dir = place(&[
+        ("config.yaml", CONFIG),
+        ("other.json", r#"{"KEY": "named"}"#),
+        ("folder/KEY", "one file\n"),
+        ("both/credentials.json", r#"{"KEY": "in folder"}"#),
+    ]);
+    for (path, expected) in [("other.json", "named"), ("folder", "one file"), ("both", "in folder")] {
+        let path = dir.path().join(path);
+        let environment = Environment::empty().with("MCP_CREDENTIALS_PATH", path.to_str().unwrap());
+        assert_eq!(token(&good(load_in(dir.path(), &environment))), format!("Bearer {expected}"));
+    }
+}
+
+#[test]
+fn can_be_the_auth_of_a_server() {
+    let config = "servers:\n  a: { url: \"https://h/mcp\" }\n";
+    let auth = r#"{"a": {"type": "bearer", "token": "whole"}}"#;
+    let dir = place(&[("config.yaml", config), ("credentials.json", auth)]);
+    assert_eq!(token(&good(load_in(dir.path(), &Environment::empty()))), "Bearer whole");
+}
+
+#[test]
+fn that_are_broken_are_told_without_their_text() {
+    let mut all = String::new();
+    for text in ["{\"KEY\": \"hunter2\" \"B\"", "{\"KEY\": [\"hunter2\"]}", "{\"KEY\": \"hunter2\n\", hunter2: @}"] {
+        let dir = place(&[("config.yaml", CONFIG), ("credentials.json", text)]);
+        let loaded = load_in(dir.path(), &Environment::empty());
+        all += &human(&loaded, Style::default()).replace(&dir.path().display().to_string(), "DIR");
+        all.push('\n');
+    }
+    assert!(!all.contains("hunter2"));
+    snapshot!("credentials_broken", all);
+}
+
+#[test]
+#[cfg(unix)]
+fn that_others_can_read_are_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = place(&[("config.yaml", CONFIG), ("credentials.json", r#"{"KEY": "x"}"#)]);
+    let path = dir.path().join("credentials.json");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let loaded = load_in(dir.path(), &Environment::empty());
+    assert_eq!(codes(&loaded), ["MP205"]);
+    snapshot!("mp205", human(&loaded, Style::default()).replace(&dir.path().display().to_string(), "DIR"));
+}
+
+#[test]
+fn env_files_and_files() {
+    let config = "servers:\n  a: { command: x, env_file: .env, env: { B: own, C: \"${file:key.txt}\" } }\n";
+    let dir = place(&[("config.yaml", config), (".env", "A=1\nB=2\n"), ("key.txt", "text\r\n")]);
+    let loaded = load_in(dir.path(), &Environment::empty());
+    let names: Vec<_> =
+        loaded.files.iter().map(|f| (f.path.file_name().unwrap().to_str().unwrap(), f.is_read)).collect();
+    let expected = [("config.yaml", true), ("credentials.json", false), (".env", true), ("key.txt", true)];
+    assert_eq!(names, expected);
+    let config = good(loaded);
+    let Target::Stdio { env, .. } = &config.servers[0].target else { panic!() };
+    let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (k.as_str(), v.reveal())).collect();
+    assert_eq!(env, [("A", "1"), ("B", "own"), ("C", "text")]);
+}

@@ -1,0 +1,196 @@
+//! All the terminal knows.
+
+use std::time::{Duration, SystemTime};
+
+use mcp_proxy_core::control::{BackendState, BackendView, Snapshot};
+
+use super::popup::Popup;
+use super::theme::{Theme, Tone};
+use crate::input::context::Context;
+use crate::screens::catalog::form::Focus;
+use crate::screens::inspect::state::Pane;
+use crate::screens::{backends, catalog, inspect, logs};
+use crate::widgets::{input::Input, number};
+
+/// The screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Screen {
+    /// Servers.
+    Backends,
+    /// Traffic.
+    Inspect,
+    /// What is offered.
+    Catalog,
+    /// Logs.
+    Logs,
+}
+
+impl Screen {
+    /// All, in the order of the tabs.
+    pub(crate) const ALL: [Self; 4] = [Self::Backends, Self::Inspect, Self::Catalog, Self::Logs];
+
+    /// Its tab.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Backends => "1 Backends",
+            Self::Inspect => "2 Inspect",
+            Self::Catalog => "3 Catalog",
+            Self::Logs => "4 Logs",
+        }
+    }
+}
+
+/// A line that says what was just done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Toast {
+    /// How loud.
+    pub(crate) tone: Tone,
+    /// What.
+    pub(crate) text: String,
+}
+
+/// All the terminal knows.
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// Columns and rows.
+    pub(crate) size: (u16, u16),
+    /// The time, set before every message.
+    pub(crate) now: SystemTime,
+    /// Seconds east of Greenwich.
+    pub(crate) utc_offset: i32,
+    /// What the terminal can show.
+    pub(crate) theme: Theme,
+    /// The window is in front.
+    pub(crate) focused: bool,
+    /// The mouse is ours.
+    pub(crate) mouse: bool,
+    /// How to begin; `None` when dismissed.
+    pub(crate) first_run: Option<String>,
+    /// The servers are the embedded ones.
+    pub(crate) demo: bool,
+    /// The screen shown.
+    pub(crate) screen: Screen,
+    /// The one before.
+    pub(crate) last_screen: Screen,
+    /// Servers, clients, sums; `None` until looked at.
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) backends: backends::state::State,
+    pub(crate) inspect: inspect::state::State,
+    pub(crate) catalog: catalog::state::State,
+    pub(crate) logs: logs::state::State,
+    /// What lies over the screen, the last on top.
+    pub(crate) popups: Vec<Popup>,
+    /// What was just done.
+    pub(crate) toast: Option<Toast>,
+    /// Something to draw changed.
+    pub(crate) dirty: bool,
+}
+
+impl Model {
+    /// A model that has seen nothing yet.
+    #[must_use]
+    pub(crate) fn new(size: (u16, u16), now: SystemTime, theme: Theme) -> Self {
+        Self {
+            size,
+            now,
+            utc_offset: 0,
+            theme,
+            focused: true,
+            mouse: true,
+            first_run: None,
+            demo: false,
+            screen: Screen::Backends,
+            last_screen: Screen::Inspect,
+            snapshot: None,
+            backends: backends::state::State::default(),
+            inspect: inspect::state::State::default(),
+            catalog: catalog::state::State::default(),
+            logs: logs::state::State::default(),
+            popups: Vec::new(),
+            toast: None,
+            dirty: true,
+        }
+    }
+
+    /// The servers.
+    pub(crate) fn servers(&self) -> &[BackendView] {
+        self.snapshot.as_ref().map_or(&[], |s| &s.backends)
+    }
+
+    /// The selected server.
+    pub(crate) fn server(&self) -> Option<&BackendView> {
+        self.servers().get(self.backends.cursor.at)
+    }
+
+    /// Where keys go, the nearest first.
+    #[must_use]
+    pub(crate) fn contexts(&self) -> Vec<Context> {
+        match self.popups.last() {
+            None => self.screen_contexts(),
+            Some(Popup::Help { .. } | Popup::Copy { .. }) => vec![Context::Menu, Context::Move],
+            Some(Popup::Reader { .. }) => vec![Context::Reader, Context::Move],
+            Some(Popup::Confirm { .. }) => vec![Context::Confirm],
+            Some(Popup::Form(form)) => match form.focus {
+                Focus::Fields => vec![Context::Form],
+                Focus::Answer => vec![Context::Answer, Context::Json, Context::Move, Context::Everywhere],
+            },
+        }
+    }
+
+    /// The same below all popups.
+    fn screen_contexts(&self) -> Vec<Context> {
+        use Context as C;
+        match self.screen {
+            Screen::Backends => vec![C::Backends, C::Move, C::Everywhere],
+            Screen::Inspect if self.inspect.typing => vec![C::Filter],
+            Screen::Inspect if self.inspect.pane == Pane::List => vec![C::Inspect, C::List, C::Move, C::Everywhere],
+            Screen::Inspect => vec![C::Json, C::Inspect, C::List, C::Move, C::Everywhere],
+            Screen::Catalog if self.catalog.typing => vec![C::Filter],
+            Screen::Catalog if self.catalog.in_detail => vec![C::Json, C::Catalog, C::List, C::Move, C::Everywhere],
+            Screen::Catalog => vec![C::Catalog, C::List, C::Move, C::Everywhere],
+            Screen::Logs => vec![C::Logs, C::Everywhere],
+        }
+    }
+
+    /// The field characters go into, if any.
+    pub(crate) fn typing(&mut self) -> Option<&mut Input> {
+        match self.popups.last_mut() {
+            Some(Popup::Form(form)) => form.typing(),
+            Some(_) => None,
+            None if self.screen == Screen::Inspect && self.inspect.typing => Some(&mut self.inspect.input),
+            None if self.screen == Screen::Catalog && self.catalog.typing => Some(&mut self.catalog.input),
+            None => None,
+        }
+    }
+
+    /// Says something in the note line.
+    pub(crate) fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.toast = Some(Toast { tone, text: text.into() });
+        self.dirty = true;
+    }
+
+    /// How long until something on the screen reads differently though nothing happened; `None` if nothing will.
+    #[must_use]
+    pub(crate) fn tick_in(&self) -> Option<Duration> {
+        const SECOND: Duration = Duration::from_secs(1);
+        if !self.focused {
+            return None;
+        }
+        if self.popups.iter().any(|p| matches!(p, Popup::Form(f) if f.is_running())) {
+            return Some(SECOND);
+        }
+        match self.screen {
+            Screen::Inspect => self.inspect.shows_running().then_some(SECOND),
+            Screen::Backends => {
+                let moving = |b: &BackendView| {
+                    b.per_second.iter().any(|n| *n > 0) || matches!(b.state, BackendState::Backoff { .. })
+                };
+                if self.servers().iter().any(moving) {
+                    return Some(SECOND);
+                }
+                self.servers().iter().map(|b| number::age_lasts(number::since(self.now, b.since))).min()
+            }
+            Screen::Catalog | Screen::Logs => None,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What can happen to the model.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mcp_proxy_core::control::{CatalogView, Command, CommandError, Snapshot};
+use mcp_proxy_core::observe::Flow;
+use mcp_proxy_core::protocol::CallId;
+
+use crate::input::key::Key;
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse did something at a cell.
+    Mouse(Mouse, u16, u16),
+    /// The terminal has this many columns and rows.
+    Resize(u16, u16),
+    /// The terminal window came to the front or left it.
+    Focus(bool),
+    /// The wall clock moved while something on the screen tells a time.
+    Tick,
+    /// The proxy has something new.
+    Seen(Box<Seen>),
+    /// The next rows a new filter has to look at.
+    Scanned {
+        /// The filter they were read for.
+        generation: u64,
+        /// Where reading goes on.
+        upto: u64,
+        /// The rows.
+        rows: Vec<Flow>,
+    },
+    /// Rows that changed.
+    Rechecked(Vec<Flow>),
+    /// The rows on the screen.
+    Rows(Vec<Flow>),
+    /// A flow with its frames, and those that belong to it; `None` when it has left the journal.
+    Flow(CallId, Option<Box<(Flow, Vec<CallId>)>>),
+    /// New log lines were put into the log; some were lost.
+    Logs {
+        /// Lost before they could be read.
+        n_dropped: u64,
+    },
+    /// A command was accepted or refused.
+    Commanded(Command, Result<(), CommandError>),
+    /// A call made from the catalog has ended.
+    Answer {
+        /// Which call.
+        seq: u64,
+        /// The whole answer, or why there is none.
+        result: Result<Bytes, String>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Something was copied: how, or why not.
+    Copied(Result<String, String>),
+}
+
+/// All that is looked at when the proxy says that something is new.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Servers, clients, sums.
+    pub(crate) snapshot: Snapshot,
+    /// The oldest row kept.
+    pub(crate) first: u64,
+    /// The id of the next row.
+    pub(crate) next: u64,
+    /// The journal's version.
+    pub(crate) version: u64,
+    /// Rows changed since the version before; `None`: any.
+    pub(crate) changed: Option<Vec<CallId>>,
+    /// What is offered.
+    pub(crate) catalog: Arc<CatalogView>,
+}
+
+/// What the mouse did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mouse {
+    /// The left button went down.
+    Click,
+    /// It was dragged.
+    Drag,
+    /// The wheel turned up.
+    WheelUp,
+    /// The wheel turned down.
+    WheelDown,
+}

@@ -1,0 +1,442 @@
+//! How the model changes: one message in, a changed model and wishes out.
+
+use mcp_proxy_core::control::Command;
+use ratatui::layout::{Position, Rect};
+
+use super::effect::Effect;
+use super::layout;
+use super::model::{Model, Screen};
+use super::msg::{Mouse, Msg};
+use super::popup::{Ask, Popup};
+use super::theme::Tone;
+use super::view;
+use crate::input::action::Action;
+use crate::input::context::Context;
+use crate::input::key::{Code, Key};
+use crate::input::keymap;
+use crate::screens::inspect::state::Pane;
+use crate::screens::{backends, catalog, inspect, logs};
+use crate::widgets::{help, popup};
+
+/// Lines a turn of the wheel moves.
+const WHEEL_LINES: usize = 3;
+
+/// Takes a message.
+pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let was_dirty = std::mem::replace(&mut model.dirty, true);
+    match msg {
+        Msg::Key(key) => on_key(model, key, &mut effects),
+        Msg::Paste(text) => {
+            if let Some(input) = model.typing() {
+                input.insert(&text);
+                typed(model, &mut effects);
+            }
+        }
+        Msg::Mouse(mouse, x, y) => on_mouse(model, mouse, x, y, &mut effects),
+        Msg::Resize(w, h) => model.size = (w, h),
+        Msg::Focus(front) => model.focused = front,
+        Msg::Tick => effects.push(Effect::Look(model.inspect.version)),
+        Msg::Seen(seen) => {
+            model.inspect.version = seen.version;
+            model.inspect.seen(seen.first, seen.next, seen.changed.as_deref(), &mut effects);
+            model.catalog.seen(seen.catalog);
+            keep_server(model, seen.snapshot);
+        }
+        Msg::Scanned { generation, upto, rows } => {
+            effects.extend(model.inspect.rows.scanned(generation, upto, &rows));
+        }
+        Msg::Rechecked(rows) => model.inspect.rows.rechecked(&rows),
+        Msg::Rows(rows) => model.inspect.window = rows,
+        Msg::Flow(id, found) => model.inspect.opened(id, found.map(|b| *b)),
+        Msg::Logs { n_dropped } => {
+            model.logs.n_dropped = model.logs.n_dropped.saturating_add(n_dropped);
+            model.dirty = was_dirty || model.screen == Screen::Logs;
+        }
+        Msg::Commanded(command, result) => {
+            let s = model.theme.symbols();
+            match result {
+                Ok(()) => model.say(Tone::Good, format!("{} {}", s.good, accepted(&command))),
+                Err(error) => model.say(Tone::Bad, format!("{} {error}", s.bad)),
+            }
+        }
+        Msg::Answer { seq, result, took } => {
+            if let Some(form) = catalog::update::form(model)
+                && matches!(form.call, catalog::form::Call::Running { seq: running, .. } if running == seq)
+            {
+                form.answered(result, took);
+            }
+        }
+        Msg::Copied(result) => {
+            let s = model.theme.symbols();
+            match result {
+                Ok(how) => model.say(Tone::Good, format!("{} {how}", s.good)),
+                Err(why) => model.say(Tone::Bad, format!("{} {why}", s.bad)),
+            }
+        }
+    }
+    settle(model, &mut effects);
+    effects
+}
+
+fn accepted(command: &Command) -> String {
+    match command {
+        Command::Start(name) => format!("starting `{name}`"),
+        Command::Stop(name) => format!("stopping `{name}`"),
+        Command::Restart(name) => format!("restarting `{name}`"),
+        Command::Cancel(id) => format!("cancelled {id}"),
+    }
+}
+
+/// Takes a new snapshot; the selected server stays selected.
+fn keep_server(model: &mut Model, snapshot: mcp_proxy_core::control::Snapshot) {
+    let selected = model.server().map(|b| b.name.clone());
+    model.snapshot = Some(snapshot);
+    if let Some(at) = selected.and_then(|name| model.servers().iter().position(|b| b.name == name)) {
+        model.backends.cursor.at = at;
+    }
+}
+
+/// Puts cursors on lines and lines on the screen.
+fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
+    if layout::too_small(model.size) {
+        return;
+    }
+    let areas = inspect::layout::areas(model);
+    let on_screen = model.screen == Screen::Inspect;
+    model.inspect.settle(areas.list_rows(), on_screen, effects);
+    if let Some(detail) = &mut model.inspect.detail {
+        for (pane, side) in [(Pane::Request, &mut detail.request), (Pane::Response, &mut detail.response)] {
+            let n = side.n_lines();
+            side.cursor.settle(n, areas.pane_rows(pane));
+        }
+    } else {
+        model.inspect.pane = Pane::List;
+    }
+
+    let (n, page) = (model.servers().len(), backends::view::list_rows(model));
+    model.backends.cursor.settle(n, page);
+    if model.backends.in_detail {
+        let (n, page) = backends::view::detail_size(model);
+        model.backends.detail_top = model.backends.detail_top.min(n.saturating_sub(page));
+    }
+
+    let (n, page) = (model.catalog.shown.len(), catalog::view::list_rows(model));
+    model.catalog.cursor.settle(n, page);
+    if model.screen == Screen::Catalog {
+        model.catalog.settle_tree();
+        let rows = catalog::view::tree_rows(model);
+        let n = model.catalog.tree.as_ref().map_or(0, |(_, t)| t.lines().len());
+        model.catalog.tree_cursor.settle(n, rows);
+    }
+    if n == 0 {
+        model.catalog.in_detail = false;
+    }
+
+    let Some(mut top) = model.popups.pop() else { return };
+    let page = popup::page(model, &top);
+    match &mut top {
+        Popup::Help { contexts, cursor } => cursor.settle(help_len(contexts), page),
+        Popup::Copy { entries, cursor } => cursor.settle(entries.len(), page),
+        _ => {}
+    }
+    model.popups.push(top);
+    let rows = catalog::form_view::answer_rows(model);
+    if let Some(form) = catalog::update::form(model) {
+        let n = form.answer.lines().len() + usize::from(form.answer.n_left_out() > 0);
+        form.cursor.settle(n, rows);
+    }
+}
+
+fn help_len(contexts: &[Context]) -> usize {
+    let filter = if contexts.contains(&Context::Filter) { inspect::filter::HELP.len() } else { 0 };
+    help::entries(contexts).len() + filter
+}
+
+fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
+    model.toast = None;
+    if layout::too_small(model.size) {
+        // Nothing can be seen: only leaving works.
+        if key.typed() == Some('q') || (key.ctrl && key.code == Code::Char('c')) {
+            effects.push(Effect::Quit);
+        }
+        return;
+    }
+    let contexts = model.contexts();
+    match keymap::action(&contexts, key) {
+        Some(action) => act(model, &contexts, action, effects),
+        None => {
+            if let Some(input) = model.typing()
+                && input.key(key)
+            {
+                typed(model, effects);
+            }
+        }
+    }
+}
+
+/// The text of a field changed.
+fn typed(model: &mut Model, effects: &mut Vec<Effect>) {
+    match model.popups.last_mut() {
+        Some(Popup::Form(form)) => {
+            if let Some(field) = form.fields.get_mut(form.at) {
+                field.error = None;
+            }
+        }
+        Some(_) => {}
+        None if model.screen == Screen::Inspect => model.inspect.apply_filter(effects),
+        None if model.screen == Screen::Catalog => model.catalog.choose(),
+        None => {}
+    }
+}
+
+/// Does what was asked for where it was asked.
+fn act(model: &mut Model, contexts: &[Context], action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::Quit => effects.push(Effect::Quit),
+        Action::Suspend => effects.push(Effect::Suspend),
+        Action::Redraw => effects.push(Effect::Redraw),
+        Action::Mouse => {
+            model.mouse ^= true;
+            effects.push(Effect::Mouse(model.mouse));
+            let text = if model.mouse { "mouse on" } else { "mouse off: the terminal selects text; F2 turns it on" };
+            model.say(Tone::Plain, text);
+        }
+        Action::Help => {
+            let contexts = contexts.to_vec();
+            model.popups.push(Popup::Help { contexts, cursor: super::cursor::Cursor::default() });
+        }
+        _ => match model.popups.last() {
+            None => act_on_screen(model, action, effects),
+            Some(Popup::Form(_)) => catalog::update::act_on_form(model, action, effects),
+            Some(_) => act_on_popup(model, action, effects),
+        },
+    }
+}
+
+fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::ShowBackends => model.show(Screen::Backends),
+        Action::ShowInspect => model.show(Screen::Inspect),
+        Action::ShowCatalog => model.show(Screen::Catalog),
+        Action::ShowLogs => model.show(Screen::Logs),
+        Action::LastScreen => model.show(model.last_screen),
+        Action::Back => back(model, effects),
+        Action::Close => close(model),
+        _ => match model.screen {
+            Screen::Backends => backends::update::act(model, action, effects),
+            Screen::Inspect => inspect::update::act(model, action, effects),
+            Screen::Catalog => catalog::update::act(model, action, effects),
+            Screen::Logs => logs::update::act(model, action),
+        },
+    }
+}
+
+/// One step back; at the root the first-run line goes, but never the program.
+fn back(model: &mut Model, effects: &mut Vec<Effect>) {
+    let stepped = match model.screen {
+        Screen::Backends => backends::update::back(model),
+        Screen::Inspect => inspect::update::back(model, effects),
+        Screen::Catalog => catalog::update::back(model),
+        Screen::Logs => false,
+    };
+    if !stepped && !model.demo {
+        model.first_run = None;
+    }
+}
+
+/// Closes what lies over the list; at the root, asks to quit.
+fn close(model: &mut Model) {
+    let closed = match model.screen {
+        Screen::Backends => backends::update::close(model),
+        Screen::Inspect => inspect::update::close(model),
+        Screen::Catalog => catalog::update::close(model),
+        Screen::Logs => false,
+    };
+    if closed {
+        return;
+    }
+    let n = model.snapshot.as_ref().map_or(0, |s| s.totals.n_in_flight);
+    let detail = match n {
+        0 => "The servers started here are stopped.".to_owned(),
+        1 => "The servers started here are stopped; 1 call is in flight.".to_owned(),
+        n => format!("The servers started here are stopped; {n} calls are in flight."),
+    };
+    model.popups.push(Popup::Confirm { question: "Quit mcp-proxy?".to_owned(), detail, then: Ask::Quit, yes: false });
+}
+
+fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let Some(mut top) = model.popups.pop() else { return };
+    let page = popup::page(model, &top);
+    match (&mut top, action) {
+        (Popup::Confirm { .. }, Action::No | Action::Back) | (_, Action::Back) => return,
+        (Popup::Confirm { then, .. }, Action::Yes) => return agreed(model, then.clone(), effects),
+        (Popup::Confirm { then, yes, .. }, Action::Accept) => {
+            if *yes {
+                agreed(model, then.clone(), effects);
+            }
+            return;
+        }
+        (Popup::Confirm { yes, .. }, Action::OtherButton) => *yes ^= true,
+        (Popup::Help { contexts, cursor }, Action::Accept) => {
+            let entries = help::entries(contexts);
+            let Some(entry) = entries.get(cursor.at) else { return };
+            return act(model, &contexts.clone(), entry.binding.action, effects);
+        }
+        (Popup::Help { contexts, cursor }, _) => {
+            cursor.go(action, help_len(contexts), page);
+        }
+        (Popup::Copy { entries, cursor }, Action::Accept) => {
+            if let Some(entry) = entries.get(cursor.at) {
+                effects.push(Effect::Copy { what: entry.what.clone(), text: entry.text.clone() });
+            }
+            return;
+        }
+        (Popup::Copy { entries, cursor }, _) => {
+            cursor.go(action, entries.len(), page);
+        }
+        (Popup::Reader { text, .. }, Action::Copy) => {
+            effects.push(Effect::Copy { what: "text".to_owned(), text: text.clone() });
+        }
+        (Popup::Reader { .. }, _) => {
+            let n = popup::reader_lines(model, &top).saturating_sub(page) + 1;
+            if let Popup::Reader { top, .. } = &mut top
+                && let Some(at) = super::cursor::moved(action, *top, n, page)
+            {
+                *top = at;
+            }
+        }
+        _ => {}
+    }
+    model.popups.push(top);
+}
+
+/// The answer was yes.
+fn agreed(model: &mut Model, ask: Ask, effects: &mut Vec<Effect>) {
+    match ask {
+        Ask::Quit => effects.push(Effect::Quit),
+        Ask::Restart(name) => effects.push(Effect::Command(Command::Restart(name))),
+        Ask::Stop(name) => effects.push(Effect::Command(Command::Stop(name))),
+        Ask::Send => catalog::update::send(model, true, effects),
+        Ask::CancelCall => catalog::update::cancel(model, effects),
+    }
+}
+
+fn on_mouse(model: &mut Model, mouse: Mouse, x: u16, y: u16, effects: &mut Vec<Effect>) {
+    if layout::too_small(model.size) {
+        return;
+    }
+    let contexts = model.contexts();
+    match mouse {
+        Mouse::Drag => {
+            if model.toast.is_none() {
+                model.say(Tone::Plain, "to select text with the mouse press F2, or copy with y");
+            }
+        }
+        Mouse::WheelUp | Mouse::WheelDown => {
+            let action = if mouse == Mouse::WheelUp { Action::Up } else { Action::Down };
+            if model.popups.is_empty() {
+                point(model, x, y);
+            }
+            for _ in 0..WHEEL_LINES {
+                let can = keymap::bindings(&model.contexts()).any(|b| b.binding.action == action);
+                if can {
+                    act(model, &contexts, action, effects);
+                } else if model.screen == Screen::Logs {
+                    break;
+                }
+            }
+        }
+        Mouse::Click if !model.popups.is_empty() => {}
+        Mouse::Click => {
+            model.toast = None;
+            if y == 0 {
+                let tab = view::tabs(model).into_iter().find(|(_, from, to)| (*from..*to).contains(&x));
+                if let Some((screen, ..)) = tab {
+                    model.show(screen);
+                }
+            } else {
+                point(model, x, y);
+                select(model, x, y);
+            }
+        }
+    }
+}
+
+/// Gives the keys to the pane under the mouse.
+fn point(model: &mut Model, x: u16, y: u16) {
+    let at = Position::new(x, y);
+    match model.screen {
+        Screen::Inspect => {
+            let areas = inspect::layout::areas(model);
+            for (area, pane) in
+                [(areas.list, Pane::List), (areas.request, Pane::Request), (areas.response, Pane::Response)]
+            {
+                if area.contains(at) {
+                    model.inspect.pane = pane;
+                }
+            }
+        }
+        Screen::Backends => {
+            model.backends.in_detail = !backends::view::list_area(model).contains(at) && in_body(model, at)
+        }
+        Screen::Catalog => {
+            model.catalog.in_detail = !catalog::view::list_area(model).contains(at) && in_body(model, at)
+        }
+        Screen::Logs => {}
+    }
+}
+
+/// Below the first line of the body, where panes are.
+fn in_body(model: &Model, at: Position) -> bool {
+    let body = layout::frame(model.size).body;
+    Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body }.contains(at)
+}
+
+/// Selects the row under the mouse.
+fn select(model: &mut Model, x: u16, y: u16) {
+    let at = Position::new(x, y);
+    let row = |area: Rect| area.contains(at).then(|| usize::from(y - area.y));
+    match model.screen {
+        Screen::Inspect => {
+            let areas = inspect::layout::areas(model);
+            let heading = u16::from(areas.row_height == 1);
+            let inner = layout::inside(areas.list);
+            let rows = Rect { y: inner.y + heading, height: inner.height.saturating_sub(heading), ..inner };
+            if let Some(row) = row(rows) {
+                let place = model.inspect.top + row / usize::from(areas.row_height.max(1));
+                if place < model.inspect.rows.len() {
+                    model.inspect.select(place);
+                }
+            }
+            if let Some(detail) = &mut model.inspect.detail {
+                for (area, side) in [(areas.request, &mut detail.request), (areas.response, &mut detail.response)] {
+                    if let Some(row) = row(layout::inside(area)) {
+                        side.cursor.at = side.cursor.top + row;
+                    }
+                }
+            }
+        }
+        Screen::Backends => {
+            if let Some(row) = row(backends::view::list_area(model)) {
+                model.backends.cursor.at = model.backends.cursor.top + row;
+            }
+        }
+        Screen::Catalog => {
+            if let Some(row) = row(catalog::view::list_area(model)) {
+                model.catalog.cursor.at = model.catalog.cursor.top + row;
+            }
+        }
+        Screen::Logs => {}
+    }
+}
+
+impl Model {
+    /// Goes to a screen.
+    pub(crate) fn show(&mut self, screen: Screen) {
+        if screen != self.screen {
+            self.last_screen = self.screen;
+            self.screen = screen;
+        }
+    }
+}

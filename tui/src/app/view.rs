@@ -1,0 +1,146 @@
+//! The whole screen. Draws the model and changes nothing.
+
+use mcp_proxy_core::control::BackendState;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::layout::{self, MIN_HEIGHT, MIN_WIDTH};
+use super::model::{Model, Screen};
+use super::theme::Tone;
+use crate::screens::{backends, catalog, inspect, logs};
+use crate::widgets::{hint, popup, text};
+
+/// Draws the model.
+pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
+    // The terminal may have changed since the model last heard of it.
+    let seen = frame.area();
+    if seen.width < model.size.0 || seen.height < model.size.1 || layout::too_small(model.size) {
+        return too_small(frame);
+    }
+    let parts = layout::frame(model.size);
+    header(model, parts.header, frame);
+    match model.screen {
+        Screen::Backends => backends::view::draw(model, frame),
+        Screen::Inspect => inspect::view::draw(model, frame),
+        Screen::Catalog => catalog::view::draw(model, frame),
+        Screen::Logs => logs::view::draw(model, frame),
+    }
+    popup::draw(model, frame);
+    let hints = hint::line(&model.contexts(), usize::from(parts.hints.width), model.theme);
+    match note(model, usize::from(parts.hints.width)) {
+        Some(line) if parts.note.height > 0 => {
+            frame.render_widget(line, parts.note);
+            frame.render_widget(hints, parts.hints);
+        }
+        // Where there is one line only, what was just done is worth more than the hints.
+        Some(line) if model.toast.is_some() => frame.render_widget(line, parts.hints),
+        _ => frame.render_widget(hints, parts.hints),
+    }
+}
+
+fn too_small(frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let text = format!("too small: {}x{}, need {MIN_WIDTH}x{MIN_HEIGHT}  (q quits)", area.width, area.height);
+    let y = area.height / 2;
+    if area.height > 0 {
+        frame.render_widget(Paragraph::new(text).centered(), Rect { y, height: 1, ..area });
+    }
+}
+
+/// Where the tabs are, for the mouse: first column and one past the last.
+#[must_use]
+pub(crate) fn tabs(model: &Model) -> [(Screen, u16, u16); 4] {
+    let mut x = u16::try_from(name(model).len() + 3).unwrap_or(0);
+    Screen::ALL.map(|screen| {
+        let from = x;
+        x += u16::try_from(screen.title().len()).unwrap_or(0) + 2;
+        (screen, from, x)
+    })
+}
+
+/// What the proxy is called, cut to leave room for the tabs.
+fn name(model: &Model) -> String {
+    let name = model.snapshot.as_ref().map_or("mcp-proxy", |s| s.name.as_str());
+    let ascii: String = name.chars().filter(|c| c.is_ascii_graphic()).take(14).collect();
+    if ascii.is_empty() { "mcp-proxy".to_owned() } else { ascii }
+}
+
+fn header(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let s = theme.symbols();
+    let mut spans = vec![Span::styled(format!(" {} {}", s.brand, name(model)), theme.strong())];
+    for screen in Screen::ALL {
+        let style = if screen == model.screen { theme.cursor(true) } else { Style::new() };
+        spans.push(Span::styled(format!(" {} ", screen.title()), style));
+    }
+    frame.render_widget(Line::from(spans), area);
+    let end_of_tabs = tabs(model).last().map_or(0, |(.., to)| *to);
+    let room = usize::from(area.width.saturating_sub(end_of_tabs));
+    let Some(right) = alerts(model).into_iter().find(|line| line.width() <= room) else { return };
+    let width = u16::try_from(right.width()).unwrap_or(u16::MAX);
+    frame.render_widget(right, Rect { x: area.right() - width, width, ..area });
+}
+
+/// What needs a look, and how many servers are ready; the longest telling first, for as much room as there is.
+fn alerts(model: &Model) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let s = theme.symbols();
+    let Some(snapshot) = &model.snapshot else { return Vec::new() };
+    let n = |test: &dyn Fn(&BackendState) -> bool| snapshot.backends.iter().filter(|b| test(&b.state)).count();
+    let failed = n(&|s| *s == BackendState::Parked);
+    let retrying = n(&|s| matches!(s, BackendState::Backoff { .. }));
+    let wanted = n(&|s| *s != BackendState::Disabled);
+    let ready = n(&|s| *s == BackendState::Ready);
+    let mut alerts = Vec::new();
+    if snapshot.config_error.is_some() {
+        alerts.push((Tone::Bad, format!("{} config", s.bad)));
+    }
+    if failed > 0 {
+        alerts.push((Tone::Bad, format!("{} {failed} failed", s.bad)));
+    }
+    if retrying > 0 {
+        alerts.push((Tone::Warn, format!("{} {retrying} retry", s.warn)));
+    }
+    let tone = if ready == wanted { Tone::Good } else { Tone::Plain };
+    let worst = alerts.first().map_or(s.full, |(tone, _)| if *tone == Tone::Bad { s.bad } else { s.warn });
+    let line = |parts: &[(Tone, String)]| {
+        let parts =
+            parts.iter().flat_map(|(tone, text)| [Span::styled(text.clone(), theme.tone(*tone)), Span::raw("  ")]);
+        let mut spans: Vec<Span<'static>> = parts.collect();
+        spans.pop();
+        spans.push(Span::raw(" "));
+        Line::from(spans)
+    };
+    let ready_word = (tone, format!("{} {ready}/{wanted} ready", s.full));
+    let short = (tone, format!("{} {ready}/{wanted}", s.full));
+    let full = [alerts.clone(), vec![ready_word]].concat();
+    let less = [alerts.clone(), vec![short.clone()]].concat();
+    let first = [alerts.iter().take(1).cloned().collect(), vec![short]].concat();
+    vec![line(&full), line(&less), line(&first), line(&[(tone, format!("{worst} {ready}/{wanted}"))])]
+}
+
+/// The note line: what was just done, a mistake in the filter, a refused configuration, or how to begin.
+fn note(model: &Model, cells: usize) -> Option<Line<'static>> {
+    let theme = model.theme;
+    let s = theme.symbols();
+    let line = |tone, content: &str| {
+        let content = text::fit(content, cells.saturating_sub(2), s.ellipsis);
+        Some(Line::from(vec![Span::raw(" "), Span::styled(content, theme.tone(tone))]))
+    };
+    if let Some(toast) = &model.toast {
+        return line(toast.tone, &toast.text);
+    }
+    if model.screen == Screen::Inspect
+        && let Some((tone, text)) = inspect::view::filter_note(&model.inspect, theme)
+    {
+        return line(tone, &text);
+    }
+    if let Some(error) = model.snapshot.as_ref().and_then(|s| s.config_error.as_ref()) {
+        return line(Tone::Bad, &format!("{} configuration refused, the old one stays: {error}", s.bad));
+    }
+    let first = model.first_run.as_ref()?;
+    line(Tone::Busy, first)
+}

@@ -1,0 +1,137 @@
+//! Drives a model in tests as the runtime does, with a journal made of plain rows.
+
+use std::collections::VecDeque;
+
+use mcp_proxy_core::control::{CatalogView, Snapshot};
+use mcp_proxy_core::observe::Flow;
+use mcp_proxy_core::protocol::CallId;
+use std::sync::Arc;
+
+use crate::app::effect::Effect;
+use crate::app::model::Model;
+use crate::app::msg::{Msg, Seen};
+use crate::app::theme::Theme;
+use crate::app::update::update;
+use crate::input::key::Key;
+use crate::json::change::Change;
+use crate::sample;
+
+/// Held by tests that write to tui-logger's ring or change its levels: there is one for the process.
+pub(crate) static LOGS: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// A model with something behind it.
+pub(crate) struct Driver {
+    pub(crate) model: Model,
+    pub(crate) journal: Vec<Flow>,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) catalog: Arc<CatalogView>,
+    /// Effects the journal cannot answer: what the model wanted done.
+    pub(crate) wishes: Vec<Effect>,
+    version: u64,
+}
+
+impl Driver {
+    /// The sample proxy on a screen of this size.
+    pub(crate) fn new(size: (u16, u16)) -> Self {
+        let mut journal = sample::flows();
+        journal[3] = sample::echo();
+        journal[5] = sample::divide();
+        Self::with(size, journal, sample::snapshot(), sample::catalog())
+    }
+
+    /// A proxy that has done nothing yet.
+    pub(crate) fn empty(size: (u16, u16)) -> Self {
+        let mut snapshot = sample::snapshot();
+        snapshot.backends.clear();
+        snapshot.clients.clear();
+        snapshot.totals = mcp_proxy_core::control::Totals::default();
+        Self::with(size, Vec::new(), snapshot, Arc::default())
+    }
+
+    fn with(size: (u16, u16), journal: Vec<Flow>, snapshot: Snapshot, catalog: Arc<CatalogView>) -> Self {
+        let mut model = Model::new(size, sample::now(), Theme::default());
+        model.logs.times = false;
+        let mut driver = Self { model, journal, snapshot, catalog, wishes: Vec::new(), version: 0 };
+        driver.look(None);
+        driver
+    }
+
+    /// Tells the model that something is new.
+    pub(crate) fn look(&mut self, changed: Option<Vec<CallId>>) {
+        self.version += 1;
+        let first = self.journal.first().map_or(0, |f| f.id.0);
+        let next = self.journal.last().map_or(0, |f| f.id.0 + 1);
+        let (snapshot, catalog) = (self.snapshot.clone(), self.catalog.clone());
+        let seen = Seen { snapshot, first, next, version: self.version, changed, catalog };
+        self.tell(Msg::Seen(Box::new(seen)));
+    }
+
+    /// Gives the model a message and answers its wishes.
+    pub(crate) fn tell(&mut self, msg: Msg) {
+        let mut msgs = VecDeque::from([msg]);
+        let mut steps = 0;
+        while let Some(msg) = msgs.pop_front() {
+            steps += 1;
+            assert!(steps < 10_000, "the model asks without end");
+            for effect in update(&mut self.model, msg) {
+                match effect {
+                    Effect::Scan { from, generation } => {
+                        let rows: Vec<Flow> = self.journal.iter().filter(|f| f.id.0 >= from).take(4).cloned().collect();
+                        let next = self.journal.last().map_or(0, |f| f.id.0 + 1);
+                        let upto = if rows.len() == 4 { rows[3].id.0 + 1 } else { next };
+                        msgs.push_back(Msg::Scanned { generation, upto, rows });
+                    }
+                    Effect::Recheck(ids) => msgs.push_back(Msg::Rechecked(self.rows(&ids))),
+                    Effect::Rows(ids) => msgs.push_back(Msg::Rows(self.rows(&ids))),
+                    Effect::Flow(id) => {
+                        let children = self.journal.iter().filter(|f| f.parent == Some(id)).map(|f| f.id).collect();
+                        let found = self.journal.iter().find(|f| f.id == id).cloned();
+                        msgs.push_back(Msg::Flow(id, found.map(|f| Box::new((f, children)))));
+                    }
+                    Effect::Look(_) => {}
+                    other => self.wishes.push(other),
+                }
+            }
+        }
+    }
+
+    fn rows(&self, ids: &[CallId]) -> Vec<Flow> {
+        let mut rows: Vec<Flow> = self.journal.iter().filter(|f| ids.contains(&f.id)).cloned().collect();
+        for row in &mut rows {
+            row.frames = mcp_proxy_core::observe::Frames::default();
+        }
+        rows
+    }
+
+    /// Presses keys, by their names in the table, with blanks between them.
+    pub(crate) fn keys(&mut self, names: &str) -> &mut Self {
+        for name in names.split_whitespace() {
+            self.tell(Msg::Key(Key::parse(name).unwrap_or_else(|| panic!("no key `{name}`"))));
+        }
+        self
+    }
+
+    /// Types text.
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        for c in text.chars() {
+            let name = if c == ' ' { "space".to_owned() } else { c.to_string() };
+            self.keys(&name);
+        }
+        self
+    }
+
+    /// Goes to the echo call in Inspect and opens it, with the changes the proxy made to it.
+    pub(crate) fn open_echo(&mut self) -> &mut Self {
+        self.keys("2 g j j j");
+        let change = |path: &str, old: &str, new: &str| Change { path: path.into(), old: old.into(), new: new.into() };
+        let detail = self.model.inspect.detail.as_mut().expect("a row is selected");
+        detail.request.changes = Some(vec![
+            change("id", "\"a-7\"", "4403"),
+            change("params.name", "\"demo__echo\"", "\"echo\""),
+            change("params._meta.progressToken", "\"p-1\"", "4403"),
+        ]);
+        detail.response.changes = Some(vec![change("id", "4403", "\"a-7\"")]);
+        self.tell(Msg::Tick);
+        self
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a key is pressed: several contexts lie on each other, the first that knows the key has it.
+
+/// A group of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Context {
+    /// Everywhere but in text fields and popups.
+    Everywhere,
+    /// Moving up and down in anything with lines.
+    Move,
+    /// A list with a filter.
+    List,
+    /// A JSON tree.
+    Json,
+    /// The screen Backends.
+    Backends,
+    /// The screen Inspect.
+    Inspect,
+    /// The screen Catalog.
+    Catalog,
+    /// The screen Logs.
+    Logs,
+    /// The field in which a filter is typed.
+    Filter,
+    /// The form that tries an item.
+    Form,
+    /// The answer below that form.
+    Answer,
+    /// A popup with entries: help, copy.
+    Menu,
+    /// A popup with text.
+    Reader,
+    /// A question.
+    Confirm,
+}
+
+impl Context {
+    /// All of them, in the order of the help page.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Everywhere,
+        Self::Move,
+        Self::List,
+        Self::Json,
+        Self::Backends,
+        Self::Inspect,
+        Self::Catalog,
+        Self::Logs,
+        Self::Filter,
+        Self::Form,
+        Self::Answer,
+        Self::Menu,
+        Self::Reader,
+        Self::Confirm,
+    ];
+
+    /// Its heading.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Everywhere => "Everywhere",
+            Self::Move => "Moving",
+            Self::List => "Lists",
+            Self::Json => "JSON trees",
+            Self::Backends => "Backends",
+            Self::Inspect => "Inspect",
+            Self::Catalog => "Catalog",
+            Self::Logs => "Logs",
+            Self::Filter => "Typing a filter",
+            Self::Form => "Trying an item",
+            Self::Answer => "Its answer",
+            Self::Menu => "Menus",
+            Self::Reader => "Text",
+            Self::Confirm => "Questions",
+        }
+    }
+
+    /// Contexts in which characters are typed, not commands.
+    #[cfg(test)]
+    pub(crate) const fn takes_text(self) -> bool {
+        matches!(self, Self::Filter | Self::Form)
+    }
+}

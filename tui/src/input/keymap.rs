@@ -1,0 +1,257 @@
+//! The one table of keys. Everything that names a key reads it here.
+
+use super::action::Action as A;
+use super::context::Context as C;
+use super::key::Key;
+
+/// One line of the table.
+#[derive(Debug)]
+pub(crate) struct Binding {
+    /// Where it counts.
+    pub(crate) context: C,
+    /// What it does.
+    pub(crate) action: A,
+    /// The keys, the first is the one shown in hints.
+    pub(crate) keys: &'static [&'static str],
+    /// Its name in the hint line; empty: not shown there.
+    pub(crate) label: &'static str,
+    /// What it does, for the help popup.
+    pub(crate) help: &'static str,
+}
+
+const fn key(context: C, action: A, keys: &'static [&'static str], label: &'static str, help: &'static str) -> Binding {
+    Binding { context, action, keys, label, help }
+}
+
+/// The table.
+pub(crate) const TABLE: &[Binding] = &[
+    key(C::Everywhere, A::Help, &["?", "f1"], "keys", "show the keys that work here"),
+    key(C::Everywhere, A::ShowBackends, &["1"], "", "screen Backends: servers and how they are"),
+    key(C::Everywhere, A::ShowInspect, &["2"], "", "screen Inspect: every call as it happens"),
+    key(C::Everywhere, A::ShowCatalog, &["3"], "", "screen Catalog: tools, prompts, resources; try one"),
+    key(C::Everywhere, A::ShowLogs, &["4"], "", "screen Logs: ours and what servers write"),
+    key(C::Everywhere, A::LastScreen, &["-"], "", "back to the screen before"),
+    key(C::Everywhere, A::NextPane, &["tab"], "", "next pane"),
+    key(C::Everywhere, A::PrevPane, &["s-tab"], "", "previous pane"),
+    key(C::Everywhere, A::Back, &["esc"], "", "one step back: popup, filter, pane (never quits)"),
+    key(C::Everywhere, A::Close, &["q"], "quit", "close what is open; at the root, ask to quit"),
+    key(C::Everywhere, A::Quit, &["Q", "ctrl-c"], "", "quit at once"),
+    key(C::Everywhere, A::Suspend, &["ctrl-z"], "", "suspend; `fg` comes back"),
+    key(C::Everywhere, A::Redraw, &["ctrl-l"], "", "draw the screen again"),
+    key(C::Everywhere, A::Mouse, &["f2"], "", "mouse on or off (off: the terminal selects text)"),
+    key(C::Move, A::Down, &["j", "down"], "", "down"),
+    key(C::Move, A::Up, &["k", "up"], "", "up"),
+    key(C::Move, A::Top, &["g", "home"], "", "first"),
+    key(C::Move, A::Bottom, &["G", "end"], "", "last"),
+    key(C::Move, A::HalfDown, &["ctrl-d"], "", "half a page down"),
+    key(C::Move, A::HalfUp, &["ctrl-u"], "", "half a page up"),
+    key(C::Move, A::PageDown, &["pgdn"], "", "a page down"),
+    key(C::Move, A::PageUp, &["pgup"], "", "a page up"),
+    key(C::Inspect, A::Open, &["enter", "l", "right"], "open", "open the request and its answer"),
+    key(C::Inspect, A::Follow, &["F"], "follow", "follow the newest call; scrolling up stops it"),
+    key(C::Inspect, A::Parent, &["p"], "", "go to the call this one belongs to"),
+    key(C::Inspect, A::Child, &["c"], "", "go to what belongs to this call"),
+    key(C::Inspect, A::Copy, &["y"], "copy", "copy a value, its path, a frame or the id"),
+    key(C::List, A::Filter, &["/", "f"], "filter", "filter while you type (~be NAME for one server)"),
+    key(C::Json, A::Fold, &["enter", "space"], "fold", "fold or unfold; read a long text"),
+    key(C::Json, A::Unfold, &["l", "right"], "", "unfold"),
+    key(C::Json, A::FoldUp, &["h", "left"], "", "fold, or go to what holds this value"),
+    key(C::Json, A::Whole, &["+"], "", "show a big body whole (first 256 KiB otherwise)"),
+    key(C::Json, A::Reveal, &["s"], "", "show or mask the selected secret"),
+    key(C::Backends, A::Open, &["enter", "l", "right"], "calls", "calls of this server in Inspect"),
+    key(C::Backends, A::Describe, &["d"], "details", "details of this server"),
+    key(C::Backends, A::Restart, &["r"], "restart", "restart this server (asks)"),
+    key(C::Backends, A::StartStop, &["s"], "start/stop", "start this server, or stop it (asks)"),
+    key(C::Backends, A::BackendLogs, &["L"], "logs", "what this server wrote on stderr"),
+    key(C::Catalog, A::Try, &["enter", "t", "l", "right"], "try it", "fill in a form and call it"),
+    key(C::Catalog, A::RunAgain, &["."], "again", "the last call once more"),
+    key(C::Catalog, A::NextKind, &["]"], "next kind", "tools, prompts, resources, templates: the next"),
+    key(C::Catalog, A::PrevKind, &["["], "", "the kind before"),
+    key(C::Catalog, A::Describe, &["d"], "details", "description and schema of this item"),
+    key(C::Logs, A::Up, &["up", "k"], "source", "select the source above"),
+    key(C::Logs, A::Down, &["down", "j"], "", "select the source below"),
+    key(C::Logs, A::ShowLess, &["left"], "show less", "show fewer levels of the selected source"),
+    key(C::Logs, A::ShowMore, &["right"], "", "show more levels of the selected source"),
+    key(C::Logs, A::KeepLess, &["-"], "keep less", "keep fewer levels of the selected source"),
+    key(C::Logs, A::KeepMore, &["+"], "", "keep more levels of the selected source"),
+    key(C::Logs, A::Sources, &["h"], "sources", "list of sources on or off"),
+    key(C::Logs, A::OnlySource, &["f"], "only this", "only the selected source, or all"),
+    key(C::Logs, A::HideOff, &["space"], "", "hide sources that are off, or show them"),
+    key(C::Logs, A::LogsBack, &["pgup"], "older", "older lines"),
+    key(C::Logs, A::LogsOn, &["pgdn"], "", "newer lines"),
+    key(C::Logs, A::LogsNewest, &["esc", "G", "end"], "newest", "back to the newest line"),
+    key(C::Filter, A::FilterDone, &["enter"], "keep", "keep the filter and go back to the list"),
+    key(C::Filter, A::FilterClear, &["esc"], "no filter", "take the filter away"),
+    key(C::Filter, A::Help, &["f1"], "keys", "show the keys and what a filter can say"),
+    key(C::Filter, A::Quit, &["ctrl-c"], "", "quit at once"),
+    key(C::Form, A::Send, &["enter"], "send", "check the fields and send"),
+    key(C::Form, A::NextField, &["tab", "down"], "field", "next field"),
+    key(C::Form, A::PrevField, &["s-tab", "up"], "", "previous field"),
+    key(C::Form, A::NextChoice, &["right"], "", "next choice; in text, one to the right"),
+    key(C::Form, A::PrevChoice, &["left"], "", "previous choice; in text, one to the left"),
+    key(C::Form, A::SwitchAnswer, &["ctrl-o"], "answer", "into the answer"),
+    key(C::Form, A::Back, &["esc"], "close", "close the form; asks while a call runs"),
+    key(C::Form, A::Help, &["f1"], "keys", "show these keys"),
+    key(C::Form, A::Quit, &["ctrl-c"], "", "quit at once"),
+    key(C::Answer, A::SwitchAnswer, &["tab", "s-tab", "ctrl-o"], "fields", "back to the fields"),
+    key(C::Answer, A::RunAgain, &["."], "again", "send the same again"),
+    key(C::Answer, A::Copy, &["y"], "copy", "copy a value, its path or the whole answer"),
+    key(C::Answer, A::Back, &["esc", "q"], "close", "close the form; asks while a call runs"),
+    key(C::Menu, A::Accept, &["enter"], "do it", "do the selected entry"),
+    key(C::Menu, A::Back, &["esc", "q", "?", "f1"], "close", "close"),
+    key(C::Menu, A::Quit, &["ctrl-c"], "", "quit at once"),
+    key(C::Reader, A::Back, &["esc", "q", "enter"], "close", "close"),
+    key(C::Reader, A::Copy, &["y"], "copy", "copy this text"),
+    key(C::Reader, A::Quit, &["ctrl-c"], "", "quit at once"),
+    key(C::Confirm, A::Yes, &["y"], "yes", "yes, do it"),
+    key(C::Confirm, A::No, &["n", "esc", "q"], "no", "no, leave it"),
+    key(C::Confirm, A::OtherButton, &["tab", "s-tab", "left", "right", "h", "l"], "other", "the other button"),
+    key(C::Confirm, A::Accept, &["enter"], "press", "press the marked button"),
+    key(C::Confirm, A::Quit, &["ctrl-c"], "", "quit at once"),
+];
+
+/// What a key does in these contexts, the nearest first.
+#[must_use]
+pub(crate) fn action(contexts: &[C], key: Key) -> Option<A> {
+    contexts.iter().find_map(|context| TABLE.iter().find(|b| b.context == *context && b.has(key)).map(|b| b.action))
+}
+
+/// A line of the table with the keys that reach it where one is.
+#[derive(Debug)]
+pub(crate) struct Reachable {
+    /// The line.
+    pub(crate) binding: &'static Binding,
+    /// Its keys that no nearer context has.
+    pub(crate) keys: Vec<Key>,
+}
+
+/// The lines that count in these contexts, nearest first, without what a nearer one hides.
+pub(crate) fn bindings(contexts: &[C]) -> impl Iterator<Item = Reachable> + '_ {
+    contexts.iter().enumerate().flat_map(move |(depth, context)| {
+        TABLE.iter().filter(move |b| b.context == *context).filter_map(move |binding| {
+            let keys: Vec<Key> = binding.parsed().filter(|k| action(&contexts[..depth], *k).is_none()).collect();
+            (!keys.is_empty()).then_some(Reachable { binding, keys })
+        })
+    })
+}
+
+impl Reachable {
+    /// The key shown in hints.
+    pub(crate) fn first_key(&self) -> String {
+        self.keys.first().map(Key::to_string).unwrap_or_default()
+    }
+
+    /// All keys, for help.
+    pub(crate) fn all_keys(&self) -> String {
+        let names: Vec<String> = self.keys.iter().map(Key::to_string).collect();
+        names.join(" ")
+    }
+}
+
+impl Binding {
+    fn has(&self, key: Key) -> bool {
+        self.parsed().any(|k| k == key)
+    }
+
+    /// Its keys.
+    pub(crate) fn parsed(&self) -> impl Iterator<Item = Key> + use<> {
+        self.keys.iter().filter_map(|name| Key::parse(name))
+    }
+}
+
+/// The page `docs/keys.md`, which a test keeps up to date.
+#[cfg(test)]
+pub(crate) fn markdown() -> String {
+    let mut out = String::from(
+        "# Keys of the terminal\n\nMade from the table in `tui/src/input/keymap.rs`; a test compares. \
+         `?` or F1 shows the keys that work where you are.\n",
+    );
+    for context in C::ALL {
+        out.push_str(&format!("\n## {}\n\n| Key | Does |\n|---|---|\n", context.title()));
+        for b in TABLE.iter().filter(|b| b.context == context) {
+            let keys: Vec<String> = b.parsed().map(|k| format!("`{k}`")).collect();
+            out.push_str(&format!("| {} | {} |\n", keys.join(" "), b.help));
+        }
+    }
+    out.push_str("\n## What a filter can say\n\n| Write | Matches |\n|---|---|\n");
+    for (write, matches) in crate::screens::inspect::filter::HELP {
+        out.push_str(&format!("| `{}` | {matches} |\n", write.replace('|', "\\|")));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_key_name_is_one() {
+        for b in TABLE {
+            assert_eq!(b.parsed().count(), b.keys.len(), "{b:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_does_one_thing_in_a_context() {
+        let mut seen = HashSet::new();
+        for b in TABLE {
+            for k in b.parsed() {
+                assert!(seen.insert((b.context, k)), "{k} twice in {:?}", b.context);
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_log_screen_hides_keys_that_count_everywhere() {
+        for b in TABLE.iter().filter(|b| !matches!(b.context, C::Everywhere)) {
+            for k in b.parsed() {
+                let hides = action(&[C::Everywhere], k);
+                // These contexts do not lie on `Everywhere`, or mean the same thing there.
+                let alone = matches!(b.context, C::Filter | C::Form | C::Menu | C::Reader | C::Confirm | C::Answer);
+                let known = b.context == C::Logs && matches!(b.action, A::KeepLess | A::LogsNewest);
+                assert!(hides.is_none() || alone || known, "{k} in {:?} hides {hides:?}", b.context);
+            }
+        }
+    }
+
+    #[test]
+    fn hints_are_short_and_help_is_there() {
+        for b in TABLE {
+            let key = b.parsed().next().unwrap().to_string();
+            let cells = crate::widgets::text::width(&key) + 1 + crate::widgets::text::width(b.label);
+            assert!(b.label.is_empty() || cells <= 14, "{}: {cells}", b.label);
+            assert!(!b.help.is_empty() && b.help.len() <= 60, "{}", b.help);
+        }
+    }
+
+    #[test]
+    fn characters_are_never_commands_where_text_is_typed() {
+        for b in TABLE.iter().filter(|b| b.context.takes_text()) {
+            assert!(b.parsed().all(|k| k.typed().is_none()), "{b:?}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_another_key_in_disguise() {
+        // Ctrl-H, I, J, M are Backspace, Tab, Enter for a terminal; Ctrl-A and Ctrl-B belong to screen and tmux.
+        for b in TABLE {
+            for name in b.keys {
+                assert!(!["ctrl-h", "ctrl-i", "ctrl-j", "ctrl-m", "ctrl-a", "ctrl-b"].contains(name), "{b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_on_keys_is_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/keys.md");
+        let made = markdown();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs")).unwrap();
+            std::fs::write(path, &made).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == made, "docs/keys.md is old: UPDATE_DOCS=1 cargo test -p mcp-proxy-tui keymap");
+    }
+}

@@ -1,0 +1,146 @@
+//! Secrets in JSON, hidden by the name of their member.
+//!
+//! The names are those of headers, environment variables and arguments that commonly hold a secret. `progressToken` is
+//! none, and `maxTokens: 100` counts something.
+
+use super::scan::{self, Kind};
+
+/// What stands in the place of a secret.
+pub(crate) const MASK: &str = "***";
+
+/// Parts of names that tell a secret, in lower case without `-` and `_`.
+const PARTS: [&str; 12] = [
+    "authorization",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "credential",
+    "cookie",
+    "bearer",
+    "token",
+];
+
+/// Whether a member of this name (quotes allowed) holds a secret. `number` says that its value is a number.
+#[must_use]
+pub(crate) fn is_secret(key: &[u8], number: bool) -> bool {
+    let decoded;
+    let name: &[u8] = if key.contains(&b'\\') {
+        decoded = scan::decode(key).into_bytes();
+        &decoded
+    } else {
+        key
+    };
+    // Longer than any name: not worth folding.
+    if name.len() > 256 {
+        return false;
+    }
+    let folded: String = name
+        .iter()
+        .filter(|c| !matches!(c, b'-' | b'_' | b'"' | b' '))
+        .map(|c| char::from(c.to_ascii_lowercase()))
+        .collect();
+    if folded == "progresstoken" || (number && folded.ends_with("tokens")) {
+        return false;
+    }
+    PARTS.iter().any(|part| folded.contains(part))
+}
+
+/// The bytes with every secret replaced. Works on whole messages and on fragments such as `,"token":"x"`.
+#[must_use]
+pub(crate) fn masked(b: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(b.len());
+    let mut kept = 0;
+    let mut i = 0;
+    while let Some(quote) = memchr::memchr(b'"', b.get(i..).unwrap_or_default()) {
+        let Some(key) = scan::value(b, i + quote) else { break };
+        i = key.end;
+        let colon = scan::blanks(b, key.end);
+        if b.get(colon) != Some(&b':') {
+            continue;
+        }
+        let first = scan::blanks(b, colon + 1);
+        let number = matches!(b.get(first), Some(b'-' | b'0'..=b'9'));
+        // Only the value of a secret is scanned to its end: nested members are met one by one.
+        if !is_secret(&b[key.start..key.end], number) && b.get(first) != Some(&b'"') {
+            i = first;
+            continue;
+        }
+        let Some(value) = scan::value(b, first) else { break };
+        if !is_secret(&b[key.start..key.end], number) {
+            i = value.end;
+        } else if is_bare(b, value) {
+            i = first + 1;
+        } else {
+            out.extend_from_slice(&b[kept..value.start]);
+            out.extend_from_slice(b"\"***\"");
+            kept = value.end;
+            i = value.end;
+        }
+    }
+    out.extend_from_slice(&b[kept..]);
+    out
+}
+
+/// Values under such a name that tell nothing: `null`, `true`, `false`, and an object that describes the value (a
+/// property of a JSON schema) instead of being it.
+#[must_use]
+pub(crate) fn is_bare(b: &[u8], value: scan::Value) -> bool {
+    match value.kind {
+        Kind::Atom => matches!(b[value.start], b't' | b'f' | b'n'),
+        Kind::Object => scan::children(b, value).take(16).any(|c| {
+            c.key.is_some_and(|(s, e)| {
+                matches!(
+                    &b[s..e],
+                    b"\"type\"" | b"\"$ref\"" | b"\"anyOf\"" | b"\"oneOf\"" | b"\"enum\"" | b"\"description\""
+                )
+            })
+        }),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell() {
+        for name in [
+            "Authorization",
+            "x-api-key",
+            "API_KEY",
+            "githubToken",
+            "access_token",
+            "Set-Cookie",
+            "client_secret",
+            "\"pass\\u0077ord\"",
+        ] {
+            assert!(is_secret(name.as_bytes(), false), "{name}");
+        }
+        for name in ["progressToken", "name", "query", "key", "author", "pass"] {
+            assert!(!is_secret(name.as_bytes(), false), "{name}");
+        }
+        assert!(!is_secret(b"maxTokens", true));
+        assert!(is_secret(b"tokens", false));
+        assert!(is_secret(b"token", true));
+    }
+
+    #[test]
+    fn frames_and_fragments_are_masked() {
+        let check = |input: &str, want: &str| assert_eq!(String::from_utf8(masked(input.as_bytes())).unwrap(), want);
+        check(
+            r#"{"a":"token","token":"abc","b":{"password": 12}}"#,
+            r#"{"a":"token","token":"***","b":{"password": "***"}}"#,
+        );
+        check(r#","api_key":"x","progressToken":7"#, r#","api_key":"***","progressToken":7"#);
+        check(r#"{"cookies":["a","b"],"secret":null}"#, r#"{"cookies":"***","secret":null}"#);
+        check(r#"{"token":{"type":"string","secret":"x"}}"#, r#"{"token":{"type":"string","secret":"***"}}"#);
+        check(r#"{"credentials":{"user":"u","value":"v"}}"#, r#"{"credentials":"***"}"#);
+        check(r#"{"password":"cut of"#, r#"{"password":"***""#);
+        check("no json \" at all", "no json \" at all");
+    }
+}

@@ -1,0 +1,243 @@
+//! Waits for something to happen, lets the model take it, does what the model asks, draws at most 30 times a second.
+//!
+//! When nothing happens there is no timer, unless a running time is on the screen; nothing is written then.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use crossterm::event::EventStream;
+use futures_util::StreamExt;
+use mcp_proxy_core::control::ProxyHandle;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::client::{self, Order};
+use super::signals::Signals;
+use super::terminal::{Screen, set_shown};
+use super::{Options, Outcome, clipboard, logging, looking};
+use crate::app::effect::Effect;
+use crate::app::model::Model;
+use crate::app::msg::Msg;
+use crate::app::update::update;
+
+/// Time between two frames.
+const FRAME: Duration = Duration::from_millis(33);
+/// Input taken before the next frame is drawn, so that a paste or a held key is one frame.
+const INPUT_BATCH: usize = 256;
+/// Answers and orders on their way; each is taken within a frame.
+const MAILBOX: usize = 64;
+
+/// Runs until the user quits or a signal comes.
+pub(super) async fn run(handle: &ProxyHandle, options: Options, screen: &mut Screen) -> io::Result<Outcome> {
+    logging::set_up();
+    set_shown(true);
+    let result = Loop::new(handle, options, screen)?.run().await;
+    set_shown(false);
+    result
+}
+
+struct Loop<'a> {
+    handle: &'a ProxyHandle,
+    screen: &'a mut Screen,
+    model: Model,
+    /// Scans for a filter, one step a turn.
+    scans: VecDeque<Effect>,
+    tasks: JoinSet<()>,
+    /// Our end of the client in memory, which holds the other; none until the first call.
+    client: Option<mpsc::Sender<Order>>,
+    /// Tasks send their results here.
+    out: mpsc::Sender<Msg>,
+    inbox: Option<mpsc::Receiver<Msg>>,
+    /// The next log line to read.
+    next_log: u64,
+    quit: bool,
+}
+
+impl<'a> Loop<'a> {
+    fn new(handle: &'a ProxyHandle, options: Options, screen: &'a mut Screen) -> io::Result<Self> {
+        let mut model = Model::new(screen.size()?, SystemTime::now(), options.theme);
+        model.first_run = options.first_run_line;
+        model.demo = options.demo;
+        model.mouse = options.mouse;
+        model.utc_offset = utc_offset();
+        let (out, inbox) = mpsc::channel(MAILBOX);
+        Ok(Self {
+            handle,
+            screen,
+            model,
+            scans: VecDeque::new(),
+            tasks: JoinSet::new(),
+            client: None,
+            out,
+            inbox: Some(inbox),
+            next_log: 0,
+            quit: false,
+        })
+    }
+
+    async fn run(mut self) -> io::Result<Outcome> {
+        let mut signals = Signals::new()?;
+        let mut input = EventStream::new();
+        let mut news = self.handle.subscribe();
+        // Taken out so that waiting on it does not borrow all of self.
+        let Some(mut inbox) = self.inbox.take() else { return Ok(Outcome::Quit) };
+        let mut last_frame = Instant::now();
+        let mut looked = last_frame;
+        let mut stale = false;
+        self.look()?;
+        self.screen.draw(&self.model)?;
+        self.model.dirty = false;
+        while !self.quit {
+            let frame_due = (self.model.dirty || stale).then_some(last_frame + FRAME);
+            let tick_due = self.model.tick_in().map(|d| looked + d);
+            tokio::select! {
+                biased;
+                () = signals.any() => return Ok(Outcome::Signal),
+                event = input.next() => {
+                    let mut event = event;
+                    for _ in 0..INPUT_BATCH {
+                        match event {
+                            None => return Ok(Outcome::Signal),
+                            Some(Err(error)) => return Err(error),
+                            Some(Ok(e)) => {
+                                if let Some(msg) = super::keys::message(e) {
+                                    self.take(msg)?;
+                                }
+                            }
+                        }
+                        // What has been read from the terminal already is taken at once.
+                        let Some(next) = futures_util::FutureExt::now_or_never(input.next()) else { break };
+                        event = next;
+                    }
+                }
+                Some(msg) = inbox.recv() => self.take(msg)?,
+                () = at(frame_due) => {
+                    if std::mem::take(&mut stale) {
+                        looked = Instant::now();
+                        self.look()?;
+                    }
+                    if std::mem::take(&mut self.model.dirty) {
+                        self.screen.draw(&self.model)?;
+                    }
+                    last_frame = Instant::now();
+                }
+                () = news.changed(), if !stale => stale = true,
+                () = logging::logged() => {
+                    logging::settle();
+                    self.take(Msg::Logs { n_dropped: 0 })?;
+                }
+                () = at(tick_due) => {
+                    looked = Instant::now();
+                    self.take(Msg::Tick)?;
+                }
+                () = std::future::ready(()), if !self.scans.is_empty() => {
+                    if let Some(Effect::Scan { from, generation }) = self.scans.pop_front() {
+                        self.take(looking::scan(self.handle, from, generation))?;
+                    }
+                    // Others on this thread get their turn between two steps.
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        Ok(Outcome::Quit)
+    }
+
+    /// Looks at everything that may be new.
+    fn look(&mut self) -> io::Result<()> {
+        let (next, logs) = looking::logs(self.handle, self.next_log);
+        self.next_log = next;
+        if let Some(msg) = logs {
+            self.take(msg)?;
+        }
+        self.take(looking::seen(self.handle, self.model.inspect.version))
+    }
+
+    /// Lets the model take a message, and does all it asks for.
+    fn take(&mut self, msg: Msg) -> io::Result<()> {
+        let mut msgs = VecDeque::from([msg]);
+        while let Some(msg) = msgs.pop_front() {
+            self.model.now = SystemTime::now();
+            for effect in update(&mut self.model, msg) {
+                msgs.extend(self.perform(effect)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does one thing; some have an answer at once.
+    fn perform(&mut self, effect: Effect) -> io::Result<Option<Msg>> {
+        Ok(match effect {
+            Effect::Look(since) => Some(looking::seen(self.handle, since)),
+            Effect::Scan { .. } => {
+                self.scans.push_back(effect);
+                None
+            }
+            Effect::Recheck(ids) => Some(Msg::Rechecked(looking::rows(self.handle, &ids))),
+            Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, &ids))),
+            Effect::Flow(id) => Some(looking::flow(self.handle, id)),
+            Effect::Command(command) => {
+                let (handle, out) = (self.handle.clone(), self.out.clone());
+                self.tasks.spawn(async move {
+                    let result = handle.command(command.clone()).await;
+                    let _ = out.send(Msg::Commanded(command, result)).await;
+                });
+                None
+            }
+            Effect::Send { seq, method, params } => self.order(seq, Order::Call { seq, method, params }),
+            Effect::Cancel(seq) => self.order(seq, Order::Cancel(seq)),
+            Effect::Copy { what, text } => Some(Msg::Copied(clipboard::copy(self.screen.writer(), &what, &text))),
+            Effect::Quit => {
+                self.quit = true;
+                None
+            }
+            Effect::Suspend => {
+                self.screen.suspend()?;
+                let (w, h) = self.screen.size()?;
+                self.model.utc_offset = utc_offset();
+                Some(Msg::Resize(w, h))
+            }
+            Effect::Redraw => {
+                self.screen.clear()?;
+                None
+            }
+            Effect::Mouse(on) => {
+                self.screen.set_mouse(on)?;
+                None
+            }
+        })
+    }
+
+    /// Passes an order to the client in memory, which is connected by the first one.
+    fn order(&mut self, seq: u64, order: Order) -> Option<Msg> {
+        while self.tasks.try_join_next().is_some() {}
+        if self.client.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            let (orders, inbox) = mpsc::channel(MAILBOX);
+            let link = self.handle.connect("terminal");
+            self.tasks.spawn(client::run(link, inbox, self.out.clone()));
+            self.client = Some(orders);
+        }
+        let sent = self.client.as_ref().is_some_and(|c| c.try_send(order).is_ok());
+        let busy = || Msg::Answer {
+            seq,
+            result: Err("too many calls are waiting: try again".to_owned()),
+            took: Duration::ZERO,
+        };
+        (!sent).then(busy)
+    }
+}
+
+/// Sleeps until then, for ever without a time.
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => pending().await,
+    }
+}
+
+/// Seconds east of Greenwich, now and here.
+fn utc_offset() -> i32 {
+    jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
+}

@@ -1,0 +1,83 @@
+//! The only code that touches the terminal, the clock, signals, the clipboard and the proxy.
+
+mod client;
+mod clipboard;
+mod event_loop;
+mod keys;
+pub(crate) mod logging;
+mod looking;
+mod signals;
+mod terminal;
+
+use std::io::{self, IsTerminal};
+
+use mcp_proxy_core::control::ProxyHandle;
+
+use crate::app::theme::Theme;
+
+/// How the terminal is to be shown.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A line that says how to begin, shown until Esc dismisses it.
+    pub first_run_line: Option<String>,
+    /// The servers are the embedded ones: that line stays.
+    pub demo: bool,
+    /// Colours and symbols.
+    pub theme: Theme,
+    /// Take the mouse.
+    pub mouse: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { first_run_line: None, demo: false, theme: Theme::default(), mouse: true }
+    }
+}
+
+impl Theme {
+    /// What the environment says about the terminal: `NO_COLOR`, and a locale without UTF-8.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+        let locale = var("LC_ALL").or_else(|| var("LC_CTYPE")).or_else(|| var("LANG")).unwrap_or_default();
+        let locale = locale.to_ascii_lowercase();
+        // Without any locale most terminals of today still are UTF-8; `C` and `POSIX` say that they are not.
+        let ascii = !locale.is_empty() && !locale.contains("utf-8") && !locale.contains("utf8");
+        Self { color: var("NO_COLOR").is_none(), ascii }
+    }
+}
+
+/// Why the terminal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The user quit.
+    Quit,
+    /// A signal asked for it: INT, TERM or HUP.
+    Signal,
+}
+
+/// Why the terminal could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Standard input or output is no terminal.
+    #[error("the screen needs a terminal: use `mcp-proxy serve` where there is none")]
+    NoTerminal,
+    /// The terminal could not be read or written.
+    #[error("the terminal does not work")]
+    Terminal(#[from] io::Error),
+}
+
+/// Shows the terminal until the user quits or a signal ends it. The terminal is as it was before when this returns,
+/// also after an error or a panic. Run it on a thread of its own: drawing must not wait for messages, nor they for it.
+///
+/// # Errors
+/// When there is no terminal, or it stops working.
+pub async fn run(handle: ProxyHandle, options: Options) -> Result<Outcome, Error> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Error::NoTerminal);
+    }
+    let mut screen = terminal::Screen::open(options.mouse)?;
+    let result = event_loop::run(&handle, options, &mut screen).await;
+    screen.close();
+    Ok(result?)
+}

@@ -1,0 +1,155 @@
+//! Takes the terminal and gives it back, whatever happens: by a guard, and by a panic hook on the thread that draws.
+
+use std::cell::Cell;
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Once;
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    EnableMouseCapture,
+};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use crate::app::model::Model;
+use crate::app::view;
+
+/// A frame of 200x60 with all cells changed fits: one write a frame.
+const WRITE_BUFFER: usize = 64 * 1024;
+
+thread_local! {
+    /// This thread draws on the terminal.
+    static DRAWS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The terminal while it is ours.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+    open: bool,
+}
+
+impl Screen {
+    /// Takes the terminal.
+    pub(super) fn open(mouse: bool) -> io::Result<Self> {
+        install_hook();
+        DRAWS.set(true);
+        take(mouse).inspect_err(|_| give_back())?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER, io::stdout()));
+        let terminal = Terminal::new(backend).inspect_err(|_| give_back())?;
+        Ok(Self { terminal, mouse, open: true })
+    }
+
+    /// Columns and rows.
+    pub(super) fn size(&self) -> io::Result<(u16, u16)> {
+        let size = self.terminal.size()?;
+        Ok((size.width, size.height))
+    }
+
+    /// Draws the model as one update of the screen.
+    pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| view::draw(model, frame))?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    /// Forgets what is on the screen: the next frame draws every cell.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    /// Writes something beside the frames.
+    pub(super) fn writer(&mut self) -> &mut impl Write {
+        self.terminal.backend_mut()
+    }
+
+    /// Takes the mouse or leaves it to the terminal.
+    pub(super) fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
+        if on {
+            execute!(self.terminal.backend_mut(), EnableMouseCapture)
+        } else {
+            execute!(self.terminal.backend_mut(), DisableMouseCapture)
+        }
+    }
+
+    /// Goes into the background until the shell brings us back.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        // STOP and not TSTP: the async runtime may have a handler for TSTP installed by someone else.
+        let stopped = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        take(self.mouse)?;
+        self.terminal.clear()?;
+        stopped.map_err(io::Error::from)
+    }
+
+    /// Gives the terminal back.
+    pub(super) fn close(&mut self) {
+        if std::mem::take(&mut self.open) {
+            let _ = self.terminal.backend_mut().flush();
+            give_back();
+            DRAWS.set(false);
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    let mut out = io::stdout();
+    execute!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)?;
+    if mouse {
+        execute!(out, EnableMouseCapture)?;
+    }
+    Ok(())
+}
+
+/// Gives everything back, each step whether or not the one before worked.
+fn give_back() {
+    let mut out = io::stdout();
+    let _ = execute!(out, EndSynchronizedUpdate);
+    let _ = execute!(out, DisableMouseCapture);
+    let _ = execute!(out, DisableFocusChange);
+    let _ = execute!(out, DisableBracketedPaste);
+    let _ = execute!(out, LeaveAlternateScreen);
+    let _ = execute!(out, cursor::Show);
+    let _ = disable_raw_mode();
+    let _ = out.flush();
+}
+
+/// A panic of the thread that draws gives the terminal back before it is reported. One of another thread, which its
+/// owner survives, must not: it goes to the log instead of across the screen.
+fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if DRAWS.get() {
+                give_back();
+                before(info);
+            } else if SHOWN.load(std::sync::atomic::Ordering::Relaxed) {
+                tracing::error!("a task panicked: {info}");
+            } else {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// A screen is on the terminal.
+static SHOWN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// Says whether a screen is on the terminal.
+pub(super) fn set_shown(shown: bool) {
+    SHOWN.store(shown, std::sync::atomic::Ordering::Relaxed);
+}

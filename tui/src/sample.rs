@@ -1,0 +1,268 @@
+//! Data for tests: a small proxy on an ordinary afternoon.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use mcp_proxy_core::control::{
+    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, ItemKind, Latency, Notice,
+    NoticeLevel, Snapshot, ToolLatency, Totals,
+};
+use mcp_proxy_core::observe::{Flow, FlowKind, Frames, Status, Timing};
+use mcp_proxy_core::protocol::{CallId, Revision, SessionId, Spliced};
+
+/// 2026-11-22, 14:02:40 UTC.
+pub(crate) fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(1_795_356_160_000)
+}
+
+fn ago(ms: u64) -> SystemTime {
+    now() - Duration::from_millis(ms)
+}
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+fn flow(id: u64, kind: FlowKind, backend: &str, method: &str, target: Option<&str>, status: Status, took: u64) -> Flow {
+    let wired = !backend.is_empty() && status != Status::Sent;
+    Flow {
+        id: CallId(id),
+        kind,
+        at: ago(9_600 - id * 700),
+        session: (kind != FlowKind::Own).then_some(SessionId(2)),
+        client: if kind == FlowKind::Own { "" } else { "claude-code" }.into(),
+        backend: (!backend.is_empty()).then(|| backend.into()),
+        method: method.into(),
+        target: target.map(Into::into),
+        status,
+        timing: if took == 0 {
+            Timing::default()
+        } else {
+            Timing { proxy: Duration::from_micros(140), queue: Duration::from_micros(900), server: ms(took) }
+        },
+        wire_id: wired.then_some(4_400 + id),
+        n_progress: 0,
+        parent: None,
+        n_bytes_in: 128,
+        n_bytes_out: if took == 0 { 0 } else { 312 },
+        frames: Frames::default(),
+    }
+}
+
+/// One row of every kind and state.
+pub(crate) fn flows() -> Vec<Flow> {
+    use FlowKind as K;
+    let mut out = vec![
+        flow(0, K::Own, "demo", "initialize", None, Status::Ok, 31),
+        flow(1, K::Call, "", "initialize", None, Status::Ok, 1),
+        flow(2, K::Call, "", "tools/list", None, Status::Ok, 1),
+        flow(3, K::Call, "demo", "tools/call", Some("demo__echo"), Status::Ok, 12),
+        flow(4, K::Call, "notes", "prompts/get", Some("notes__review"), Status::TimedOut, 30_000),
+        flow(5, K::Call, "demo", "tools/call", Some("demo__divide"), Status::Fault(-32602), 41),
+        flow(6, K::Call, "asks", "tools/call", Some("asks__book_table"), Status::Ok, 3_100),
+        flow(7, K::Upcall, "asks", "elicitation/create", None, Status::Ok, 2_900),
+        flow(8, K::ServerNotification, "demo", "notifications/tools/list_changed", None, Status::Sent, 0),
+        flow(9, K::Call, "notes", "resources/read", Some("note://2026/日本語のメモ"), Status::Ok, 288),
+        flow(10, K::Call, "demo", "tools/call", Some("demo__fail"), Status::ToolError, 377),
+        flow(11, K::Call, "demo", "tools/call", Some("demo__slow"), Status::Pending, 0),
+        flow(12, K::Call, "notes", "completion/complete", Some("notes__review"), Status::Cancelled, 5),
+        flow(13, K::ClientNotification, "", "notifications/\u{1b}[31mevil", None, Status::Dropped("unknown"), 0),
+    ];
+    out[7].parent = Some(CallId(6));
+    out[11].n_progress = 3;
+    out[9].n_bytes_out = 18_240;
+    out
+}
+
+/// The frames of the echo call.
+pub(crate) fn echo() -> Flow {
+    let mut f = flows().swap_remove(3);
+    let request = r#"{"jsonrpc":"2.0","id":"a-7","method":"tools/call","params":{"name":"demo__echo","arguments":{"message":"Grüße aus Köln, a text long enough to be read in a popup","times":2,"api_key":"sk-very-secret"},"_meta":{"progressToken":"p-1"}}}"#;
+    let answer = r#"{"jsonrpc":"2.0","id":4403,"result":{"content":[{"type":"text","text":"Grüße aus Köln\nGrüße aus Köln\n\u001b[31mred"},{"type":"resource","resource":{"uri":"note://today","mimeType":"text/plain","text":"hi"}}],"structuredContent":{"total":2,"items":[1,2,3]},"isError":false}}"#;
+    f.frames = frames(request, answer);
+    f.n_bytes_in = u32::try_from(request.len()).unwrap();
+    f.n_bytes_out = u32::try_from(answer.len()).unwrap();
+    f
+}
+
+/// The frames of a call that ended with an error.
+pub(crate) fn divide() -> Flow {
+    let mut f = flows().swap_remove(5);
+    f.frames = frames(
+        r#"{"jsonrpc":"2.0","id":12,"method":"tools/call","params":{"name":"demo__divide","arguments":{"a":1,"b":0}}}"#,
+        r#"{"jsonrpc":"2.0","id":4405,"error":{"code":-32602,"message":"`b` must not be zero"}}"#,
+    );
+    f
+}
+
+fn frames(request: &str, answer: &str) -> Frames {
+    let (request, answer) = (Bytes::copy_from_slice(request.as_bytes()), Bytes::copy_from_slice(answer.as_bytes()));
+    Frames {
+        sent: Some(Spliced::new(request.clone())),
+        received: Some(request),
+        answered: Some(Spliced::new(answer.clone())),
+        returned: Some(answer),
+    }
+}
+
+fn latency(n: u64, p50: u64, p95: u64, p99: u64) -> Latency {
+    Latency { n, p50: ms(p50), p95: ms(p95), p99: ms(p99), max: ms(p99) }
+}
+
+fn backend(name: &str, state: BackendState, since: u64) -> BackendView {
+    let ready = state == BackendState::Ready;
+    BackendView {
+        name: name.into(),
+        kind: "stdio",
+        target: format!("mcp-proxy demo-server {name}"),
+        prefix: format!("{name}__"),
+        state,
+        since: ago(since * 1000),
+        pid: ready.then_some(4_242),
+        revision: ready.then_some(Revision::V2025_11_25),
+        server_info: ready.then(|| format!("demo-{name} 1.0.0")),
+        n_tools: 0,
+        n_resources: 0,
+        n_prompts: 0,
+        quarantined: Vec::new(),
+        n_in_flight: 0,
+        n_calls: 0,
+        n_errors: 0,
+        n_restarts: 0,
+        latency: Latency::default(),
+        tools: Vec::new(),
+        per_second: [0; 60],
+        failure: None,
+    }
+}
+
+fn wave(n: u16) -> [u16; 60] {
+    let shape = [2, 2, 3, 5, 8, 9, 7, 5, 4, 3, 3, 6];
+    std::array::from_fn(|i| shape[i / 5] * n / 4)
+}
+
+/// Servers in every state.
+pub(crate) fn snapshot() -> Snapshot {
+    let mut demo = backend("demo", BackendState::Ready, 192);
+    (demo.n_tools, demo.n_in_flight, demo.n_calls, demo.n_errors) = (12, 1, 1_204, 24);
+    demo.latency = latency(1_204, 12, 377, 1_200);
+    demo.per_second = wave(8);
+    demo.tools = vec![
+        ToolLatency { tool: "slow".into(), latency: latency(40, 900, 1_150, 1_200) },
+        ToolLatency { tool: "echo".into(), latency: latency(1_164, 11, 30, 41) },
+    ];
+    demo.quarantined = vec!["tool `bad name`: renamed to `bad_name`: clients refuse blanks".into()];
+    let mut notes = backend("notes", BackendState::Ready, 3 * 3_600);
+    (notes.n_resources, notes.n_prompts, notes.n_calls) = (21, 3, 310);
+    notes.latency = latency(310, 41, 288, 890);
+    notes.per_second = wave(3);
+    let mut asks = backend("asks", BackendState::Backoff { until: now() + ms(8_000) }, 5);
+    (asks.n_restarts, asks.n_calls, asks.n_errors) = (2, 9, 4);
+    asks.latency = latency(9, 2_900, 3_100, 3_100);
+    let mut broken = backend("broken", BackendState::Parked, 61);
+    broken.target = "npx -y @acme/does-not-exist --token ***".into();
+    broken.n_restarts = 5;
+    broken.failure = Some(Failure {
+        at: ago(61_000),
+        phase: "initialize",
+        message: "the process ended before it answered `initialize`".into(),
+        resolved: Some("/usr/bin/npx -y @acme/does-not-exist".into()),
+        exit: Some(ExitReason::Code(1)),
+        after: ms(1_830),
+        stderr: vec![
+            "npm error code E404".into(),
+            "npm error 404 Not Found - GET https://registry.npmjs.org/@acme%2fdoes-not-exist".into(),
+        ],
+        hint: Some("check the name of the package in `args` (config.yaml, line 14)".into()),
+    });
+    let mut remote = backend("linear", BackendState::Disabled, 192);
+    remote.kind = "http";
+    remote.target = "https://mcp.linear.app/mcp".into();
+    let notice = |s: u64, level, backend: &str, text: &str| Notice {
+        at: ago(s * 1000),
+        level,
+        backend: Some(backend.into()),
+        text: text.into(),
+    };
+    Snapshot {
+        name: "mcp-proxy".into(),
+        config_paths: vec!["config.yaml".into()],
+        config_error: None,
+        backends: vec![demo, notes, asks, broken, remote],
+        clients: vec![ClientView {
+            id: SessionId(2),
+            name: "claude-code 2.1".into(),
+            revision: Some(Revision::V2025_11_25),
+            via: "stdio",
+            since: ago(190_000),
+            n_in_flight: 1,
+            n_calls: 1_523,
+        }],
+        totals: Totals { n_calls: 1_523, n_errors: 28, n_in_flight: 1, latency: latency(1_523, 14, 377, 1_200) },
+        notices: vec![
+            notice(190, NoticeLevel::Info, "demo", "ready after 31 ms"),
+            notice(70, NoticeLevel::Warning, "demo", "tools/list changed: +1 tool (create_note)"),
+            notice(61, NoticeLevel::Error, "broken", "failed 5 times in a row: not started again until asked"),
+        ],
+    }
+}
+
+fn item(kind: ItemKind, exposed: &str, backend: &str, raw: &str) -> CatalogItem {
+    let parsed: serde_json::Value = serde_json::from_str(raw).unwrap();
+    let text = |key: &str| parsed.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    CatalogItem {
+        kind,
+        exposed: exposed.into(),
+        own: exposed.strip_prefix(&format!("{backend}__")).unwrap_or(exposed).into(),
+        backend: backend.into(),
+        title: text("title"),
+        description: text("description"),
+        raw: Bytes::copy_from_slice(raw.as_bytes()),
+        cached: false,
+    }
+}
+
+/// A few items of each kind.
+pub(crate) fn catalog() -> Arc<CatalogView> {
+    use ItemKind::{Prompt, Resource, Template, Tool};
+    let mut items = vec![
+        item(
+            Tool,
+            "demo__echo",
+            "demo",
+            r#"{"name":"demo__echo","title":"Echo","description":"Says what it is told.\nMore than once if asked.","inputSchema":{"type":"object","properties":{"message":{"type":"string","description":"what to say"},"times":{"type":"integer","default":1},"api_key":{"type":"string","description":"not needed, to show masking"}},"required":["message"]},"annotations":{"readOnlyHint":true}}"#,
+        ),
+        item(
+            Tool,
+            "demo__slow",
+            "demo",
+            r#"{"name":"demo__slow","description":"Takes its time and tells how far it is.","inputSchema":{"type":"object","properties":{"steps":{"type":"integer","default":5,"description":"how many steps"},"label":{"type":"integer-or-so","description":"any label"}},"required":["label"]}}"#,
+        ),
+        item(
+            Tool,
+            "demo__mixed",
+            "demo",
+            r#"{"name":"demo__mixed","description":"One field of each kind.","inputSchema":{"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer"},"x":{"type":"number"},"loud":{"type":"boolean","default":false},"color":{"type":"string","enum":["red","green","blue"]},"tags":{"type":"array","items":{"type":"string"}},"extra":{"type":"object"}},"required":["name","n"]}}"#,
+        ),
+        item(
+            Tool,
+            "asks__book_table",
+            "asks",
+            r#"{"name":"asks__book_table","description":"Books a table; asks for what is missing.","inputSchema":{"type":"object"},"annotations":{"destructiveHint":false,"idempotentHint":true}}"#,
+        ),
+        item(
+            Prompt,
+            "notes__review",
+            "notes",
+            r#"{"name":"notes__review","title":"Review","description":"Reviews notes on a topic.","arguments":[{"name":"topic","description":"what about","required":true},{"name":"depth"}]}"#,
+        ),
+        item(Resource, "note://today", "notes", r#"{"uri":"note://today","name":"today","mimeType":"text/plain"}"#),
+        item(Template, "note://{year}/{+path}", "notes", r#"{"uriTemplate":"note://{year}/{+path}","name":"by date"}"#),
+    ];
+    // `label` has no type we know: any JSON. A text is wanted in the tests.
+    let raw = String::from_utf8(items[1].raw.to_vec()).unwrap().replace("integer-or-so", "string");
+    items[1].raw = Bytes::from(raw);
+    items[3].cached = true;
+    Arc::new(CatalogView { version: 1, items })
+}

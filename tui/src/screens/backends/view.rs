@@ -1,0 +1,425 @@
+//! How Backends looks: a table of servers, and all about the selected one.
+
+use mcp_proxy_core::control::{BackendState, BackendView, Latency, NoticeLevel};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::app::layout::{self, Breadth, breadth, inside};
+use crate::app::model::Model;
+use crate::app::theme::{Theme, Tone};
+use crate::widgets::{number, pane, spark, text};
+
+/// Stderr lines of a failure that are shown.
+const STDERR_LINES: usize = 8;
+/// Notices shown.
+const NOTICES: usize = 8;
+
+/// Where things are: sums, list, details.
+fn areas(model: &Model) -> [Rect; 3] {
+    let body = layout::frame(model.size).body;
+    let [sums, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(body);
+    let none = Rect { height: 0, ..body };
+    let n = u16::try_from(model.servers().len()).unwrap_or(u16::MAX).max(1);
+    match breadth(model.size) {
+        Breadth::Narrow if model.backends.in_detail => [sums, none, body],
+        Breadth::Narrow => [sums, body, none],
+        Breadth::Normal => {
+            let list = n.saturating_add(3).min(body.height / 2);
+            let [list, detail] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(body);
+            [sums, list, detail]
+        }
+        Breadth::Wide => {
+            let [list, detail] =
+                Layout::horizontal([Constraint::Percentage(52), Constraint::Percentage(48)]).areas(body);
+            [sums, list, detail]
+        }
+    }
+}
+
+/// Servers the list shows at once.
+#[must_use]
+pub(crate) fn list_rows(model: &Model) -> usize {
+    usize::from(inside(areas(model)[1]).height.saturating_sub(1))
+}
+
+/// The list, for the mouse: the area of its rows.
+#[must_use]
+pub(crate) fn list_area(model: &Model) -> Rect {
+    let inner = inside(areas(model)[1]);
+    Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner }
+}
+
+/// Lines of the details, and how many fit.
+#[must_use]
+pub(crate) fn detail_size(model: &Model) -> (usize, usize) {
+    let inner = inside(areas(model)[2]);
+    let n = model.server().map_or(0, |b| details(model, b, usize::from(inner.width)).len());
+    (n, usize::from(inner.height))
+}
+
+/// Draws the screen.
+pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let [top, list_area, detail_area] = areas(model);
+    frame.render_widget(sums(model, usize::from(top.width)), top);
+    if list_area.height > 0 {
+        list(model, list_area, frame);
+    }
+    if detail_area.height > 0 {
+        detail(model, detail_area, frame);
+    }
+}
+
+fn sums(model: &Model, cells: usize) -> Line<'static> {
+    let theme = model.theme;
+    let Some(snapshot) = &model.snapshot else { return Line::styled(" looking at the servers", theme.dim()) };
+    let t = &snapshot.totals;
+    let mut all = [0_u16; 60];
+    for b in &snapshot.backends {
+        for (sum, n) in all.iter_mut().zip(b.per_second) {
+            *sum = sum.saturating_add(n);
+        }
+    }
+    let mut parts = vec![
+        format!("{} req/s {}", spark::per_second(&all), spark::spark(&all, 12, theme)),
+        number::plural(snapshot.clients.len() as u64, "client"),
+        format!("in flight {}", t.n_in_flight),
+        format!("errors {}", percent(t.n_errors, t.n_calls)),
+        number::plural(t.n_calls, "call"),
+    ];
+    if t.latency.n > 0 {
+        let l = t.latency;
+        parts.push(format!(
+            "p50 {}  p95 {}  p99 {}",
+            number::latency(l.p50),
+            number::latency(l.p95),
+            number::latency(l.p99)
+        ));
+    }
+    // What does not fit is left out whole.
+    let mut line = String::new();
+    for part in parts {
+        let more = format!("{}{part}", if line.is_empty() { " " } else { "   " });
+        if text::width(&line) + text::width(&more) < cells {
+            line.push_str(&more);
+        }
+    }
+    Line::raw(line)
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "0%".to_owned();
+    }
+    let tenths = part.saturating_mul(1000) / whole;
+    if tenths >= 100 || tenths.is_multiple_of(10) {
+        format!("{}%", tenths / 10)
+    } else {
+        format!("{}.{}%", tenths / 10, tenths % 10)
+    }
+}
+
+/// A state as a symbol with a word, and how loud.
+#[must_use]
+pub(crate) fn state(b: &BackendView, model: &Model) -> (String, Tone) {
+    let s = model.theme.symbols();
+    let (symbol, tone) = match b.state {
+        BackendState::Ready => (s.full, Tone::Good),
+        BackendState::Starting | BackendState::Handshaking | BackendState::Stopping => (s.half, Tone::Busy),
+        BackendState::Backoff { .. } => (s.dotted, Tone::Warn),
+        BackendState::Parked => (s.bad, Tone::Bad),
+        BackendState::Idle | BackendState::Stopped | BackendState::Disabled => (s.empty, Tone::Quiet),
+    };
+    let word = match b.state {
+        BackendState::Backoff { until } => {
+            format!("retry {}", number::span(until.duration_since(model.now).unwrap_or_default()))
+        }
+        _ => b.state.word().to_owned(),
+    };
+    (format!("{symbol} {word}"), tone)
+}
+
+struct Column {
+    title: &'static str,
+    cells: usize,
+    right: bool,
+    /// The highest goes first when there is no room.
+    rank: u8,
+}
+
+const fn column(title: &'static str, cells: usize, right: bool, rank: u8) -> Column {
+    Column { title, cells, right, rank }
+}
+
+/// The columns; the name takes what is left.
+const COLUMNS: [Column; 12] = [
+    column("SERVER", 0, false, 0),
+    column("KIND", 5, false, 5),
+    column("STATE", 12, false, 0),
+    column("UP", 4, true, 2),
+    column("INFL", 4, true, 3),
+    column("REQ/S", 5, true, 4),
+    column("60 s", 10, false, 6),
+    column("P50", 6, true, 3),
+    column("P95", 6, true, 1),
+    column("P99", 6, true, 4),
+    column("ERR%", 5, true, 1),
+    column("T/R/P", 9, true, 2),
+];
+/// The name never has less.
+const MIN_NAME: usize = 12;
+
+fn kept(cells: usize) -> (u8, usize) {
+    for cut in (1..=7).rev() {
+        let fixed: usize =
+            COLUMNS.iter().filter(|c| c.rank < cut && c.cells > 0).map(|c| c.cells + 1).sum::<usize>() + 2;
+        if fixed + MIN_NAME <= cells || cut == 1 {
+            return (cut, cells.saturating_sub(fixed));
+        }
+    }
+    (1, MIN_NAME)
+}
+
+fn cells_of(b: &BackendView, model: &Model) -> [(String, Style); 12] {
+    let theme = model.theme;
+    let none = theme.symbols().none;
+    let (word, tone) = state(b, model);
+    let plain = Style::new;
+    let up =
+        if b.state == BackendState::Ready { number::age(number::since(model.now, b.since)) } else { none.to_owned() };
+    let measured = |d| if b.latency.n == 0 { none.to_owned() } else { number::latency(d) };
+    let error = if b.n_calls == 0 { none.to_owned() } else { percent(b.n_errors, b.n_calls) };
+    let error_tone = if b.n_errors * 20 > b.n_calls { Tone::Bad } else { Tone::Plain };
+    [
+        (b.name.to_string(), theme.strong()),
+        (b.kind.to_owned(), plain()),
+        (word, theme.tone(tone)),
+        (up, plain()),
+        (b.n_in_flight.to_string(), plain()),
+        (spark::per_second(&b.per_second), plain()),
+        (spark::spark(&b.per_second, 10, theme), theme.tone(Tone::Busy)),
+        (measured(b.latency.p50), plain()),
+        (measured(b.latency.p95), plain()),
+        (measured(b.latency.p99), plain()),
+        (error, theme.tone(error_tone)),
+        (format!("{}/{}/{}", b.n_tools, b.n_resources, b.n_prompts), plain()),
+    ]
+}
+
+fn row(values: &[(String, Style)], cells: usize, theme: Theme) -> Line<'static> {
+    let (cut, name) = kept(cells);
+    let mut spans = vec![Span::raw(" ")];
+    for (column, (value, style)) in COLUMNS.iter().zip(values).filter(|(c, _)| c.rank < cut) {
+        let w = if column.cells == 0 { name } else { column.cells };
+        let ellipsis = theme.symbols().ellipsis;
+        let value = if column.right { text::pad_left(value, w, ellipsis) } else { text::pad(value, w, ellipsis) };
+        spans.push(Span::styled(value, *style));
+        spans.push(Span::raw(" "));
+    }
+    Line::from(spans)
+}
+
+fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let active = !model.backends.in_detail && model.popups.is_empty();
+    let mut block = pane::block(theme, active).title(pane::title("Servers"));
+    let n = model.servers().len();
+    if n > 0 {
+        let at = format!("{} of {n}", model.backends.cursor.at + 1);
+        block = block.title_bottom(pane::title(&at).right_aligned());
+    }
+    frame.render_widget(block, area);
+    let inner = inside(area);
+    if n == 0 {
+        let text = if model.snapshot.is_some() {
+            " No server is configured. `mcp-proxy init` writes a commented configuration."
+        } else {
+            ""
+        };
+        return frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1, ..inner });
+    }
+    let cells = usize::from(inner.width);
+    let headings: Vec<(String, Style)> = COLUMNS.iter().map(|c| (c.title.to_owned(), theme.dim())).collect();
+    frame.render_widget(row(&headings, cells, theme), Rect { height: 1, ..inner });
+    let cursor = model.backends.cursor;
+    for (y, (at, b)) in (inner.y + 1..inner.bottom()).zip(model.servers().iter().enumerate().skip(cursor.top)) {
+        let place = Rect { y, height: 1, ..inner };
+        frame.render_widget(row(&cells_of(b, model), cells, theme), place);
+        if at == cursor.at {
+            frame.buffer_mut().set_style(place, theme.cursor(active));
+            if let Some(cell) = frame.buffer_mut().cell_mut((place.x, place.y)) {
+                cell.set_symbol(theme.symbols().cursor);
+            }
+        }
+    }
+}
+
+fn detail(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let active = model.backends.in_detail && model.popups.is_empty();
+    let Some(b) = model.server() else {
+        return frame.render_widget(pane::block(theme, active), area);
+    };
+    let inner = inside(area);
+    let lines = details(model, b, usize::from(inner.width));
+    let page = usize::from(inner.height);
+    let top = model.backends.detail_top.min(lines.len().saturating_sub(page));
+    let mut block = pane::block(theme, active).title(pane::title(&b.name));
+    if lines.len() > page {
+        let seen = format!("lines {}-{} of {}", top + 1, (top + page).min(lines.len()), lines.len());
+        block = block.title_bottom(pane::title(&seen).right_aligned());
+    }
+    frame.render_widget(block, area);
+    for (y, line) in (inner.y..inner.bottom()).zip(lines.into_iter().skip(top)) {
+        frame.render_widget(line, Rect { y, height: 1, ..inner });
+    }
+}
+
+/// All about one server, as lines of `cells`.
+fn details(model: &Model, b: &BackendView, cells: usize) -> Vec<Line<'static>> {
+    let theme = model.theme;
+    let s = theme.symbols();
+    let mut out = Vec::new();
+    let (word, tone) = state(b, model);
+    let age = number::age(number::since(model.now, b.since));
+    let mut facts = vec![Span::raw(" "), Span::styled(word, theme.tone(tone)), Span::raw(format!(" for {age}"))];
+    let mut more = Vec::new();
+    more.extend(b.pid.map(|pid| format!("pid {pid}")));
+    more.extend(b.revision.map(|r| format!("MCP {}", r.date())));
+    more.extend(b.server_info.clone());
+    if b.n_restarts > 0 {
+        more.push(format!("restarted {}{}", b.n_restarts, s.times));
+    }
+    for fact in more {
+        facts.push(Span::styled(format!(" {} ", s.dot), theme.dim()));
+        facts.push(Span::raw(text::clean(&fact).into_owned()));
+    }
+    out.push(Line::from(facts));
+    out.extend(named("runs", &b.target, cells, theme));
+    if !b.prefix.is_empty() {
+        out.extend(named("prefix", &b.prefix, cells, theme));
+    }
+    let offers = format!(
+        "{}, {}, {}",
+        number::plural(b.n_tools as u64, "tool"),
+        number::plural(b.n_resources as u64, "resource"),
+        number::plural(b.n_prompts as u64, "prompt"),
+    );
+    out.extend(named("offers", &offers, cells, theme));
+    let served = format!(
+        "{}, {} failed, {} in flight",
+        number::plural(b.n_calls, "call"),
+        number::count(b.n_errors),
+        b.n_in_flight
+    );
+    out.extend(named("served", &served, cells, theme));
+    failure(model, b, cells, &mut out);
+    quarantined(b, cells, theme, &mut out);
+    latencies(b, cells, theme, &mut out);
+    notices(model, b, cells, &mut out);
+    out
+}
+
+/// `name   value`, the value wrapped.
+fn named(name: &str, value: &str, cells: usize, theme: Theme) -> Vec<Line<'static>> {
+    const NAME: usize = 10;
+    let lines = text::wrap(value, cells.saturating_sub(NAME + 2), 4);
+    let line = |(i, piece): (usize, String)| {
+        let name = text::pad(if i == 0 { name } else { "" }, NAME, "");
+        Line::from(vec![Span::styled(format!(" {name}"), theme.dim()), Span::raw(piece)])
+    };
+    lines.into_iter().enumerate().map(line).collect()
+}
+
+fn heading(out: &mut Vec<Line<'static>>, title: &str, style: Style) {
+    out.push(Line::default());
+    out.push(Line::styled(format!(" {title}"), style));
+}
+
+/// The card of the last failure.
+fn failure(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'static>>) {
+    let Some(f) = &b.failure else { return };
+    let theme = model.theme;
+    let s = theme.symbols();
+    let at = number::time_of_day(f.at, model.utc_offset, false);
+    heading(out, &format!("{} failed at {at}, phase {}", s.bad, f.phase), theme.tone(Tone::Bad));
+    out.extend(named("why", &f.message, cells, theme));
+    if let Some(resolved) = &f.resolved {
+        out.extend(named("ran", resolved, cells, theme));
+    }
+    let end = f.exit.map_or_else(String::new, |e| format!("{e}, "));
+    out.extend(named("ended", &format!("{end}{} after its start", number::latency(f.after)), cells, theme));
+    if let Some(hint) = &f.hint {
+        out.extend(named("do", hint, cells, theme));
+    }
+    let skipped = f.stderr.len().saturating_sub(STDERR_LINES);
+    for (i, line) in f.stderr.iter().skip(skipped).enumerate() {
+        out.extend(named(if i == 0 { "stderr" } else { "" }, line, cells, theme));
+    }
+}
+
+fn quarantined(b: &BackendView, cells: usize, theme: Theme, out: &mut Vec<Line<'static>>) {
+    if b.quarantined.is_empty() {
+        return;
+    }
+    let title = format!("{} set aside or repaired", number::plural(b.quarantined.len() as u64, "item"));
+    heading(out, &format!("{} {title}", theme.symbols().warn), theme.tone(Tone::Warn));
+    for item in &b.quarantined {
+        out.extend(text::wrap(item, cells.saturating_sub(3), 3).into_iter().map(|l| Line::raw(format!("   {l}"))));
+    }
+}
+
+fn latencies(b: &BackendView, cells: usize, theme: Theme, out: &mut Vec<Line<'static>>) {
+    if b.tools.is_empty() {
+        return;
+    }
+    let name = cells.saturating_sub(2 + 4 * 8).clamp(8, 40);
+    let line = |tool: &str, l: [String; 4]| {
+        let mut text = format!(" {}", text::pad(tool, name, theme.symbols().ellipsis));
+        for value in l {
+            text.push_str(&text::pad_left(&value, 8, ""));
+        }
+        text
+    };
+    let titles = ["CALLS", "P50", "P95", "P99"].map(str::to_owned);
+    out.push(Line::default());
+    out.push(Line::styled(line("latency by tool", titles), theme.dim()));
+    for t in &b.tools {
+        let Latency { n, p50, p95, p99, .. } = t.latency;
+        let values = [number::count(n), number::latency(p50), number::latency(p95), number::latency(p99)];
+        out.push(Line::raw(line(&t.tool, values)));
+    }
+}
+
+fn notices(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'static>>) {
+    let theme = model.theme;
+    let all = model.snapshot.iter().flat_map(|s| s.notices.iter().rev());
+    let own: Vec<_> = all.filter(|n| n.backend.as_ref() == Some(&b.name)).take(NOTICES).collect();
+    if own.is_empty() {
+        return;
+    }
+    heading(out, "recent events", theme.dim());
+    for notice in own {
+        let (symbol, tone) = notice_mark(notice.level, theme);
+        let at = number::time_of_day(notice.at, model.utc_offset, false);
+        for (i, piece) in text::wrap(&notice.text, cells.saturating_sub(13), 3).into_iter().enumerate() {
+            let head = if i == 0 { format!(" {at} ") } else { " ".repeat(10) };
+            let mark = if i == 0 { symbol } else { " " };
+            out.push(Line::from(vec![
+                Span::styled(head, theme.dim()),
+                Span::styled(format!("{mark} "), theme.tone(tone)),
+                Span::raw(piece),
+            ]));
+        }
+    }
+}
+
+fn notice_mark(level: NoticeLevel, theme: Theme) -> (&'static str, Tone) {
+    let s = theme.symbols();
+    match level {
+        NoticeLevel::Info => (s.dot, Tone::Quiet),
+        NoticeLevel::Warning => (s.warn, Tone::Warn),
+        NoticeLevel::Error => (s.bad, Tone::Bad),
+    }
+}

@@ -1,0 +1,342 @@
+//! A form that tries an item: fields made from what the item says, params made from the fields, the answer below.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use mcp_proxy_core::control::{CatalogItem, ItemKind};
+use serde_json::Value;
+
+use super::schema::{self, Argument, Kind};
+use super::template;
+use crate::app::cursor::Cursor;
+use crate::json::tree::Tree;
+use crate::widgets::input::Input;
+
+/// Which part has the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Focus {
+    /// The fields.
+    Fields,
+    /// The answer.
+    Answer,
+}
+
+/// One field.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) argument: Argument,
+    pub(crate) input: Input,
+    pub(crate) error: Option<String>,
+}
+
+/// How far the call is.
+#[derive(Clone, Debug)]
+pub(crate) enum Call {
+    /// Not made yet.
+    None,
+    /// Made.
+    Running { seq: u64, since: SystemTime },
+    /// Cancelled by hand.
+    Cancelled,
+    /// Answered: with an error or not.
+    Answered { failed: bool, took: Duration },
+    /// Not answered.
+    Failed(String),
+}
+
+/// A form.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    pub(crate) kind: ItemKind,
+    pub(crate) exposed: Arc<str>,
+    pub(crate) backend: Arc<str>,
+    /// The item may change something and does not say that doing so twice is harmless: ask first.
+    pub(crate) asks: bool,
+    pub(crate) fields: Vec<Field>,
+    /// All arguments are one JSON field.
+    whole: bool,
+    /// The selected field.
+    pub(crate) at: usize,
+    pub(crate) focus: Focus,
+    pub(crate) call: Call,
+    /// The answer's `result` or `error`.
+    pub(crate) answer: Tree,
+    pub(crate) cursor: Cursor,
+}
+
+impl Form {
+    /// The form of an item.
+    #[must_use]
+    pub(crate) fn new(item: &CatalogItem) -> Self {
+        let raw: Value = serde_json::from_slice(&item.raw).unwrap_or_default();
+        let mut whole = false;
+        let arguments = match item.kind {
+            ItemKind::Tool => schema::arguments(raw.get("inputSchema").unwrap_or(&Value::Null)).unwrap_or_else(|| {
+                whole = !has_no_arguments(raw.get("inputSchema"));
+                if whole { vec![whole_argument()] } else { Vec::new() }
+            }),
+            ItemKind::Prompt => prompt_arguments(&raw),
+            ItemKind::Resource => Vec::new(),
+            ItemKind::Template => template::variables(&item.exposed).into_iter().map(variable).collect(),
+        };
+        let hint = |name: &str| raw.pointer(&format!("/annotations/{name}")).and_then(Value::as_bool) == Some(true);
+        let field = |argument: Argument| Field {
+            input: Input::new(argument.default.as_ref().map(schema::shown).unwrap_or_default()),
+            argument,
+            error: None,
+        };
+        Self {
+            kind: item.kind,
+            exposed: item.exposed.clone(),
+            backend: item.backend.clone(),
+            asks: item.kind == ItemKind::Tool && !hint("readOnlyHint") && !hint("idempotentHint"),
+            fields: arguments.into_iter().map(field).collect(),
+            whole,
+            at: 0,
+            focus: Focus::Fields,
+            call: Call::None,
+            answer: Tree::default(),
+            cursor: Cursor::default(),
+        }
+    }
+
+    /// The field characters go into.
+    pub(crate) fn typing(&mut self) -> Option<&mut Input> {
+        let field = self.fields.get_mut(self.at).filter(|_| self.focus == Focus::Fields)?;
+        (!matches!(field.argument.kind, Kind::Choice(_) | Kind::Boolean)).then_some(&mut field.input)
+    }
+
+    /// Whether a call is under way.
+    pub(crate) const fn is_running(&self) -> bool {
+        matches!(self.call, Call::Running { .. })
+    }
+
+    /// Moves to another field.
+    pub(crate) fn turn(&mut self, forward: bool) {
+        let n = self.fields.len().max(1);
+        self.at = (self.at + if forward { 1 } else { n - 1 }) % n;
+    }
+
+    /// Takes the next choice of the selected field, or moves in its text.
+    pub(crate) fn choose(&mut self, forward: bool) {
+        let Some(field) = self.fields.get_mut(self.at) else { return };
+        let mut choices = match &field.argument.kind {
+            Kind::Choice(values) => values.iter().map(schema::shown).collect(),
+            Kind::Boolean => vec!["true".to_owned(), "false".to_owned()],
+            _ => {
+                let code = if forward { crate::input::key::Code::Right } else { crate::input::key::Code::Left };
+                field.input.key(crate::input::key::Key { code, ctrl: false });
+                return;
+            }
+        };
+        if !field.argument.required {
+            choices.insert(0, String::new());
+        }
+        let here = choices.iter().position(|c| c == field.input.text());
+        let next = match here {
+            None => 0,
+            Some(at) => (at + if forward { 1 } else { choices.len() - 1 }) % choices.len(),
+        };
+        field.input = Input::new(choices.swap_remove(next));
+        field.error = None;
+    }
+
+    /// The method and params to send.
+    ///
+    /// # Errors
+    /// When a field is wrong: it is marked and selected.
+    pub(crate) fn params(&mut self) -> Result<(&'static str, String), ()> {
+        let mut values = Vec::new();
+        let mut wrong = None;
+        for (at, field) in self.fields.iter_mut().enumerate() {
+            field.error = None;
+            match schema::value(&field.argument, field.input.text()) {
+                Ok(value) => values.push((field.argument.name.clone(), value)),
+                Err(error) => {
+                    field.error = Some(error);
+                    wrong = wrong.or(Some(at));
+                }
+            }
+        }
+        if let Some(at) = wrong {
+            self.at = at;
+            self.focus = Focus::Fields;
+            return Err(());
+        }
+        let name = Value::from(&*self.exposed).to_string();
+        let members: Vec<String> =
+            values.iter().filter_map(|(n, v)| v.as_ref().map(|v| format!("{}:{v}", Value::from(n.as_str())))).collect();
+        let arguments = match (self.whole, values.first()) {
+            (true, Some((_, Some(json)))) => json.clone(),
+            _ => format!("{{{}}}", members.join(",")),
+        };
+        Ok(match self.kind {
+            ItemKind::Tool => ("tools/call", format!(r#"{{"name":{name},"arguments":{arguments}}}"#)),
+            ItemKind::Prompt if members.is_empty() => ("prompts/get", format!(r#"{{"name":{name}}}"#)),
+            ItemKind::Prompt => ("prompts/get", format!(r#"{{"name":{name},"arguments":{arguments}}}"#)),
+            ItemKind::Resource => ("resources/read", format!(r#"{{"uri":{name}}}"#)),
+            ItemKind::Template => {
+                let value = |name: &str| {
+                    self.fields.iter().find(|f| f.argument.name == name).map(|f| f.input.text().to_owned())
+                };
+                let uri = template::expand(&self.exposed, value);
+                ("resources/read", format!(r#"{{"uri":{}}}"#, Value::from(uri)))
+            }
+        })
+    }
+
+    /// Takes the answer.
+    pub(crate) fn answered(&mut self, result: Result<Bytes, String>, took: Duration) {
+        match result {
+            Err(why) => self.call = Call::Failed(why),
+            Ok(frame) => {
+                let (body, failed) = body(&frame);
+                self.answer = Tree::new(body);
+                self.cursor = Cursor::default();
+                self.call = Call::Answered { failed, took };
+                self.focus = Focus::Answer;
+            }
+        }
+    }
+}
+
+/// The `result` or `error` of an answer, and whether it tells a failure.
+fn body(frame: &Bytes) -> (Bytes, bool) {
+    use crate::json::scan;
+    let Some(root) = scan::value(frame, 0) else { return (frame.clone(), true) };
+    for child in scan::children(frame, root) {
+        let key = child.key.map(|(s, e)| &frame[s..e]);
+        let value = || frame.slice(child.value.start..child.value.end);
+        match key {
+            Some(b"\"error\"") => return (value(), true),
+            Some(b"\"result\"") => {
+                let told = scan::children(frame, child.value).any(|c| {
+                    c.key.is_some_and(|(s, e)| &frame[s..e] == b"\"isError\"")
+                        && &frame[c.value.start..c.value.end] == b"true"
+                });
+                return (value(), told);
+            }
+            _ => {}
+        }
+    }
+    (frame.clone(), true)
+}
+
+fn has_no_arguments(schema: Option<&Value>) -> bool {
+    schema
+        .and_then(Value::as_object)
+        .is_none_or(|s| s.keys().all(|k| matches!(k.as_str(), "type" | "$schema" | "additionalProperties" | "title")))
+}
+
+fn whole_argument() -> Argument {
+    Argument {
+        name: "arguments".to_owned(),
+        kind: Kind::Json("object"),
+        required: true,
+        about: "all arguments as one JSON object".to_owned(),
+        default: Some(Value::Object(serde_json::Map::new())),
+        nullable: false,
+    }
+}
+
+fn prompt_arguments(raw: &Value) -> Vec<Argument> {
+    let list = raw.get("arguments").and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(|a| {
+            let text = |key: &str| a.get(key).and_then(Value::as_str).map(str::to_owned);
+            Some(Argument {
+                name: text("name")?,
+                kind: Kind::Text,
+                required: a.get("required").and_then(Value::as_bool) == Some(true),
+                about: text("description").unwrap_or_default(),
+                default: None,
+                nullable: false,
+            })
+        })
+        .collect()
+}
+
+fn variable(name: String) -> Argument {
+    Argument { name, kind: Kind::Text, required: true, about: "in the URI".to_owned(), default: None, nullable: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn form(exposed: &str) -> Form {
+        Form::new(sample::catalog().items.iter().find(|i| &*i.exposed == exposed).unwrap())
+    }
+
+    fn fill(form: &mut Form, name: &str, text: &str) {
+        form.fields.iter_mut().find(|f| f.argument.name == name).unwrap().input = Input::new(text);
+    }
+
+    #[test]
+    fn params_are_made_from_fields() {
+        let mut f = form("demo__slow");
+        assert!(f.params().is_err());
+        assert_eq!(f.fields[f.at].argument.name, "label");
+        fill(&mut f, "label", "x \"y\"");
+        let (method, params) = f.params().unwrap();
+        assert_eq!(method, "tools/call");
+        assert_eq!(params, r#"{"name":"demo__slow","arguments":{"label":"x \"y\"","steps":5}}"#);
+        fill(&mut f, "steps", "12345678901234567890");
+        assert!(f.params().unwrap().1.contains("\"steps\":12345678901234567890"));
+        fill(&mut f, "steps", "many");
+        assert!(f.params().is_err());
+        assert_eq!(f.fields[f.at].argument.name, "steps");
+    }
+
+    #[test]
+    fn prompts_resources_and_templates_have_their_own_requests() {
+        let mut f = form("notes__review");
+        fill(&mut f, "topic", "rust");
+        assert_eq!(
+            f.params().unwrap(),
+            ("prompts/get", r#"{"name":"notes__review","arguments":{"topic":"rust"}}"#.into())
+        );
+        let mut f = form("note://today");
+        assert_eq!(f.params().unwrap(), ("resources/read", r#"{"uri":"note://today"}"#.into()));
+        let mut f = form("note://{year}/{+path}");
+        fill(&mut f, "year", "20 26");
+        fill(&mut f, "path", "a/b");
+        assert_eq!(f.params().unwrap(), ("resources/read", r#"{"uri":"note://20%2026/a/b"}"#.into()));
+    }
+
+    #[test]
+    fn what_may_change_something_asks_first() {
+        assert!(!form("demo__echo").asks);
+        assert!(form("demo__slow").asks);
+        assert!(!form("note://today").asks);
+    }
+
+    #[test]
+    fn answers_tell_failures() {
+        let mut f = form("demo__echo");
+        let answer = |f: &mut Form, json: &'static str| {
+            f.answered(Ok(Bytes::from_static(json.as_bytes())), Duration::from_millis(1));
+            matches!(f.call, Call::Answered { failed: true, .. })
+        };
+        assert!(!answer(&mut f, r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#));
+        assert!(answer(&mut f, r#"{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":true}}"#));
+        assert!(answer(&mut f, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}"#));
+        assert!(answer(&mut f, "junk"));
+    }
+
+    #[test]
+    fn choices_turn_in_a_circle() {
+        let mut f = form("demo__mixed");
+        f.at = f.fields.iter().position(|x| x.argument.name == "color").unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            seen.push(f.fields[f.at].input.text().to_owned());
+            f.choose(true);
+        }
+        assert_eq!(seen, ["", "red", "green", "blue"]);
+        assert!(f.typing().is_none());
+    }
+}

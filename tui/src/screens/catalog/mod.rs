@@ -1,0 +1,9 @@
+//! The screen Catalog: what is offered, and a form to try it.
+
+pub(crate) mod form;
+pub(crate) mod form_view;
+pub(crate) mod schema;
+pub(crate) mod state;
+pub(crate) mod template;
+pub(crate) mod update;
+pub(crate) mod view;

@@ -1,0 +1,169 @@
+//! What keys do in Catalog and in its form.
+
+use super::form::{Call, Focus, Form};
+use super::state::LastCall;
+use super::view;
+use crate::app::cursor;
+use crate::app::effect::Effect;
+use crate::app::layout::{Breadth, breadth};
+use crate::app::model::Model;
+use crate::app::popup::{Ask, Popup};
+use crate::app::theme::Tone;
+use crate::input::action::Action;
+use crate::screens::inspect::detail::act_on_tree;
+use crate::screens::inspect::update::{reader, tree_entries};
+use crate::widgets::input::Input;
+
+/// Does what a key asks.
+pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let page = view::list_rows(model);
+    let detail_page = view::tree_rows(model);
+    let state = &mut model.catalog;
+    match action {
+        Action::Filter => {
+            state.typing = true;
+            state.in_detail = false;
+        }
+        Action::FilterDone => state.typing = false,
+        Action::FilterClear => {
+            state.typing = false;
+            state.input = Input::default();
+            state.choose();
+        }
+        Action::NextKind | Action::PrevKind => state.turn_kind(action == Action::NextKind),
+        Action::NextPane | Action::PrevPane => state.in_detail ^= true,
+        Action::Describe => state.in_detail = true,
+        Action::Try => {
+            if let Some(item) = state.item() {
+                model.popups.push(Popup::Form(Box::new(Form::new(item))));
+            }
+        }
+        Action::RunAgain => match state.last.clone() {
+            None => model.say(Tone::Quiet, "nothing was tried yet"),
+            Some(LastCall { form }) => {
+                model.popups.push(Popup::Form(Box::new(form)));
+                send(model, false, effects);
+            }
+        },
+        _ if state.in_detail => {
+            let Some((_, tree)) = &mut state.tree else { return };
+            if action == Action::Fold
+                && let Some(popup) = reader(tree, state.tree_cursor.at)
+            {
+                model.popups.push(popup);
+                return;
+            }
+            let n = tree.lines().len();
+            if !state.tree_cursor.go(action, n, detail_page) {
+                act_on_tree(tree, &mut state.tree_cursor, action);
+            }
+        }
+        _ => {
+            let n = state.shown.len();
+            state.cursor.go(action, n, page);
+        }
+    }
+}
+
+/// One step back; `false` when there is none here.
+pub(crate) fn back(model: &mut Model) -> bool {
+    let state = &mut model.catalog;
+    if state.in_detail {
+        state.in_detail = false;
+    } else if !state.input.text().is_empty() {
+        state.input = Input::default();
+        state.choose();
+    } else {
+        return false;
+    }
+    true
+}
+
+/// Whether something lies over the list that `q` closes.
+pub(crate) fn close(model: &mut Model) -> bool {
+    breadth(model.size) == Breadth::Narrow && std::mem::take(&mut model.catalog.in_detail)
+}
+
+/// The form on top.
+pub(crate) fn form(model: &mut Model) -> Option<&mut Form> {
+    model.popups.iter_mut().rev().find_map(|p| match p {
+        Popup::Form(form) => Some(&mut **form),
+        _ => None,
+    })
+}
+
+/// Does what a key asks of the form on top.
+pub(crate) fn act_on_form(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let page = super::form_view::answer_rows(model);
+    let Some(form) = form(model) else { return };
+    match action {
+        Action::NextField => form.turn(true),
+        Action::PrevField => form.turn(false),
+        Action::NextChoice => form.choose(true),
+        Action::PrevChoice => form.choose(false),
+        Action::SwitchAnswer => {
+            let there = !form.answer.lines().is_empty();
+            form.focus = if form.focus == Focus::Fields && there { Focus::Answer } else { Focus::Fields };
+        }
+        Action::Send | Action::RunAgain => send(model, false, effects),
+        Action::Copy => {
+            let entries = tree_entries(&form.answer, form.cursor.at, "whole answer");
+            if !entries.is_empty() {
+                model.popups.push(Popup::Copy { entries, cursor: cursor::Cursor::default() });
+            }
+        }
+        Action::Back if form.is_running() => model.popups.push(Popup::Confirm {
+            question: "Cancel the running call?".to_owned(),
+            detail: "The server is told that nobody waits for the answer.".to_owned(),
+            then: Ask::CancelCall,
+            yes: false,
+        }),
+        Action::Back => {
+            model.popups.pop();
+        }
+        Action::Fold => {
+            if let Some(popup) = reader(&form.answer, form.cursor.at) {
+                model.popups.push(popup);
+            } else {
+                act_on_tree(&mut form.answer, &mut form.cursor, action);
+            }
+        }
+        _ => {
+            let n = form.answer.lines().len();
+            if !form.cursor.go(action, n, page) {
+                act_on_tree(&mut form.answer, &mut form.cursor, action);
+            }
+        }
+    }
+}
+
+/// Sends the form on top; asks first when the item may change something.
+pub(crate) fn send(model: &mut Model, confirmed: bool, effects: &mut Vec<Effect>) {
+    let (now, seq) = (model.now, model.catalog.seq + 1);
+    let Some(form) = form(model) else { return };
+    if form.is_running() {
+        return model.say(Tone::Warn, "the call is still running: Esc cancels it");
+    }
+    let Ok((method, params)) = form.params() else { return };
+    if form.asks && !confirmed {
+        let question = format!("Call `{}`?", form.exposed);
+        let detail = "It does not say that it only reads, or that calling it twice is harmless.".to_owned();
+        return model.popups.push(Popup::Confirm { question, detail, then: Ask::Send, yes: false });
+    }
+    let mut kept = form.clone();
+    kept.call = Call::None;
+    kept.answer = crate::json::tree::Tree::default();
+    form.call = Call::Running { seq, since: now };
+    model.catalog.seq = seq;
+    model.catalog.last = Some(LastCall { form: kept });
+    effects.push(Effect::Send { seq, method, params });
+}
+
+/// Cancels the running call of the form on top.
+pub(crate) fn cancel(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(form) = form(model) else { return };
+    if let Call::Running { seq, .. } = form.call {
+        form.call = Call::Cancelled;
+        effects.push(Effect::Cancel(seq));
+    }
+}

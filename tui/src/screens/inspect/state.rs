@@ -1,0 +1,198 @@
+//! What Inspect knows.
+
+use mcp_proxy_core::observe::{Flow, Status};
+use mcp_proxy_core::protocol::CallId;
+
+use super::detail::{Detail, Side};
+use super::filter::{Filter, FilterError};
+use super::rows::Rows;
+use crate::app::effect::Effect;
+use crate::widgets::input::Input;
+
+/// Which pane has the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pane {
+    /// The list of flows.
+    #[default]
+    List,
+    /// The request of the selected flow.
+    Request,
+    /// Its answer.
+    Response,
+}
+
+/// What Inspect knows.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The pane that has the keys.
+    pub(crate) pane: Pane,
+    /// A filter is being typed.
+    pub(crate) typing: bool,
+    /// The filter as typed.
+    pub(crate) input: Input,
+    /// Why the typed filter does not count; the last good one does.
+    pub(crate) mistake: Option<FilterError>,
+    /// The rows that pass.
+    pub(crate) rows: Rows,
+    /// The newest row stays selected.
+    pub(crate) follow: bool,
+    /// The selected row.
+    pub(crate) selected: Option<u64>,
+    /// The place of the first row on the screen.
+    pub(crate) top: usize,
+    /// How many rows there were when following stopped.
+    pub(crate) seen_len: usize,
+    /// The rows on the screen, as last read.
+    pub(crate) window: Vec<Flow>,
+    /// The rows that were asked for.
+    pub(crate) wanted: Vec<CallId>,
+    /// The journal's version.
+    pub(crate) version: u64,
+    /// The selected flow, opened.
+    pub(crate) detail: Option<Detail>,
+    /// The flow asked for.
+    pub(crate) asked: Option<u64>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            pane: Pane::default(),
+            typing: false,
+            input: Input::default(),
+            mistake: None,
+            rows: Rows::default(),
+            follow: true,
+            selected: None,
+            top: 0,
+            seen_len: 0,
+            window: Vec::new(),
+            wanted: Vec::new(),
+            version: 0,
+            detail: None,
+            asked: None,
+        }
+    }
+}
+
+impl State {
+    /// The place of the selected row.
+    pub(crate) fn at(&self) -> usize {
+        self.selected.map_or(0, |id| self.rows.place(id)).min(self.rows.len().saturating_sub(1))
+    }
+
+    /// Selects the row at a place. Leaving the newest stops following.
+    pub(crate) fn select(&mut self, at: usize) {
+        let last = self.rows.len().saturating_sub(1);
+        self.selected = self.rows.id(at.min(last));
+        if at < last && self.follow {
+            self.follow = false;
+            self.seen_len = self.rows.len();
+        }
+    }
+
+    /// Follows the newest row, or stops.
+    pub(crate) fn set_follow(&mut self, on: bool) {
+        self.follow = on;
+        self.seen_len = self.rows.len();
+    }
+
+    /// Rows that came since following stopped.
+    pub(crate) fn n_new(&self) -> usize {
+        if self.follow { 0 } else { self.rows.len().saturating_sub(self.seen_len) }
+    }
+
+    /// Takes what was typed as the filter.
+    pub(crate) fn apply_filter(&mut self, effects: &mut Vec<Effect>) {
+        match Filter::parse(self.input.text()) {
+            Ok(filter) => {
+                self.mistake = None;
+                if let Some(scan) = self.rows.set_filter(filter) {
+                    effects.push(scan);
+                }
+                self.seen_len = self.rows.len();
+            }
+            Err(mistake) => self.mistake = Some(mistake),
+        }
+    }
+
+    /// Takes the journal's new state.
+    pub(crate) fn seen(&mut self, first: u64, next: u64, changed: Option<&[CallId]>, effects: &mut Vec<Effect>) {
+        let (gone, more) = self.rows.seen(first, next, changed);
+        effects.extend(more);
+        self.top = self.top.saturating_sub(gone);
+        self.seen_len = self.seen_len.saturating_sub(gone);
+        let shown = |id: u64| changed.is_none_or(|ids| ids.iter().any(|c| c.0 == id));
+        if self.wanted.iter().any(|id| shown(id.0)) {
+            self.wanted.clear();
+        }
+        if self.asked.is_some_and(shown) {
+            self.asked = None;
+        }
+    }
+
+    /// Puts selection and window where they belong, and asks for what is missing.
+    pub(crate) fn settle(&mut self, list_rows: usize, on_screen: bool, effects: &mut Vec<Effect>) {
+        let len = self.rows.len();
+        let list_rows = list_rows.max(1);
+        if self.follow || self.selected.is_none() {
+            self.selected = self.rows.id(len.saturating_sub(1));
+        }
+        let at = self.at();
+        self.selected = self.rows.id(at);
+        let mut cursor = crate::app::cursor::Cursor { at, top: if self.follow { usize::MAX } else { self.top } };
+        cursor.settle(len, list_rows);
+        self.top = cursor.top;
+        if !on_screen {
+            return;
+        }
+        let ids: Vec<CallId> =
+            (self.top..len.min(self.top + list_rows)).filter_map(|at| self.rows.id(at)).map(CallId).collect();
+        if ids != self.wanted {
+            self.wanted.clone_from(&ids);
+            if ids.is_empty() {
+                self.window.clear();
+            } else {
+                effects.push(Effect::Rows(ids));
+            }
+        }
+        if self.selected.is_none() {
+            self.detail = None;
+        }
+        if self.selected != self.asked {
+            self.asked = self.selected;
+            effects.extend(self.selected.map(|id| Effect::Flow(CallId(id))));
+        }
+    }
+
+    /// Takes a flow that was asked for.
+    pub(crate) fn opened(&mut self, id: CallId, found: Option<(Flow, Vec<CallId>)>) {
+        if self.asked != Some(id.0) {
+            return;
+        }
+        self.detail = match (self.detail.take(), found) {
+            (_, None) => None,
+            (Some(mut old), Some((flow, children))) if old.flow.id == id => {
+                old.renew(flow, children);
+                Some(old)
+            }
+            (_, Some((flow, children))) => Some(Detail::new(flow, children)),
+        };
+    }
+
+    /// The side of the opened flow that has the keys.
+    pub(crate) fn side(&mut self) -> Option<&mut Side> {
+        let detail = self.detail.as_mut()?;
+        match self.pane {
+            Pane::List => None,
+            Pane::Request => Some(&mut detail.request),
+            Pane::Response => Some(&mut detail.response),
+        }
+    }
+
+    /// Whether a running time is on the screen.
+    pub(crate) fn shows_running(&self) -> bool {
+        let running = |f: &Flow| f.status == Status::Pending;
+        self.window.iter().any(running) || self.detail.as_ref().is_some_and(|d| running(&d.flow))
+    }
+}

@@ -1,0 +1,186 @@
+//! What keys do in Inspect.
+
+use mcp_proxy_core::protocol::CallId;
+
+use super::layout;
+use super::state::Pane;
+use crate::app::cursor;
+use crate::app::effect::Effect;
+use crate::app::layout::{Breadth, breadth};
+use crate::app::model::Model;
+use crate::app::popup::{CopyEntry, Popup};
+use crate::app::theme::Tone;
+use crate::input::action::Action;
+use crate::json::mask;
+use crate::json::scan::Kind;
+use crate::json::tree::Tree;
+
+/// Longest text a popup shows; a longer one is read by copying it.
+const READER_BYTES: usize = 64 * 1024;
+/// A string longer than this opens in a popup.
+const LONG_TEXT: usize = 24;
+
+/// Does what a key asks.
+pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let areas = layout::areas(model);
+    let state = &mut model.inspect;
+    match action {
+        Action::Filter => {
+            state.typing = true;
+            state.pane = Pane::List;
+        }
+        Action::FilterDone => state.typing = false,
+        Action::FilterClear => {
+            state.typing = false;
+            state.input = crate::widgets::input::Input::default();
+            state.apply_filter(effects);
+        }
+        Action::Follow => {
+            let on = !state.follow;
+            state.set_follow(on);
+        }
+        Action::Open => {
+            if state.detail.is_some() {
+                state.pane = Pane::Request;
+            }
+        }
+        Action::NextPane | Action::PrevPane => state.pane = next_pane(state.pane, action == Action::NextPane),
+        Action::Parent => go_to(model, |d| d.flow.parent, "this one belongs to no other call"),
+        Action::Child => go_to(model, |d| d.children.first().copied(), "nothing belongs to this call"),
+        Action::Copy => copy_menu(model),
+        _ => match state.pane {
+            Pane::List => {
+                let page = areas.list_rows();
+                if action == Action::Bottom {
+                    // The newest is where following begins.
+                    state.set_follow(true);
+                } else if let Some(at) = cursor::moved(action, state.at(), state.rows.len(), page) {
+                    state.select(at);
+                }
+            }
+            pane => {
+                let page = areas.pane_rows(pane);
+                if action == Action::Fold && read_text(model) {
+                    return;
+                }
+                if let Some(side) = model.inspect.side() {
+                    side.act(action, page);
+                }
+            }
+        },
+    }
+}
+
+const fn next_pane(pane: Pane, forward: bool) -> Pane {
+    match (pane, forward) {
+        (Pane::List, true) | (Pane::Response, false) => Pane::Request,
+        (Pane::Request, true) | (Pane::List, false) => Pane::Response,
+        (Pane::Response, true) | (Pane::Request, false) => Pane::List,
+    }
+}
+
+/// One step back; `false` when there is none here.
+pub(crate) fn back(model: &mut Model, effects: &mut Vec<Effect>) -> bool {
+    let state = &mut model.inspect;
+    if state.pane != Pane::List {
+        state.pane = Pane::List;
+    } else if !state.input.text().is_empty() {
+        state.input = crate::widgets::input::Input::default();
+        state.apply_filter(effects);
+    } else {
+        return false;
+    }
+    true
+}
+
+/// Whether something lies over the list that `q` closes.
+pub(crate) fn close(model: &mut Model) -> bool {
+    let pushed = breadth(model.size) == Breadth::Narrow && model.inspect.pane != Pane::List;
+    if pushed {
+        model.inspect.pane = Pane::List;
+    }
+    pushed
+}
+
+fn go_to(model: &mut Model, whom: impl Fn(&super::detail::Detail) -> Option<CallId>, none: &str) {
+    let Some(id) = model.inspect.detail.as_ref().and_then(whom) else {
+        return model.say(Tone::Quiet, none);
+    };
+    let state = &mut model.inspect;
+    let at = state.rows.place(id.0);
+    if state.rows.id(at) == Some(id.0) {
+        state.set_follow(false);
+        state.select(at);
+    } else if id.0 < state.rows.first {
+        model.say(Tone::Warn, format!("{id} has left the journal"));
+    } else {
+        model.say(Tone::Warn, format!("{id} does not pass the filter: Esc takes it away"));
+    }
+}
+
+/// Opens a popup for a long string under the cursor.
+fn read_text(model: &mut Model) -> bool {
+    let Some(side) = model.inspect.side() else { return false };
+    let Some(popup) = reader(&side.tree, side.cursor.at) else { return false };
+    model.popups.push(popup);
+    true
+}
+
+/// The popup of a long string.
+pub(crate) fn reader(tree: &Tree, at: usize) -> Option<Popup> {
+    let line = tree.lines().get(at)?;
+    let long = line.value.end - line.value.start > LONG_TEXT;
+    if !long || !matches!(line.value.kind, Kind::Text | Kind::Junk) || tree.is_masked(line) {
+        return None;
+    }
+    let mut text = tree.value_text(at)?;
+    if text.len() > READER_BYTES {
+        let mut end = READER_BYTES;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str("\n(the rest is left out: copy it with y)");
+    }
+    Some(Popup::Reader { title: tree.path(at), text, top: 0 })
+}
+
+/// Entries to copy from a tree.
+pub(crate) fn tree_entries(tree: &Tree, at: usize, name: &str) -> Vec<CopyEntry> {
+    let mut entries = Vec::new();
+    if at < tree.lines().len() {
+        if let Some(text) = tree.value_text(at) {
+            entries.push(CopyEntry { what: "value".to_owned(), text });
+        }
+        entries.push(CopyEntry { what: "JSON path".to_owned(), text: tree.path(at) });
+    }
+    if !tree.whole().is_empty() {
+        entries.push(CopyEntry { what: name.to_owned(), text: text_of(tree.whole()) });
+    }
+    entries
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&mask::masked(bytes)).into_owned()
+}
+
+fn copy_menu(model: &mut Model) {
+    let state = &model.inspect;
+    let Some(detail) = &state.detail else { return model.say(Tone::Quiet, "nothing is selected") };
+    let mut entries = match state.pane {
+        Pane::List => Vec::new(),
+        Pane::Request => tree_entries(&detail.request.tree, detail.request.cursor.at, ""),
+        Pane::Response => tree_entries(&detail.response.tree, detail.response.cursor.at, ""),
+    };
+    entries.retain(|e| !e.what.is_empty());
+    let frames = &detail.flow.frames;
+    let mut add = |what: &str, text: Option<String>| {
+        entries.extend(text.map(|text| CopyEntry { what: what.to_owned(), text }));
+    };
+    add("id", Some(detail.flow.id.to_string()));
+    add("request", frames.received.as_deref().map(text_of));
+    add("request as sent on", frames.sent.as_ref().map(|s| text_of(&s.to_bytes())));
+    add("answer", frames.returned.as_deref().map(text_of));
+    add("answer as passed back", frames.answered.as_ref().map(|s| text_of(&s.to_bytes())));
+    model.popups.push(Popup::Copy { entries, cursor: cursor::Cursor::default() });
+}

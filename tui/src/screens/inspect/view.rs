@@ -1,0 +1,332 @@
+//! How Inspect looks.
+
+use mcp_proxy_core::observe::{Flow, FlowKind, Status};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::detail::{Detail, Side};
+use super::layout;
+use super::state::{Pane, State};
+use crate::app::layout::{Breadth, breadth, inside};
+use crate::app::model::Model;
+use crate::app::theme::{Theme, Tone};
+use crate::widgets::flow_table::{self, Look};
+use crate::widgets::{json_view, number, pane, text};
+
+/// Draws the screen.
+pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let areas = layout::areas(model);
+    filter_line(model, areas.filter, frame);
+    if areas.list.height > 0 {
+        list(model, &areas, frame);
+    }
+    if areas.request.height > 0 {
+        side(model, Pane::Request, areas.request, frame);
+    }
+    if areas.response.height > 0 {
+        side(model, Pane::Response, areas.response, frame);
+    }
+    if let Some(detail) = &model.inspect.detail {
+        frame.render_widget(timing(model, detail, usize::from(areas.timing.width)), areas.timing);
+        frame.render_widget(relation(model, detail, usize::from(areas.relation.width)), areas.relation);
+    }
+}
+
+fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let (state, theme) = (&model.inspect, model.theme);
+    let s = theme.symbols();
+    let follow = match (state.follow, state.n_new()) {
+        (true, _) => format!("{} FOLLOW", s.play),
+        (false, 0) => "F follows".to_owned(),
+        (false, n) => format!("+{} new, F follows", number::count(n as u64)),
+    };
+    let counts = if state.rows.total() == state.rows.len() as u64 {
+        number::plural(state.rows.total(), "call")
+    } else {
+        let busy = if state.rows.is_complete() { "" } else { s.ellipsis };
+        format!("{}{busy} of {}", number::count(state.rows.len() as u64), number::plural(state.rows.total(), "call"))
+    };
+    let right = Line::from(vec![
+        Span::raw(format!("{counts}  ")),
+        Span::styled(follow, if state.follow { theme.tone(Tone::Good) } else { theme.tone(Tone::Warn) }),
+        Span::raw(" "),
+    ]);
+    let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
+    let left_cells = usize::from(area.width - right_width).saturating_sub(4);
+    let mut spans = vec![Span::raw(" "), Span::styled("/", theme.key()), Span::raw(" ")];
+    if state.typing {
+        spans.extend(state.input.line(left_cells, theme).spans);
+    } else if state.input.text().is_empty() {
+        spans.push(Span::styled(text::fit("no filter", left_cells, s.ellipsis), theme.dim()));
+    } else {
+        spans.push(Span::raw(text::fit(state.input.text(), left_cells, s.ellipsis)));
+    }
+    frame.render_widget(Line::from(spans), Rect { width: area.width - right_width, ..area });
+    frame.render_widget(right, Rect { x: area.right() - right_width, width: right_width, ..area });
+}
+
+/// What the note line says about a filter being typed: the mistake, with its place marked.
+#[must_use]
+pub(crate) fn filter_note(state: &State, theme: Theme) -> Option<(Tone, String)> {
+    let mistake = state.mistake.as_ref()?;
+    let typed: Vec<char> = state.input.text().chars().collect();
+    let at = mistake.at.min(typed.len());
+    let near: String = typed[at..typed.len().min(at + 12)].iter().collect();
+    let place = if near.is_empty() { "at the end".to_owned() } else { format!("at `{near}`") };
+    let s = theme.symbols();
+    Some((Tone::Bad, format!("{} filter, {place}: {}; the last good one stays", s.bad, mistake.text)))
+}
+
+fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
+    let (state, theme) = (&model.inspect, model.theme);
+    let active = state.pane == Pane::List && model.popups.is_empty();
+    let order = if state.rows.len() == 0 {
+        String::new()
+    } else {
+        format!("{} of {}, newest last", number::count(state.at() as u64 + 1), number::count(state.rows.len() as u64))
+    };
+    let mut block = pane::block(theme, active).title(pane::title("Calls"));
+    if !order.is_empty() {
+        block = block.title(pane::title(&order).right_aligned());
+    }
+    frame.render_widget(block, areas.list);
+    let inner = inside(areas.list);
+    let cells = usize::from(inner.width);
+    if state.rows.len() == 0 {
+        return empty(model, inner, frame);
+    }
+    let look = Look { theme, now: model.now, utc_offset: model.utc_offset };
+    let mut y = inner.y;
+    if areas.row_height == 1 {
+        frame.render_widget(flow_table::heading(cells, theme), Rect { height: 1, ..inner });
+        y += 1;
+    }
+    for flow in &state.window {
+        if y + areas.row_height > inner.bottom() {
+            break;
+        }
+        let place = Rect { y, height: areas.row_height, ..inner };
+        if areas.row_height == 1 {
+            frame.render_widget(flow_table::row(flow, cells, look), place);
+        } else {
+            frame.render_widget(Paragraph::new(flow_table::two_lines(flow, cells, look).to_vec()), place);
+        }
+        if state.selected == Some(flow.id.0) {
+            frame.buffer_mut().set_style(place, theme.cursor(active));
+            if let Some(cell) = frame.buffer_mut().cell_mut((place.x, place.y)) {
+                cell.set_symbol(theme.symbols().cursor);
+            }
+        }
+        y += areas.row_height;
+    }
+}
+
+fn empty(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let state = &model.inspect;
+    let lines = if state.rows.total() == 0 {
+        vec!["No calls yet.", "", "They appear here as clients make them; 3 (Catalog) makes one by hand."]
+    } else if state.rows.is_complete() {
+        vec!["No call passes the filter.", "", "Esc takes the filter away, F1 in the filter line says what it can say."]
+    } else {
+        vec!["Looking for calls that pass the filter."]
+    };
+    let lines: Vec<Line<'_>> = lines.into_iter().map(Line::from).collect();
+    let text = Paragraph::new(lines).centered().wrap(ratatui::widgets::Wrap { trim: true }).style(model.theme.dim());
+    let y = area.y + area.height / 3;
+    frame.render_widget(text, Rect { y, height: area.bottom() - y, ..area });
+}
+
+fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
+    let (state, theme) = (&model.inspect, model.theme);
+    let active = state.pane == which && model.popups.is_empty();
+    let name = if which == Pane::Request { "Request" } else { "Response" };
+    let mut block = pane::block(theme, active).title(pane::title(name));
+    let Some(detail) = &state.detail else {
+        frame.render_widget(block, area);
+        return;
+    };
+    let flow = &detail.flow;
+    let side = if which == Pane::Request { &detail.request } else { &detail.response };
+    let right = if which == Pane::Request { request_title(flow, theme) } else { response_title(model, flow) };
+    block = block.title(pane::title(&right).right_aligned());
+    if breadth(model.size) == Breadth::Narrow {
+        let other = if which == Pane::Request { "Tab: response" } else { "Tab: list" };
+        block = block.title_bottom(pane::title(other).right_aligned());
+    }
+    if side.there {
+        block = block.title_bottom(pane::title(&format!(
+            "JSON {} {} B",
+            theme.symbols().dot,
+            number::count(side.tree.whole().len() as u64)
+        )));
+    }
+    frame.render_widget(block, area);
+    let inner = inside(area);
+    if !side.there {
+        let lines = text::wrap(nothing(flow, which), usize::from(inner.width).saturating_sub(2), 3);
+        let lines: Vec<Line<'_>> = lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim())).collect();
+        return frame.render_widget(Paragraph::new(lines), inner);
+    }
+    let below = below(detail, side, which, usize::from(inner.width), theme);
+    json_view::draw(&side.tree, &below, side.cursor, active, theme, inner, frame);
+}
+
+fn nothing(flow: &Flow, which: Pane) -> &'static str {
+    match (which, flow.kind, &flow.status) {
+        (Pane::Response, FlowKind::ClientNotification | FlowKind::ServerNotification, _) => {
+            "A notification has no answer."
+        }
+        (Pane::Response, _, Status::Pending) => "No answer yet.",
+        (Pane::Response, _, Status::TimedOut) => "No answer came in time.",
+        (Pane::Response, _, Status::Cancelled) => "Cancelled before an answer came.",
+        _ => "Not kept: too big for the journal, or dropped to make room.",
+    }
+}
+
+fn request_title(flow: &Flow, theme: Theme) -> String {
+    let arrow = theme.symbols().right;
+    match (&flow.backend, flow.wire_id) {
+        (Some(backend), Some(wire)) => format!("{} {arrow} {backend}#{wire}", flow.id),
+        (Some(backend), None) => format!("{} {arrow} {backend}", flow.id),
+        (None, _) => format!("{}, answered here", flow.id),
+    }
+}
+
+fn response_title(model: &Model, flow: &Flow) -> String {
+    let look = Look { theme: model.theme, now: model.now, utc_offset: model.utc_offset };
+    let dot = model.theme.symbols().dot;
+    let mut parts = vec![flow_table::status(flow, look).0];
+    if let Status::Dropped(why) = flow.status {
+        parts.push(why.to_owned());
+    }
+    parts.push(flow_table::latency(flow, look));
+    if flow.n_bytes_out > 0 {
+        parts.push(format!("{} B", number::bytes(u64::from(flow.n_bytes_out))));
+    }
+    parts.retain(|p| !p.is_empty());
+    parts.join(&format!(" {dot} "))
+}
+
+/// What stands below a tree: what was left out, and what the proxy changed.
+fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) -> Vec<Line<'static>> {
+    let s = theme.symbols();
+    let mut out: Vec<Line<'static>> = json_view::left_out(&side.tree, theme).into_iter().collect();
+    let Some(changes) = &side.changes else { return out };
+    let to = match which {
+        Pane::Response if detail.asked() == "server" => "as passed back to the client".to_owned(),
+        Pane::Response => "as passed back to the server".to_owned(),
+        _ => format!("as sent to the {}", detail.asked()),
+    };
+    let n = match changes.len() {
+        0 => "unchanged".to_owned(),
+        n => number::plural(n as u64, "change"),
+    };
+    out.push(Line::default());
+    out.push(Line::from(vec![
+        Span::styled(format!("{} {to}", s.rule.repeat(2)), theme.strong()),
+        Span::styled(format!(" ({n})"), theme.dim()),
+    ]));
+    for change in changes {
+        let path = text::fit(&change.path, cells / 2, s.ellipsis);
+        let room = cells.saturating_sub(text::width(&path) + 6);
+        let (old, new) = (change.old.as_str(), change.new.as_str());
+        let mut spans = vec![Span::raw("    "), Span::styled(path, theme.json_key()), Span::raw("  ")];
+        match (old.is_empty(), new.is_empty()) {
+            (true, _) => {
+                spans.push(Span::styled(text::fit(&format!("+ {new}"), room, s.ellipsis), theme.tone(Tone::Good)))
+            }
+            (_, true) => {
+                spans.push(Span::styled(text::fit(&format!("- {old}"), room, s.ellipsis), theme.tone(Tone::Bad)))
+            }
+            _ => {
+                let old = text::fit(old, room.saturating_sub(3) / 2, s.ellipsis);
+                let room = room.saturating_sub(text::width(&old) + 3);
+                spans.push(Span::styled(old, theme.tone(Tone::Bad)));
+                spans.push(Span::raw(format!(" {} ", s.right)));
+                spans.push(Span::styled(text::fit(new, room, s.ellipsis), theme.tone(Tone::Good)));
+            }
+        }
+        out.push(Line::from(spans));
+    }
+    out
+}
+
+/// Where the time went, as numbers and bars.
+fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
+    // The labels take up to 50 cells.
+    let bar = cells.saturating_sub(50).clamp(6, 24);
+    let (theme, flow) = (model.theme, &detail.flow);
+    let s = theme.symbols();
+    let t = flow.timing;
+    let total = t.total();
+    if total.is_zero() {
+        let text = if flow.status == Status::Pending { " timing  not known yet" } else { "" };
+        return Line::styled(text, theme.dim());
+    }
+    let server = flow.backend.as_deref().unwrap_or("here");
+    let mut spans = vec![Span::styled(" timing  ", theme.dim())];
+    let mut used = 9;
+    for (name, part, tone) in
+        [("proxy", t.proxy, Tone::Good), ("queue", t.queue, Tone::Warn), (server, t.server, Tone::Busy)]
+    {
+        let bars = usize::try_from(part.as_nanos() * bar as u128 / total.as_nanos().max(1))
+            .unwrap_or(0)
+            .max(usize::from(!part.is_zero()));
+        let label = format!(" {} {}   ", text::fit(name, 16, s.ellipsis), number::latency(part));
+        used += bars + text::width(&label);
+        spans.push(Span::styled(s.bar.repeat(bars), theme.tone(tone)));
+        spans.push(Span::raw(label));
+    }
+    let p95 =
+        model.servers().iter().find(|b| Some(&b.name) == flow.backend.as_ref()).map(|b| b.latency).filter(|l| l.n > 0);
+    let mut tail = String::new();
+    if flow_table::is_slow(flow) {
+        tail.push_str(&format!("{} slow: over {}  ", s.warn, number::span(flow_table::SLOW)));
+    }
+    if let Some(l) = p95 {
+        tail.push_str(&format!("p95 {} ", number::latency(l.p95)));
+    }
+    let tail_width = text::width(&tail);
+    if used + tail_width <= cells {
+        spans.push(Span::raw(" ".repeat(cells - used - tail_width)));
+        spans.push(Span::styled(tail, if flow_table::is_slow(flow) { theme.tone(Tone::Warn) } else { theme.dim() }));
+    }
+    Line::from(spans)
+}
+
+/// What this flow belongs to, and what belongs to it.
+fn relation(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
+    let (theme, flow) = (model.theme, &detail.flow);
+    let s = theme.symbols();
+    let mut parts = Vec::new();
+    if let Some(parent) = flow.parent {
+        parts.push(format!("belongs to {parent} (p)"));
+    }
+    if let Some(child) = detail.children.first() {
+        let more =
+            if detail.children.len() > 1 { format!(" and {} more", detail.children.len() - 1) } else { String::new() };
+        parts.push(format!("led to {child}{more} (c)"));
+    }
+    if flow.n_progress > 0 {
+        parts.push(format!("{} passed on", number::plural(u64::from(flow.n_progress), "progress report")));
+    }
+    match (flow.session, &*flow.client) {
+        (Some(session), "") => parts.push(format!("session {session}")),
+        (Some(session), client) => parts.push(format!("session {session} of {client}")),
+        (None, _) => {}
+    }
+    parts.push(
+        match flow.kind {
+            FlowKind::Call => "asked by a client",
+            FlowKind::Upcall => "asked by the server",
+            FlowKind::ClientNotification => "told by a client",
+            FlowKind::ServerNotification => "told by the server",
+            FlowKind::Own => "asked by the proxy itself",
+        }
+        .to_owned(),
+    );
+    let line = format!(" {} {}", s.from, parts.join(&format!(" {} ", s.dot)));
+    Line::styled(text::fit(&line, cells, s.ellipsis), theme.dim())
+}

@@ -1,0 +1,114 @@
+//! How Logs looks: tui-logger's list of sources and its lines, side by side.
+//!
+//! These are the two halves of its smart widget; put together here so that the list never takes the lines' room and the
+//! lines are cleaned before they reach the terminal.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+use tui_logger::{ExtLogRecord, LogFormatter, TuiLoggerTargetWidget, TuiLoggerWidget};
+
+use crate::app::layout;
+use crate::app::model::Model;
+use crate::app::theme::{Theme, Tone};
+use crate::widgets::{number, pane, text};
+
+/// Cells of a source's name.
+const SOURCE: usize = 12;
+/// Lines one log line may take.
+const MAX_LINES: usize = 8;
+
+/// Draws the screen.
+pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let body = layout::frame(model.size).body;
+    let logs = &model.logs;
+    let theme = model.theme;
+    let sources = if logs.sources { (body.width / 3).min(36) } else { 0 };
+    let [left, right] = Layout::horizontal([Constraint::Length(sources), Constraint::Min(0)]).areas(body);
+    if left.width > 0 {
+        let block =
+            pane::block(theme, true).title(pane::title("Sources")).title_bottom(pane::title("EWIDT: levels shown"));
+        TuiLoggerTargetWidget::default()
+            .block(block)
+            .highlight_style(theme.cursor(true))
+            .style_show(theme.tone(Tone::Good))
+            .style_hide(theme.dim())
+            .style_off(theme.dim())
+            .state(&logs.widget)
+            .render(left, frame.buffer_mut());
+    }
+    lines(model, right, frame);
+}
+
+fn lines(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let (logs, theme) = (&model.logs, model.theme);
+    let what = match &logs.only {
+        Some(name) => format!("Logs of {} only (f: all)", text::clean(name)),
+        None if logs.focused => "Logs of the selected source only (f: all)".to_owned(),
+        None => "Logs".to_owned(),
+    };
+    let state = if logs.paused { "older lines, G: newest" } else { "newest last" };
+    let mut block = pane::block(theme, true).title(pane::title(&what)).title(pane::title(state).right_aligned());
+    if logs.n_dropped > 0 {
+        let lost = format!("{} lost before they could be shown", number::plural(logs.n_dropped, "line"));
+        block = block.title_bottom(pane::title(&lost).style(theme.tone(Tone::Warn)));
+    }
+    TuiLoggerWidget::default()
+        .block(block)
+        .formatter(Box::new(Formatter { theme, times: logs.times }))
+        .state(&logs.widget)
+        .render(area, frame.buffer_mut());
+    let inner = layout::inside(area);
+    let untouched = (inner.x..inner.right()).all(|x| frame.buffer_mut()[(x, inner.y)].symbol() == " ");
+    if untouched && inner.height > 0 && !logs.paused {
+        frame.render_widget(Line::styled(" Nothing was logged yet.", theme.dim()), Rect { height: 1, ..inner });
+    }
+}
+
+/// Turns a log record into clean lines: time, level, source, text.
+struct Formatter {
+    theme: Theme,
+    times: bool,
+}
+
+impl LogFormatter for Formatter {
+    fn min_width(&self) -> u16 {
+        24
+    }
+
+    fn format(&self, width: usize, record: &ExtLogRecord) -> Vec<Line<'_>> {
+        let (word, tone) = match record.level {
+            log::Level::Error => ("error", Tone::Bad),
+            log::Level::Warn => ("warn ", Tone::Warn),
+            log::Level::Info => ("info ", Tone::Good),
+            log::Level::Debug => ("debug", Tone::Busy),
+            log::Level::Trace => ("trace", Tone::Quiet),
+        };
+        let time = if self.times { format!("{} ", record.timestamp.strftime("%H:%M:%S")) } else { String::new() };
+        // Our own targets are paths: the last part tells enough.
+        let source = record.target().rsplit("::").next().unwrap_or_default();
+        let source = text::pad(source, SOURCE, self.theme.symbols().ellipsis);
+        let used = text::width(&time) + 6 + text::width(&source) + 1;
+        let room = width.saturating_sub(used).max(8);
+        let mut out: Vec<Line<'_>> = Vec::new();
+        for (i, piece) in text::wrap(record.msg().trim(), room, MAX_LINES).into_iter().enumerate() {
+            out.push(if i == 0 {
+                Line::from(vec![
+                    Span::styled(time.clone(), self.theme.dim()),
+                    Span::styled(format!("{word} "), self.theme.tone(tone)),
+                    Span::styled(format!("{source} "), self.theme.strong()),
+                    Span::raw(piece),
+                ])
+            } else {
+                Line::from(Span::styled(format!("{}{piece}", " ".repeat(used)), Style::new()))
+            });
+        }
+        // tui-logger wants at least one line a record.
+        if out.is_empty() {
+            out.push(Line::from(format!("{time}{word} {source}")));
+        }
+        out
+    }
+}

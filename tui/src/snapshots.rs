@@ -1,0 +1,295 @@
+//! Every screen in every state at three sizes, as text, in `snapshots/tui/`. Read them as a person would.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+
+use crate::app::model::Model;
+use crate::app::msg::Msg;
+use crate::app::theme::Theme;
+use crate::app::view;
+use crate::driver::Driver;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+/// Compares with the snapshot of this name.
+macro_rules! snapshot {
+    ($name:expr, $value:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots/tui"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!($name, $value));
+    }};
+}
+
+fn draw(model: &Model) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(model.size.0, model.size.1)).unwrap();
+    terminal.draw(|frame| view::draw(model, frame)).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+/// The cells as text; a wide character's second cell is left out.
+fn text(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buffer.area.height {
+        let mut skip = 0;
+        let mut line = String::new();
+        for x in 0..buffer.area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            skip = crate::widgets::text::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Runs of cells of the same style, without the plain ones.
+fn styles(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buffer.area.height {
+        let mut x = 0;
+        while x < buffer.area.width {
+            let style = buffer[(x, y)].style();
+            let from = x;
+            let mut run = String::new();
+            while x < buffer.area.width && buffer[(x, y)].style() == style {
+                run.push_str(buffer[(x, y)].symbol());
+                x += 1;
+            }
+            let plain = style.add_modifier.is_empty() && matches!(style.fg, None | Some(ratatui::style::Color::Reset));
+            if !plain && !run.trim().is_empty() {
+                let fg = style.fg.map(|c| c.to_string()).unwrap_or_default();
+                out.push_str(&format!("{y}:{from} {fg} {:?} `{}`\n", style.add_modifier, run.trim()));
+            }
+        }
+    }
+    out
+}
+
+/// Takes the snapshot of a state at each size.
+fn each_size(name: &str, build: impl Fn((u16, u16)) -> Driver) {
+    for size in SIZES {
+        let driver = build(size);
+        snapshot!(format!("{name}_{}x{}", size.0, size.1), text(&draw(&driver.model)));
+    }
+}
+
+fn after(keys: &'static str) -> impl Fn((u16, u16)) -> Driver {
+    move |size| {
+        let mut d = Driver::new(size);
+        d.keys(keys);
+        d
+    }
+}
+
+#[test]
+fn backends() {
+    each_size("backends", after("1"));
+    each_size("backends_empty", |size| {
+        let mut d = Driver::empty(size);
+        d.model.first_run = Some("demo servers: `mcp-proxy init` writes your own configuration".into());
+        d
+    });
+    each_size("backends_failure", after("1 j j j d"));
+    each_size("backends_confirm", after("1 r"));
+    each_size("backends_config_error", |size| {
+        let mut d = Driver::new(size);
+        d.snapshot.config_error = Some("config.yaml:14:5: unknown field `comand`, did you mean `command`?".into());
+        d.look(Some(Vec::new()));
+        d
+    });
+}
+
+#[test]
+fn inspect() {
+    each_size("inspect", after("2"));
+    each_size("inspect_empty", |size| {
+        let mut d = Driver::empty(size);
+        d.keys("2");
+        d
+    });
+    each_size("inspect_detail", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter");
+        d
+    });
+    each_size("inspect_response", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter tab j j j");
+        d
+    });
+    each_size("inspect_error", after("2 g j j j j j enter tab"));
+    each_size("inspect_slow", after("2 g j j j j j j enter"));
+    each_size("inspect_filter", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 /").text("~be demo !~own");
+        d
+    });
+    each_size("inspect_filter_mistake", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 /").text("~e").text(" | ~lat 5");
+        d
+    });
+    each_size("inspect_nothing_passes", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 /").text("nobody").keys("enter");
+        d
+    });
+    each_size("inspect_not_following", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 k k");
+        let mut new = d.journal[3].clone();
+        for id in 14..40 {
+            new.id.0 = id;
+            d.journal.push(new.clone());
+        }
+        d.look(Some(Vec::new()));
+        d
+    });
+    each_size("inspect_copy", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter G k k k k y");
+        d
+    });
+    each_size("inspect_reader", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter tab");
+        let side = &mut d.model.inspect.detail.as_mut().unwrap().response;
+        side.cursor.at = (0..side.tree.lines().len()).find(|at| side.tree.path(*at).ends_with("[0].text")).unwrap();
+        d.keys("enter");
+        d
+    });
+    each_size("inspect_help", after("2 ?"));
+    each_size("inspect_filter_help", after("2 / f1"));
+}
+
+#[test]
+fn catalog() {
+    each_size("catalog", after("3"));
+    each_size("catalog_empty", |size| {
+        let mut d = Driver::empty(size);
+        d.keys("3");
+        d
+    });
+    each_size("catalog_detail", after("3 d"));
+    each_size("catalog_resources", after("3 ] ]"));
+    each_size("catalog_filter", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 /").text("table");
+        d
+    });
+    each_size("catalog_form", after("3 j j enter"));
+    each_size("catalog_form_error", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 j j enter").text("x").keys("tab").text("many").keys("enter");
+        d
+    });
+    each_size("catalog_form_confirm", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 j enter").text("x").keys("enter");
+        d
+    });
+    each_size("catalog_form_running", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 enter").text("hello").keys("enter");
+        d.model.now += Duration::from_secs(3);
+        d
+    });
+    each_size("catalog_form_answer", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 enter").text("hello").keys("enter");
+        let frame =
+            br#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"hello"}],"isError":false}}"#;
+        d.tell(Msg::Answer { seq: 1, result: Ok(Bytes::from_static(frame)), took: Duration::from_millis(12) });
+        d
+    });
+    each_size("catalog_form_failed", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 enter").text("hello").keys("enter");
+        let frame = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"`message` is too short"}}"#;
+        d.tell(Msg::Answer { seq: 1, result: Ok(Bytes::from_static(frame)), took: Duration::from_millis(12) });
+        d
+    });
+}
+
+#[test]
+fn logs() {
+    // tui-logger keeps one ring for the process: the lines are put in once, here.
+    let _alone = crate::driver::LOGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    crate::runtime::logging::set_up();
+    each_size("logs_empty", after("4"));
+    let line = |seq, backend: &str, text: &str, stream| mcp_proxy_core::control::LogLine {
+        seq,
+        at: crate::sample::now(),
+        backend: backend.into(),
+        stream,
+        text: text.into(),
+    };
+    use mcp_proxy_core::control::LogStream::{Message, Stderr, Stdout};
+    crate::runtime::logging::push(&[
+        line(0, "demo", "listening on stdio", Stderr),
+        line(1, "broken", "npm error code E404", Stderr),
+        line(
+            2,
+            "broken",
+            "npm error 404 Not Found - GET https://registry.npmjs.org/@acme%2fdoes-not-exist - a line that is longer than the screen is wide and has to be broken between words",
+            Stderr,
+        ),
+        line(3, "demo", "a stray \u{1b}[31mline\u{1b}[0m with colours", Stdout),
+        line(4, "notes", "3 notes were indexed", Message),
+    ]);
+    crate::runtime::logging::settle();
+    each_size("logs", after("4"));
+    each_size("logs_only_one", after("1 j j j L"));
+    each_size("logs_no_sources", after("4 h"));
+    snapshot!("logs_60x12", text(&draw(&after("4 h")((60, 12)).model)));
+}
+
+#[test]
+fn small_and_plain() {
+    for size in [(40, 10), (59, 30), (200, 11)] {
+        let d = Driver::new(size);
+        snapshot!(format!("too_small_{}x{}", size.0, size.1), text(&draw(&d.model)));
+    }
+    for (name, keys) in [("backends", "1"), ("inspect", "2"), ("catalog", "3")] {
+        let mut d = Driver::new((60, 12));
+        d.keys(keys);
+        snapshot!(format!("{name}_60x12"), text(&draw(&d.model)));
+    }
+    for (name, keys) in [("backends", "1"), ("inspect", "2"), ("catalog", "3")] {
+        let mut d = Driver::new((120, 40));
+        d.model.theme = Theme { color: true, ascii: true };
+        d.keys(keys);
+        let drawn = text(&draw(&d.model));
+        let foreign: Vec<char> = drawn.chars().filter(|c| !c.is_ascii() && !"日本語のメモüßö".contains(*c)).collect();
+        assert!(foreign.is_empty(), "{foreign:?} in ASCII mode");
+        snapshot!(format!("{name}_ascii_120x40"), drawn);
+    }
+}
+
+#[test]
+fn colours_are_these_and_none_without() {
+    for (name, keys) in [("backends", "1 j j j"), ("inspect", "2"), ("catalog", "3")] {
+        let mut d = Driver::new((120, 40));
+        d.keys(keys);
+        snapshot!(format!("{name}_styles_120x40"), styles(&draw(&d.model)));
+        let coloured = text(&draw(&d.model));
+        d.model.theme = Theme { color: false, ascii: false };
+        let plain = draw(&d.model);
+        assert_eq!(text(&plain), coloured, "colour tells something words do not");
+        for cell in plain.content() {
+            let style = cell.style();
+            assert!(matches!(style.fg, None | Some(ratatui::style::Color::Reset)), "{style:?}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The last line: the keys that matter here, as many as fit.
+
+use ratatui::text::{Line, Span};
+
+use super::text;
+use crate::app::theme::Theme;
+use crate::input::action::Action;
+use crate::input::context::Context;
+use crate::input::key::Code;
+use crate::input::keymap;
+
+/// The hints of these contexts in `cells`; the way to the help is always there.
+#[must_use]
+pub(crate) fn line(contexts: &[Context], cells: usize, theme: Theme) -> Line<'static> {
+    let mut last: Option<(String, &str)> = None;
+    let mut hints: Vec<(String, &str)> = Vec::new();
+    for b in keymap::bindings(contexts).filter(|b| !b.binding.label.is_empty()) {
+        let enter = b.keys.first().is_some_and(|k| k.code == Code::Enter);
+        let key = if enter { theme.symbols().enter.to_owned() } else { b.first_key() };
+        if b.binding.action == Action::Help {
+            last = Some((key, b.binding.label));
+        } else {
+            hints.push((key, b.binding.label));
+        }
+    }
+    let cost = |(key, label): &(String, &str)| text::width(key) + 1 + text::width(label) + 2;
+    let mut room = cells.saturating_sub(1 + last.as_ref().map_or(0, cost));
+    let mut spans = vec![Span::raw(" ")];
+    let mut push = |(key, label): (String, &str)| {
+        spans.push(Span::styled(key, theme.key()));
+        spans.push(Span::raw(format!(" {label}  ")));
+    };
+    for hint in hints {
+        let Some(left) = room.checked_sub(cost(&hint)) else { break };
+        room = left;
+        push(hint);
+    }
+    last.into_iter().for_each(&mut push);
+    Line::from(spans)
+}

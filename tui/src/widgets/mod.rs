@@ -1,0 +1,12 @@
+//! What several screens draw with.
+
+pub(crate) mod flow_table;
+pub(crate) mod help;
+pub(crate) mod hint;
+pub(crate) mod input;
+pub(crate) mod json_view;
+pub(crate) mod number;
+pub(crate) mod pane;
+pub(crate) mod popup;
+pub(crate) mod spark;
+pub(crate) mod text;

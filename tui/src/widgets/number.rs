@@ -1,0 +1,151 @@
+//! Numbers as people read them: short, aligned, with a unit.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A latency in at most six cells: `0.4ms`, `96ms`, `1.2s`, `30.0s`, `2m05s`.
+#[must_use]
+pub(crate) fn latency(d: Duration) -> String {
+    let us = d.as_micros();
+    match us {
+        0 => "0ms".to_owned(),
+        1..=99 => format!("{us}µs"),
+        100..=9_949 => format!("{}.{}ms", (us + 50) / 1000, (us + 50) % 1000 / 100),
+        9_950..=999_499 => format!("{}ms", (us + 500) / 1000),
+        999_500..=99_949_999 => format!("{}.{}s", (us + 50_000) / 1_000_000, (us + 50_000) % 1_000_000 / 100_000),
+        _ => span(d),
+    }
+}
+
+/// A span of time in at most six cells, coarse: `42s`, `3m12s`, `2h04m`, `2d04h`.
+#[must_use]
+pub(crate) fn span(d: Duration) -> String {
+    let s = d.as_secs();
+    match s {
+        0..=59 => format!("{s}s"),
+        60..=3_599 => format!("{}m{:02}s", s / 60, s % 60),
+        3_600..=86_399 => format!("{}h{:02}m", s / 3_600, s % 3_600 / 60),
+        _ => format!("{}d{:02}h", s / 86_400, s % 86_400 / 3_600),
+    }
+}
+
+/// The age of something in at most four cells, so coarse that it changes rarely: `42s`, `3m`, `2h`, `9d`.
+#[must_use]
+pub(crate) fn age(d: Duration) -> String {
+    let s = d.as_secs();
+    match s {
+        0..=59 => format!("{s}s"),
+        60..=3_599 => format!("{}m", s / 60),
+        3_600..=86_399 => format!("{}h", s / 3_600),
+        _ => format!("{}d", s / 86_400),
+    }
+}
+
+/// How long until [`age`] reads differently.
+#[must_use]
+pub(crate) fn age_lasts(d: Duration) -> Duration {
+    let s = d.as_secs();
+    let unit = match s {
+        0..=59 => 1,
+        60..=3_599 => 60,
+        3_600..=86_399 => 3_600,
+        _ => 86_400,
+    };
+    Duration::from_secs(unit - s % unit)
+}
+
+/// Bytes in at most five cells: `312`, `9.1k`, `314k`, `1.8M`.
+#[must_use]
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..=999 => n.to_string(),
+        1_000..=99_949 => format!("{}.{}k", (n + 50) / 1_000, (n + 50) % 1_000 / 100),
+        99_950..=999_499 => format!("{}k", (n + 500) / 1_000),
+        999_500..=99_949_999 => format!("{}.{}M", (n + 50_000) / 1_000_000, (n + 50_000) % 1_000_000 / 100_000),
+        _ => format!("{}M", (n + 500_000) / 1_000_000),
+    }
+}
+
+/// A count with commas: `98,431`.
+#[must_use]
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `1 tool`, `2 tools`.
+#[must_use]
+pub(crate) fn plural(n: u64, one: &str) -> String {
+    format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// The time of day, `utc_offset` seconds east of Greenwich: `14:02:31` or, with milliseconds, `14:02:31.118`.
+#[must_use]
+pub(crate) fn time_of_day(at: SystemTime, utc_offset: i32, millis: bool) -> String {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let s = i64::try_from(since.as_secs()).unwrap_or_default().saturating_add(i64::from(utc_offset)).rem_euclid(86_400);
+    let (h, m, s) = (s / 3_600, s % 3_600 / 60, s % 60);
+    if millis { format!("{h:02}:{m:02}:{s:02}.{:03}", since.subsec_millis()) } else { format!("{h:02}:{m:02}:{s:02}") }
+}
+
+/// How long ago something was, zero for the future.
+#[must_use]
+pub(crate) fn since(now: SystemTime, at: SystemTime) -> Duration {
+    now.duration_since(at).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_stay_in_six_cells() {
+        let cases = [
+            (0, "0ms"),
+            (42, "42µs"),
+            (412, "0.4ms"),
+            (9_949, "9.9ms"),
+            (96_200, "96ms"),
+            (999_499, "999ms"),
+            (999_500, "1.0s"),
+            (30_000_000, "30.0s"),
+            (125_000_000, "2m05s"),
+        ];
+        for (us, text) in cases {
+            assert_eq!(latency(Duration::from_micros(us)), text);
+        }
+    }
+
+    #[test]
+    fn bytes_stay_in_five_cells() {
+        for (n, text) in
+            [(0, "0"), (999, "999"), (1_000, "1.0k"), (31_420, "31.4k"), (314_000, "314k"), (1_800_000, "1.8M")]
+        {
+            assert_eq!(bytes(n), text);
+        }
+        assert_eq!(count(98_431), "98,431");
+        assert_eq!(count(12), "12");
+    }
+
+    #[test]
+    fn an_age_lasts_until_it_reads_differently() {
+        for s in [0, 1, 59, 60, 61, 3_599, 3_600, 86_399, 86_400, 100_000] {
+            let d = Duration::from_secs(s);
+            assert_ne!(age(d), age(d + age_lasts(d)));
+            assert_eq!(age(d), age(d + age_lasts(d) - Duration::from_secs(1)));
+        }
+    }
+
+    #[test]
+    fn time_of_day_knows_the_offset() {
+        let at = UNIX_EPOCH + Duration::from_millis(50_551_118);
+        assert_eq!(time_of_day(at, 0, true), "14:02:31.118");
+        assert_eq!(time_of_day(at, -15 * 3_600, false), "23:02:31");
+    }
+}
