@@ -15,6 +15,8 @@ node=node
 if [ "$(node -p 'Number(process.versions.node.split(".")[0])')" -lt 20 ]; then
   npm install --silent --no-audit --no-fund --prefix "$cache/node" node@22
   node=$cache/node/node_modules/node/bin/node
+  PATH=$(dirname "$node"):$PATH # the servers are started by `env node`
+  export PATH
 fi
 stamp=$(cat "$here/package.json" "$here/package-lock.json" "$here/requirements.txt" | sha256sum | cut -c1-16)
 if [ "$(cat "$cache/stamp" 2>/dev/null || true)" != "$stamp" ]; then
