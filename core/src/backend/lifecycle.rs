@@ -97,7 +97,7 @@ impl Lifecycle {
                 }
                 Life::Told(_) => {
                     self.ctx.offers.publish(self.port.name(), OfferState::Absent);
-                    self.fail_waiting("it was stopped by hand");
+                    self.fail_mail("it was stopped by hand");
                     if !self.sleep(BackendState::Stopped).await {
                         return self.close();
                     }
@@ -181,7 +181,8 @@ impl Lifecycle {
             let hint = hint.map_or_else(String::new, |h| format!(": {h}"));
             self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}{hint}"));
             self.ctx.offers.publish(self.port.name(), OfferState::Absent);
-            self.fail_waiting(&summary);
+            // The call that woke it is in the mailbox still: it must not wake it again.
+            self.fail_mail(&summary);
             return self.sleep(BackendState::Parked).await.then(|| {
                 self.port.status.change(|s| s.n_restarts += 1);
                 false
@@ -204,7 +205,6 @@ impl Lifecycle {
         loop {
             let far = until.saturating_duration_since(Instant::now()) > SHORT_PAUSE;
             if far {
-                self.fail_waiting(&summary);
                 self.fail_mail(&summary);
             }
             if Instant::now() >= until {

@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use super::flow::{Flow, Frames};
 use crate::protocol::{CallId, Spliced};
 
-/// Fixed cost of a row, counted towards the ring's bytes besides its frames.
-const ROW_BYTES: usize = 400;
+/// Fixed cost of a row, counted towards the ring's bytes besides its frames: the row, and small allocations it shares.
+const ROW_BYTES: usize = size_of::<Flow>() + 128;
+/// The largest frame kept is the ring's bytes divided by this.
+const FRAME_SHARE: usize = 16;
 /// How many changes are remembered for readers that ask what changed since they looked.
 const N_CHANGES: usize = 8192;
 
@@ -22,6 +24,8 @@ pub struct Journal {
     n_bytes: usize,
     max_flows: usize,
     max_bytes: usize,
+    /// A frame over this many bytes is not kept: a few of them would push everything else out.
+    max_frame: usize,
     /// Ids of changed rows; the last one belongs to `version`.
     changes: VecDeque<u64>,
     version: u64,
@@ -48,6 +52,23 @@ fn n_bytes(frames: &Frames) -> usize {
         + spliced(&frames.answered)
 }
 
+/// Forgets frames over `max` bytes; their sizes stay in the row.
+fn drop_large(frames: &mut Frames, max: usize) {
+    if frames.received.as_ref().is_some_and(|b| b.len() > max) {
+        frames.received = None;
+        frames.sent = None;
+    }
+    if frames.sent.as_ref().is_some_and(|s| s.base().len() > max) {
+        frames.sent = None;
+    }
+    if frames.returned.as_ref().is_some_and(|b| b.len() > max) {
+        frames.returned = None;
+    }
+    if frames.answered.as_ref().is_some_and(|s| s.base().len() > max) {
+        frames.answered = None;
+    }
+}
+
 impl Journal {
     /// An empty ring that keeps at most `max_flows` rows and `max_bytes` bytes.
     #[must_use]
@@ -58,6 +79,7 @@ impl Journal {
             n_bytes: 0,
             max_flows: max_flows.max(1),
             max_bytes,
+            max_frame: max_bytes / FRAME_SHARE,
             changes: VecDeque::new(),
             version: 0,
         }
@@ -73,6 +95,7 @@ impl Journal {
     pub fn push(&mut self, mut flow: Flow) -> CallId {
         let id = self.next_id();
         flow.id = id;
+        drop_large(&mut flow.frames, self.max_frame);
         self.n_bytes += ROW_BYTES + n_bytes(&flow.frames);
         self.rows.push_back(flow);
         self.changed(id);
@@ -82,9 +105,11 @@ impl Journal {
 
     /// Changes a row that is still kept.
     pub fn update(&mut self, id: CallId, change: impl FnOnce(&mut Flow)) {
+        let max = self.max_frame;
         let Some(row) = id.0.checked_sub(self.first).and_then(|i| self.rows.get_mut(i as usize)) else { return };
         let before = n_bytes(&row.frames);
         change(row);
+        drop_large(&mut row.frames, max);
         self.n_bytes = self.n_bytes + n_bytes(&row.frames) - before;
         self.changed(id);
         self.trim();
@@ -98,19 +123,13 @@ impl Journal {
         self.changes.push_back(id.0);
     }
 
-    /// Drops the oldest rows until both bounds hold; the newest row stays, but without frames if it alone is too big.
+    /// Drops the oldest rows until both bounds hold; the newest row stays.
     fn trim(&mut self) {
         while self.rows.len() > self.max_flows || (self.n_bytes > self.max_bytes && self.rows.len() > 1) {
             if let Some(row) = self.rows.pop_front() {
                 self.n_bytes -= ROW_BYTES + n_bytes(&row.frames);
                 self.first += 1;
             }
-        }
-        if self.n_bytes > self.max_bytes
-            && let Some(row) = self.rows.back_mut()
-        {
-            self.n_bytes -= n_bytes(&row.frames);
-            row.frames = Frames::default();
         }
     }
 
@@ -193,16 +212,17 @@ mod tests {
             journal.push(flow(100));
         }
         assert_eq!(journal.window(CallId(0), 10).rows.len(), 3);
-        journal.update(CallId(2), |f| f.frames.returned = Some(Bytes::from(vec![0; 500])));
+        journal.update(CallId(2), |f| f.frames.returned = Some(Bytes::from(vec![0; 50])));
         assert_eq!(journal.window(CallId(0), 10).rows.len(), 2, "the oldest goes when a younger one grows");
     }
 
     #[test]
-    fn one_flow_over_the_limit_loses_its_frames_only() {
-        let mut journal = Journal::new(100, 1000);
-        let id = journal.push(flow(5000));
+    fn a_large_frame_is_not_kept_but_its_row_is() {
+        let mut journal = Journal::new(100, 16_000);
+        let id = journal.push(flow(1001));
         assert!(journal.get(id).is_some_and(|f| f.frames.received.is_none()));
-        assert!(journal.n_bytes <= 1000);
+        let id = journal.push(flow(1000));
+        assert!(journal.get(id).is_some_and(|f| f.frames.received.is_some()));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::lists::ParkedCall;
 use super::run::{Active, Session};
 use crate::backend::{Call, ClientFacts, ItemKind, Level, Mail, Port};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
@@ -53,11 +54,32 @@ impl Session {
     fn is_in_flight(&self, id: &RequestId) -> bool {
         self.calls.contains_key(id)
             || self.parked_lists.iter().any(|l| l.client_id == *id)
+            || self.parked_calls.iter().any(|c| c.message.id().as_ref() == Some(id))
             || self.listens.iter().any(|l| l.id == *id)
             || self.parked_opening.as_ref().is_some_and(|(m, _, _)| m.id().as_ref() == Some(id))
     }
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
+        let arrived = self.now;
+        self.route(ParkedCall { message, method, facts, arrived, deadline: arrived });
+    }
+
+    /// Tries again what no server was known for.
+    pub(super) fn retry_calls(&mut self) {
+        for call in std::mem::take(&mut self.parked_calls) {
+            self.route(call);
+        }
+    }
+
+    fn route(&mut self, call: ParkedCall) {
+        let is_unknown = |s: &Self| matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_));
+        let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
+        if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
+            // A server that is about to come may have it.
+            self.wake_unknown();
+            return self.parked_calls.push(ParkedCall { deadline, ..call });
+        }
+        let ParkedCall { message, method, facts, .. } = call;
         match route(&self.catalog, method, &message, facts.revision.era()) {
             Route::Backend { backend, target, shown, tool, own_uri } => {
                 let Some(port) = self.engine.port(&backend) else {
@@ -239,6 +261,12 @@ impl Session {
             let list = self.parked_lists.remove(at);
             self.end_flow(list.call, Status::Cancelled);
             return;
+        }
+        if let Some(at) = self.parked_calls.iter().position(|c| c.message.id().as_ref() == Some(&id)) {
+            let call = self.parked_calls.remove(at);
+            let row = self.begin_own(&call.message, &call.facts);
+            self.end_flow(row, Status::Cancelled);
+            return self.batch_lost(&id);
         }
         self.end_listen(&id);
     }

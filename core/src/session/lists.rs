@@ -5,10 +5,24 @@ use std::time::{Duration, Instant};
 
 use super::run::Session;
 use crate::backend::{ClientFacts, Control, ItemKind};
-use crate::protocol::{CallId, Era, Fault, Field, Message, RequestId, code};
+use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, code};
 
 /// Changes of lists are told once per this time: servers change several in a row.
 const TELL_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the very first catalog may take: it is made as soon as the engine runs.
+const FIRST_CATALOG: Duration = Duration::from_secs(1);
+
+/// A request for a thing no server is known to have, while some are still on their way.
+#[derive(Debug)]
+pub(super) struct ParkedCall {
+    pub(super) message: Message,
+    pub(super) method: Method,
+    pub(super) facts: Arc<ClientFacts>,
+    pub(super) arrived: Instant,
+    /// When it is answered with what is known.
+    pub(super) deadline: Instant,
+}
 
 /// A list request that waits for servers on their way.
 #[derive(Debug)]
@@ -28,11 +42,7 @@ impl Session {
         let Some(client_id) = message.id() else { return };
         let cursor = message.text(Field::Cursor).map(std::borrow::Cow::into_owned);
         let call = self.begin_own(&message, facts);
-        for backend in &self.catalog.asleep {
-            if let Some(port) = self.engine.port(backend) {
-                let _ = port.control.push(Control::Want);
-            }
-        }
+        self.wake_unknown();
         let list = ParkedList {
             client_id,
             call,
@@ -40,37 +50,50 @@ impl Session {
             era: facts.revision.era(),
             cursor,
             arrived: self.now,
-            deadline: self.list_deadline(),
+            deadline: self.now,
         };
         self.parked_lists.push(list);
         self.answer_lists();
     }
 
-    /// Until when a list waits: for each server on its way, `list_wait` from the start of its process. So only the first
-    /// lists after a start wait at all.
-    fn list_deadline(&self) -> Instant {
+    /// Until when a request that arrived at `arrived` waits for servers on their way: for each of them `list_wait` from
+    /// the start of its process, so only the first requests after a start wait at all. `None`: there is nobody to wait for.
+    pub(super) fn waits_until(&self, arrived: Instant) -> Option<Instant> {
+        if self.catalog.version == 0 {
+            // The first catalog is about to come.
+            return arrived.checked_add(FIRST_CATALOG);
+        }
         let pending = self.catalog.pending.iter().chain(&self.catalog.asleep);
         let until = pending.filter_map(|b| self.engine.port(b)).filter_map(|port| {
-            let from = port.status.started().unwrap_or(self.now);
+            let from = port.status.started().unwrap_or(arrived);
             from.checked_add(port.server.list_wait)
         });
-        until.max().unwrap_or(self.now)
+        until.max()
+    }
+
+    /// Servers that are asleep and not known yet are started.
+    pub(super) fn wake_unknown(&self) {
+        for backend in &self.catalog.asleep {
+            if let Some(port) = self.engine.port(backend) {
+                // A full box is full of such words.
+                let _ = port.control.push(Control::Want);
+            }
+        }
     }
 
     /// Answers the lists that need not wait any longer.
     pub(super) fn answer_lists(&mut self) {
-        let complete = self.catalog.version > 0 && self.catalog.pending.is_empty() && self.catalog.asleep.is_empty();
-        let now = self.now;
-        let is_due = |l: &ParkedList| complete || l.deadline <= now;
-        if !self.parked_lists.iter().any(is_due) {
-            return;
+        let mut wait = Vec::new();
+        for mut list in std::mem::take(&mut self.parked_lists) {
+            match self.waits_until(list.arrived).filter(|until| *until > self.now) {
+                Some(until) => {
+                    list.deadline = until;
+                    wait.push(list);
+                }
+                None => self.answer_list(list),
+            }
         }
-        let (due, wait) = std::mem::take(&mut self.parked_lists).into_iter().partition(is_due);
         self.parked_lists = wait;
-        let due: Vec<ParkedList> = due;
-        for list in due {
-            self.answer_list(list);
-        }
     }
 
     fn answer_list(&mut self, list: ParkedList) {

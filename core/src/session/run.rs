@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 use super::clients::ClientStatus;
 use super::engine::Engine;
 use super::listen::Listen;
-use super::lists::ParkedList;
+use super::lists::{ParkedCall, ParkedList};
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::Catalog;
 use crate::protocol::{CallId, Fault, Field, Frame, Kind, Message, Method, RequestId, Revision, SessionId, code};
@@ -55,6 +55,7 @@ pub struct Session {
     pub(super) questions: HashMap<u64, super::upcall::Question>,
     pub(super) n_questions: u64,
     pub(super) parked_lists: Vec<ParkedList>,
+    pub(super) parked_calls: Vec<ParkedCall>,
     /// An `initialize` that waits for what is remembered of the servers.
     pub(super) parked_opening: Option<(Message, CallId, Instant)>,
     pub(super) listens: Vec<Listen>,
@@ -119,6 +120,7 @@ impl Session {
             questions: HashMap::new(),
             n_questions: 0,
             parked_lists: Vec::new(),
+            parked_calls: Vec::new(),
             parked_opening: None,
             listens: Vec::new(),
             seen: [const { None }; 4],
@@ -203,12 +205,13 @@ impl Session {
             return false;
         }
         // After the client has left, what it asked for may still be answered for a while.
-        let busy = !self.calls.is_empty() || !self.parked_lists.is_empty() || self.parked_opening.is_some();
+        let parked = !self.parked_lists.is_empty() || !self.parked_calls.is_empty() || self.parked_opening.is_some();
+        let busy = !self.calls.is_empty() || parked;
         self.closing.is_none_or(|until| self.now < until && (busy || !self.outbox.is_empty()))
     }
 
     fn next_wake(&self) -> Option<Instant> {
-        let lists = self.parked_lists.iter().map(|l| l.deadline);
+        let lists = self.parked_lists.iter().map(|l| l.deadline).chain(self.parked_calls.iter().map(|c| c.deadline));
         let opening = self.parked_opening.as_ref().map(|(_, _, at)| *at);
         lists.chain(opening).chain(self.tell_at).chain(self.closing).min()
     }
@@ -218,6 +221,7 @@ impl Session {
             self.answer_opening();
         }
         self.answer_lists();
+        self.retry_calls();
         if self.tell_at.is_some_and(|at| at <= self.now) {
             self.tell_at = None;
             self.tell_changed_lists();
@@ -229,6 +233,7 @@ impl Session {
             self.answer_opening();
         }
         self.answer_lists();
+        self.retry_calls();
         self.note_changed_lists();
     }
 
