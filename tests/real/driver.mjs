@@ -85,9 +85,15 @@ const steps = {
   async call({ name, arguments: args, progress, notice: wanted }) {
     const told = [];
     const from = notices.length;
+    // The modern edition tells only who listens; a legacy connection refuses to.
+    const listening = modern && wanted ? await client.listen({ resourcesListChanged: true }).catch(() => undefined) : undefined;
     const options = progress ? { onprogress: (p) => told.push(p) } : {};
     const result = await call({ name: named(name), arguments: args }, options);
-    if (wanted) return { result, notice: (await notice(wanted, from)) !== null };
+    if (wanted) {
+      const told = (await notice(wanted, from)) !== null;
+      await listening?.close();
+      return { result, notice: told };
+    }
     return progress ? { result, told } : result;
   },
   async cancel({ name, arguments: args }) {

@@ -119,6 +119,14 @@ async def list_all(client, step):
 
 
 async def call(client, step):
+    # The modern edition tells only who listens.
+    if "notice" in step and client.protocol_version >= "2026":
+        async with client.listen(resources_list_changed=True):
+            return await call_told(client, step)
+    return await call_told(client, step)
+
+
+async def call_told(client, step):
     told: list[dict] = []
     start = len(notices)
 

@@ -4,7 +4,7 @@
 # Installs pinned versions into a folder outside the clone: ${XDG_CACHE_HOME:-~/.cache}/mcp-proxy-ci.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-proxy=$(realpath "$1")
+proxy=$(realpath -e "$1")
 shift
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mcp-proxy-ci
 out=$cache/results
@@ -15,6 +15,8 @@ node=node
 if [ "$(node -p 'Number(process.versions.node.split(".")[0])')" -lt 20 ]; then
   npm install --silent --no-audit --no-fund --prefix "$cache/node" node@22
   node=$cache/node/node_modules/node/bin/node
+  PATH=$(dirname "$node"):$PATH # the servers are started by `env node`
+  export PATH
 fi
 stamp=$(cat "$here/package.json" "$here/package-lock.json" "$here/requirements.txt" | sha256sum | cut -c1-16)
 if [ "$(cat "$cache/stamp" 2>/dev/null || true)" != "$stamp" ]; then

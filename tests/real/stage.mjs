@@ -61,10 +61,15 @@ function run(driver, plan, name) {
   });
 }
 
-/** What differs from run to run, whoever is asked. */
+/** What differs from run to run, whoever is asked; items of lists by their names. */
 function steady(value) {
+  const text = JSON.stringify(value, (key, member) => {
+    if (key === 'blob') return Buffer.from(member, 'base64').toString('latin1');
+    const isList = Array.isArray(member) && ['tools', 'prompts', 'resources', 'templates'].includes(key);
+    return isList && member.length ? Object.fromEntries(member.map((item) => [item.uriTemplate ?? item.uri ?? item.name, item])) : member;
+  });
   return JSON.parse(
-    JSON.stringify(value)
+    text
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, '<time>')
       .replace(/\b\d{1,2}:\d\d:\d\d [AP]M\b/g, '<time>')
       .replace(/\\"day_of_week\\": \\"\w+\\"/g, '<day>'),
@@ -90,7 +95,8 @@ function differences(a, b, path = '') {
 function explained(driver, server, step, difference) {
   return known.find((k) =>
     new RegExp(`^(${k.driver})$`).test(driver) && new RegExp(`^(${k.server})$`).test(server)
-    && new RegExp(k.step).test(step) && new RegExp(k.path).test(difference.path));
+    && new RegExp(k.step).test(step) && new RegExp(k.path).test(difference.path)
+    && new RegExp(k.direct ?? '').test(difference.direct) && new RegExp(k.proxied ?? '').test(difference.proxied));
 }
 
 mkdirSync(out, { recursive: true });
@@ -120,10 +126,15 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
       env: { XDG_CACHE_HOME: join(home, 'cache'), XDG_STATE_HOME: join(home, 'state'), XDG_CONFIG_HOME: join(home, 'config') },
     };
     const proxied = await run(driver, plan, `${driver}.${server}.proxied`);
+    if (proxied[0].outcome.failed) {
+      n_failed += 1;
+      table.push([driver, server, `${direct.length} steps`, `RUN FAILED ${proxied[0].outcome.failed.slice(-300)}`]);
+      continue;
+    }
     const open = [];
     let n_explained = 0;
     for (const [i, { step, ...seen }] of direct.entries()) {
-      const { step: _, ...other } = proxied[i] ?? proxied.at(-1);
+      const { step: _, ...other } = proxied[i];
       for (const difference of differences(steady(asked(seen)), steady(asked(other)))) {
         const why = explained(driver, server, step, difference);
         if (why) {
@@ -134,7 +145,7 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
     }
     n_failed += open.length;
     table.push([driver, server, `${direct.length} steps`, open.length ? `${open.length} DIFFERENT` : 'same', n_explained ? `(${n_explained} explained)` : '']);
-    for (const d of open.slice(0, 12)) table.push(['', '', `  ${d.step}`, d.path, `direct ${d.direct}`, `proxied ${d.proxied}`]);
+    for (const d of open.slice(0, 40)) table.push(['', '', `  ${d.step}`, d.path, `direct ${d.direct}`, `proxied ${d.proxied}`]);
   }
 }
 for (const row of table) console.log(row.map((cell, i) => (i < 3 ? cell.padEnd([10, 12, 9][i]) : cell)).join('  ').trimEnd());

@@ -1,0 +1,33 @@
+# Plain cargo lines: each can be typed by hand as well.
+
+# What CI runs, all of it.
+ci:
+    .ci/run
+
+# The demo, or your own configuration, in the terminal.
+tui:
+    cargo run --release -- tui
+
+test:
+    cargo test --workspace
+
+fmt:
+    cargo fmt --all
+
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+    RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
+
+deny:
+    cargo deny check bans licenses sources
+
+bench:
+    cargo bench --workspace
+
+# Real servers and clients from npm and PyPI, directly and through the proxy.
+real:
+    cargo build --release
+    tests/real/run.sh target/release/mcp-proxy
