@@ -104,8 +104,12 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     }
     let areas = inspect::layout::areas(model);
     let on_screen = model.screen == Screen::Inspect;
-    model.inspect.settle(areas.list_rows(), on_screen, effects);
+    let narrow = layout::breadth(model.size) == layout::Breadth::Narrow;
+    model.inspect.settle(model.now, areas.list_rows(), on_screen, effects);
     if let Some(detail) = &mut model.inspect.detail {
+        if on_screen && !(narrow && model.inspect.pane == Pane::List) {
+            detail.prepare();
+        }
         for (pane, side) in [(Pane::Request, &mut detail.request), (Pane::Response, &mut detail.response)] {
             let n = side.n_lines();
             side.cursor.settle(n, areas.pane_rows(pane));
@@ -288,7 +292,7 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         }
         (Popup::Copy { entries, cursor }, Action::Accept) => {
             if let Some(entry) = entries.get(cursor.at) {
-                effects.push(Effect::Copy { what: entry.what.clone(), text: entry.text.clone() });
+                effects.push(Effect::Copy { what: entry.what.to_owned(), text: entry.text() });
             }
             return;
         }

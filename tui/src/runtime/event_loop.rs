@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::{self, Order};
 use super::signals::Signals;
-use super::terminal::{Screen, set_shown};
+use super::terminal::Screen;
 use super::{Options, Outcome, clipboard, logging, looking};
 use crate::app::effect::Effect;
 use crate::app::model::Model;
@@ -33,10 +33,7 @@ const MAILBOX: usize = 64;
 /// Runs until the user quits or a signal comes.
 pub(super) async fn run(handle: &ProxyHandle, options: Options, screen: &mut Screen) -> io::Result<Outcome> {
     logging::set_up();
-    set_shown(true);
-    let result = Loop::new(handle, options, screen)?.run().await;
-    set_shown(false);
-    result
+    Loop::new(handle, options, screen)?.run().await
 }
 
 struct Loop<'a> {
@@ -54,6 +51,7 @@ struct Loop<'a> {
     /// The next log line to read.
     next_log: u64,
     quit: bool,
+    suspend: bool,
 }
 
 impl<'a> Loop<'a> {
@@ -75,6 +73,7 @@ impl<'a> Loop<'a> {
             inbox: Some(inbox),
             next_log: 0,
             quit: false,
+            suspend: false,
         })
     }
 
@@ -96,6 +95,17 @@ impl<'a> Loop<'a> {
             tokio::select! {
                 biased;
                 () = signals.any() => return Ok(Outcome::Signal),
+                // Before input: a held key must not hold up the screen.
+                () = at(frame_due) => {
+                    if std::mem::take(&mut stale) {
+                        looked = Instant::now();
+                        self.look()?;
+                    }
+                    if std::mem::take(&mut self.model.dirty) {
+                        self.screen.draw(&self.model)?;
+                    }
+                    last_frame = Instant::now();
+                }
                 event = input.next() => {
                     let mut event = event;
                     for _ in 0..INPUT_BATCH {
@@ -114,15 +124,13 @@ impl<'a> Loop<'a> {
                     }
                 }
                 Some(msg) = inbox.recv() => self.take(msg)?,
-                () = at(frame_due) => {
-                    if std::mem::take(&mut stale) {
-                        looked = Instant::now();
-                        self.look()?;
+                Some(ended) = self.tasks.join_next() => {
+                    if let Err(error) = ended
+                        && error.is_panic()
+                    {
+                        // The hook has given the terminal back already.
+                        std::panic::resume_unwind(error.into_panic());
                     }
-                    if std::mem::take(&mut self.model.dirty) {
-                        self.screen.draw(&self.model)?;
-                    }
-                    last_frame = Instant::now();
                 }
                 () = news.changed(), if !stale => stale = true,
                 () = logging::logged() => {
@@ -140,6 +148,12 @@ impl<'a> Loop<'a> {
                     // Others on this thread get their turn between two steps.
                     tokio::task::yield_now().await;
                 }
+            }
+            if std::mem::take(&mut self.suspend) {
+                self.screen.suspend().await?;
+                let (w, h) = self.screen.size()?;
+                self.model.utc_offset = utc_offset();
+                self.take(Msg::Resize(w, h))?;
             }
         }
         Ok(Outcome::Quit)
@@ -194,10 +208,8 @@ impl<'a> Loop<'a> {
                 None
             }
             Effect::Suspend => {
-                self.screen.suspend()?;
-                let (w, h) = self.screen.size()?;
-                self.model.utc_offset = utc_offset();
-                Some(Msg::Resize(w, h))
+                self.suspend = true;
+                None
             }
             Effect::Redraw => {
                 self.screen.clear()?;
@@ -212,7 +224,6 @@ impl<'a> Loop<'a> {
 
     /// Passes an order to the client in memory, which is connected by the first one.
     fn order(&mut self, seq: u64, order: Order) -> Option<Msg> {
-        while self.tasks.try_join_next().is_some() {}
         if self.client.as_ref().is_none_or(mpsc::Sender::is_closed) {
             let (orders, inbox) = mpsc::channel(MAILBOX);
             let link = self.handle.connect("terminal");

@@ -9,6 +9,7 @@ use mcp_proxy_core::observe::{Flow, FlowKind, Status};
 /// What can be written, for help and docs.
 pub(crate) const HELP: &[(&str, &str)] = &[
     ("word", "client, server, method or target contain it"),
+    ("word|word", "one of them"),
     ("~be NAME|NAME", "server"),
     ("~cl NAME", "client"),
     ("~m METHOD", "method"),
@@ -44,7 +45,7 @@ enum Expr {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Atom {
-    Word(String),
+    Word(Vec<String>),
     Text(Column, Vec<String>),
     Failed,
     ToolError,
@@ -144,7 +145,9 @@ impl Atom {
         let backend = f.backend.as_deref().unwrap_or("");
         let target = f.target.as_deref().unwrap_or("");
         match self {
-            Self::Word(w) => [&*f.client, backend, &*f.method, target].iter().any(|t| contains(t, w)),
+            Self::Word(words) => {
+                [&*f.client, backend, &*f.method, target].iter().any(|t| words.iter().any(|w| contains(t, w)))
+            }
             Self::Text(column, words) => words.iter().any(|w| match column {
                 Column::Backend => contains(backend, w),
                 Column::Client => contains(&f.client, w),
@@ -180,6 +183,9 @@ pub(crate) fn contains(text: &str, word: &str) -> bool {
     word.is_empty() || text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
 }
 
+/// Longest filter: what it makes is walked for every row.
+const MAX_CHARS: usize = 1_000;
+
 #[derive(Debug, PartialEq)]
 enum Kind {
     Word(String),
@@ -200,6 +206,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
     let chars: Vec<char> = text.chars().collect();
     let mut out = Vec::new();
     let mut i = 0;
+    if chars.len() > MAX_CHARS {
+        return Err(FilterError { at: MAX_CHARS, text: "too long".to_owned() });
+    }
     while i < chars.len() {
         let at = i;
         let kind = match chars[i] {
@@ -305,7 +314,7 @@ impl Parser<'_> {
 
     fn atom(&mut self, word: &str, at: usize) -> Result<Atom, FilterError> {
         let Some(name) = word.strip_prefix('~') else {
-            return Ok(Atom::Word(word.to_ascii_lowercase()));
+            return Ok(Atom::Word(alternatives(word)));
         };
         let column = match name {
             "e" => return Ok(Atom::Failed),
@@ -340,7 +349,7 @@ impl Parser<'_> {
             }
         };
         let (words, _) = self.argument(&format!("`~{name}` wants a name"))?;
-        Ok(Atom::Text(column, words.split('|').map(str::to_ascii_lowercase).collect()))
+        Ok(Atom::Text(column, alternatives(&words)))
     }
 
     fn argument(&mut self, missing: &str) -> Result<(String, usize), FilterError> {
@@ -368,6 +377,11 @@ impl Parser<'_> {
         }
         Ok((order, rest, at))
     }
+}
+
+/// `a|b` in one word.
+fn alternatives(word: &str) -> Vec<String> {
+    word.split('|').filter(|w| !w.is_empty()).map(str::to_ascii_lowercase).collect()
 }
 
 fn number_and_unit(text: &str) -> Option<(f64, String)> {
@@ -421,6 +435,7 @@ mod tests {
             assert_eq!(ids(filter), want, "{filter}");
         };
         check("ECHO", &|f| f.target.as_deref().is_some_and(|t| t.contains("echo")));
+        check("echo|fail", &|f| f.target.as_deref().is_some_and(|t| t.contains("echo") || t.contains("fail")));
         check("~be notes", &|f| f.backend.as_deref() == Some("notes"));
         check("~be notes|asks", &|f| matches!(f.backend.as_deref(), Some("notes" | "asks")));
         check("~be notes | ~be asks", &|f| matches!(f.backend.as_deref(), Some("notes" | "asks")));

@@ -1,5 +1,7 @@
 //! What Inspect knows.
 
+use std::time::{Duration, SystemTime};
+
 use mcp_proxy_core::observe::{Flow, Status};
 use mcp_proxy_core::protocol::CallId;
 
@@ -8,6 +10,10 @@ use super::filter::{Filter, FilterError};
 use super::rows::Rows;
 use crate::app::effect::Effect;
 use crate::widgets::input::Input;
+use crate::widgets::number;
+
+/// How often the newest flow is opened while it is followed.
+pub(crate) const DETAIL_EVERY: Duration = Duration::from_millis(200);
 
 /// Which pane has the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +58,10 @@ pub(crate) struct State {
     pub(crate) detail: Option<Detail>,
     /// The flow asked for.
     pub(crate) asked: Option<u64>,
+    /// When.
+    asked_at: SystemTime,
+    /// The selected flow is not asked for yet.
+    pub(crate) postponed: bool,
 }
 
 impl Default for State {
@@ -71,6 +81,8 @@ impl Default for State {
             version: 0,
             detail: None,
             asked: None,
+            asked_at: SystemTime::UNIX_EPOCH,
+            postponed: false,
         }
     }
 }
@@ -132,7 +144,7 @@ impl State {
     }
 
     /// Puts selection and window where they belong, and asks for what is missing.
-    pub(crate) fn settle(&mut self, list_rows: usize, on_screen: bool, effects: &mut Vec<Effect>) {
+    pub(crate) fn settle(&mut self, now: SystemTime, list_rows: usize, on_screen: bool, effects: &mut Vec<Effect>) {
         let len = self.rows.len();
         let list_rows = list_rows.max(1);
         if self.follow || self.selected.is_none() {
@@ -160,8 +172,16 @@ impl State {
             self.detail = None;
         }
         if self.selected != self.asked {
-            self.asked = self.selected;
-            effects.extend(self.selected.map(|id| Effect::Flow(CallId(id))));
+            // While the newest is followed through a rush of calls, one of them now and then is enough.
+            let due = self.detail.is_none() || !self.follow || number::since(now, self.asked_at) >= DETAIL_EVERY;
+            self.postponed = !due;
+            if due {
+                self.asked = self.selected;
+                self.asked_at = now;
+                effects.extend(self.selected.map(|id| Effect::Flow(CallId(id))));
+            }
+        } else {
+            self.postponed = false;
         }
     }
 
