@@ -25,8 +25,6 @@ use crate::app::update::update;
 
 /// Time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
-/// Input taken before the next frame is drawn, so that a paste or a held key is one frame.
-const INPUT_BATCH: usize = 256;
 /// Answers and orders on their way; each is taken within a frame.
 const MAILBOX: usize = 64;
 
@@ -106,23 +104,16 @@ impl<'a> Loop<'a> {
                     }
                     last_frame = Instant::now();
                 }
-                event = input.next() => {
-                    let mut event = event;
-                    for _ in 0..INPUT_BATCH {
-                        match event {
-                            None => return Ok(Outcome::Signal),
-                            Some(Err(error)) => return Err(error),
-                            Some(Ok(e)) => {
-                                if let Some(msg) = super::keys::message(e) {
-                                    self.take(msg)?;
-                                }
-                            }
+                event = input.next() => match event {
+                    // The terminal is gone.
+                    None => return Ok(Outcome::Signal),
+                    Some(Err(error)) => return Err(error),
+                    Some(Ok(event)) => {
+                        if let Some(msg) = super::keys::message(event) {
+                            self.take(msg)?;
                         }
-                        // What has been read from the terminal already is taken at once.
-                        let Some(next) = futures_util::FutureExt::now_or_never(input.next()) else { break };
-                        event = next;
                     }
-                }
+                },
                 Some(msg) = inbox.recv() => self.take(msg)?,
                 Some(ended) = self.tasks.join_next() => {
                     if let Err(error) = ended
