@@ -62,6 +62,10 @@ impl Screen {
 
     /// Draws the model as one update of the screen.
     pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
+        if !TAKEN.load(Ordering::Relaxed) {
+            // A task panicked and its report is on the terminal: leave it there.
+            return Ok(());
+        }
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.draw(|frame| view::draw(model, frame))?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
