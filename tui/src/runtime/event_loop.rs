@@ -48,6 +48,8 @@ struct Loop<'a> {
     inbox: Option<mpsc::Receiver<Msg>>,
     /// The next log line to read.
     next_log: u64,
+    /// Something is new and not looked at yet.
+    stale: bool,
     quit: bool,
     suspend: bool,
 }
@@ -70,6 +72,7 @@ impl<'a> Loop<'a> {
             out,
             inbox: Some(inbox),
             next_log: 0,
+            stale: false,
             quit: false,
             suspend: false,
         })
@@ -83,19 +86,18 @@ impl<'a> Loop<'a> {
         let Some(mut inbox) = self.inbox.take() else { return Ok(Outcome::Quit) };
         let mut last_frame = Instant::now();
         let mut looked = last_frame;
-        let mut stale = false;
         self.look()?;
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
         while !self.quit {
-            let frame_due = (self.model.dirty || stale).then_some(last_frame + FRAME);
+            let frame_due = (self.model.dirty || self.stale).then_some(last_frame + FRAME);
             let tick_due = self.model.tick_in().map(|d| looked + d);
             tokio::select! {
                 biased;
                 () = signals.any() => return Ok(Outcome::Signal),
                 // Before input: a held key must not hold up the screen.
                 () = at(frame_due) => {
-                    if std::mem::take(&mut stale) {
+                    if self.stale {
                         looked = Instant::now();
                         self.look()?;
                     }
@@ -123,7 +125,7 @@ impl<'a> Loop<'a> {
                         std::panic::resume_unwind(error.into_panic());
                     }
                 }
-                () = news.changed(), if !stale => stale = true,
+                () = news.changed(), if !self.stale => self.stale = true,
                 () = logging::logged() => {
                     logging::settle();
                     self.take(Msg::Logs { n_dropped: 0 })?;
@@ -152,8 +154,9 @@ impl<'a> Loop<'a> {
 
     /// Looks at everything that may be new.
     fn look(&mut self) -> io::Result<()> {
-        let (next, logs) = looking::logs(self.handle, self.next_log);
+        let (next, unread, logs) = looking::logs(self.handle, self.next_log);
         self.next_log = next;
+        self.stale = unread;
         if let Some(msg) = logs {
             self.take(msg)?;
         }
