@@ -23,8 +23,10 @@ use crate::app::model::Model;
 use crate::app::msg::Msg;
 use crate::app::update::update;
 
-/// Time between two frames.
+/// Time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
+/// Time between two looks at the proxy. The first is at once; in a rush nobody reads more than ten screens a second.
+const LOOK: Duration = Duration::from_millis(100);
 /// Answers and orders on their way; each is taken within a frame.
 const MAILBOX: usize = 64;
 
@@ -90,14 +92,16 @@ impl<'a> Loop<'a> {
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
         while !self.quit {
-            let frame_due = (self.model.dirty || self.stale).then_some(last_frame + FRAME);
+            let look_due = self.stale.then_some((looked + LOOK).max(last_frame + FRAME));
+            let draw_due = self.model.dirty.then_some(last_frame + FRAME);
+            let frame_due = draw_due.into_iter().chain(look_due).min();
             let tick_due = self.model.tick_in().map(|d| looked + d);
             tokio::select! {
                 biased;
                 () = signals.any() => return Ok(Outcome::Signal),
                 // Before input: a held key must not hold up the screen.
                 () = at(frame_due) => {
-                    if self.stale {
+                    if look_due.is_some_and(|due| due <= Instant::now()) {
                         looked = Instant::now();
                         self.look()?;
                     }
