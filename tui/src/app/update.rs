@@ -227,7 +227,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             Screen::Backends => backends::update::act(model, action, effects),
             Screen::Inspect => inspect::update::act(model, action, effects),
             Screen::Catalog => catalog::update::act(model, action, effects),
-            Screen::Logs => logs::update::act(model, action),
+            Screen::Logs => logs::update::act(model, action, effects),
         },
     }
 }

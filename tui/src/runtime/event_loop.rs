@@ -213,6 +213,10 @@ impl<'a> Loop<'a> {
                 self.screen.clear()?;
                 None
             }
+            Effect::CaptureAll => {
+                logging::capture_all();
+                None
+            }
             Effect::Mouse(on) => {
                 self.screen.set_mouse(on)?;
                 None

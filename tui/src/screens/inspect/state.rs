@@ -46,8 +46,8 @@ pub(crate) struct State {
     pub(crate) selected: Option<u64>,
     /// The place of the first row on the screen.
     pub(crate) top: usize,
-    /// How many rows there were when following stopped.
-    pub(crate) seen_len: usize,
+    /// The id the next row had when following stopped.
+    pub(crate) seen_next: u64,
     /// The rows on the screen, as last read.
     pub(crate) window: Vec<Flow>,
     /// The rows that were asked for.
@@ -75,7 +75,7 @@ impl Default for State {
             follow: true,
             selected: None,
             top: 0,
-            seen_len: 0,
+            seen_next: 0,
             window: Vec::new(),
             wanted: Vec::new(),
             version: 0,
@@ -99,19 +99,19 @@ impl State {
         self.selected = self.rows.id(at.min(last));
         if at < last && self.follow {
             self.follow = false;
-            self.seen_len = self.rows.len();
+            self.seen_next = self.rows.next;
         }
     }
 
     /// Follows the newest row, or stops.
     pub(crate) fn set_follow(&mut self, on: bool) {
         self.follow = on;
-        self.seen_len = self.rows.len();
+        self.seen_next = self.rows.next;
     }
 
     /// Rows that came since following stopped.
     pub(crate) fn n_new(&self) -> usize {
-        if self.follow { 0 } else { self.rows.len().saturating_sub(self.seen_len) }
+        if self.follow { 0 } else { self.rows.len() - self.rows.place(self.seen_next).min(self.rows.len()) }
     }
 
     /// Takes what was typed as the filter.
@@ -122,7 +122,6 @@ impl State {
                 if let Some(scan) = self.rows.set_filter(filter) {
                     effects.push(scan);
                 }
-                self.seen_len = self.rows.len();
             }
             Err(mistake) => self.mistake = Some(mistake),
         }
@@ -133,7 +132,6 @@ impl State {
         let (gone, more) = self.rows.seen(first, next, changed);
         effects.extend(more);
         self.top = self.top.saturating_sub(gone);
-        self.seen_len = self.seen_len.saturating_sub(gone);
         let shown = |id: u64| changed.is_none_or(|ids| ids.iter().any(|c| c.0 == id));
         if self.wanted.iter().any(|id| shown(id.0)) {
             self.wanted.clear();
