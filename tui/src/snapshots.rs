@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::app::model::Model;
 use crate::app::msg::Msg;
@@ -248,6 +249,11 @@ fn logs() {
         line(3, "demo", "a stray \u{1b}[31mline\u{1b}[0m with colours", Stdout),
         line(4, "notes", "3 notes were indexed", Message),
     ]);
+    let subscriber = tracing_subscriber::registry().with(crate::tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::warn!(backend = "broken", "an event of our own with an \u{1b}[1mescape");
+        tracing::debug!("not captured until asked for");
+    });
     crate::runtime::logging::settle();
     each_size("logs", after("4"));
     each_size("logs_only_one", after("1 j j j L"));
