@@ -130,6 +130,7 @@ fn inspect() {
         d
     });
     each_size("inspect_error", after("2 g j j j j j enter tab"));
+    each_size("inspect_timeout", after("2 g j j j j enter tab"));
     each_size("inspect_slow", after("2 g j j j j j j enter"));
     each_size("inspect_filter", |size| {
         let mut d = Driver::new(size);

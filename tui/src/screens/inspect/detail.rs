@@ -16,6 +16,8 @@ pub(crate) struct Side {
     pub(crate) tree: Tree,
     /// Whether there is a frame at all.
     pub(crate) there: bool,
+    /// The proxy made this frame itself: nobody sent it here.
+    pub(crate) ours: bool,
     /// What was changed on the way through; `None` if it was not passed on.
     pub(crate) changes: Option<Vec<Change>>,
     /// The selected line.
@@ -84,6 +86,7 @@ impl Side {
             return;
         }
         self.there = true;
+        self.ours = frame.is_none();
         self.tree = Tree::new(whole);
         self.changes = if frame.is_some() { passed.map(change::changes) } else { None };
         self.cursor = Cursor::default();
@@ -93,7 +96,7 @@ impl Side {
     pub(crate) fn n_lines(&self) -> usize {
         let below = match &self.changes {
             Some(changes) => 2 + changes.len(),
-            None => 0,
+            None => 2 * usize::from(self.ours),
         };
         self.tree.lines().len() + usize::from(self.tree.n_left_out() > 0) + below
     }
