@@ -35,6 +35,7 @@ impl Driver {
     pub(crate) fn new(size: (u16, u16)) -> Self {
         let mut journal = sample::flows();
         journal[3] = sample::echo();
+        journal[4] = sample::timed_out();
         journal[5] = sample::divide();
         Self::with(size, journal, sample::snapshot(), sample::catalog())
     }

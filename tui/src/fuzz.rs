@@ -94,10 +94,10 @@ fn take(d: &mut Driver, step: Step) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_panics(steps in proptest::collection::vec(step(), 1..60), w in 0_u16..220, h in 0_u16..70) {
+    fn nothing_panics(steps in proptest::collection::vec(step(), 1..50), w in 0_u16..220, h in 0_u16..70) {
         let _alone = LOGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut d = Driver::new((w, h));
         for step in steps {

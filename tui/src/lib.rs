@@ -1,7 +1,7 @@
 //! The terminal of mcp-proxy: what happens on the proxy, live, and the keys to act on it.
 //!
-//! Sees a [`ProxyHandle`] and what comes through it, nothing deeper. [`app`] is pure: a model, messages, a view.
-//! [`runtime`] alone touches the terminal, the clock, signals and the clipboard. It never slows a message: it looks at
+//! Sees a [`ProxyHandle`] and what comes through it, nothing deeper. `app` is pure: a model, messages, a view.
+//! `runtime` alone touches the terminal, the clock, signals and the clipboard. It never slows a message: it looks at
 //! what it shows, at most 30 times a second, and asks for no more rows than fit the screen.
 //!
 //! [`ProxyHandle`]: mcp_proxy_core::control::ProxyHandle

@@ -96,6 +96,17 @@ pub(crate) fn divide() -> Flow {
     f
 }
 
+/// The frames of a call that was not answered in time: the answer is the proxy's own.
+pub(crate) fn timed_out() -> Flow {
+    let mut f = flows().swap_remove(4);
+    f.frames = frames(
+        r#"{"jsonrpc":"2.0","id":9,"method":"prompts/get","params":{"name":"notes__review"}}"#,
+        r#"{"jsonrpc":"2.0","id":9,"error":{"code":-32603,"message":"server `notes` did not answer within 30 s"}}"#,
+    );
+    f.frames.returned = None;
+    f
+}
+
 fn frames(request: &str, answer: &str) -> Frames {
     let (request, answer) = (Bytes::copy_from_slice(request.as_bytes()), Bytes::copy_from_slice(answer.as_bytes()));
     Frames {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::app::model::Model;
 use crate::app::msg::Msg;
@@ -129,6 +130,7 @@ fn inspect() {
         d
     });
     each_size("inspect_error", after("2 g j j j j j enter tab"));
+    each_size("inspect_timeout", after("2 g j j j j enter tab"));
     each_size("inspect_slow", after("2 g j j j j j j enter"));
     each_size("inspect_filter", |size| {
         let mut d = Driver::new(size);
@@ -248,6 +250,11 @@ fn logs() {
         line(3, "demo", "a stray \u{1b}[31mline\u{1b}[0m with colours", Stdout),
         line(4, "notes", "3 notes were indexed", Message),
     ]);
+    let subscriber = tracing_subscriber::registry().with(crate::tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::warn!(backend = "broken", "an event of our own with an \u{1b}[1mescape");
+        tracing::debug!("not captured until asked for");
+    });
     crate::runtime::logging::settle();
     each_size("logs", after("4"));
     each_size("logs_only_one", after("1 j j j L"));

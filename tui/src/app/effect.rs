@@ -52,4 +52,6 @@ pub(crate) enum Effect {
     Redraw,
     /// Mouse on or off.
     Mouse(bool),
+    /// Capture our own events of every level.
+    CaptureAll,
 }

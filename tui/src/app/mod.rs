@@ -6,6 +6,7 @@ pub(crate) mod cursor;
 pub(crate) mod effect;
 pub(crate) mod layout;
 pub(crate) mod model;
+pub(crate) mod mouse;
 pub(crate) mod msg;
 pub(crate) mod popup;
 pub(crate) mod theme;

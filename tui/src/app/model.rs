@@ -8,7 +8,7 @@ use super::popup::Popup;
 use super::theme::{Theme, Tone};
 use crate::input::context::Context;
 use crate::screens::catalog::form::Focus;
-use crate::screens::inspect::state::Pane;
+use crate::screens::inspect::state::{DETAIL_EVERY, Pane};
 use crate::screens::{backends, catalog, inspect, logs};
 use crate::widgets::{input::Input, number};
 
@@ -180,6 +180,7 @@ impl Model {
             return Some(SECOND);
         }
         match self.screen {
+            Screen::Inspect if self.inspect.postponed => Some(DETAIL_EVERY),
             Screen::Inspect => self.inspect.shows_running().then_some(SECOND),
             Screen::Backends => {
                 let moving = |b: &BackendView| {

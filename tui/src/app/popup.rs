@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use mcp_proxy_core::protocol::{Run, Spliced};
+
 use crate::input::context::Context;
 use crate::screens::catalog::form::Form;
 
 use super::cursor::Cursor;
+use crate::json::mask;
 
 /// One layer.
 #[derive(Debug)]
@@ -48,13 +52,74 @@ pub(crate) enum Popup {
     Form(Box<Form>),
 }
 
-/// Text that may be copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something that may be copied. The text is made when it is: frames may be big.
+#[derive(Clone, Debug)]
 pub(crate) struct CopyEntry {
     /// What it is.
-    pub(crate) what: String,
-    /// The text.
-    pub(crate) text: String,
+    pub(crate) what: &'static str,
+    /// Where its text comes from.
+    pub(crate) source: Source,
+}
+
+/// Where text comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// Ready text, masked already.
+    Text(String),
+    /// A frame as it came.
+    Frame(Bytes),
+    /// A frame as it was passed on.
+    Passed(Spliced),
+}
+
+/// Bytes of a frame that are shown in the menu.
+const PREVIEW_BYTES: usize = 256;
+
+impl CopyEntry {
+    /// The text, secrets masked.
+    pub(crate) fn text(&self) -> String {
+        match &self.source {
+            Source::Text(text) => text.clone(),
+            Source::Frame(frame) => masked(frame),
+            Source::Passed(spliced) => masked(&spliced.to_bytes()),
+        }
+    }
+
+    /// How it begins.
+    pub(crate) fn preview(&self) -> String {
+        match &self.source {
+            Source::Text(text) => text.chars().take(PREVIEW_BYTES).collect(),
+            Source::Frame(frame) => masked(&frame[..frame.len().min(PREVIEW_BYTES)]),
+            Source::Passed(spliced) if spliced.is_untouched() => {
+                masked(&spliced.base()[..spliced.base().len().min(PREVIEW_BYTES)])
+            }
+            Source::Passed(spliced) => {
+                let mut head = Vec::new();
+                spliced.for_each_run(|run| {
+                    let bytes: &[u8] = match &run {
+                        Run::Shared(bytes) => bytes,
+                        Run::Short(bytes) => bytes,
+                    };
+                    let room = PREVIEW_BYTES.saturating_sub(head.len());
+                    head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                });
+                masked(&head)
+            }
+        }
+    }
+
+    /// Its bytes, about: masks are shorter or longer than what they hide.
+    pub(crate) fn n_bytes(&self) -> usize {
+        match &self.source {
+            Source::Text(text) => text.len(),
+            Source::Frame(frame) => frame.len(),
+            Source::Passed(spliced) => spliced.len(),
+        }
+    }
+}
+
+fn masked(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&mask::masked(bytes)).into_owned()
 }
 
 /// What was asked.

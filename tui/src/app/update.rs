@@ -1,15 +1,14 @@
 //! How the model changes: one message in, a changed model and wishes out.
 
 use mcp_proxy_core::control::Command;
-use ratatui::layout::{Position, Rect};
 
 use super::effect::Effect;
 use super::layout;
 use super::model::{Model, Screen};
-use super::msg::{Mouse, Msg};
+use super::mouse;
+use super::msg::Msg;
 use super::popup::{Ask, Popup};
 use super::theme::Tone;
-use super::view;
 use crate::input::action::Action;
 use crate::input::context::Context;
 use crate::input::key::{Code, Key};
@@ -17,9 +16,6 @@ use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
 use crate::screens::{backends, catalog, inspect, logs};
 use crate::widgets::{help, popup};
-
-/// Lines a turn of the wheel moves.
-const WHEEL_LINES: usize = 3;
 
 /// Takes a message.
 pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -33,7 +29,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 typed(model, &mut effects);
             }
         }
-        Msg::Mouse(mouse, x, y) => on_mouse(model, mouse, x, y, &mut effects),
+        Msg::Mouse(what, x, y) => mouse::on_mouse(model, what, x, y, &mut effects),
         Msg::Resize(w, h) => model.size = (w, h),
         Msg::Focus(front) => model.focused = front,
         Msg::Tick => effects.push(Effect::Look(model.inspect.version)),
@@ -104,8 +100,12 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     }
     let areas = inspect::layout::areas(model);
     let on_screen = model.screen == Screen::Inspect;
-    model.inspect.settle(areas.list_rows(), on_screen, effects);
+    let narrow = layout::breadth(model.size) == layout::Breadth::Narrow;
+    model.inspect.settle(model.now, areas.list_rows(), on_screen, effects);
     if let Some(detail) = &mut model.inspect.detail {
+        if on_screen && !(narrow && model.inspect.pane == Pane::List) {
+            detail.prepare();
+        }
         for (pane, side) in [(Pane::Request, &mut detail.request), (Pane::Response, &mut detail.response)] {
             let n = side.n_lines();
             side.cursor.settle(n, areas.pane_rows(pane));
@@ -191,7 +191,7 @@ fn typed(model: &mut Model, effects: &mut Vec<Effect>) {
 }
 
 /// Does what was asked for where it was asked.
-fn act(model: &mut Model, contexts: &[Context], action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn act(model: &mut Model, contexts: &[Context], action: Action, effects: &mut Vec<Effect>) {
     match action {
         Action::Quit => effects.push(Effect::Quit),
         Action::Suspend => effects.push(Effect::Suspend),
@@ -227,7 +227,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             Screen::Backends => backends::update::act(model, action, effects),
             Screen::Inspect => inspect::update::act(model, action, effects),
             Screen::Catalog => catalog::update::act(model, action, effects),
-            Screen::Logs => logs::update::act(model, action),
+            Screen::Logs => logs::update::act(model, action, effects),
         },
     }
 }
@@ -288,7 +288,7 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         }
         (Popup::Copy { entries, cursor }, Action::Accept) => {
             if let Some(entry) = entries.get(cursor.at) {
-                effects.push(Effect::Copy { what: entry.what.clone(), text: entry.text.clone() });
+                effects.push(Effect::Copy { what: entry.what.to_owned(), text: entry.text() });
             }
             return;
         }
@@ -319,115 +319,6 @@ fn agreed(model: &mut Model, ask: Ask, effects: &mut Vec<Effect>) {
         Ask::Stop(name) => effects.push(Effect::Command(Command::Stop(name))),
         Ask::Send => catalog::update::send(model, true, effects),
         Ask::CancelCall => catalog::update::cancel(model, effects),
-    }
-}
-
-fn on_mouse(model: &mut Model, mouse: Mouse, x: u16, y: u16, effects: &mut Vec<Effect>) {
-    if layout::too_small(model.size) {
-        return;
-    }
-    let contexts = model.contexts();
-    match mouse {
-        Mouse::Drag => {
-            if model.toast.is_none() {
-                model.say(Tone::Plain, "to select text with the mouse press F2, or copy with y");
-            }
-        }
-        Mouse::WheelUp | Mouse::WheelDown => {
-            let action = if mouse == Mouse::WheelUp { Action::Up } else { Action::Down };
-            if model.popups.is_empty() {
-                point(model, x, y);
-            }
-            for _ in 0..WHEEL_LINES {
-                let can = keymap::bindings(&model.contexts()).any(|b| b.binding.action == action);
-                if can {
-                    act(model, &contexts, action, effects);
-                } else if model.screen == Screen::Logs {
-                    break;
-                }
-            }
-        }
-        Mouse::Click if !model.popups.is_empty() => {}
-        Mouse::Click => {
-            model.toast = None;
-            if y == 0 {
-                let tab = view::tabs(model).into_iter().find(|(_, from, to)| (*from..*to).contains(&x));
-                if let Some((screen, ..)) = tab {
-                    model.show(screen);
-                }
-            } else {
-                point(model, x, y);
-                select(model, x, y);
-            }
-        }
-    }
-}
-
-/// Gives the keys to the pane under the mouse.
-fn point(model: &mut Model, x: u16, y: u16) {
-    let at = Position::new(x, y);
-    match model.screen {
-        Screen::Inspect => {
-            let areas = inspect::layout::areas(model);
-            for (area, pane) in
-                [(areas.list, Pane::List), (areas.request, Pane::Request), (areas.response, Pane::Response)]
-            {
-                if area.contains(at) {
-                    model.inspect.pane = pane;
-                }
-            }
-        }
-        Screen::Backends => {
-            model.backends.in_detail = !backends::view::list_area(model).contains(at) && in_body(model, at)
-        }
-        Screen::Catalog => {
-            model.catalog.in_detail = !catalog::view::list_area(model).contains(at) && in_body(model, at)
-        }
-        Screen::Logs => {}
-    }
-}
-
-/// Below the first line of the body, where panes are.
-fn in_body(model: &Model, at: Position) -> bool {
-    let body = layout::frame(model.size).body;
-    Rect { y: body.y + 1, height: body.height.saturating_sub(1), ..body }.contains(at)
-}
-
-/// Selects the row under the mouse.
-fn select(model: &mut Model, x: u16, y: u16) {
-    let at = Position::new(x, y);
-    let row = |area: Rect| area.contains(at).then(|| usize::from(y - area.y));
-    match model.screen {
-        Screen::Inspect => {
-            let areas = inspect::layout::areas(model);
-            let heading = u16::from(areas.row_height == 1);
-            let inner = layout::inside(areas.list);
-            let rows = Rect { y: inner.y + heading, height: inner.height.saturating_sub(heading), ..inner };
-            if let Some(row) = row(rows) {
-                let place = model.inspect.top + row / usize::from(areas.row_height.max(1));
-                if place < model.inspect.rows.len() {
-                    model.inspect.select(place);
-                }
-            }
-            if let Some(detail) = &mut model.inspect.detail {
-                for (area, side) in [(areas.request, &mut detail.request), (areas.response, &mut detail.response)] {
-                    if let Some(row) = row(layout::inside(area)) {
-                        side.cursor.at = side.cursor.top + row;
-                    }
-                }
-            }
-        }
-        Screen::Backends => {
-            if let Some(row) = row(backends::view::list_area(model)) {
-                model.backends.cursor.at = model.backends.cursor.top + row;
-            }
-        }
-        Screen::Catalog => {
-            if let Some(row) = row(catalog::view::list_area(model)) {
-                model.catalog.cursor.at = model.catalog.cursor.top + row;
-            }
-        }
-        Screen::Logs => {}
     }
 }
 

@@ -17,8 +17,11 @@ use crate::widgets::{hint, popup, text};
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     // The terminal may have changed since the model last heard of it.
     let seen = frame.area();
-    if seen.width < model.size.0 || seen.height < model.size.1 || layout::too_small(model.size) {
+    if layout::too_small((seen.width, seen.height)) || layout::too_small(model.size) {
         return too_small(frame);
+    }
+    if seen.width < model.size.0 || seen.height < model.size.1 {
+        return;
     }
     let parts = layout::frame(model.size);
     header(model, parts.header, frame);

@@ -65,7 +65,10 @@ const MAX_DEPTH: usize = 64;
 /// The path of the value that holds byte `at`.
 fn place(b: &[u8], at: usize) -> Place {
     let mut place = Place { path: String::new(), secret: false };
-    let Some(mut here) = scan::value(b, 0) else { return place };
+    // The root is not scanned to its end: most changes are near the front of what may be megabytes.
+    let start = scan::blanks(b, 0);
+    let kind = if b.get(start) == Some(&b'{') { Kind::Object } else { Kind::Array };
+    let mut here = Value { kind, start, end: b.len(), n_children: 0, cut: false };
     for _ in 0..MAX_DEPTH {
         if !matches!(here.kind, Kind::Object | Kind::Array) {
             break;

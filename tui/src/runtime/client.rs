@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use mcp_proxy_core::transport::Link;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 
 use crate::app::msg::Msg;
@@ -15,7 +15,7 @@ use crate::json::scan;
 /// The edition we speak.
 const REVISION: &str = "2025-11-25";
 /// Longest answer taken.
-const MAX_LINE: usize = 64 * 1024 * 1024;
+const MAX_LINE: u64 = 64 * 1024 * 1024;
 
 /// What the client is told to do.
 #[derive(Debug)]
@@ -65,6 +65,11 @@ impl Client {
         write(&mut writer, &hello.to_string()).await?;
         let mut line = Vec::new();
         loop {
+            let room = MAX_LINE.saturating_sub(line.len() as u64);
+            if room == 0 {
+                return Err(std::io::Error::other("an answer is longer than 64 MiB"));
+            }
+            let mut limited = (&mut reader).take(room);
             tokio::select! {
                 biased;
                 order = orders.recv() => match order {
@@ -81,12 +86,12 @@ impl Client {
                     }
                 },
                 // `line` keeps what was read when another arm wins.
-                read = reader.read_until(b'\n', &mut line) => {
+                read = limited.read_until(b'\n', &mut line) => {
                     if read? == 0 {
                         return Ok(());
                     }
-                    if line.len() > MAX_LINE {
-                        return Err(std::io::Error::other("an answer is too long"));
+                    if !line.ends_with(b"\n") {
+                        continue;
                     }
                     let frame = Bytes::from(std::mem::take(&mut line));
                     self.take(&mut writer, frame, out).await?;

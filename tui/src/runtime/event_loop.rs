@@ -16,27 +16,24 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::{self, Order};
 use super::signals::Signals;
-use super::terminal::{Screen, set_shown};
+use super::terminal::Screen;
 use super::{Options, Outcome, clipboard, logging, looking};
 use crate::app::effect::Effect;
 use crate::app::model::Model;
 use crate::app::msg::Msg;
 use crate::app::update::update;
 
-/// Time between two frames.
+/// Time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
-/// Input taken before the next frame is drawn, so that a paste or a held key is one frame.
-const INPUT_BATCH: usize = 256;
+/// Time between two looks at the proxy. The first is at once; in a rush nobody reads more than ten screens a second.
+const LOOK: Duration = Duration::from_millis(100);
 /// Answers and orders on their way; each is taken within a frame.
 const MAILBOX: usize = 64;
 
 /// Runs until the user quits or a signal comes.
 pub(super) async fn run(handle: &ProxyHandle, options: Options, screen: &mut Screen) -> io::Result<Outcome> {
     logging::set_up();
-    set_shown(true);
-    let result = Loop::new(handle, options, screen)?.run().await;
-    set_shown(false);
-    result
+    Loop::new(handle, options, screen)?.run().await
 }
 
 struct Loop<'a> {
@@ -53,7 +50,10 @@ struct Loop<'a> {
     inbox: Option<mpsc::Receiver<Msg>>,
     /// The next log line to read.
     next_log: u64,
+    /// Something is new and not looked at yet.
+    stale: bool,
     quit: bool,
+    suspend: bool,
 }
 
 impl<'a> Loop<'a> {
@@ -74,7 +74,9 @@ impl<'a> Loop<'a> {
             out,
             inbox: Some(inbox),
             next_log: 0,
+            stale: false,
             quit: false,
+            suspend: false,
         })
     }
 
@@ -86,36 +88,20 @@ impl<'a> Loop<'a> {
         let Some(mut inbox) = self.inbox.take() else { return Ok(Outcome::Quit) };
         let mut last_frame = Instant::now();
         let mut looked = last_frame;
-        let mut stale = false;
         self.look()?;
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
         while !self.quit {
-            let frame_due = (self.model.dirty || stale).then_some(last_frame + FRAME);
+            let look_due = self.stale.then_some((looked + LOOK).max(last_frame + FRAME));
+            let draw_due = self.model.dirty.then_some(last_frame + FRAME);
+            let frame_due = draw_due.into_iter().chain(look_due).min();
             let tick_due = self.model.tick_in().map(|d| looked + d);
             tokio::select! {
                 biased;
                 () = signals.any() => return Ok(Outcome::Signal),
-                event = input.next() => {
-                    let mut event = event;
-                    for _ in 0..INPUT_BATCH {
-                        match event {
-                            None => return Ok(Outcome::Signal),
-                            Some(Err(error)) => return Err(error),
-                            Some(Ok(e)) => {
-                                if let Some(msg) = super::keys::message(e) {
-                                    self.take(msg)?;
-                                }
-                            }
-                        }
-                        // What has been read from the terminal already is taken at once.
-                        let Some(next) = futures_util::FutureExt::now_or_never(input.next()) else { break };
-                        event = next;
-                    }
-                }
-                Some(msg) = inbox.recv() => self.take(msg)?,
+                // Before input: a held key must not hold up the screen.
                 () = at(frame_due) => {
-                    if std::mem::take(&mut stale) {
+                    if look_due.is_some_and(|due| due <= Instant::now()) {
                         looked = Instant::now();
                         self.look()?;
                     }
@@ -124,7 +110,26 @@ impl<'a> Loop<'a> {
                     }
                     last_frame = Instant::now();
                 }
-                () = news.changed(), if !stale => stale = true,
+                event = input.next() => match event {
+                    // The terminal is gone.
+                    None => return Ok(Outcome::Signal),
+                    Some(Err(error)) => return Err(error),
+                    Some(Ok(event)) => {
+                        if let Some(msg) = super::keys::message(event) {
+                            self.take(msg)?;
+                        }
+                    }
+                },
+                Some(msg) = inbox.recv() => self.take(msg)?,
+                Some(ended) = self.tasks.join_next() => {
+                    if let Err(error) = ended
+                        && error.is_panic()
+                    {
+                        // The hook has given the terminal back already.
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                }
+                () = news.changed(), if !self.stale => self.stale = true,
                 () = logging::logged() => {
                     logging::settle();
                     self.take(Msg::Logs { n_dropped: 0 })?;
@@ -141,14 +146,21 @@ impl<'a> Loop<'a> {
                     tokio::task::yield_now().await;
                 }
             }
+            if std::mem::take(&mut self.suspend) {
+                self.screen.suspend().await?;
+                let (w, h) = self.screen.size()?;
+                self.model.utc_offset = utc_offset();
+                self.take(Msg::Resize(w, h))?;
+            }
         }
         Ok(Outcome::Quit)
     }
 
     /// Looks at everything that may be new.
     fn look(&mut self) -> io::Result<()> {
-        let (next, logs) = looking::logs(self.handle, self.next_log);
+        let (next, unread, logs) = looking::logs(self.handle, self.next_log);
         self.next_log = next;
+        self.stale = unread;
         if let Some(msg) = logs {
             self.take(msg)?;
         }
@@ -194,13 +206,15 @@ impl<'a> Loop<'a> {
                 None
             }
             Effect::Suspend => {
-                self.screen.suspend()?;
-                let (w, h) = self.screen.size()?;
-                self.model.utc_offset = utc_offset();
-                Some(Msg::Resize(w, h))
+                self.suspend = true;
+                None
             }
             Effect::Redraw => {
                 self.screen.clear()?;
+                None
+            }
+            Effect::CaptureAll => {
+                logging::capture_all();
                 None
             }
             Effect::Mouse(on) => {
@@ -212,7 +226,6 @@ impl<'a> Loop<'a> {
 
     /// Passes an order to the client in memory, which is connected by the first one.
     fn order(&mut self, seq: u64, order: Order) -> Option<Msg> {
-        while self.tasks.try_join_next().is_some() {}
         if self.client.as_ref().is_none_or(mpsc::Sender::is_closed) {
             let (orders, inbox) = mpsc::channel(MAILBOX);
             let link = self.handle.connect("terminal");

@@ -1,12 +1,14 @@
 //! Our own events and the servers' stderr, into tui-logger's ring.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcp_proxy_core::control::{LogLine, LogStream};
 use tokio::sync::Notify;
-use tracing::Subscriber;
+use tracing::subscriber::Interest;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
+use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 use tui_logger::{Drain, LevelFilter, TuiTracingSubscriberLayer};
 
@@ -15,6 +17,8 @@ const RING_LINES: usize = 2_000;
 /// Lines that may come between two frames.
 const HOT_LINES: usize = 1_000;
 
+/// Events of every level are captured, not only `INFO` and worse.
+static CAPTURE_ALL: AtomicBool = AtomicBool::new(false);
 /// Told when an event of ours has been logged.
 static LOGGED: Notify = Notify::const_new();
 
@@ -24,7 +28,37 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     set_up();
-    ScreenLayer(TuiTracingSubscriberLayer)
+    ScreenLayer(TuiTracingSubscriberLayer).with_filter(Captured)
+}
+
+/// Events below `INFO` cost next to nothing until somebody asks to see them.
+pub(super) fn capture_all() {
+    if !CAPTURE_ALL.swap(true, Ordering::Relaxed) {
+        tracing::callsite::rebuild_interest_cache();
+    }
+}
+
+/// What is captured: asked once for each place in the code, not for each event.
+struct Captured;
+
+impl Captured {
+    fn max() -> tracing::level_filters::LevelFilter {
+        if CAPTURE_ALL.load(Ordering::Relaxed) { Level::TRACE.into() } else { Level::INFO.into() }
+    }
+}
+
+impl<S> Filter<S> for Captured {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: &Context<'_, S>) -> bool {
+        *metadata.level() <= Self::max()
+    }
+
+    fn callsite_enabled(&self, metadata: &'static tracing::Metadata<'static>) -> Interest {
+        if *metadata.level() <= Self::max() { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
+        Some(Self::max())
+    }
 }
 
 /// Sizes the ring, once. tui-logger's own start-up would add a thread that wakes 100 times a second: lines are moved

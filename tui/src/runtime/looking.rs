@@ -11,11 +11,13 @@ use crate::app::msg::{Msg, Seen};
 const CHILD_ROWS: usize = 256;
 /// Log lines read at once.
 const LOG_LINES: usize = 256;
+/// Times that, in one look.
+const LOG_WINDOWS: usize = 8;
 
 /// Everything small, and what changed in the journal after `since`.
 pub(super) fn seen(handle: &ProxyHandle, since: u64) -> Msg {
     let (changed, version) = handle.flows_changed(since);
-    let window = handle.flows(CallId(u64::MAX), 0);
+    let window = handle.flows(CallId(0), 0);
     Msg::Seen(Box::new(Seen {
         snapshot: handle.snapshot(),
         first: window.first.0,
@@ -59,19 +61,22 @@ pub(super) fn flow(handle: &ProxyHandle, id: CallId) -> Msg {
     Msg::Flow(id, found)
 }
 
-/// New log lines into the ring, from `from` on. Returns where to go on, and the message if there were any.
-pub(super) fn logs(handle: &ProxyHandle, from: u64) -> (u64, Option<Msg>) {
+/// New log lines into the ring, from `from` on. Returns where to go on, whether a flood has left some unread, and the
+/// message if there were any.
+pub(super) fn logs(handle: &ProxyHandle, from: u64) -> (u64, bool, Option<Msg>) {
     let (mut at, mut n_dropped, mut any) = (from, 0, false);
-    loop {
+    let mut unread = true;
+    for _ in 0..LOG_WINDOWS {
         let window = handle.logs(at, LOG_LINES);
         super::logging::push(&window.lines);
         super::logging::settle();
         at = window.next;
         n_dropped += window.n_dropped;
         any |= !window.lines.is_empty();
-        if window.lines.len() < LOG_LINES {
+        unread = window.lines.len() >= LOG_LINES;
+        if !unread {
             break;
         }
     }
-    (at, (any || n_dropped > 0).then_some(Msg::Logs { n_dropped }))
+    (at, unread, (any || n_dropped > 0).then_some(Msg::Logs { n_dropped }))
 }

@@ -22,7 +22,7 @@ pub struct Options {
     pub first_run_line: Option<String>,
     /// The servers are the embedded ones: that line stays.
     pub demo: bool,
-    /// Colours and symbols.
+    /// Colours and symbols; by default what the environment says.
     pub theme: Theme,
     /// Take the mouse.
     pub mouse: bool,
@@ -30,7 +30,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { first_run_line: None, demo: false, theme: Theme::default(), mouse: true }
+        Self { first_run_line: None, demo: false, theme: Theme::from_env(), mouse: true }
     }
 }
 

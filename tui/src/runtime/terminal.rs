@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
@@ -15,12 +17,19 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::model::Model;
 use crate::app::view;
 
 /// A frame of 200x60 with all cells changed fits: one write a frame.
 const WRITE_BUFFER: usize = 64 * 1024;
+
+/// How long we wait to be stopped by Ctrl-Z.
+const NO_JOB_CONTROL: Duration = Duration::from_millis(300);
+
+/// The terminal is ours and not given back yet.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// This thread draws on the terminal.
@@ -53,6 +62,10 @@ impl Screen {
 
     /// Draws the model as one update of the screen.
     pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
+        if !TAKEN.load(Ordering::Relaxed) {
+            // A task panicked and its report is on the terminal: leave it there.
+            return Ok(());
+        }
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.draw(|frame| view::draw(model, frame))?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
@@ -79,13 +92,19 @@ impl Screen {
     }
 
     /// Goes into the background until the shell brings us back.
-    pub(super) fn suspend(&mut self) -> io::Result<()> {
+    pub(super) async fn suspend(&mut self) -> io::Result<()> {
+        let mut resumed = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
         give_back();
-        // STOP and not TSTP: the async runtime may have a handler for TSTP installed by someone else.
-        let stopped = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+        // The whole job, as the terminal's own Ctrl-Z would; servers have process groups of their own.
+        let sent = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+        // Another thread may have been the one that stopped: wait. Without job control nothing stops us.
+        tokio::select! {
+            _ = resumed.recv() => {}
+            () = tokio::time::sleep(NO_JOB_CONTROL) => {}
+        }
         take(self.mouse)?;
         self.terminal.clear()?;
-        stopped.map_err(io::Error::from)
+        sent.map_err(io::Error::from)
     }
 
     /// Gives the terminal back.
@@ -105,6 +124,7 @@ impl Drop for Screen {
 }
 
 fn take(mouse: bool) -> io::Result<()> {
+    TAKEN.store(true, Ordering::Relaxed);
     enable_raw_mode()?;
     let mut out = io::stdout();
     execute!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)?;
@@ -114,8 +134,12 @@ fn take(mouse: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives everything back, each step whether or not the one before worked.
+/// Gives everything back, each step whether or not the one before worked. Only the first call after [`take`] does: a
+/// second would move the cursor over what was printed since.
 fn give_back() {
+    if !TAKEN.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let mut out = io::stdout();
     let _ = execute!(out, EndSynchronizedUpdate);
     let _ = execute!(out, DisableMouseCapture);
@@ -137,19 +161,11 @@ fn install_hook() {
             if DRAWS.get() {
                 give_back();
                 before(info);
-            } else if SHOWN.load(std::sync::atomic::Ordering::Relaxed) {
+            } else if TAKEN.load(Ordering::Relaxed) {
                 tracing::error!("a task panicked: {info}");
             } else {
                 before(info);
             }
         }));
     });
-}
-
-/// A screen is on the terminal.
-static SHOWN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
-
-/// Says whether a screen is on the terminal.
-pub(super) fn set_shown(shown: bool) {
-    SHOWN.store(shown, std::sync::atomic::Ordering::Relaxed);
 }

@@ -32,7 +32,7 @@ pub(crate) fn status(flow: &Flow, look: Look) -> (String, Tone) {
         Status::Ok => (format!("{} ok", s.good), Tone::Good),
         Status::ToolError => (format!("{} tool err", s.warn), Tone::Warn),
         Status::Fault(code) => (format!("{} {code}", s.bad), Tone::Bad),
-        Status::Cancelled => (format!("{} cancelled", s.empty), Tone::Quiet),
+        Status::Cancelled => (format!("{} cancel", s.empty), Tone::Quiet),
         Status::TimedOut => (format!("{} timeout", s.bad), Tone::Bad),
         Status::Sent => (format!("{} sent", s.right), Tone::Quiet),
         Status::Dropped(_) => (format!("{} dropped", s.bad), Tone::Bad),
@@ -100,20 +100,20 @@ const COLUMNS: [(Column, &str, usize, u8); 14] = [
     (Column::Time, "TIME", 12, 3),
     (Column::Id, "ID", 7, 0),
     (Column::Session, "SESS", 5, 8),
-    (Column::Client, "CLIENT", 12, 2),
+    (Column::Client, "CLIENT", 11, 2),
     (Column::Direction, " ", 1, 0),
-    (Column::Server, "SERVER", 11, 0),
+    (Column::Server, "SERVER", 10, 0),
     (Column::Method, "METHOD", MIN_METHOD, 0),
     (Column::Target, "TARGET", 0, 0),
     (Column::Wire, "WIRE ID", 7, 9),
-    (Column::Status, "STATUS", 11, 0),
+    (Column::Status, "STATUS", 10, 0),
     (Column::Latency, "LAT", 6, 0),
     (Column::In, "IN", 5, 7),
     (Column::Out, "OUT", 5, 6),
-    (Column::Size, "SIZE", 5, 5),
+    (Column::Size, "SIZE", 5, 4),
 ];
 /// The target never has less.
-const MIN_TARGET: usize = 12;
+const MIN_TARGET: usize = 11;
 /// Columns from this rank on are shown only when method and target have some room to spare.
 const EXTRA_RANK: u8 = 5;
 /// That room.
@@ -211,7 +211,7 @@ pub(crate) fn two_lines(flow: &Flow, cells: usize, look: Look) -> [Line<'static>
     let theme = look.theme;
     let ellipsis = theme.symbols().ellipsis;
     let (word, tone) = status(flow, look);
-    let fixed = 1 + 12 + 1 + 7 + 1 + 18 + 1 + 1 + 11 + 1;
+    let fixed = 1 + 12 + 1 + 7 + 1 + 18 + 1 + 1 + 10 + 1;
     let target = flow.target.as_deref().unwrap_or_default();
     let first = Line::from(vec![
         Span::styled(format!(" {} ", number::time_of_day(flow.at, look.utc_offset, true)), theme.dim()),
@@ -219,7 +219,7 @@ pub(crate) fn two_lines(flow: &Flow, cells: usize, look: Look) -> [Line<'static>
         Span::raw(format!("{} ", text::pad(&method(flow), 18, ellipsis))),
         Span::styled(text::pad(target, cells.saturating_sub(fixed), ellipsis), theme.strong()),
         Span::raw(" "),
-        Span::styled(text::pad(&word, 11, ellipsis), theme.tone(tone)),
+        Span::styled(text::pad(&word, 10, ellipsis), theme.tone(tone)),
         Span::raw(" "),
     ]);
     let arrow = match flow.kind {

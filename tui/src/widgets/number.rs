@@ -8,7 +8,7 @@ pub(crate) fn latency(d: Duration) -> String {
     let us = d.as_micros();
     match us {
         0 => "0ms".to_owned(),
-        1..=99 => format!("{us}µs"),
+        1..=99 => format!("{us}us"),
         100..=9_949 => format!("{}.{}ms", (us + 50) / 1000, (us + 50) % 1000 / 100),
         9_950..=999_499 => format!("{}ms", (us + 500) / 1000),
         999_500..=99_949_999 => format!("{}.{}s", (us + 50_000) / 1_000_000, (us + 50_000) % 1_000_000 / 100_000),
@@ -108,7 +108,7 @@ mod tests {
     fn latencies_stay_in_six_cells() {
         let cases = [
             (0, "0ms"),
-            (42, "42µs"),
+            (42, "42us"),
             (412, "0.4ms"),
             (9_949, "9.9ms"),
             (96_200, "96ms"),

@@ -99,11 +99,11 @@ fn copy(model: &Model, entries: &[CopyEntry], cursor: Cursor, frame: &mut Frame<
     let theme = model.theme;
     let ellipsis = theme.symbols().ellipsis;
     let line = |e: &CopyEntry| {
-        let size = format!("{} B", number::bytes(e.text.len() as u64));
+        let size = format!("{} B", number::bytes(e.n_bytes() as u64));
         let room = cells.saturating_sub(25 + size.len() + 2);
         Line::from(vec![
-            Span::styled(format!(" {} ", text::pad(&e.what, 23, ellipsis)), theme.strong()),
-            Span::styled(text::pad(&e.text, room, ellipsis), theme.dim()),
+            Span::styled(format!(" {} ", text::pad(e.what, 23, ellipsis)), theme.strong()),
+            Span::styled(text::pad(&e.preview(), room, ellipsis), theme.dim()),
             Span::raw(format!(" {size} ")),
         ])
     };

@@ -1,5 +1,6 @@
 //! The screen Backends.
 
+pub(crate) mod detail;
 pub(crate) mod state;
 pub(crate) mod update;
 pub(crate) mod view;

@@ -7,7 +7,7 @@ use crate::app::cursor;
 use crate::app::effect::Effect;
 use crate::app::layout::{Breadth, breadth};
 use crate::app::model::Model;
-use crate::app::popup::{Ask, Popup};
+use crate::app::popup::{Ask, CopyEntry, Popup, Source};
 use crate::app::theme::Tone;
 use crate::input::action::Action;
 use crate::screens::inspect::detail::act_on_tree;
@@ -107,8 +107,10 @@ pub(crate) fn act_on_form(model: &mut Model, action: Action, effects: &mut Vec<E
         }
         Action::Send | Action::RunAgain => send(model, false, effects),
         Action::Copy => {
-            let entries = tree_entries(&form.answer, form.cursor.at, "whole answer");
+            let mut entries = tree_entries(&form.answer, form.cursor.at);
             if !entries.is_empty() {
+                let source = Source::Frame(form.answer.whole().clone());
+                entries.push(CopyEntry { what: "whole answer", source });
                 model.popups.push(Popup::Copy { entries, cursor: cursor::Cursor::default() });
             }
         }

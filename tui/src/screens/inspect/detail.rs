@@ -1,7 +1,8 @@
 //! One flow opened: its request and its answer as trees, and what the proxy changed in each.
 
+use bytes::Bytes;
 use mcp_proxy_core::observe::{Flow, FlowKind};
-use mcp_proxy_core::protocol::CallId;
+use mcp_proxy_core::protocol::{CallId, Spliced};
 
 use crate::app::cursor::Cursor;
 use crate::input::action::Action;
@@ -15,9 +16,11 @@ pub(crate) struct Side {
     pub(crate) tree: Tree,
     /// Whether there is a frame at all.
     pub(crate) there: bool,
+    /// The proxy made this frame itself: nobody sent it here.
+    pub(crate) ours: bool,
     /// What was changed on the way through; `None` if it was not passed on.
     pub(crate) changes: Option<Vec<Change>>,
-    /// The bytes as they were passed on, only kept when they differ.
+    /// The selected line.
     pub(crate) cursor: Cursor,
 }
 
@@ -32,32 +35,33 @@ pub(crate) struct Detail {
     pub(crate) request: Side,
     /// As answered.
     pub(crate) response: Side,
+    /// The trees are those of the flow.
+    fresh: bool,
 }
 
 impl Detail {
     /// Opens a flow.
     #[must_use]
     pub(crate) fn new(flow: Flow, children: Vec<CallId>) -> Self {
-        let mut detail = Self { request: Side::default(), response: Side::default(), children, flow };
-        detail.fill(None);
-        detail
+        Self { request: Side::default(), response: Side::default(), children, flow, fresh: false }
     }
 
     /// Takes the newer state of the same flow; what is unfolded stays so.
     pub(crate) fn renew(&mut self, flow: Flow, children: Vec<CallId>) {
-        let old = std::mem::replace(&mut self.flow, flow);
+        self.flow = flow;
         self.children = children;
-        self.fill(Some(&old));
+        self.fresh = false;
     }
 
-    fn fill(&mut self, old: Option<&Flow>) {
-        let (new, old) = (&self.flow.frames, old.map(|o| &o.frames));
-        if old.is_none_or(|o| o.received != new.received || o.sent.is_some() != new.sent.is_some()) {
-            self.request = Side::new(new.received.as_ref(), new.sent.as_ref());
+    /// Makes the trees, where the frames are not those they were made of. Done only when they are to be seen: while
+    /// calls rush by, most are never looked at.
+    pub(crate) fn prepare(&mut self) {
+        if std::mem::replace(&mut self.fresh, true) {
+            return;
         }
-        if old.is_none_or(|o| o.returned != new.returned || o.answered.is_some() != new.answered.is_some()) {
-            self.response = Side::new(new.returned.as_ref(), new.answered.as_ref());
-        }
+        let frames = &self.flow.frames;
+        self.request.renew(frames.received.as_ref(), frames.sent.as_ref());
+        self.response.renew(frames.returned.as_ref(), frames.answered.as_ref());
     }
 
     /// Who is asked.
@@ -70,34 +74,37 @@ impl Detail {
 }
 
 impl Side {
-    fn new(frame: Option<&bytes::Bytes>, passed: Option<&mcp_proxy_core::protocol::Spliced>) -> Self {
+    /// Takes other frames; the tree stays as it is folded if they are the same.
+    fn renew(&mut self, frame: Option<&Bytes>, passed: Option<&Spliced>) {
         // A frame made here has no received form: what was sent is all there is.
-        let whole = frame.cloned().or_else(|| passed.map(mcp_proxy_core::protocol::Spliced::to_bytes));
-        Self {
-            there: whole.is_some(),
-            tree: whole.map(Tree::new).unwrap_or_default(),
-            changes: if frame.is_some() { passed.map(change::changes) } else { None },
-            cursor: Cursor::default(),
+        let Some(whole) = frame.cloned().or_else(|| passed.map(Spliced::to_bytes)) else {
+            *self = Self::default();
+            return;
+        };
+        let same_passed = self.changes.is_some() == (frame.is_some() && passed.is_some());
+        if self.there && same_passed && *self.tree.whole() == whole {
+            return;
         }
+        self.there = true;
+        self.ours = frame.is_none();
+        self.tree = Tree::new(whole);
+        self.changes = if frame.is_some() { passed.map(change::changes) } else { None };
+        self.cursor = Cursor::default();
     }
 
     /// Lines of the tree and of the changes below it.
     pub(crate) fn n_lines(&self) -> usize {
         let below = match &self.changes {
             Some(changes) => 2 + changes.len(),
-            None => 0,
+            None => 2 * usize::from(self.ours),
         };
         self.tree.lines().len() + usize::from(self.tree.n_left_out() > 0) + below
     }
 
     /// Does what a key asks of a tree; `false` if it asks nothing of it.
     pub(crate) fn act(&mut self, action: Action, page: usize) -> bool {
-        let (n, at) = (self.n_lines(), self.cursor.at);
-        if !self.cursor.go(action, n, page) && !act_on_tree(&mut self.tree, &mut self.cursor, action) {
-            return false;
-        }
-        let _ = at;
-        true
+        let n = self.n_lines();
+        self.cursor.go(action, n, page) || act_on_tree(&mut self.tree, &mut self.cursor, action)
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod detail;
 pub(crate) mod filter;
 pub(crate) mod layout;
+mod parse;
 pub(crate) mod rows;
 pub(crate) mod state;
 pub(crate) mod update;

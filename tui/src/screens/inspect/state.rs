@@ -1,5 +1,7 @@
 //! What Inspect knows.
 
+use std::time::{Duration, SystemTime};
+
 use mcp_proxy_core::observe::{Flow, Status};
 use mcp_proxy_core::protocol::CallId;
 
@@ -8,6 +10,10 @@ use super::filter::{Filter, FilterError};
 use super::rows::Rows;
 use crate::app::effect::Effect;
 use crate::widgets::input::Input;
+use crate::widgets::number;
+
+/// How often the newest flow is opened while it is followed.
+pub(crate) const DETAIL_EVERY: Duration = Duration::from_millis(200);
 
 /// Which pane has the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +46,8 @@ pub(crate) struct State {
     pub(crate) selected: Option<u64>,
     /// The place of the first row on the screen.
     pub(crate) top: usize,
-    /// How many rows there were when following stopped.
-    pub(crate) seen_len: usize,
+    /// The id the next row had when following stopped.
+    pub(crate) seen_next: u64,
     /// The rows on the screen, as last read.
     pub(crate) window: Vec<Flow>,
     /// The rows that were asked for.
@@ -52,6 +58,10 @@ pub(crate) struct State {
     pub(crate) detail: Option<Detail>,
     /// The flow asked for.
     pub(crate) asked: Option<u64>,
+    /// When.
+    asked_at: SystemTime,
+    /// The selected flow is not asked for yet.
+    pub(crate) postponed: bool,
 }
 
 impl Default for State {
@@ -65,12 +75,14 @@ impl Default for State {
             follow: true,
             selected: None,
             top: 0,
-            seen_len: 0,
+            seen_next: 0,
             window: Vec::new(),
             wanted: Vec::new(),
             version: 0,
             detail: None,
             asked: None,
+            asked_at: SystemTime::UNIX_EPOCH,
+            postponed: false,
         }
     }
 }
@@ -87,19 +99,19 @@ impl State {
         self.selected = self.rows.id(at.min(last));
         if at < last && self.follow {
             self.follow = false;
-            self.seen_len = self.rows.len();
+            self.seen_next = self.rows.next;
         }
     }
 
     /// Follows the newest row, or stops.
     pub(crate) fn set_follow(&mut self, on: bool) {
         self.follow = on;
-        self.seen_len = self.rows.len();
+        self.seen_next = self.rows.next;
     }
 
     /// Rows that came since following stopped.
     pub(crate) fn n_new(&self) -> usize {
-        if self.follow { 0 } else { self.rows.len().saturating_sub(self.seen_len) }
+        if self.follow { 0 } else { self.rows.len() - self.rows.place(self.seen_next).min(self.rows.len()) }
     }
 
     /// Takes what was typed as the filter.
@@ -110,7 +122,6 @@ impl State {
                 if let Some(scan) = self.rows.set_filter(filter) {
                     effects.push(scan);
                 }
-                self.seen_len = self.rows.len();
             }
             Err(mistake) => self.mistake = Some(mistake),
         }
@@ -121,7 +132,6 @@ impl State {
         let (gone, more) = self.rows.seen(first, next, changed);
         effects.extend(more);
         self.top = self.top.saturating_sub(gone);
-        self.seen_len = self.seen_len.saturating_sub(gone);
         let shown = |id: u64| changed.is_none_or(|ids| ids.iter().any(|c| c.0 == id));
         if self.wanted.iter().any(|id| shown(id.0)) {
             self.wanted.clear();
@@ -132,7 +142,7 @@ impl State {
     }
 
     /// Puts selection and window where they belong, and asks for what is missing.
-    pub(crate) fn settle(&mut self, list_rows: usize, on_screen: bool, effects: &mut Vec<Effect>) {
+    pub(crate) fn settle(&mut self, now: SystemTime, list_rows: usize, on_screen: bool, effects: &mut Vec<Effect>) {
         let len = self.rows.len();
         let list_rows = list_rows.max(1);
         if self.follow || self.selected.is_none() {
@@ -160,8 +170,16 @@ impl State {
             self.detail = None;
         }
         if self.selected != self.asked {
-            self.asked = self.selected;
-            effects.extend(self.selected.map(|id| Effect::Flow(CallId(id))));
+            // While the newest is followed through a rush of calls, one of them now and then is enough.
+            let due = self.detail.is_none() || !self.follow || number::since(now, self.asked_at) >= DETAIL_EVERY;
+            self.postponed = !due;
+            if due {
+                self.asked = self.selected;
+                self.asked_at = now;
+                effects.extend(self.selected.map(|id| Effect::Flow(CallId(id))));
+            }
+        } else {
+            self.postponed = false;
         }
     }
 

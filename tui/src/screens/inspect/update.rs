@@ -8,10 +8,9 @@ use crate::app::cursor;
 use crate::app::effect::Effect;
 use crate::app::layout::{Breadth, breadth};
 use crate::app::model::Model;
-use crate::app::popup::{CopyEntry, Popup};
+use crate::app::popup::{CopyEntry, Popup, Source};
 use crate::app::theme::Tone;
 use crate::input::action::Action;
-use crate::json::mask;
 use crate::json::scan::Kind;
 use crate::json::tree::Tree;
 
@@ -146,22 +145,13 @@ pub(crate) fn reader(tree: &Tree, at: usize) -> Option<Popup> {
 }
 
 /// Entries to copy from a tree.
-pub(crate) fn tree_entries(tree: &Tree, at: usize, name: &str) -> Vec<CopyEntry> {
+pub(crate) fn tree_entries(tree: &Tree, at: usize) -> Vec<CopyEntry> {
     let mut entries = Vec::new();
     if at < tree.lines().len() {
-        if let Some(text) = tree.value_text(at) {
-            entries.push(CopyEntry { what: "value".to_owned(), text });
-        }
-        entries.push(CopyEntry { what: "JSON path".to_owned(), text: tree.path(at) });
-    }
-    if !tree.whole().is_empty() {
-        entries.push(CopyEntry { what: name.to_owned(), text: text_of(tree.whole()) });
+        entries.extend(tree.value_text(at).map(|text| CopyEntry { what: "value", source: Source::Text(text) }));
+        entries.push(CopyEntry { what: "JSON path", source: Source::Text(tree.path(at)) });
     }
     entries
-}
-
-fn text_of(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&mask::masked(bytes)).into_owned()
 }
 
 fn copy_menu(model: &mut Model) {
@@ -169,18 +159,15 @@ fn copy_menu(model: &mut Model) {
     let Some(detail) = &state.detail else { return model.say(Tone::Quiet, "nothing is selected") };
     let mut entries = match state.pane {
         Pane::List => Vec::new(),
-        Pane::Request => tree_entries(&detail.request.tree, detail.request.cursor.at, ""),
-        Pane::Response => tree_entries(&detail.response.tree, detail.response.cursor.at, ""),
+        Pane::Request => tree_entries(&detail.request.tree, detail.request.cursor.at),
+        Pane::Response => tree_entries(&detail.response.tree, detail.response.cursor.at),
     };
-    entries.retain(|e| !e.what.is_empty());
     let frames = &detail.flow.frames;
-    let mut add = |what: &str, text: Option<String>| {
-        entries.extend(text.map(|text| CopyEntry { what: what.to_owned(), text }));
-    };
-    add("id", Some(detail.flow.id.to_string()));
-    add("request", frames.received.as_deref().map(text_of));
-    add("request as sent on", frames.sent.as_ref().map(|s| text_of(&s.to_bytes())));
-    add("answer", frames.returned.as_deref().map(text_of));
-    add("answer as passed back", frames.answered.as_ref().map(|s| text_of(&s.to_bytes())));
+    let mut add = |what, source: Option<Source>| entries.extend(source.map(|source| CopyEntry { what, source }));
+    add("id", Some(Source::Text(detail.flow.id.to_string())));
+    add("request", frames.received.clone().map(Source::Frame));
+    add("request as sent on", frames.sent.clone().map(Source::Passed));
+    add("answer", frames.returned.clone().map(Source::Frame));
+    add("answer as passed back", frames.answered.clone().map(Source::Passed));
     model.popups.push(Popup::Copy { entries, cursor: cursor::Cursor::default() });
 }

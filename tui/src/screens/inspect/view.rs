@@ -213,7 +213,14 @@ fn response_title(model: &Model, flow: &Flow) -> String {
 fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) -> Vec<Line<'static>> {
     let s = theme.symbols();
     let mut out: Vec<Line<'static>> = json_view::left_out(&side.tree, theme).into_iter().collect();
-    let Some(changes) = &side.changes else { return out };
+    let Some(changes) = &side.changes else {
+        if side.ours {
+            let what = if which == Pane::Response { "answered" } else { "asked" };
+            out.push(Line::default());
+            out.push(Line::styled(format!("{} {what} by the proxy itself", s.rule.repeat(2)), theme.strong()));
+        }
+        return out;
+    };
     let to = match which {
         Pane::Response if detail.asked() == "server" => "as passed back to the client".to_owned(),
         Pane::Response => "as passed back to the server".to_owned(),

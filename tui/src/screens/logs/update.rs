@@ -2,11 +2,12 @@
 
 use tui_logger::TuiWidgetEvent as E;
 
+use crate::app::effect::Effect;
 use crate::app::model::Model;
 use crate::input::action::Action;
 
 /// Does what a key asks.
-pub(crate) fn act(model: &mut Model, action: Action) {
+pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     let logs = &mut model.logs;
     let event = match action {
         Action::OnlySource if logs.only.is_some() => return logs.show_all(),
@@ -16,7 +17,10 @@ pub(crate) fn act(model: &mut Model, action: Action) {
         Action::ShowLess => E::LeftKey,
         Action::ShowMore => E::RightKey,
         Action::KeepLess => E::MinusKey,
-        Action::KeepMore => E::PlusKey,
+        Action::KeepMore => {
+            effects.push(Effect::CaptureAll);
+            E::PlusKey
+        }
         Action::HideOff => {
             logs.hide_off ^= true;
             E::SpaceKey

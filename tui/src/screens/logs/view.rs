@@ -35,7 +35,6 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             .highlight_style(theme.cursor(true))
             .style_show(theme.tone(Tone::Good))
             .style_hide(theme.dim())
-            .style_off(theme.dim())
             .state(&logs.widget)
             .render(left, frame.buffer_mut());
     }
