@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -136,7 +136,8 @@ impl Session {
         let token = message.slice(Field::MetaToken);
         let flow = self.flow(&message, &facts, Some(port.name()), shown);
         let id = self.engine.ctx.observer.begin(flow);
-        let handed = Instant::now();
+        // One clock reading serves a batch: what is read together is handed over together.
+        let handed = self.now;
         let timeout = timeout_of(port, tool.as_deref());
         let active = Active {
             call: id,
@@ -200,7 +201,7 @@ impl Session {
             Some(m) => self.method_names[m as usize].get_or_insert_with(|| m.name().into()).clone(),
             None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
         };
-        let mut flow = Flow::new(FlowKind::Call, method);
+        let mut flow = Flow::at(FlowKind::Call, method, self.wall);
         flow.session = Some(self.peer.id);
         flow.client = facts.name.clone();
         flow.backend = backend.cloned();

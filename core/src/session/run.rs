@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use foldhash::HashMap;
 use bytes::Bytes;
+use foldhash::HashMap;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
@@ -70,6 +70,8 @@ pub struct Session {
     closing: Option<Instant>,
     sleep: Pin<Box<Sleep>>,
     pub(super) now: Instant,
+    /// The time of day of what was read last.
+    pub(super) wall: SystemTime,
     /// Names as the journal keeps them, made once.
     pub(super) method_names: [Option<Arc<str>>; Method::COUNT],
 }
@@ -131,6 +133,7 @@ impl Session {
             closing: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             now: Instant::now(),
+            wall: SystemTime::now(),
             method_names: [const { None }; Method::COUNT],
             engine,
         }
@@ -172,6 +175,7 @@ impl Session {
             }
             n = self.lines.fill(&mut self.link.reader), if reads => {
                 self.now = Instant::now();
+                self.wall = SystemTime::now();
                 let ended = matches!(n, Ok(0) | Err(_));
                 while let Some(line) = self.lines.next_line() {
                     self.on_line(line);
