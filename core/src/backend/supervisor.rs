@@ -1,9 +1,9 @@
 //! Owns every server's task; applies a changed configuration.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -40,7 +40,7 @@ impl Supervisor {
     /// after its calls in flight, what is new is started.
     pub fn apply(&mut self, servers: &[Arc<Server>]) {
         let before = self.ports.borrow().clone();
-        let mut after = HashMap::new();
+        let mut after = HashMap::default();
         let mut fresh = Vec::new();
         for server in servers {
             match before.get(&server.name) {

@@ -1,8 +1,8 @@
 //! [`Catalog`]: one immutable value; who has what, and the lists as ready bytes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use foldhash::HashMap;
 use bytes::{Bytes, BytesMut};
 
 use super::item::Item;

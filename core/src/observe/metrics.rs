@@ -1,9 +1,9 @@
 //! Counters and latency histograms, by server and by tool.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use hdrhistogram::Histogram;
 
 /// Tools measured per server; calls of further ones count for the server only.
@@ -85,7 +85,7 @@ impl BackendMetrics {
             n_errors: 0,
             n_in_flight: 0,
             latency: histogram(2),
-            tools: HashMap::new(),
+            tools: HashMap::default(),
             seconds: [0; 60],
             now_second: 0,
         }
@@ -120,7 +120,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             start: Instant::now(),
-            backends: HashMap::new(),
+            backends: HashMap::default(),
             all: histogram(2),
             n_calls: 0,
             n_errors: 0,
@@ -131,10 +131,7 @@ impl Default for Metrics {
 
 impl Metrics {
     fn of(&mut self, backend: &Arc<str>) -> &mut BackendMetrics {
-        if !self.backends.contains_key(backend) {
-            self.backends.insert(backend.clone(), BackendMetrics::new());
-        }
-        self.backends.get_mut(backend).expect("inserted above")
+        self.backends.entry(backend.clone()).or_insert_with(BackendMetrics::new)
     }
 
     /// A client's request has begun.

@@ -17,7 +17,7 @@ impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
         self.status.n_calls.fetch_add(1, Ordering::Relaxed);
-        let method = message.text(Field::Method).as_deref().and_then(Method::from_name);
+        let method = message.method();
         if self.is_in_flight(&id) {
             let fault =
                 Fault::new(code::INVALID_REQUEST, format!("id {id} is in use by a request that is not answered yet"));
@@ -196,10 +196,9 @@ impl Session {
         backend: Option<&Arc<str>>,
         target: Option<Arc<str>>,
     ) -> Flow {
-        let name = message.text(Field::Method).unwrap_or_default();
-        let method = match Method::from_name(&name) {
-            Some(m) => self.method_names.entry(m).or_insert_with(|| m.name().into()).clone(),
-            None => name.as_ref().into(),
+        let method = match message.method() {
+            Some(m) => self.method_names[m as usize].get_or_insert_with(|| m.name().into()).clone(),
+            None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
         };
         let mut flow = Flow::new(FlowKind::Call, method);
         flow.session = Some(self.peer.id);

@@ -1,11 +1,12 @@
 //! [`Session`]: one client's link, its calls in flight, and the loop that serves it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Sleep;
@@ -69,7 +70,8 @@ pub struct Session {
     closing: Option<Instant>,
     sleep: Pin<Box<Sleep>>,
     pub(super) now: Instant,
-    pub(super) method_names: HashMap<Method, Arc<str>>,
+    /// Names as the journal keeps them, made once.
+    pub(super) method_names: [Option<Arc<str>>; Method::COUNT],
 }
 
 /// A call in flight.
@@ -116,8 +118,8 @@ impl Session {
             deliveries: VecDeque::new(),
             legacy: None,
             modern: None,
-            calls: HashMap::new(),
-            questions: HashMap::new(),
+            calls: HashMap::default(),
+            questions: HashMap::default(),
             n_questions: 0,
             parked_lists: Vec::new(),
             parked_calls: Vec::new(),
@@ -129,7 +131,7 @@ impl Session {
             closing: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             now: Instant::now(),
-            method_names: HashMap::new(),
+            method_names: [const { None }; Method::COUNT],
             engine,
         }
     }
@@ -296,7 +298,7 @@ impl Session {
 
     fn on_delivery(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Answer(answer) => self.on_answer(*answer),
+            Delivery::Answer(answer) => self.on_answer(&answer),
             Delivery::Progress { client_id, message } => self.on_progress(&client_id, &message),
             Delivery::Upcall(upcall) => self.on_upcall(*upcall),
             Delivery::UpcallCancelled { port, generation, server_id, message } => {
