@@ -559,6 +559,7 @@ impl Instance {
     }
 
     /// Everything that was waiting for this instance ends: calls that may be repeated are given back, the others fail.
+    #[expect(clippy::vec_box, reason = "calls stay in their boxes all their life: these go back into a mailbox")]
     pub(super) fn abandon(&mut self, why: &Fault) -> Vec<Box<Call>> {
         self.refuse_all_asks();
         let mut again: Vec<Box<Call>> = Vec::new();

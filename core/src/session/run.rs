@@ -160,10 +160,10 @@ impl Session {
     /// One turn of the loop. `false`: the end.
     async fn turn(&mut self) -> bool {
         let wake = self.next_wake();
-        if let Some(at) = wake {
-            if self.sleep.deadline().into_std() != at {
-                self.sleep.as_mut().reset(at.into());
-            }
+        if let Some(at) = wake
+            && self.sleep.deadline().into_std() != at
+        {
+            self.sleep.as_mut().reset(at.into());
         }
         let reads = self.closing.is_none() && self.outbox.len() < OUTBOX_FULL;
         tokio::select! { biased;
