@@ -595,15 +595,15 @@ impl Instance {
     }
 
     /// Everything that was waiting for this instance ends: calls that may be repeated are given back, the others fail.
-    pub(super) fn abandon(&mut self, why: &Fault) -> Vec<Box<Call>> {
+    pub(super) fn abandon(&mut self, why: &Fault) -> VecDeque<Box<Call>> {
         self.refuse_all_asks();
         self.end_all_own();
-        let mut again: Vec<Box<Call>> = Vec::new();
+        let mut again: VecDeque<Box<Call>> = VecDeque::new();
         for entry in self.pending.drain() {
             let Origin::Call(mut call) = entry.origin else { continue };
             if call.is_repeatable() && !call.retried {
                 call.retried = true;
-                again.push(call);
+                again.push_back(call);
             } else {
                 call.end(Outcome::Fault(why.clone()), Some((entry.sent, self.now)));
             }
@@ -611,7 +611,7 @@ impl Instance {
         again.extend(self.backlog.drain(..).map(|(_, call)| call));
         while let Some(mail) = self.mail.pop_front() {
             if let Mail::Call(call) = mail {
-                again.push(call);
+                again.push_back(call);
             }
         }
         again

@@ -71,8 +71,8 @@ impl Waiting {
     }
 
     /// Takes out those that have waited for `patience`.
-    pub(super) fn expired(&mut self, patience: Duration, now: Instant) -> Vec<Box<Call>> {
-        let mut over = Vec::new();
+    pub(super) fn expired(&mut self, patience: Duration, now: Instant) -> VecDeque<Box<Call>> {
+        let mut over = VecDeque::new();
         while self.calls.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) >= patience) {
             over.extend(self.calls.pop_front().map(|(_, call)| call));
         }
