@@ -76,17 +76,17 @@ impl Proxy {
             peers: Peers::default(),
             offers: Offers::default(),
             guardian: options.guardian,
-            env: config.env.clone(),
+            env: watch::Sender::new(Arc::new(config.env.clone())),
             opening: watch::Sender::new(opening),
             starting: Semaphore::new(config.limits.max_starting.max(1)),
             memory: options.memory,
             identity: identity(),
             max_message_bytes: config.limits.max_message_bytes,
         });
-        let servers = config.servers.clone();
-        let config = watch::Sender::new(Arc::new(config));
+        let config = Arc::new(config);
         let mut supervisor = Supervisor::new(ctx.clone());
-        supervisor.apply(&servers);
+        supervisor.apply(&config.servers, &config.env);
+        let config = watch::Sender::new(config);
         let (refresh, catalog) = Refresher::new(ctx.clone(), config.subscribe());
         let mut refresher = JoinSet::new();
         refresher.spawn(refresh.run());
@@ -150,7 +150,14 @@ impl Proxy {
     }
 
     fn reload(&mut self, config: Arc<Config>) {
-        self.supervisor.apply(&config.servers);
+        self.supervisor.apply(&config.servers, &config.env);
+        let before = self.config.borrow().clone();
+        let fixed = |c: &Config| (c.limits.max_message_bytes, c.limits.max_starting, c.journal);
+        if fixed(&before) != fixed(&config) {
+            let text = "changes of `limits.max_message_bytes`, `limits.max_starting` and `observability.traffic` take \
+                        effect with the next start of mcp-proxy";
+            self.engine.ctx.observer.notice(NoticeLevel::Warning, None, text);
+        }
         let n = config.servers.iter().filter(|s| s.enabled).count();
         self.config.send_replace(config);
         self.engine.ctx.observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {n} servers"));
@@ -161,14 +168,22 @@ impl Proxy {
         for peer in self.engine.ctx.peers.all() {
             let _ = peer.mailbox.push_owed(Delivery::Close);
         }
+        // Servers without calls end now; calls in flight have as long as their sessions.
+        self.supervisor.drain();
         let all = async { while self.sessions.join_next().await.is_some() {} };
-        let servers = self.supervisor.shutdown(SERVERS_LIMIT);
-        // Clients hear nothing new while servers end; neither waits for the other.
-        let (clients, ()) = tokio::join!(tokio::time::timeout(SESSIONS_LIMIT, all), servers);
-        if clients.is_err() {
+        if tokio::time::timeout(SESSIONS_LIMIT, all).await.is_err() {
             tracing::debug!("a client did not read its last answers in time");
         }
         self.sessions.shutdown().await;
+        self.supervisor.shutdown(SERVERS_LIMIT).await;
         self.refresher.shutdown().await;
     }
 }
+
+#[cfg(test)]
+#[path = "proxy_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "rooms_tests.rs"]
+mod rooms;

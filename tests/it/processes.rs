@@ -116,6 +116,27 @@ fn environment_is_an_allow_list() {
     assert_eq!(env.get("PRIVATE_TOKEN"), None);
 }
 
+/// What is remembered of a lazy server is listed without starting it; nobody waits for one that only a person starts.
+#[test]
+fn lists_start_and_await_nobody_without_need() {
+    let home = Home::new().fake("lazy", &[]);
+    let mut client = home.open();
+    client.tool_names();
+    client.close();
+    client.exit_code();
+    assert_eq!(home.pids("lazy").len(), 1);
+
+    let home = home.and("start: lazy").and("list_wait: 1h");
+    let home = home.fake("manual", &[]).and("start: manual").and("list_wait: 1h");
+    let mut client = home.open();
+    let names = client.tool_names();
+    assert!(names.iter().any(|n| n == "lazy__echo"), "{names:?}");
+    assert!(names.iter().all(|n| !n.starts_with("manual__")), "{names:?}");
+    assert_eq!(home.pids("lazy").len(), 1, "not started for a list");
+    assert_eq!(client.call("lazy__echo", &json!({}))["_meta"]["by"], "lazy");
+    assert_eq!(home.pids("lazy").len(), 2);
+}
+
 #[test]
 fn lazy_and_manual_servers_start_when_they_are_wanted() {
     let home = Home::new().fake("lazy", &[]).and("start: lazy").fake("manual", &[]).and("start: manual").fake("a", &[]);

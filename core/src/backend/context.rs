@@ -23,8 +23,8 @@ pub struct Context {
     pub offers: Offers,
     /// Ends our children when we cannot.
     pub guardian: Guardian,
-    /// What children inherit.
-    pub env: EnvPolicy,
+    /// What children inherit: those started from now on.
+    pub env: watch::Sender<Arc<EnvPolicy>>,
     /// The first client's word on itself: servers get their handshake after it, because it carries the client's
     /// capabilities. Set by the first session, or at once where no client is awaited.
     pub opening: watch::Sender<Option<Arc<ClientFacts>>>,

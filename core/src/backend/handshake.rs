@@ -108,6 +108,8 @@ impl Instance {
     }
 
     fn accept_discover(&mut self, message: &Message, eras: &mut Eras) -> Result<(), OpenError> {
+        // However late, it answered.
+        eras.probe_harms = false;
         let raw = message.raw();
         let result = message.span(Field::Result);
         let versions = result.and_then(|r| walk::member(raw, r, "supportedVersions")).map(|(_, v)| v);

@@ -4,7 +4,7 @@
 //! patched bytes; answers go straight to the session that asked. Nothing in the loop waits for a peer: what cannot be
 //! written yet stays in the outbox, and while that is full no further calls are taken in.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +13,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
+use super::broken;
 use super::call::{Call, Delivery, Outcome};
 use super::context::Context;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
+use super::own::OwnRows;
+use super::peer::Level;
 use super::pending::{Entry, Origin, Own, PendingTable};
 use super::port::{Control, Mail, Port};
 use super::shape;
@@ -36,6 +39,11 @@ const MAX_JUNK: u32 = 100;
 /// Quiet time after `list_changed` before the lists are asked for again: servers send several at once.
 const RELIST_PAUSE: Duration = Duration::from_millis(100);
 
+/// A dead server's pipe that is silent for so long holds no more of its words.
+const QUIET: Duration = Duration::from_millis(20);
+/// Bytes a dead server may have left in its pipe, at most; more comes from somebody else who holds it open.
+const LAST_WORDS: usize = 1 << 20;
+
 /// One running server.
 pub(super) struct Instance {
     pub(super) port: Arc<Port>,
@@ -50,20 +58,21 @@ pub(super) struct Instance {
     pub(super) pending: PendingTable,
     mail: VecDeque<Mail>,
     control: VecDeque<Control>,
-    /// Calls that wait because `max_concurrent` are in flight.
-    backlog: VecDeque<Box<Call>>,
+    /// Calls that wait because `max_concurrent` are in flight or the server does not read, and since when.
+    backlog: VecDeque<(Instant, Box<Call>)>,
     pub(super) revision: Revision,
     pub(super) capabilities: Bytes,
     pub(super) info: Option<Bytes>,
     pub(super) instructions: Option<String>,
     pub(super) asks: Asks,
-    /// Own URI to the sessions that want its updates.
-    pub(super) subscriptions: HashMap<String, Vec<SessionId>>,
     /// The open `subscriptions/listen` of a modern server.
     pub(super) listen: Option<WireId>,
     pub(super) listing: Listing,
     pub(super) offer: Option<Arc<Offer>>,
     pub(super) relist_at: Option<Instant>,
+    pub(super) own_rows: OwnRows,
+    /// The log level the server was told last.
+    pub(super) level: Option<Level>,
     /// Answers to our own requests during the opening talk.
     pub(super) own_answers: VecDeque<(WireId, Message)>,
     /// Drain: no further calls, end when the table is empty or at this instant.
@@ -132,11 +141,12 @@ impl Instance {
             info: None,
             instructions: None,
             asks: Asks::default(),
-            subscriptions: HashMap::new(),
             listen: None,
             listing: Listing::default(),
             offer: None,
             relist_at: None,
+            own_rows: OwnRows::default(),
+            level: None,
             own_answers: VecDeque::new(),
             drain_until: None,
             idle_since: now,
@@ -167,7 +177,7 @@ impl Instance {
                 self.port.control.drain(&mut self.control);
                 Turn::Control
             }
-            () = self.port.mailbox.ready(), if take_mail && self.outbox.len() < OUTBOX_FULL => {
+            () = self.port.mailbox.ready(), if take_mail => {
                 self.port.mailbox.drain(&mut self.mail);
                 Turn::Mail
             }
@@ -186,6 +196,7 @@ impl Instance {
 
     /// The pipes are closed; the process usually ends at the same moment.
     async fn gone(&mut self) -> Turn {
+        self.read_last_words().await;
         let reason = tokio::time::timeout(Duration::from_millis(500), &mut self.exit).await;
         Turn::Gone(reason.ok().and_then(Result::ok))
     }
@@ -193,8 +204,13 @@ impl Instance {
     /// The process is gone; what it wrote before may still be in the pipe. A grandchild that holds the pipe open is not
     /// waited for.
     async fn read_last_words(&mut self) {
-        let quiet = Duration::from_millis(20);
-        while let Ok(Ok(1..)) = tokio::time::timeout(quiet, self.lines.fill(&mut self.link.reader)).await {}
+        let mut left = LAST_WORDS;
+        while let Ok(Ok(n @ 1..)) = tokio::time::timeout(QUIET, self.lines.fill(&mut self.link.reader)).await {
+            left = left.saturating_sub(n);
+            if left == 0 {
+                return;
+            }
+        }
     }
 
     /// A call that came before everything in the mailbox.
@@ -209,7 +225,11 @@ impl Instance {
             && self.offer.as_ref().zip(offer.as_ref()).is_none_or(|(a, b)| Arc::ptr_eq(a, b))
         {
             let end = match self.turn(true).await {
-                Turn::Nothing => None,
+                Turn::Nothing => {
+                    // Something was written: there may be room for more.
+                    self.take_from_backlog();
+                    None
+                }
                 Turn::Read => self.on_read(),
                 Turn::Mail => {
                     while let Some(mail) = self.mail.pop_front() {
@@ -226,6 +246,13 @@ impl Instance {
             };
             if end.is_some() {
                 return end;
+            }
+            // While a server floods us the timer's own turn may not come.
+            if self.wake_at.is_some_and(|at| at <= self.now) {
+                self.wake_at = None;
+                if let Some(end) = self.on_timer() {
+                    return Some(end);
+                }
             }
             if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.outbox.is_empty() {
                 return Some(End::Told(Control::Shutdown { drain: true }));
@@ -245,7 +272,7 @@ impl Instance {
                     }
                     Err(malformed) => {
                         self.junk(&bytes, &malformed.kind.to_string());
-                        if let Some(id) = malformed.id.and_then(|id| id.as_wire()) {
+                        if let Some(id) = broken::answers(&bytes, &malformed) {
                             self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));
                         }
                     }
@@ -257,7 +284,7 @@ impl Instance {
                         long.n_bytes
                     );
                     self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text.clone());
-                    if let Some(id) = id_in(&long.head).or_else(|| id_in(&long.tail)) {
+                    if let Some(id) = broken::answers_long(&long.head, &long.tail) {
                         self.fail_broken(id, &text);
                     }
                 }
@@ -308,15 +335,7 @@ impl Instance {
                 self.idle_since = self.now;
                 self.take_from_backlog();
             }
-            Origin::Own(Own::List(kind)) => self.on_list(kind, &message),
-            Origin::Own(Own::Listen) => self.listen = self.listen.filter(|l| *l != wire),
-            Origin::Own(Own::Other(what)) => {
-                if let Some(error) = message.get(Field::Error) {
-                    let error = String::from_utf8_lossy(error).into_owned();
-                    tracing::debug!(server = %self.port.name(), what, error, "a request of ours was refused");
-                }
-            }
-            Origin::Own(Own::Discover | Own::Initialize) => self.own_answers.push_back((wire, message)),
+            Origin::Own(own) => self.on_own_answer(own, wire, entry.sent, message),
         }
     }
 
@@ -384,14 +403,18 @@ impl Instance {
         if self.drain_until.is_some() {
             return call.fail(self.fault(&format!("server `{}` is being stopped", self.port.name()), "stopping"));
         }
+        if call.peer.mailbox.is_closed() {
+            // Its client has left: nobody wants what it would do.
+            return;
+        }
         if self.settle_here(&call) {
             return;
         }
-        if self.pending.n_calls() < self.port.server.max_concurrent {
+        if self.has_room() {
             return self.send(call);
         }
         if self.backlog.len() < MAX_BACKLOG {
-            return self.backlog.push_back(call);
+            return self.backlog.push_back((self.now, call));
         }
         let n = self.port.server.max_concurrent;
         call.fail(self.fault(
@@ -416,29 +439,35 @@ impl Instance {
     }
 
     fn take_from_backlog(&mut self) {
-        while self.pending.n_calls() < self.port.server.max_concurrent
-            && let Some(call) = self.backlog.pop_front()
+        while !self.backlog.is_empty()
+            && self.has_room()
+            && let Some((_, call)) = self.backlog.pop_front()
         {
             self.send(call);
         }
     }
 
-    /// Sends a request of our own.
-    pub(super) fn send_own(&mut self, own: Own, method: Method, params: &str) -> WireId {
-        let server = &self.port.server;
-        let entry = Entry {
-            origin: Origin::Own(own),
-            sent: self.now,
-            silent_since: self.now,
-            timeout: server.startup_timeout,
-            max_timeout: server.startup_timeout,
-            n_asking: 0,
-        };
-        let wire = self.pending.register(entry);
-        let id = wire.0.to_string();
-        let head = [r#"{"jsonrpc":"2.0","id":"#, &id, r#","method":""#, method.name(), r#"","params":"#];
-        self.outbox.push_parts(&[head.concat().as_bytes(), params.as_bytes(), b"}"]);
-        wire
+    /// Whether the server may get another call now: it has not too many, and it reads.
+    fn has_room(&self) -> bool {
+        self.pending.n_calls() < self.port.server.max_concurrent && self.outbox.len() < OUTBOX_FULL
+    }
+
+    /// A call that has waited for its turn as long as the server may be silent about it will not get one in time.
+    fn expire_backlog(&mut self) {
+        let (over, wait) = std::mem::take(&mut self.backlog)
+            .into_iter()
+            .partition(|(since, call)| self.now.saturating_duration_since(*since) >= call.timeout);
+        self.backlog = wait;
+        let over: VecDeque<(Instant, Box<Call>)> = over;
+        for (since, call) in over {
+            let text = format!(
+                "server `{}` has been busy with other calls for {:.1?}: this one was not sent",
+                self.port.name(),
+                self.now - since
+            );
+            let fault = self.fault(&text, "busy");
+            call.end(Outcome::TimedOut(fault), None);
+        }
     }
 
     /// Sends a notification of our own.
@@ -449,7 +478,7 @@ impl Instance {
     }
 
     fn on_cancel(&mut self, session: SessionId, client_id: &RequestId, message: &Message) {
-        if let Some(at) = self.backlog.iter().position(|c| c.peer.id == session && c.client_id == *client_id) {
+        if let Some(at) = self.backlog.iter().position(|(_, c)| c.peer.id == session && c.client_id == *client_id) {
             self.backlog.remove(at);
             return;
         }
@@ -492,12 +521,11 @@ impl Instance {
             self.pending.complete(wire);
             self.cancel_upstream(wire, "the client has left");
         }
-        self.backlog.retain(|c| c.peer.id != session);
+        self.backlog.retain(|(_, c)| c.peer.id != session);
         self.refuse_asks_of(session);
-        let uris: Vec<String> = self.subscriptions.keys().cloned().collect();
-        for uri in uris {
-            self.unsubscribe(session, serde_json::Value::from(uri).to_string().as_bytes());
-        }
+        let unwanted = self.port.wanted.leave(session);
+        self.unwanted(&unwanted);
+        self.send_level();
         self.take_from_backlog();
     }
 
@@ -515,12 +543,19 @@ impl Instance {
                     call.end(Outcome::TimedOut(fault), Some((entry.sent, self.now)));
                     self.cancel_upstream(wire, "timed out");
                 }
-                Origin::Own(Own::List(kind)) => self.give_up_list(kind),
-                Origin::Own(_) => {}
+                Origin::Own(own) => {
+                    self.end_own(wire, Status::TimedOut);
+                    if let Own::List(kind) = own {
+                        self.give_up_list(kind);
+                    }
+                }
             }
         }
         self.pending.look_again();
-        self.take_from_backlog();
+        if !self.backlog.is_empty() {
+            self.expire_backlog();
+            self.take_from_backlog();
+        }
         if self.drain_until.is_some_and(|at| at <= self.now) {
             return Some(End::Told(Control::Shutdown { drain: true }));
         }
@@ -533,7 +568,7 @@ impl Instance {
     /// When a lazy server without calls and subscriptions is stopped.
     fn idle_deadline(&self) -> Option<Instant> {
         let server = &self.port.server;
-        let is_idle = self.pending.n_calls() == 0 && self.subscriptions.is_empty() && self.backlog.is_empty();
+        let is_idle = self.pending.n_calls() == 0 && self.backlog.is_empty() && self.port.wanted.is_empty();
         if server.start == crate::config::StartPolicy::Eager || !is_idle {
             return None;
         }
@@ -543,7 +578,8 @@ impl Instance {
     /// Sets the one timer to the earliest thing that may happen. Deadlines only move away between turns (progress, an
     /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
     fn arm(&mut self) {
-        let all = [self.relist_at, self.drain_until, self.idle_deadline(), self.pending.nearest()];
+        let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
+        let all = [self.relist_at, self.drain_until, self.idle_deadline(), self.pending.nearest(), first];
         let earliest = all.into_iter().flatten().min();
         let Some(earliest) = earliest else { return };
         if self.wake_at.is_none_or(|at| earliest < at) {
@@ -559,23 +595,23 @@ impl Instance {
     }
 
     /// Everything that was waiting for this instance ends: calls that may be repeated are given back, the others fail.
-    #[expect(clippy::vec_box, reason = "calls stay in their boxes all their life: these go back into a mailbox")]
-    pub(super) fn abandon(&mut self, why: &Fault) -> Vec<Box<Call>> {
+    pub(super) fn abandon(&mut self, why: &Fault) -> VecDeque<Box<Call>> {
         self.refuse_all_asks();
-        let mut again: Vec<Box<Call>> = Vec::new();
+        self.end_all_own();
+        let mut again: VecDeque<Box<Call>> = VecDeque::new();
         for entry in self.pending.drain() {
             let Origin::Call(mut call) = entry.origin else { continue };
             if call.is_repeatable() && !call.retried {
                 call.retried = true;
-                again.push(call);
+                again.push_back(call);
             } else {
                 call.end(Outcome::Fault(why.clone()), Some((entry.sent, self.now)));
             }
         }
-        again.extend(self.backlog.drain(..));
+        again.extend(self.backlog.drain(..).map(|(_, call)| call));
         while let Some(mail) = self.mail.pop_front() {
             if let Mail::Call(call) = mail {
-                again.push(call);
+                again.push_back(call);
             }
         }
         again
@@ -585,12 +621,4 @@ impl Instance {
     pub(super) fn declares(&self, kind: ItemKind) -> bool {
         super::handshake::declares(&self.capabilities, kind.capability())
     }
-}
-
-/// Our id, if one can be found in a part of a message: `"id":` and digits.
-fn id_in(part: &[u8]) -> Option<WireId> {
-    let at = memchr::memmem::rfind(part, br#""id":"#)? + 5;
-    let digits: Vec<u8> =
-        part[at..].iter().copied().skip_while(|b| *b == b' ').take_while(u8::is_ascii_digit).collect();
-    RequestId(digits.into()).as_wire()
 }

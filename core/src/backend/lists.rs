@@ -9,7 +9,7 @@ use super::offer::{ItemKind, Offer, OfferState};
 use super::pending::Own;
 use super::shape;
 use crate::observe::NoticeLevel;
-use crate::protocol::{Era, Field, Kind, Message, Span, walk};
+use crate::protocol::{Era, Field, Kind, Message, Span, code, walk};
 
 /// Pages of one list, at most.
 const MAX_PAGES: usize = 200;
@@ -72,7 +72,12 @@ impl Instance {
                 let text = format!("its {} cannot be listed: {error}", kind.key());
                 self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
             }
-            self.listing.done[kind as usize] = progress.items;
+            let has_none = message.get(Field::ErrorCode) == Some(code::METHOD_NOT_FOUND.to_string().as_bytes());
+            let known = &mut self.listing.done[kind as usize];
+            // Trouble that passes must not take away what is known.
+            if has_none || known.is_empty() {
+                *known = progress.items;
+            }
             return self.finish_listing();
         }
         let raw = message.raw();
@@ -129,7 +134,7 @@ impl Instance {
         if self.offer.as_deref() != Some(&offer) {
             let offer = Arc::new(offer);
             self.offer = Some(offer.clone());
-            self.ctx.offers.publish(self.port.name(), OfferState::Known { offer, cached: false });
+            self.ctx.offers.publish(&self.port, OfferState::Known { offer, cached: false });
         }
         if self.listing.again {
             self.relist();

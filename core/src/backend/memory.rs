@@ -3,9 +3,11 @@
 //! One file a server and client profile under the cache folder. A file that cannot be read is as good as none; writing
 //! happens off the message path and its failure costs only the next start some time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,10 @@ pub(super) struct Eras {
 #[derive(Clone, Debug)]
 pub struct Memory {
     dir: Option<PathBuf>,
+    /// Writes are numbered when they are asked for: threads may come in another order.
+    n_asked: Arc<AtomicU64>,
+    /// The newest written, by file; held by the threads that write, never on the message path.
+    written: Arc<Mutex<HashMap<PathBuf, u64>>>,
 }
 
 #[derive(Deserialize)]
@@ -62,8 +68,8 @@ struct StoredOffer<'a> {
 impl Memory {
     /// Remembers in `dir`; `None` remembers nothing.
     #[must_use]
-    pub const fn new(dir: Option<PathBuf>) -> Self {
-        Self { dir }
+    pub fn new(dir: Option<PathBuf>) -> Self {
+        Self { dir, n_asked: Arc::default(), written: Arc::default() }
     }
 
     /// The folder of the user: `$XDG_CACHE_HOME/mcp-proxy` or what the system has for it.
@@ -128,11 +134,26 @@ impl Memory {
     pub(super) fn save(&self, server: &Server, profile: &str, eras: Eras, offer: Option<&Offer>) {
         let Some(path) = self.path(server, profile) else { return };
         let text = render(eras, offer.filter(|_| server.cache_lists));
-        drop(tokio::task::spawn_blocking(move || {
-            if let Err(error) = write(&path, text.as_bytes()) {
-                tracing::debug!(path = %path.display(), %error, "could not remember what a server offers");
-            }
-        }));
+        let memory = self.clone();
+        let number = memory.ask();
+        drop(tokio::task::spawn_blocking(move || memory.write(&path, number, text.as_bytes())));
+    }
+
+    fn ask(&self) -> u64 {
+        self.n_asked.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// One at a time, and never an older one over a newer.
+    fn write(&self, path: &Path, number: u64, bytes: &[u8]) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = written.entry(path.to_owned()).or_default();
+        if *newest > number {
+            return;
+        }
+        *newest = number;
+        if let Err(error) = write(path, bytes) {
+            tracing::debug!(path = %path.display(), %error, "could not remember what a server offers");
+        }
     }
 }
 
@@ -206,6 +227,17 @@ mod tests {
         assert_eq!(memory.load(&server, "p"), (eras, Some(offer())));
         assert_eq!(memory.load(&server, "another profile").1, None);
         assert_eq!(memory.load(&Server::stdio("s", "cmd", &["y"]), "p").1, None, "other arguments, another server");
+    }
+
+    #[test]
+    fn an_older_write_that_comes_late_is_left_out() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let memory = Memory::new(Some(dir.path().to_owned()));
+        let path = dir.path().join("x.json");
+        let (old, new) = (memory.ask(), memory.ask());
+        memory.write(&path, new, b"new");
+        memory.write(&path, old, b"old");
+        assert_eq!(std::fs::read(&path).expect("written"), b"new");
     }
 
     #[test]

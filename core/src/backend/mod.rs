@@ -4,22 +4,28 @@
 //! [`Offers`]; merging them is the catalog's job.
 
 mod backoff;
+mod broken;
 mod call;
 mod context;
+mod failure;
 mod handshake;
 mod instance;
 mod lifecycle;
 mod lists;
 mod memory;
 mod offer;
+mod own;
 mod peer;
 mod pending;
 mod port;
+mod process;
 mod shape;
 mod status;
 mod subscriptions;
 mod supervisor;
 mod upcalls;
+mod waiting;
+mod wanted;
 
 pub use call::{Answer, Call, Delivery, Outcome, ServerNote, Upcall};
 pub use context::Context;
@@ -30,3 +36,4 @@ pub use peer::{ClientFacts, Level, Peer, Peers};
 pub use port::{Control, Mail, Port};
 pub use status::{BackendState, Failure, StatusView};
 pub use supervisor::{Ports, Supervisor};
+pub use wanted::Wanted;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::port::Port;
 use crate::protocol::{Method, Revision};
 
 /// Kinds of items.
@@ -101,10 +102,11 @@ pub enum OfferState {
     Absent,
 }
 
-/// The offers of all servers.
+/// The offers of all servers. Each belongs to one port: the task of a server that was replaced or removed may still be
+/// ending, and has nothing to say any more.
 #[derive(Debug)]
 pub struct Offers {
-    of: Mutex<HashMap<Arc<str>, OfferState>>,
+    of: Mutex<HashMap<Arc<str>, (u64, OfferState)>>,
     /// Counts changes; the catalog's refresher waits on it.
     version: watch::Sender<u64>,
 }
@@ -116,10 +118,23 @@ impl Default for Offers {
 }
 
 impl Offers {
-    /// Publishes what is known of `backend`.
-    pub fn publish(&self, backend: &Arc<str>, state: OfferState) {
+    /// From now on the offer of this name is `port`'s. `keeps` what was known until the server itself says more.
+    pub fn adopt(&self, port: &Port, keeps: bool) {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        of.insert(backend.clone(), state);
+        let state = match of.remove(port.name()) {
+            Some((_, OfferState::Known { offer, .. })) if keeps => OfferState::Known { offer, cached: true },
+            _ => OfferState::Pending,
+        };
+        of.insert(port.name().clone(), (port.number, state));
+        drop(of);
+        self.version.send_modify(|v| *v += 1);
+    }
+
+    /// Publishes what is known of `port`'s server, if the name is still its own.
+    pub fn publish(&self, port: &Port, state: OfferState) {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = of.get_mut(port.name()).filter(|(number, _)| *number == port.number) else { return };
+        entry.1 = state;
         drop(of);
         self.version.send_modify(|v| *v += 1);
     }
@@ -134,12 +149,59 @@ impl Offers {
     #[must_use]
     pub fn of(&self, backend: &str) -> OfferState {
         let of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        of.get(backend).cloned().unwrap_or(OfferState::Pending)
+        of.get(backend).map_or(OfferState::Pending, |(_, state)| state.clone())
     }
 
     /// Counts changes.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Server;
+
+    fn known() -> OfferState {
+        let offer = Offer {
+            revision: Revision::V2025_11_25,
+            capabilities: Bytes::from_static(b"{}"),
+            info: None,
+            instructions: None,
+            items: Default::default(),
+        };
+        OfferState::Known { offer: Arc::new(offer), cached: false }
+    }
+
+    #[test]
+    fn a_replaced_server_has_nothing_to_say_any_more() {
+        let offers = Offers::default();
+        let old = Port::new(Arc::new(Server::stdio("s", "x", &[])));
+        offers.adopt(&old, false);
+        offers.publish(&old, known());
+        let new = Port::after(&old, Arc::new(Server::stdio("s", "x", &["y"])));
+        offers.adopt(&new, false);
+        assert!(matches!(offers.of("s"), OfferState::Pending));
+        offers.publish(&old, known());
+        assert!(matches!(offers.of("s"), OfferState::Pending), "published after it was replaced");
+        offers.publish(&new, OfferState::Absent);
+        offers.publish(&old, known());
+        assert!(matches!(offers.of("s"), OfferState::Absent));
+        offers.forget("s");
+        offers.publish(&new, known());
+        assert!(matches!(offers.of("s"), OfferState::Pending), "published after it was removed");
+    }
+
+    #[test]
+    fn what_the_same_command_offered_is_kept_until_it_says_more() {
+        let offers = Offers::default();
+        let old = Port::new(Arc::new(Server::stdio("s", "x", &[])));
+        offers.adopt(&old, true);
+        assert!(matches!(offers.of("s"), OfferState::Pending));
+        offers.publish(&old, known());
+        offers.adopt(&Port::after(&old, old.server.clone()), true);
+        assert!(matches!(offers.of("s"), OfferState::Known { cached: true, .. }));
     }
 }

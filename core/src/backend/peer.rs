@@ -163,9 +163,9 @@ impl Peers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|p| p.id == id).cloned()
     }
 
-    /// The lowest level any session set.
+    /// The lowest level any session set, or asked for with its last request.
     #[must_use]
     pub fn lowest_level(&self) -> Option<Level> {
-        self.all().iter().filter_map(|p| p.level()).min()
+        self.all().iter().filter_map(|p| p.level().or_else(|| p.facts()?.level)).min()
     }
 }

@@ -1,9 +1,11 @@
 //! The way in to one server's task.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::call::Call;
 use super::status::Status;
+use super::wanted::Wanted;
 use crate::config::Server;
 use crate::protocol::{Fault, Message, RequestId, SessionId};
 use crate::transport::Mailbox;
@@ -24,6 +26,10 @@ pub struct Port {
     pub control: Mailbox<Control>,
     /// What it is doing.
     pub status: Status,
+    /// Whose wishes for updates it serves; a port that takes the place of another one takes these over.
+    pub wanted: Arc<Wanted>,
+    /// Which of several ports of one name this is.
+    pub(super) number: u64,
 }
 
 /// Something for the server.
@@ -93,8 +99,20 @@ impl Port {
     /// A port nobody reads yet.
     #[must_use]
     pub fn new(server: Arc<Server>) -> Self {
+        Self::with(server, Arc::default())
+    }
+
+    /// The port of a changed server, in the place of `before`.
+    #[must_use]
+    pub fn after(before: &Self, server: Arc<Server>) -> Self {
+        Self::with(server, before.wanted.clone())
+    }
+
+    fn with(server: Arc<Server>, wanted: Arc<Wanted>) -> Self {
+        static N_PORTS: AtomicU64 = AtomicU64::new(0);
         let status = Status::new(&server);
-        Self { server, mailbox: Mailbox::new(N_MAIL), control: Mailbox::new(N_CONTROL), status }
+        let number = N_PORTS.fetch_add(1, Ordering::Relaxed);
+        Self { server, mailbox: Mailbox::new(N_MAIL), control: Mailbox::new(N_CONTROL), status, wanted, number }
     }
 
     /// Its name.

@@ -44,6 +44,9 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId) -> Spliced {
     if let Some(span) = message.span(Field::MetaToken) {
         out.patch(span, Patch::Number(wire.0));
     }
+    for span in message.null_cuts() {
+        out.patch(span, Patch::Bytes(Bytes::new()));
+    }
     match (call.facts.revision.era(), era) {
         (Era::Legacy, Era::Modern) => add_modern_meta(&mut out, message, &call.facts, call.peer.level()),
         (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message),

@@ -8,7 +8,8 @@ use super::instance::Instance;
 use super::offer::ItemKind;
 use super::pending::Own;
 use super::shape;
-use crate::protocol::{Era, Field, Method, SessionId, walk};
+use crate::observe::Status;
+use crate::protocol::{Era, Field, Message, Method, SessionId, walk};
 
 impl Instance {
     /// The server's own URI a subscription call is about, decoded.
@@ -32,8 +33,7 @@ impl Instance {
             if wants {
                 return false;
             }
-            let others = self.subscriptions.get(&uri).is_some_and(|s| s.iter().any(|s| *s != call.peer.id));
-            if !others {
+            if !self.port.wanted.by_others(&uri, call.peer.id) {
                 return false;
             }
         }
@@ -54,13 +54,8 @@ impl Instance {
         }
         let Some(uri) = Self::uri_of(call) else { return };
         match call.method {
-            Some(Method::ResourcesSubscribe) => {
-                let sessions = self.subscriptions.entry(uri).or_default();
-                if !sessions.contains(&call.peer.id) {
-                    sessions.push(call.peer.id);
-                }
-            }
-            Some(Method::ResourcesUnsubscribe) => drop(self.subscriptions.remove(&uri)),
+            Some(Method::ResourcesSubscribe) => drop(self.port.wanted.add(&uri, call.peer.id)),
+            Some(Method::ResourcesUnsubscribe) => drop(self.port.wanted.remove(&uri, call.peer.id)),
             _ => {}
         }
     }
@@ -68,12 +63,7 @@ impl Instance {
     /// Somebody wants updates of `uri` (a raw JSON string).
     pub(super) fn subscribe(&mut self, session: SessionId, uri: &[u8]) {
         let Some(decoded) = walk::decode(uri) else { return };
-        let sessions = self.subscriptions.entry(decoded.into_owned()).or_default();
-        if sessions.contains(&session) {
-            return;
-        }
-        sessions.push(session);
-        if sessions.len() > 1 {
+        if !self.port.wanted.add(&decoded, session) {
             return;
         }
         match self.era() {
@@ -85,16 +75,44 @@ impl Instance {
     /// Somebody does not want them any more.
     pub(super) fn unsubscribe(&mut self, session: SessionId, uri: &[u8]) {
         let Some(decoded) = walk::decode(uri) else { return };
-        let Some(sessions) = self.subscriptions.get_mut(decoded.as_ref()) else { return };
-        let before = sessions.len();
-        sessions.retain(|s| *s != session);
-        if before == 0 || !sessions.is_empty() || sessions.len() == before {
-            return;
+        if self.port.wanted.remove(&decoded, session) {
+            self.unwanted(&[decoded.into_owned()]);
         }
-        self.subscriptions.remove(decoded.as_ref());
+    }
+
+    /// Nobody wants updates of these any more.
+    pub(super) fn unwanted(&mut self, uris: &[String]) {
         match self.era() {
-            Era::Legacy => self.tell_legacy(Method::ResourcesUnsubscribe, uri),
-            Era::Modern => self.open_listen(),
+            Era::Legacy => {
+                for uri in uris {
+                    let uri = serde_json::Value::from(uri.as_str()).to_string();
+                    self.tell_legacy(Method::ResourcesUnsubscribe, uri.as_bytes());
+                }
+            }
+            Era::Modern if !uris.is_empty() => self.open_listen(),
+            Era::Modern => {}
+        }
+    }
+
+    /// A new instance is asked for what is still wanted. What has changed meanwhile nobody knows: an update of everything
+    /// wanted is told if an instance served before.
+    pub(super) fn renew_subscriptions(&mut self) {
+        self.port.wanted.keep(|session| self.ctx.peers.get(session).is_some());
+        if self.era() == Era::Modern {
+            self.open_listen();
+        }
+        for uri in self.port.wanted.uris() {
+            let uri = serde_json::Value::from(uri).to_string();
+            if self.era() == Era::Legacy {
+                self.tell_legacy(Method::ResourcesSubscribe, uri.as_bytes());
+            }
+            let update =
+                format!(r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"uri":{uri}}}}}"#);
+            if self.generation > 1
+                && let Ok(message) = Message::parse(update.into())
+            {
+                self.on_resource_updated(message);
+            }
         }
     }
 
@@ -116,10 +134,9 @@ impl Instance {
                 filter.insert(key.to_owned(), true.into());
             }
         }
-        if !self.subscriptions.is_empty() {
-            let mut uris: Vec<&String> = self.subscriptions.keys().collect();
-            uris.sort_unstable();
-            filter.insert("resourceSubscriptions".to_owned(), serde_json::json!(uris));
+        let uris = self.port.wanted.uris();
+        if !uris.is_empty() {
+            filter.insert("resourceSubscriptions".to_owned(), uris.into());
         }
         let before = self.listen.take();
         if !filter.is_empty() {
@@ -129,6 +146,7 @@ impl Instance {
         }
         if let Some(wire) = before {
             self.pending.complete(wire);
+            self.end_own(wire, Status::Cancelled);
             self.notify(Method::Cancelled, Some(&format!(r#"{{"requestId":{}}}"#, wire.0)));
         }
     }
@@ -136,7 +154,9 @@ impl Instance {
     /// Tells a legacy server the lowest level its clients want.
     pub(super) fn send_level(&mut self) {
         let logs = super::handshake::declares(&self.capabilities, "logging");
-        if let Some(level) = self.ctx.peers.lowest_level().filter(|_| logs && self.era() == Era::Legacy) {
+        let lowest = self.ctx.peers.lowest_level().filter(|l| self.level != Some(*l));
+        if let Some(level) = lowest.filter(|_| logs && self.era() == Era::Legacy) {
+            self.level = Some(level);
             let params = format!(r#"{{"level":"{}"}}"#, level.name());
             self.send_own(Own::Other(Method::SetLevel.name()), Method::SetLevel, &params);
         }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::context::Context;
 use super::lifecycle::Lifecycle;
 use super::port::{Control, Port};
-use crate::config::Server;
+use crate::config::{EnvPolicy, Server, Target};
 
 /// The ports of all servers, in the order of the configuration. Immutable; a reload publishes a new one.
 pub type Ports = Arc<HashMap<Arc<str>, Arc<Port>>>;
@@ -21,13 +21,15 @@ pub struct Supervisor {
     ctx: Arc<Context>,
     ports: watch::Sender<Ports>,
     tasks: JoinSet<Arc<str>>,
+    /// Replaced or removed, and not at their end yet.
+    leaving: Vec<Arc<Port>>,
 }
 
 impl Supervisor {
     /// Nothing started yet.
     #[must_use]
     pub fn new(ctx: Arc<Context>) -> Self {
-        Self { ctx, ports: watch::Sender::new(Ports::default()), tasks: JoinSet::new() }
+        Self { ctx, ports: watch::Sender::new(Ports::default()), tasks: JoinSet::new(), leaving: Vec::new() }
     }
 
     /// The ports, now and after each reload.
@@ -37,16 +39,28 @@ impl Supervisor {
     }
 
     /// Makes the running servers those of `servers`: what is unchanged keeps running, what has changed or gone is ended
-    /// after its calls in flight, what is new is started.
-    pub fn apply(&mut self, servers: &[Arc<Server>]) {
+    /// after its calls in flight, what is new is started. What all children inherit (`env`) is part of each.
+    pub fn apply(&mut self, servers: &[Arc<Server>], env: &EnvPolicy) {
         let before = self.ports.borrow().clone();
+        let same_env = **self.ctx.env.borrow() == *env;
+        if !same_env {
+            self.ctx.env.send_replace(Arc::new(env.clone()));
+        }
+        let is_same = |port: &Port, server: &Server| {
+            *port.server == *server && (same_env || !matches!(server.target, Target::Stdio { .. }))
+        };
+        self.leaving.retain(|port| !port.control.is_closed());
         let mut after = HashMap::default();
         let mut fresh = Vec::new();
         for server in servers {
             match before.get(&server.name) {
-                Some(port) if port.server == *server => drop(after.insert(server.name.clone(), port.clone())),
-                _ => {
-                    let port = Arc::new(Port::new(server.clone()));
+                Some(port) if is_same(port, server) => drop(after.insert(server.name.clone(), port.clone())),
+                old => {
+                    let port = old.map_or_else(|| Port::new(server.clone()), |old| Port::after(old, server.clone()));
+                    // What the same command offered it very likely offers still.
+                    let keeps = server.enabled && old.is_some_and(|old| old.server.target == server.target);
+                    self.ctx.offers.adopt(&port, keeps);
+                    let port = Arc::new(port);
                     after.insert(server.name.clone(), port.clone());
                     fresh.push(port);
                 }
@@ -56,7 +70,10 @@ impl Supervisor {
             if after.get(name).is_none_or(|p| !Arc::ptr_eq(p, port)) {
                 // A full box is that of a task that is ending already.
                 let _ = port.control.push_owed(Control::Shutdown { drain: true });
-                self.ctx.offers.forget(name);
+                self.leaving.push(port.clone());
+                if !after.contains_key(name) {
+                    self.ctx.offers.forget(name);
+                }
             }
         }
         self.ports.send_replace(Arc::new(after));
@@ -81,11 +98,21 @@ impl Supervisor {
         }
     }
 
+    /// Ends servers as soon as they have no calls in flight; new ones are refused.
+    pub fn drain(&self) {
+        self.tell_all(Control::Shutdown { drain: true });
+    }
+
+    fn tell_all(&self, control: Control) {
+        for port in self.ports.borrow().values().chain(&self.leaving) {
+            // A task that has ended needs no word.
+            let _ = port.control.push_owed(control);
+        }
+    }
+
     /// Ends all servers, within `limit`; what is left then is killed with its task.
     pub async fn shutdown(mut self, limit: Duration) {
-        for port in self.ports.borrow().values() {
-            let _ = port.control.push_owed(Control::Shutdown { drain: false });
-        }
+        self.tell_all(Control::Shutdown { drain: false });
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(limit, all).await.is_err() {
             tracing::warn!("some servers did not end within {limit:?}: killed");

@@ -143,6 +143,9 @@ impl Instance {
                 if let Some(span) = message.span(Field::Id) {
                     out.patch(span, Patch::Bytes(server_id.0));
                 }
+                for span in message.null_cuts() {
+                    out.patch(span, Patch::Bytes(bytes::Bytes::new()));
+                }
                 self.outbox.push(&out);
             }
             Err(fault) => self.refuse(&server_id, &fault),
@@ -218,16 +221,7 @@ impl Instance {
 
     pub(super) fn on_resource_updated(&mut self, message: Message) {
         let Some(uri) = message.text(Field::Uri).map(std::borrow::Cow::into_owned) else { return };
-        let covers = |wanted: &str| {
-            // An update of something below a subscribed resource concerns its subscribers (MCP 2025-11-25,
-            // server/resources, subscriptions).
-            uri.strip_prefix(wanted)
-                .is_some_and(|r| r.is_empty() || wanted.ends_with(['/', '?', '#']) || r.starts_with(['/', '?', '#']))
-        };
-        let mut sessions: Vec<SessionId> =
-            self.subscriptions.iter().filter(|(w, _)| covers(w)).flat_map(|(_, s)| s.iter().copied()).collect();
-        sessions.sort_unstable();
-        sessions.dedup();
+        let sessions = self.port.wanted.concerned(&uri);
         let status = if sessions.is_empty() { Status::Dropped("nobody subscribed to it") } else { Status::Sent };
         self.record_note(&message, Method::ResourceUpdated.name(), None, status);
         for peer in sessions.into_iter().filter_map(|id| self.ctx.peers.get(id)) {

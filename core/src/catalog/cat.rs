@@ -191,7 +191,11 @@ impl Catalog {
     /// Whether clients see another list of `kind` than in `before`.
     #[must_use]
     pub fn differs(&self, before: &Self, kind: ItemKind) -> bool {
-        self.lists[kind as usize].legacy != before.lists[kind as usize].legacy
+        let i = kind as usize;
+        let modern = |c: &Self| c.items[i].iter().any(|item| item.modern.is_some());
+        self.lists[i].legacy != before.lists[i].legacy
+            || ((modern(self) || modern(before))
+                && !self.items[i].iter().map(|x| &x.modern).eq(before.items[i].iter().map(|x| &x.modern)))
     }
 }
 

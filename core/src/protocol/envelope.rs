@@ -63,8 +63,11 @@ fn kind(bytes: &[u8], spans: &mut [Span; Field::COUNT], version: Span) -> Result
         Some(_) => return refuse("`id` must be a string or an integer", id),
     };
     let null_id = || refuse("`id` must not be null", id);
-    if !matches!(first(params), None | Some(b'{' | b'[')) {
-        return refuse("`params` must be an object", params);
+    match first(params) {
+        None | Some(b'{' | b'[') => {}
+        // Some clients write out what they leave away.
+        Some(b'n') => spans[Field::Params as usize] = Span::NONE,
+        Some(_) => return refuse("`params` must be an object", params),
     }
     match (first(method), first(result), first(error)) {
         (Some(b'"'), None, None) if has_id => Ok(Kind::Request),
@@ -75,6 +78,8 @@ fn kind(bytes: &[u8], spans: &mut [Span; Field::COUNT], version: Span) -> Result
         (None, Some(_), None | Some(b'n')) if has_id => Ok(Kind::Response),
         (None, Some(_), None | Some(b'n')) if first(id).is_some() => null_id(),
         (None, Some(_), None | Some(b'n')) => refuse("a response must have an `id`", result),
+        // Old servers write out the member they leave away.
+        (None, Some(b'n'), Some(b'{')) => Ok(Kind::Error),
         (None, Some(_), Some(_)) => refuse("`result` beside `error`", error),
         (None, None, Some(b'{')) => Ok(Kind::Error),
         (None, None, Some(_)) => refuse("`error` must be an object", error),

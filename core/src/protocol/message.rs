@@ -147,7 +147,7 @@ pub enum Kind {
     Notification,
     /// Has `result`. A `"error":null` beside it is allowed (edge case 7) and found by [`Message::span`].
     Response,
-    /// Has `error`; `id` may be absent or null.
+    /// Has `error`; `id` may be absent or null. A `"result":null` beside it is allowed and found by [`Message::span`].
     Error,
 }
 
@@ -305,6 +305,19 @@ impl Message {
     #[must_use]
     pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
         self.get(field).and_then(walk::decode)
+    }
+
+    /// Places to be cut so that strict readers take the message: a null member where the other one of `result` and
+    /// `error` counts, or a `params` that is null. Empty for nearly all messages.
+    #[must_use]
+    pub fn null_cuts(&self) -> Vec<Span> {
+        let key = match self.kind {
+            Kind::Response if self.span(Field::Error).is_some() => "error",
+            Kind::Error if self.span(Field::Result).is_some() => "result",
+            Kind::Request | Kind::Notification if self.span(Field::Params).is_none() => "params",
+            _ => return Vec::new(),
+        };
+        walk::cuts(&self.raw, Span::new(0, self.raw.len()), &[key])
     }
 
     /// The id, if the message has one that is a string or an integer.

@@ -42,17 +42,13 @@ fn shaped(message: &Message, active: &Active, id: &RequestId, from: Era) -> Resu
     if let Some(span) = message.span(Field::Id) {
         out.patch(span, Patch::Bytes(id.0.clone()));
     }
+    for span in message.null_cuts() {
+        out.patch(span, Patch::Bytes(Bytes::new()));
+    }
     if message.kind() == Kind::Error {
         let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok()).unwrap_or(0);
         let code = shape_error(&mut out, message, active, from, code);
         return Ok((out, Status::Fault(code)));
-    }
-    if message.span(Field::Error).is_some() {
-        // `"error":null` beside a result, which strict clients refuse (edge case 7).
-        let all = Span { start: 0, end: u32::try_from(message.raw().len()).unwrap_or(0) };
-        for span in walk::cuts(message.raw(), all, &["error"]) {
-            out.patch(span, Patch::Bytes(Bytes::new()));
-        }
     }
     let era = active.facts.revision.era();
     match (from, era) {
@@ -175,7 +171,10 @@ impl Session {
     /// Writes an answer, or keeps it for the batch its request came in.
     pub(super) fn emit(&mut self, id: &RequestId, out: &Spliced) {
         if let Some(batch) = self.batches.iter_mut().find(|b| b.waiting.contains(id)) {
-            batch.waiting.retain(|w| w != id);
+            // Once: the same id may stand twice in a batch, and each is answered.
+            if let Some(at) = batch.waiting.iter().position(|w| w == id) {
+                batch.waiting.remove(at);
+            }
             batch.answers.push(out.to_bytes());
             return self.finish_batches();
         }
@@ -199,7 +198,9 @@ impl Session {
     /// A request of a batch will not be answered: the client took it back.
     pub(super) fn batch_lost(&mut self, id: &RequestId) {
         for batch in &mut self.batches {
-            batch.waiting.retain(|w| w != id);
+            if let Some(at) = batch.waiting.iter().position(|w| w == id) {
+                batch.waiting.remove(at);
+            }
         }
         self.finish_batches();
     }

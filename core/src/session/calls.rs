@@ -180,13 +180,18 @@ impl Session {
         };
         let call = self.begin_own(message, facts);
         self.peer.set_level(level);
+        self.tell_level();
+        self.finish_own(message.id(), call, &"{}".into(), self.now);
+    }
+
+    /// The level this client wants has changed: it may be the lowest of all now, or not any more.
+    pub(super) fn tell_level(&self) {
         for port in self.engine.ports.borrow().values() {
             // A server that is not running is told when it is.
             if port.status.state() == crate::backend::BackendState::Ready {
                 let _ = port.mailbox.push(Mail::Level);
             }
         }
-        self.finish_own(message.id(), call, &"{}".into(), self.now);
     }
 
     /// A journal row for a request of this client.
@@ -267,7 +272,7 @@ impl Session {
         if let Some(at) = self.parked_lists.iter().position(|l| l.client_id == id) {
             let list = self.parked_lists.remove(at);
             self.end_flow(list.call, Status::Cancelled);
-            return;
+            return self.batch_lost(&id);
         }
         if let Some(at) = self.parked_calls.iter().position(|c| c.message.id().as_ref() == Some(&id)) {
             let call = self.parked_calls.remove(at);
@@ -284,10 +289,11 @@ impl Session {
         let text = format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"cancelled in mcp-proxy"}}}}"#
         );
+        // First, for the batch it may have come in.
+        self.refuse(Some(&id), &Fault::new(code::INTERNAL, "cancelled by hand in mcp-proxy"));
         if let Ok(message) = Message::parse(text.into()) {
             self.on_cancel(&message);
         }
-        self.refuse(Some(&id), &Fault::new(code::INTERNAL, "cancelled by hand in mcp-proxy"));
     }
 
     fn cancelled(&self, active: &Active) {
@@ -312,8 +318,11 @@ impl Session {
         for (_, active) in std::mem::take(&mut self.calls) {
             self.cancelled(&active);
         }
-        for list in std::mem::take(&mut self.parked_lists) {
-            self.end_flow(list.call, Status::Cancelled);
+        let lists = std::mem::take(&mut self.parked_lists).into_iter().map(|l| l.call);
+        let listens = std::mem::take(&mut self.listens).into_iter().map(|l| l.call);
+        let opening = self.parked_opening.take().map(|(_, call, _)| call);
+        for call in lists.chain(listens).chain(opening).collect::<Vec<_>>() {
+            self.end_flow(call, Status::Cancelled);
         }
     }
 

@@ -160,8 +160,11 @@ impl Session {
             capabilities: Bytes::copy_from_slice(&capabilities),
             level,
         });
-        self.modern = Some(facts.clone());
+        let before = self.modern.replace(facts.clone()).and_then(|f| f.level);
         self.meet(&facts);
+        if before != level {
+            self.tell_level();
+        }
         Ok(facts)
     }
 

@@ -329,7 +329,10 @@ impl Session {
         self.peer.mailbox.close();
         self.engine.ctx.peers.remove(self.peer.id);
         self.engine.clients.remove(self.peer.id);
-        for port in self.engine.ports.borrow().values() {
+        let ports: Vec<Arc<Port>> = self.engine.ports.borrow().values().cloned().collect();
+        // Calls may still be with a server that was replaced meanwhile.
+        let replaced = self.calls.values().map(|a| &a.port).filter(|p| !ports.iter().any(|q| Arc::ptr_eq(p, q)));
+        for port in ports.iter().chain(replaced) {
             // A task that has ended needs no word.
             let _ = port.control.push_owed(Control::Detach(self.peer.id));
         }

@@ -33,9 +33,29 @@ fn kinds_follow_from_members() {
         (r#""id":1,"error":{"code":-32601,"message":"m"}"#, Kind::Error),
         (r#""error":{"code":-32700,"message":"m"}"#, Kind::Error),
         (r#""id":null,"error":{}"#, Kind::Error),
+        (r#""id":1,"result":null,"error":{}"#, Kind::Error),
+        (r#""id":1,"method":"a","params":null"#, Kind::Request),
         (r#""id":1,"method":"a","more":{"method":1}"#, Kind::Request),
     ] {
         assert_eq!(parse(envelope(members)).unwrap().kind(), kind, "{members}");
+    }
+}
+
+#[test]
+fn null_members_can_be_cut() {
+    for (members, left) in [
+        (r#""id":1,"result":null,"error":{"code":1}"#, r#""id":1,"error":{"code":1}"#),
+        (r#""id":1,"result":{},"error":null"#, r#""id":1,"result":{}"#),
+        (r#""id":1,"method":"a","params":null"#, r#""id":1,"method":"a""#),
+        (r#""id":1,"result":null"#, r#""id":1,"result":null"#),
+        (r#""id":1,"method":"a","params":{"params":null}"#, r#""id":1,"method":"a","params":{"params":null}"#),
+    ] {
+        let message = parse(envelope(members)).unwrap();
+        let mut out = crate::protocol::Spliced::new(message.raw().clone());
+        for span in message.null_cuts() {
+            out.patch(span, crate::protocol::Patch::Bytes(Bytes::new()));
+        }
+        assert_eq!(out.to_bytes(), envelope(left), "{members}");
     }
 }
 
@@ -51,7 +71,7 @@ fn shapes_that_are_no_message_are_refused_with_their_id() {
         (&envelope(r#""id":1,"method":"a","error":null"#), "`method` beside `result` or `error`", one),
         (&envelope(r#""id":1,"method":1"#), "`method` must be a string", one),
         (&envelope(r#""id":1,"method":"a","params":"p""#), "`params` must be an object", one),
-        (&envelope(r#""id":1,"method":"a","params":null"#), "`params` must be an object", one),
+        (&envelope(r#""id":1,"result":null,"error":"no""#), "`result` beside `error`", one),
         (&envelope(r#""result":{}"#), "a response must have an `id`", None),
         (&envelope(r#""id":null,"result":{}"#), "`id` must not be null", None),
         (&envelope(r#""id":true,"method":"a""#), "`id` must be a string or an integer", None),

@@ -1,0 +1,89 @@
+//! Requests of the proxy's own to a server: handshake, lists, subscriptions, levels. Each has a row in the journal.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::instance::Instance;
+use super::pending::{Entry, Origin, Own};
+use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
+use crate::protocol::{CallId, Field, Kind, Message, Method, Spliced, WireId};
+
+/// The journal's rows of our own requests in flight.
+#[derive(Debug, Default)]
+pub(super) struct OwnRows(HashMap<WireId, CallId>);
+
+impl Instance {
+    /// Sends a request of our own.
+    pub(super) fn send_own(&mut self, own: Own, method: Method, params: &str) -> WireId {
+        let server = &self.port.server;
+        let entry = Entry {
+            origin: Origin::Own(own),
+            sent: self.now,
+            silent_since: self.now,
+            timeout: server.startup_timeout,
+            max_timeout: server.startup_timeout,
+            n_asking: 0,
+        };
+        let wire = self.pending.register(entry);
+        let id = wire.0.to_string();
+        let line: Bytes =
+            [r#"{"jsonrpc":"2.0","id":"#, &id, r#","method":""#, method.name(), r#"","params":"#, params, "}"]
+                .concat()
+                .into();
+        let line = Spliced::new(line);
+        self.outbox.push(&line);
+        let mut flow = Flow::new(FlowKind::Own, method.name().into());
+        flow.backend = Some(self.port.name().clone());
+        flow.wire_id = Some(wire.0);
+        flow.n_bytes_in = u32::try_from(line.base().len()).unwrap_or(u32::MAX);
+        flow.frames.sent = Some(line);
+        let row = self.ctx.observer.begin(flow);
+        self.own_rows.0.insert(wire, row);
+        wire
+    }
+
+    /// One of them was answered.
+    pub(super) fn on_own_answer(&mut self, own: Own, wire: WireId, sent: std::time::Instant, message: Message) {
+        let status = match message.kind() {
+            Kind::Error => {
+                let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok());
+                Status::Fault(code.unwrap_or_default())
+            }
+            _ => Status::Ok,
+        };
+        let timing = Timing { server: self.now.saturating_duration_since(sent), ..Timing::default() };
+        self.end_row(wire, status, timing, Some(message.raw().clone()));
+        match own {
+            Own::List(kind) => self.on_list(kind, &message),
+            Own::Listen => self.listen = self.listen.filter(|l| *l != wire),
+            Own::Other(what) => {
+                if let Some(error) = message.get(Field::Error) {
+                    let error = String::from_utf8_lossy(error).into_owned();
+                    tracing::debug!(server = %self.port.name(), what, error, "a request of ours was refused");
+                }
+            }
+            Own::Discover | Own::Initialize => self.own_answers.push_back((wire, message)),
+        }
+    }
+
+    /// One of them will not be answered.
+    pub(super) fn end_own(&mut self, wire: WireId, status: Status) {
+        self.end_row(wire, status, Timing::default(), None);
+    }
+
+    /// The instance ends: none of them will be answered.
+    pub(super) fn end_all_own(&mut self) {
+        let all: Vec<WireId> = self.own_rows.0.keys().copied().collect();
+        for wire in all {
+            self.end_own(wire, Status::Dropped("the server has ended"));
+        }
+    }
+
+    fn end_row(&mut self, wire: WireId, status: Status, timing: Timing, returned: Option<Bytes>) {
+        if let Some(row) = self.own_rows.0.remove(&wire) {
+            let ended = Ended { status, timing, returned, answered: None, tool: None };
+            self.ctx.observer.end(row, Some(self.port.name()), FlowKind::Own, ended);
+        }
+    }
+}
