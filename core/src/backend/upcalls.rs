@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::call::{Delivery, ServerNote, Upcall};
 use super::instance::Instance;
 use super::peer::Peer;
-use foldhash::HashMap;
 use crate::observe::{LogStream, Status};
 use crate::protocol::{CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code};
+use foldhash::HashMap;
 
 /// Open questions of one instance, at most.
 const MAX_ASKS: usize = 256;

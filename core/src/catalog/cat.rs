@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use foldhash::HashMap;
 use bytes::{Bytes, BytesMut};
+use foldhash::HashMap;
 
 use super::item::Item;
 use super::pattern::matches;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use foldhash::HashMap;
 use bytes::Bytes;
+use foldhash::HashMap;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
