@@ -65,8 +65,10 @@ fn stopping(mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
                 biased;
                 _ = &mut stopped => return Ok(()),
                 // A terminal that goes away may tell us twice.
-                signal = signals.next() => if signal != "HUP" {
-                    return Err(Failure::failed(format!("ended by {signal} before the servers were stopped")));
+                signal = signals.next() => {
+                    if signal != "HUP" {
+                        return Err(Failure::failed(format!("ended by {signal} before the servers were stopped")));
+                    }
                 }
                 () = tokio::time::sleep(SILENCE), if !told => {
                     told = true;
