@@ -64,7 +64,7 @@ function run(driver, plan, name) {
 /** What differs from run to run, whoever is asked; items of lists by their names. */
 function steady(value) {
   const text = JSON.stringify(value, (key, member) => {
-    if (key === 'blob') return Buffer.from(member, 'base64').toString('latin1');
+    if (key === 'blob' && typeof member === 'string') return Buffer.from(member, 'base64').toString('latin1');
     const isList = Array.isArray(member) && ['tools', 'prompts', 'resources', 'templates'].includes(key);
     return isList && member.length ? Object.fromEntries(member.map((item) => [item.uriTemplate ?? item.uri ?? item.name, item])) : member;
   });
@@ -81,12 +81,14 @@ function asked(seen) {
   return { ...seen, asked: seen.asked.filter((question) => question.method !== 'roots/list') };
 }
 
-/** Paths at which two values differ. */
+/** Paths at which two values differ; where both have the same members in another order, that is told at `path/(order)`. */
 function differences(a, b, path = '') {
   if (Object.is(a, b)) return [];
   if (a && b && typeof a === 'object' && typeof b === 'object' && Array.isArray(a) === Array.isArray(b)) {
     const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-    return [...keys].flatMap((k) => differences(a[k], b[k], `${path}/${k}`));
+    const inner = [...keys].flatMap((k) => differences(a[k], b[k], `${path}/${k}`));
+    const [first, second] = [Object.keys(a).filter((k) => k in b), Object.keys(b).filter((k) => k in a)];
+    return inner.concat(differences(first.join(' '), second.join(' '), `${path}/(order)`));
   }
   const short = (v) => (v === undefined ? 'nothing' : JSON.stringify(v).slice(0, 120));
   return [{ path, direct: short(a), proxied: short(b) }];
@@ -102,6 +104,7 @@ function explained(driver, server, step, difference) {
 mkdirSync(out, { recursive: true });
 const table = [];
 const used = new Set();
+const explanations = [];
 let n_failed = 0;
 for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onlyDriver)) {
   for (const server of Object.keys(servers).filter((s) => !onlyServer || s === onlyServer)) {
@@ -140,6 +143,7 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
         if (why) {
           used.add(why);
           n_explained += 1;
+          explanations.push({ driver, server, step, ...difference, why: why.why });
         } else open.push({ step, ...difference });
       }
     }
@@ -150,4 +154,6 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
 }
 for (const row of table) console.log(row.map((cell, i) => (i < 3 ? cell.padEnd([10, 12, 9][i]) : cell)).join('  ').trimEnd());
 for (const why of known) if (used.has(why)) console.log(`explained: ${why.why}`);
+// Each difference that was explained, to be looked at when an entry of known.json is made or narrowed.
+writeFileSync(join(out, 'explained.json'), explanations.map((e) => JSON.stringify(e)).join('\n'));
 process.exit(n_failed ? 1 : 0);

@@ -86,6 +86,7 @@ pub struct Answer {
 
 /// How a call ended.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and an `Answer` travels in a box")]
 pub enum Outcome {
     /// The server's answer, a result or an error.
     Message {

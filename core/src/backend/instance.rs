@@ -320,7 +320,7 @@ impl Instance {
     }
 
     fn on_answer(&mut self, message: Message) {
-        let wire = message.id().and_then(|id| id.as_wire());
+        let wire = message.get(Field::Id).and_then(WireId::read);
         let Some((wire, entry)) = wire.and_then(|w| Some((w, self.pending.complete(w)?))) else {
             let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
             tracing::debug!(server = %self.port.name(), id, "an answer nobody waits for: dropped");
@@ -340,7 +340,7 @@ impl Instance {
     }
 
     fn on_notification(&mut self, message: Message) {
-        let method = message.text(Field::Method).as_deref().and_then(Method::from_name);
+        let method = message.method();
         match method {
             Some(Method::Progress) => self.on_progress(message),
             Some(Method::Cancelled) => self.on_question_cancelled(message),
@@ -356,7 +356,7 @@ impl Instance {
     }
 
     fn on_progress(&mut self, message: Message) {
-        let wire = message.slice(Field::ProgressToken).and_then(|t| RequestId(t).as_wire());
+        let wire = message.get(Field::ProgressToken).and_then(WireId::read);
         let Some(entry) = wire.and_then(|w| self.pending.get_mut(w)) else { return };
         entry.silent_since = self.now;
         if let Origin::Call(call) = &entry.origin {

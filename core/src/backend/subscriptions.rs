@@ -23,11 +23,12 @@ impl Instance {
     /// Settles a subscription call without the server where its edition has no such method, or where another client
     /// still wants the updates. `true`: the call has been answered.
     pub(super) fn settle_here(&mut self, call: &Call) -> bool {
-        let (wants, uri) = match (call.method, Self::uri_of(call)) {
-            (Some(Method::ResourcesSubscribe), Some(uri)) => (true, uri),
-            (Some(Method::ResourcesUnsubscribe), Some(uri)) => (false, uri),
+        let wants = match call.method {
+            Some(Method::ResourcesSubscribe) => true,
+            Some(Method::ResourcesUnsubscribe) => false,
             _ => return false,
         };
+        let Some(uri) = Self::uri_of(call) else { return false };
         if self.era() == Era::Legacy {
             if wants {
                 return false;
@@ -48,6 +49,9 @@ impl Instance {
 
     /// A legacy server has accepted a subscription call.
     pub(super) fn note_subscription(&mut self, call: &Call) {
+        if !matches!(call.method, Some(Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)) {
+            return;
+        }
         let Some(uri) = Self::uri_of(call) else { return };
         match call.method {
             Some(Method::ResourcesSubscribe) => drop(self.port.wanted.add(&uri, call.peer.id)),

@@ -1,9 +1,9 @@
 //! Owns every server's task; applies a changed configuration.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -50,7 +50,7 @@ impl Supervisor {
             *port.server == *server && (same_env || !matches!(server.target, Target::Stdio { .. }))
         };
         self.leaving.retain(|port| !port.control.is_closed());
-        let mut after = HashMap::new();
+        let mut after = HashMap::default();
         let mut fresh = Vec::new();
         for server in servers {
             match before.get(&server.name) {

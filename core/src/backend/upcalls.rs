@@ -4,7 +4,6 @@
 //! client is the only one, or the only one with calls in flight here. Otherwise the server is refused; never is another
 //! client asked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::call::{Delivery, ServerNote, Upcall};
@@ -12,6 +11,7 @@ use super::instance::Instance;
 use super::peer::Peer;
 use crate::observe::{LogStream, Status};
 use crate::protocol::{CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code};
+use foldhash::HashMap;
 
 /// Open questions of one instance, at most.
 const MAX_ASKS: usize = 256;
@@ -60,7 +60,7 @@ impl Instance {
 
     pub(super) fn on_question(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
-        let method = message.text(Field::Method).as_deref().and_then(Method::from_name);
+        let method = message.method();
         if method == Some(Method::Ping) {
             return self.answer(&id, r#""result":{}"#);
         }
@@ -201,7 +201,7 @@ impl Instance {
     }
 
     pub(super) fn on_other_note(&mut self, message: Message) {
-        let method = message.text(Field::Method).as_deref().and_then(Method::from_name);
+        let method = message.method();
         self.note_to_owner(message, method);
     }
 

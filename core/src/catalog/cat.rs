@@ -1,9 +1,9 @@
 //! [`Catalog`]: one immutable value; who has what, and the lists as ready bytes.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
+use foldhash::HashMap;
 
 use super::item::Item;
 use super::pattern::matches;

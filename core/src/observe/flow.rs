@@ -116,10 +116,16 @@ impl Flow {
     /// A row of `kind` for `method` that starts now, everything else empty.
     #[must_use]
     pub fn new(kind: FlowKind, method: Arc<str>) -> Self {
+        Self::at(kind, method, SystemTime::now())
+    }
+
+    /// The same, started at `at`.
+    #[must_use]
+    pub fn at(kind: FlowKind, method: Arc<str>, at: SystemTime) -> Self {
         Self {
             id: CallId(0),
             kind,
-            at: SystemTime::now(),
+            at,
             session: None,
             client: Arc::from(""),
             backend: None,

@@ -1,9 +1,9 @@
 //! Counters and latency histograms, by server and by tool.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
+use foldhash::HashMap;
 use hdrhistogram::Histogram;
 
 /// Tools measured per server; calls of further ones count for the server only.
@@ -55,7 +55,7 @@ pub struct BackendMetrics {
 /// All counters.
 #[derive(Debug)]
 pub struct Metrics {
-    start: Instant,
+    start: SystemTime,
     backends: HashMap<Arc<str>, BackendMetrics>,
     all: Histogram<u32>,
     /// Client requests begun, those answered by ourselves included.
@@ -85,7 +85,7 @@ impl BackendMetrics {
             n_errors: 0,
             n_in_flight: 0,
             latency: histogram(2),
-            tools: HashMap::new(),
+            tools: HashMap::default(),
             seconds: [0; 60],
             now_second: 0,
         }
@@ -119,8 +119,8 @@ impl BackendMetrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
-            start: Instant::now(),
-            backends: HashMap::new(),
+            start: SystemTime::now(),
+            backends: HashMap::default(),
             all: histogram(2),
             n_calls: 0,
             n_errors: 0,
@@ -131,10 +131,7 @@ impl Default for Metrics {
 
 impl Metrics {
     fn of(&mut self, backend: &Arc<str>) -> &mut BackendMetrics {
-        if !self.backends.contains_key(backend) {
-            self.backends.insert(backend.clone(), BackendMetrics::new());
-        }
-        self.backends.get_mut(backend).expect("inserted above")
+        self.backends.entry(backend.clone()).or_insert_with(BackendMetrics::new)
     }
 
     /// A client's request has begun.
@@ -148,16 +145,17 @@ impl Metrics {
         }
     }
 
-    /// A client's request has ended after `total`; `answered` says whether its server gave an answer worth measuring.
+    /// A client's request has ended at `at`, after `total`; `answered` says whether its server gave an answer worth measuring.
     pub fn ended(
         &mut self,
+        at: SystemTime,
         backend: Option<&Arc<str>>,
         tool: Option<&Arc<str>>,
         total: Duration,
         error: bool,
         answered: bool,
     ) {
-        let second = self.start.elapsed().as_secs();
+        let second = at.duration_since(self.start).unwrap_or_default().as_secs();
         let us = u64::try_from(total.as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);
         self.n_errors += u64::from(error);
@@ -201,7 +199,7 @@ impl Metrics {
     /// Calls of `backend` ended in each of the last 60 seconds, oldest first.
     #[must_use]
     pub fn per_second(&mut self, backend: &Arc<str>) -> [u16; 60] {
-        let second = self.start.elapsed().as_secs();
+        let second = self.start.elapsed().unwrap_or_default().as_secs();
         let Some(of) = self.backends.get_mut(backend) else { return [0; 60] };
         of.tick(second);
         std::array::from_fn(|i| of.seconds[((second + 1 + i as u64) % 60) as usize])
@@ -218,7 +216,7 @@ mod tests {
         let (backend, tool): (Arc<str>, Arc<str>) = ("b".into(), "t".into());
         for i in 1..=100 {
             metrics.begun(Some(&backend));
-            metrics.ended(Some(&backend), Some(&tool), Duration::from_millis(i), i == 100, true);
+            metrics.ended(SystemTime::now(), Some(&backend), Some(&tool), Duration::from_millis(i), i == 100, true);
         }
         let of = metrics.backend("b").expect("called");
         assert_eq!((of.n_calls, of.n_errors, of.n_in_flight), (100, 1, 0));
@@ -235,7 +233,7 @@ mod tests {
         for i in 0..2 * MAX_TOOLS {
             let tool: Arc<str> = i.to_string().into();
             metrics.begun(Some(&backend));
-            metrics.ended(Some(&backend), Some(&tool), Duration::from_millis(1), false, true);
+            metrics.ended(SystemTime::now(), Some(&backend), Some(&tool), Duration::from_millis(1), false, true);
         }
         assert_eq!(metrics.backend("b").map(|b| b.tools.len()), Some(MAX_TOOLS));
     }

@@ -125,7 +125,8 @@ impl Observer {
         let total: Duration = ended.timing.total();
         let mut inner = self.lock();
         if kind == FlowKind::Call {
-            inner.metrics.ended(backend, ended.tool.as_ref(), total, error, answered);
+            let at = inner.journal.get(id).map_or_else(SystemTime::now, |f| f.at + total);
+            inner.metrics.ended(at, backend, ended.tool.as_ref(), total, error, answered);
         }
         inner.journal.update(id, |flow| {
             flow.status = ended.status;

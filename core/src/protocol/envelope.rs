@@ -10,7 +10,7 @@ use super::scan::{Flaw, Scan};
 /// What a scan makes of bytes that begin with a JSON value.
 pub(super) struct Scanned {
     pub(super) kind: Kind,
-    pub(super) spans: [Span; Field::COUNT],
+    pub(super) spans: Box<[Span; Field::COUNT]>,
     /// How many of the bytes are the message.
     pub(super) len: usize,
     pub(super) single_line: bool,

@@ -31,11 +31,23 @@ impl RequestId {
     /// no sign, no leading zero.
     #[must_use]
     pub fn as_wire(&self) -> Option<WireId> {
-        let digits = self.0.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(&self.0);
-        if !digits.iter().all(u8::is_ascii_digit) || (digits.len() > 1 && digits[0] == b'0') {
+        WireId::read(&self.0)
+    }
+}
+
+impl WireId {
+    /// The id in raw JSON, as [`RequestId::as_wire`] reads it.
+    #[must_use]
+    pub fn read(raw: &[u8]) -> Option<Self> {
+        let digits = raw.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(raw);
+        if digits.is_empty() || (digits.len() > 1 && digits[0] == b'0') {
             return None;
         }
-        std::str::from_utf8(digits).ok()?.parse().ok().map(WireId)
+        let add = |n: u64, digit: &u8| match digit {
+            b'0'..=b'9' => n.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+            _ => None,
+        };
+        digits.iter().try_fold(0, add).map(Self)
     }
 }
 

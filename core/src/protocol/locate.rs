@@ -11,7 +11,8 @@ use super::walk;
 #[derive(Debug)]
 pub(super) struct Located {
     /// The value of each field; an empty span is an absent field.
-    pub(super) spans: [Span; Field::COUNT],
+    /// On the heap from the beginning: a message is handed on many times, its places are found once.
+    pub(super) spans: Box<[Span; Field::COUNT]>,
     /// The value of `jsonrpc`.
     pub(super) version: Span,
     /// The first key found a second time.
@@ -38,7 +39,7 @@ enum Key {
 impl Located {
     /// Scans the object at the scan's position, which is on its opening brace.
     pub(super) fn scan(scan: &mut Scan<'_>) -> Result<Self, Flaw> {
-        let mut found = Self { spans: [Span::NONE; Field::COUNT], version: Span::NONE, duplicate: None };
+        let mut found = Self { spans: Box::new([Span::NONE; Field::COUNT]), version: Span::NONE, duplicate: None };
         found.object(scan, Place::Envelope, 1)?;
         Ok(found)
     }

@@ -198,7 +198,7 @@ pub struct Message {
     raw: Bytes,
     kind: Kind,
     single_line: bool,
-    spans: [Span; Field::COUNT],
+    spans: Box<[Span; Field::COUNT]>,
 }
 
 impl Message {

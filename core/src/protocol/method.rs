@@ -1,5 +1,7 @@
 //! The methods we act on.
 
+use super::message::{Field, Message};
+
 macro_rules! methods {
     ($($variant:ident = $name:literal),* $(,)?) => {
         /// A method name the proxy knows (MCP 2024-11-05 to 2026-07-28, schema). Others pass as they are.
@@ -9,10 +11,20 @@ macro_rules! methods {
         )* }
 
         impl Method {
+            /// How many methods we know.
+            pub(crate) const COUNT: usize = [$(Self::$variant),*].len();
+
             /// The known method of this name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $( $name => Some(Self::$variant), )* _ => None }
+            }
+
+            /// The known method of this name, as a raw JSON string without escapes.
+            fn from_raw(raw: &[u8]) -> Option<Self> {
+                let name = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+                $( if name == $name.as_bytes() { return Some(Self::$variant); } )*
+                None
             }
 
             /// Its name on the wire.
@@ -24,12 +36,25 @@ macro_rules! methods {
     };
 }
 
+impl Message {
+    /// The method, if it is one we know, however its name is spelled in JSON.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
+        let raw = self.get(Field::Method)?;
+        match Method::from_raw(raw) {
+            None if raw.contains(&b'\\') => Method::from_name(&self.text(Field::Method)?),
+            known => known,
+        }
+    }
+}
+
 methods! {
+    ToolsCall = "tools/call",
+    Progress = "notifications/progress",
     Initialize = "initialize",
     Discover = "server/discover",
     Ping = "ping",
     ToolsList = "tools/list",
-    ToolsCall = "tools/call",
     PromptsList = "prompts/list",
     PromptsGet = "prompts/get",
     ResourcesList = "resources/list",
@@ -45,7 +70,6 @@ methods! {
     RootsList = "roots/list",
     Initialized = "notifications/initialized",
     Cancelled = "notifications/cancelled",
-    Progress = "notifications/progress",
     LogMessage = "notifications/message",
     RootsChanged = "notifications/roots/list_changed",
     ToolsChanged = "notifications/tools/list_changed",

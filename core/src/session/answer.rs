@@ -139,32 +139,33 @@ fn restore_uri(out: &mut Spliced, message: &Message, own: &str, exposed: &str) {
 
 impl Session {
     /// A call has ended.
-    pub(super) fn on_answer(&mut self, answer: Answer) {
+    pub(super) fn on_answer(&mut self, answer: &Answer) {
         let Answer { client_id, call, outcome, sent, handed } = answer;
-        if self.calls.get(&client_id).is_none_or(|a| a.call != call) {
-            // Cancelled meanwhile: nobody waits for it.
+        let Some(active) = self.calls.remove(client_id) else { return };
+        if active.call != *call {
+            // Cancelled meanwhile: nobody waits for it, and its id is in use again.
+            self.calls.insert(client_id.clone(), active);
             return;
         }
-        let Some(active) = self.calls.remove(&client_id) else { return };
         self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
-        let returned = match &outcome {
+        let returned = match outcome {
             Outcome::Message { message, .. } => Some(message.raw().clone()),
             _ => None,
         };
-        let fault_of = |fault: &Fault, status| (Spliced::new(refusal(Some(&client_id), fault).into()), status);
+        let fault_of = |fault: &Fault, status| (Spliced::new(refusal(Some(client_id), fault).into()), status);
         let (out, status) = match outcome {
-            Outcome::Message { message, era } => match shaped(&message, &active, &client_id, era) {
+            Outcome::Message { message, era } => match shaped(message, &active, client_id, *era) {
                 Ok(shaped) => shaped,
                 Err(fault) => fault_of(&fault, Status::Fault(fault.code)),
             },
-            Outcome::Local(result) => (around(&client_id, &Bytes::from_static(result.as_bytes())), Status::Ok),
-            Outcome::Fault(fault) => fault_of(&fault, Status::Fault(fault.code)),
-            Outcome::TimedOut(fault) => fault_of(&fault, Status::TimedOut),
+            Outcome::Local(result) => (around(client_id, &Bytes::from_static(result.as_bytes())), Status::Ok),
+            Outcome::Fault(fault) => fault_of(fault, Status::Fault(fault.code)),
+            Outcome::TimedOut(fault) => fault_of(fault, Status::TimedOut),
         };
-        self.emit(&client_id, &out);
-        let timing = timing(active.arrived, handed.max(active.handed), sent, self.now);
+        self.emit(client_id, &out);
+        let timing = timing(active.arrived, (*handed).max(active.handed), *sent, self.now);
         let ended = Ended { status, timing, returned, answered: Some(out), tool: active.tool };
-        self.engine.ctx.observer.end(call, Some(active.port.name()), FlowKind::Call, ended);
+        self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, ended);
     }
 
     /// Writes an answer, or keeps it for the batch its request came in.

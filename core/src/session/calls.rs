@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
         self.status.n_calls.fetch_add(1, Ordering::Relaxed);
-        let method = message.text(Field::Method).as_deref().and_then(Method::from_name);
+        let method = message.method();
         if self.is_in_flight(&id) {
             let fault =
                 Fault::new(code::INVALID_REQUEST, format!("id {id} is in use by a request that is not answered yet"));
@@ -136,7 +136,8 @@ impl Session {
         let token = message.slice(Field::MetaToken);
         let flow = self.flow(&message, &facts, Some(port.name()), shown);
         let id = self.engine.ctx.observer.begin(flow);
-        let handed = Instant::now();
+        // One clock reading serves a batch: what is read together is handed over together.
+        let handed = self.now;
         let timeout = timeout_of(port, tool.as_deref());
         let active = Active {
             call: id,
@@ -201,12 +202,11 @@ impl Session {
         backend: Option<&Arc<str>>,
         target: Option<Arc<str>>,
     ) -> Flow {
-        let name = message.text(Field::Method).unwrap_or_default();
-        let method = match Method::from_name(&name) {
-            Some(m) => self.method_names.entry(m).or_insert_with(|| m.name().into()).clone(),
-            None => name.as_ref().into(),
+        let method = match message.method() {
+            Some(m) => self.method_names[m as usize].get_or_insert_with(|| m.name().into()).clone(),
+            None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
         };
-        let mut flow = Flow::new(FlowKind::Call, method);
+        let mut flow = Flow::at(FlowKind::Call, method, self.wall);
         flow.session = Some(self.peer.id);
         flow.client = facts.name.clone();
         flow.backend = backend.cloned();

@@ -1,12 +1,13 @@
 //! [`Session`]: one client's link, its calls in flight, and the loop that serves it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
@@ -69,7 +70,10 @@ pub struct Session {
     closing: Option<Instant>,
     sleep: Pin<Box<Sleep>>,
     pub(super) now: Instant,
-    pub(super) method_names: HashMap<Method, Arc<str>>,
+    /// The time of day of what was read last.
+    pub(super) wall: SystemTime,
+    /// Names as the journal keeps them, made once.
+    pub(super) method_names: [Option<Arc<str>>; Method::COUNT],
 }
 
 /// A call in flight.
@@ -116,8 +120,8 @@ impl Session {
             deliveries: VecDeque::new(),
             legacy: None,
             modern: None,
-            calls: HashMap::new(),
-            questions: HashMap::new(),
+            calls: HashMap::default(),
+            questions: HashMap::default(),
             n_questions: 0,
             parked_lists: Vec::new(),
             parked_calls: Vec::new(),
@@ -129,7 +133,8 @@ impl Session {
             closing: None,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             now: Instant::now(),
-            method_names: HashMap::new(),
+            wall: SystemTime::now(),
+            method_names: [const { None }; Method::COUNT],
             engine,
         }
     }
@@ -155,10 +160,10 @@ impl Session {
     /// One turn of the loop. `false`: the end.
     async fn turn(&mut self) -> bool {
         let wake = self.next_wake();
-        if let Some(at) = wake {
-            if self.sleep.deadline().into_std() != at {
-                self.sleep.as_mut().reset(at.into());
-            }
+        if let Some(at) = wake
+            && self.sleep.deadline().into_std() != at
+        {
+            self.sleep.as_mut().reset(at.into());
         }
         let reads = self.closing.is_none() && self.outbox.len() < OUTBOX_FULL;
         tokio::select! { biased;
@@ -170,6 +175,7 @@ impl Session {
             }
             n = self.lines.fill(&mut self.link.reader), if reads => {
                 self.now = Instant::now();
+                self.wall = SystemTime::now();
                 let ended = matches!(n, Ok(0) | Err(_));
                 while let Some(line) = self.lines.next_line() {
                     self.on_line(line);
@@ -296,7 +302,7 @@ impl Session {
 
     fn on_delivery(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Answer(answer) => self.on_answer(*answer),
+            Delivery::Answer(answer) => self.on_answer(&answer),
             Delivery::Progress { client_id, message } => self.on_progress(&client_id, &message),
             Delivery::Upcall(upcall) => self.on_upcall(*upcall),
             Delivery::UpcallCancelled { port, generation, server_id, message } => {
