@@ -78,6 +78,7 @@ impl Proxy {
             guardian: options.guardian,
             env: watch::Sender::new(Arc::new(config.env.clone())),
             opening: watch::Sender::new(opening),
+            spawning: tokio::sync::Mutex::default(),
             starting: Semaphore::new(config.limits.max_starting.max(1)),
             memory: options.memory,
             identity: identity(),

@@ -1,9 +1,10 @@
 //! The engine in this process, started and ended. The one place of the program that knows how.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mcp_proxy_core::config::{Config, ConfigWatch, render};
+use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, render};
 use mcp_proxy_core::control::ProxyHandle;
 use mcp_proxy_core::proxy::{Memory, Options, Proxy};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
@@ -98,9 +99,22 @@ async fn watch(mut watch: ConfigWatch, handle: ProxyHandle) {
             tracing::warn!(
                 "the configuration was not reloaded, the one before stays: {summary} (see `mcp-proxy check`)"
             );
-            handle.refuse_reload(summary);
+            handle.refuse_reload(first_problem(&reload.loaded).unwrap_or(summary));
         }
     }
+}
+
+/// The first error in one line, for the screen: where and what.
+fn first_problem(loaded: &Loaded) -> Option<String> {
+    let is_error = |d: &&Diagnostic| d.level == Level::Error;
+    let n = loaded.diagnostics.iter().filter(is_error).count();
+    let first = loaded.diagnostics.iter().find(is_error)?;
+    let file = first.file.as_deref().and_then(Path::file_name).map(|f| f.to_string_lossy().into_owned());
+    let place = first.place.as_ref().map(|p| format!("{}:{}", p.line, p.column));
+    let at: Vec<String> = file.into_iter().chain(place).collect();
+    let label = first.label.as_ref().map_or_else(String::new, |l| format!(" ({l})"));
+    let more = if n > 1 { format!(", and {} more", n - 1) } else { String::new() };
+    Some(format!("{} {}{label}{more}", at.join(":"), first.message).trim_start().to_owned())
 }
 
 pub(super) fn guardian() -> ExitCode {

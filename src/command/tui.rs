@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use mcp_proxy_core::control::ProxyHandle;
 use mcp_proxy_tui::{Options, Theme};
@@ -14,6 +15,10 @@ use super::{load, runtime};
 use crate::demo;
 use crate::log;
 use crate::report::{self, Failure};
+use crate::signals::Signals;
+
+/// Stopping servers takes no longer than this unless one of them is stubborn.
+const SILENCE: Duration = Duration::from_millis(300);
 
 pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
     let chosen = load::or_demo(config)?;
@@ -27,9 +32,14 @@ pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
     // Both channels carry one thing each: the door, or why there is none; and the end.
     let (started, door) = mpsc::sync_channel(1);
     let (end, ended) = oneshot::channel();
+    let (gone, stopped) = oneshot::channel();
     let engine = thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || engine(chosen, &started, ended))
+        .spawn(move || {
+            engine(chosen, &started, ended);
+            // Nobody listens when the terminal could not be shown.
+            let _ = gone.send(());
+        })
         .map_err(|e| Failure::failed("cannot start the engine's thread").because(e))?;
     let result = match door.recv() {
         Ok(Ok(handle)) => screen(handle, is_demo),
@@ -38,10 +48,35 @@ pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
     };
     // The engine may have ended by itself: then nobody listens.
     let _ = end.send(());
+    stopping(stopped)?;
     match engine.join() {
         Ok(()) => result,
         Err(_) => Err(Failure::failed("the engine broke down").hint("please report it with what was shown above")),
     }
+}
+
+/// Waits until the servers are stopped; says so when it takes a moment. A signal does not wait: the guardian ends them.
+fn stopping(mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        let mut signals = Signals::open()?;
+        let mut told = false;
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut stopped => return Ok(()),
+                // A terminal that goes away may tell us twice.
+                signal = signals.next() => {
+                    if signal != "HUP" {
+                        return Err(Failure::failed(format!("ended by {signal} before the servers were stopped")));
+                    }
+                }
+                () = tokio::time::sleep(SILENCE), if !told => {
+                    told = true;
+                    report::note("stopping the servers; Ctrl-C does not wait for them");
+                }
+            }
+        }
+    })
 }
 
 /// The engine's thread, from start to end.

@@ -252,7 +252,8 @@ fn logs() {
     ]);
     let subscriber = tracing_subscriber::registry().with(crate::tracing_layer());
     tracing::subscriber::with_default(subscriber, || {
-        tracing::warn!(backend = "broken", "an event of our own with an \u{1b}[1mescape");
+        tracing::warn!(shell = "zsh", "an event of our own with an \u{1b}[1mescape");
+        tracing::error!(server = "broken", "it ended with exit code 1");
         tracing::debug!("not captured until asked for");
     });
     crate::runtime::logging::settle();

@@ -28,6 +28,8 @@ pub struct Context {
     /// The first client's word on itself: servers get their handshake after it, because it carries the client's
     /// capabilities. Set by the first session, or at once where no client is awaited.
     pub opening: watch::Sender<Option<Arc<ClientFacts>>>,
+    /// Held while one process is started, which keeps the thread busy for as long as the kernel takes to load it.
+    pub spawning: tokio::sync::Mutex<()>,
     /// Servers starting at the same time.
     pub starting: Semaphore,
     /// What is remembered of servers from earlier runs.

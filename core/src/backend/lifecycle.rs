@@ -33,6 +33,9 @@ const SHORT_PAUSE: Duration = Duration::from_secs(3);
 /// A server holds its turn to start at most for this time: a slow download must not keep the others waiting.
 const TURN: Duration = Duration::from_secs(5);
 
+/// How long the start of a process waits for the first client's first word.
+const FIRST_WORD: Duration = Duration::from_millis(5);
+
 /// One server's task.
 pub(super) struct Lifecycle {
     port: Arc<Port>,
@@ -323,6 +326,7 @@ impl Lifecycle {
             return attempt.hopeless(message.to_owned(), hint.to_owned());
         };
         let (port, ctx) = (self.port.clone(), self.ctx.clone());
+        self.recall_early().await;
         let turn = match self.meanwhile(ctx.starting.acquire(), Commands::Here).await {
             Ok(turn) => turn.ok(),
             Err(control) => return Life::Told(control),
@@ -333,7 +337,13 @@ impl Lifecycle {
             Err(control) => return Life::Told(control),
         };
         attempt.resolved = Some(spec.program.display().to_string());
-        let (mut process, link, exit) = match Process::start(&port, &ctx, &spec) {
+        let started = {
+            let _one = ctx.spawning.lock().await;
+            // Between two processes the thread looks after clients: the first ones wait for their first answers.
+            tokio::task::yield_now().await;
+            Process::start(&port, &ctx, &spec)
+        };
+        let (mut process, link, exit) = match started {
             Ok(started) => started,
             Err(error) => {
                 let mut life = attempt.failed("spawn", format!("`{command}` could not be started: {error}"));
@@ -404,6 +414,16 @@ impl Lifecycle {
             if let Some(end) = instance.serve_some().await {
                 return Ok(end);
             }
+        }
+    }
+
+    /// A client that launched us speaks at once: what is remembered is put before it before any process is started.
+    async fn recall_early(&mut self) {
+        let mut opening = self.opening.clone();
+        let first = tokio::time::timeout(FIRST_WORD, opening.wait_for(Option::is_some)).await;
+        let facts = first.ok().and_then(Result::ok).and_then(|f| f.clone());
+        if let Some(facts) = facts {
+            self.recall(&facts, OfferState::Pending);
         }
     }
 

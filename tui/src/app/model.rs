@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_proxy_core::control::{BackendState, BackendView, Snapshot};
 
+use super::layout;
 use super::popup::Popup;
 use super::theme::{Theme, Tone};
 use crate::input::context::Context;
@@ -150,6 +151,18 @@ impl Model {
             Screen::Catalog => vec![C::Catalog, C::List, C::Move, C::Everywhere],
             Screen::Logs => vec![C::Logs, C::Everywhere],
         }
+    }
+
+    /// Whether something lies over the list of the screen that `q` closes.
+    pub(crate) fn has_pushed(&self) -> bool {
+        let narrow = layout::breadth(self.size) == layout::Breadth::Narrow;
+        let inside = match self.screen {
+            Screen::Backends => self.backends.in_detail,
+            Screen::Inspect => self.inspect.pane != Pane::List,
+            Screen::Catalog => self.catalog.in_detail,
+            Screen::Logs => false,
+        };
+        narrow && inside
     }
 
     /// The field characters go into, if any.

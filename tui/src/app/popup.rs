@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mcp_proxy_core::protocol::{Run, Spliced};
+use mcp_proxy_core::protocol::{CallId, Run, Spliced};
 
 use crate::input::context::Context;
 use crate::screens::catalog::form::Form;
@@ -131,6 +131,8 @@ pub(crate) enum Ask {
     Restart(Arc<str>),
     /// Stop this server?
     Stop(Arc<str>),
+    /// Cancel this call of a client?
+    CancelFlow(CallId),
     /// Send the form below, which may change something?
     Send,
     /// Cancel the running call and close the form below?

@@ -61,6 +61,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 && matches!(form.call, catalog::form::Call::Running { seq: running, .. } if running == seq)
             {
                 form.answered(result, took);
+                // Asked while it ran; the answer was faster.
+                model.popups.retain(|p| !matches!(p, Popup::Confirm { then: Ask::CancelCall, .. }));
             }
         }
         Msg::Copied(result) => {
@@ -317,6 +319,7 @@ fn agreed(model: &mut Model, ask: Ask, effects: &mut Vec<Effect>) {
         Ask::Quit => effects.push(Effect::Quit),
         Ask::Restart(name) => effects.push(Effect::Command(Command::Restart(name))),
         Ask::Stop(name) => effects.push(Effect::Command(Command::Stop(name))),
+        Ask::CancelFlow(id) => effects.push(Effect::Command(Command::Cancel(id))),
         Ask::Send => catalog::update::send(model, true, effects),
         Ask::CancelCall => catalog::update::cancel(model, effects),
     }

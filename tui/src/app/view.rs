@@ -32,7 +32,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Logs => logs::view::draw(model, frame),
     }
     popup::draw(model, frame);
-    let hints = hint::line(&model.contexts(), usize::from(parts.hints.width), model.theme);
+    let hints = hint::line(&model.contexts(), !model.has_pushed(), usize::from(parts.hints.width), model.theme);
     match note(model, usize::from(parts.hints.width)) {
         Some(line) if parts.note.height > 0 => {
             frame.render_widget(line, parts.note);
@@ -95,7 +95,8 @@ fn alerts(model: &Model) -> Vec<Line<'static>> {
     let n = |test: &dyn Fn(&BackendState) -> bool| snapshot.backends.iter().filter(|b| test(&b.state)).count();
     let failed = n(&|s| *s == BackendState::Parked);
     let retrying = n(&|s| matches!(s, BackendState::Backoff { .. }));
-    let wanted = n(&|s| *s != BackendState::Disabled);
+    // Servers that sleep until a call comes are as they should be.
+    let wanted = n(&|s| !matches!(s, BackendState::Disabled | BackendState::Idle | BackendState::Stopped));
     let ready = n(&|s| *s == BackendState::Ready);
     let mut alerts = Vec::new();
     if snapshot.config_error.is_some() {
@@ -125,7 +126,8 @@ fn alerts(model: &Model) -> Vec<Line<'static>> {
     vec![line(&full), line(&less), line(&first), line(&[(tone, format!("{worst} {ready}/{wanted}"))])]
 }
 
-/// The note line: what was just done, a mistake in the filter, a refused configuration, or how to begin.
+/// The note line: what was just done, a mistake in the filter, a refused configuration, why the
+/// selected server failed, or how to begin.
 fn note(model: &Model, cells: usize) -> Option<Line<'static>> {
     let theme = model.theme;
     let s = theme.symbols();
@@ -143,6 +145,9 @@ fn note(model: &Model, cells: usize) -> Option<Line<'static>> {
     }
     if let Some(error) = model.snapshot.as_ref().and_then(|s| s.config_error.as_ref()) {
         return line(Tone::Bad, &format!("{} configuration refused, the old one stays: {error}", s.bad));
+    }
+    if let Some((tone, text)) = backends::view::failure_note(model) {
+        return line(tone, &text);
     }
     let first = model.first_run.as_ref()?;
     line(Tone::Busy, first)

@@ -59,6 +59,8 @@ pub(crate) enum Action {
     Parent,
     /// A flow that belongs to this one.
     Child,
+    /// Cancel a call in flight.
+    CancelFlow,
     /// Fold or unfold.
     Fold,
     /// Unfold.

@@ -52,6 +52,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Inspect, A::Parent, &["p"], "", "go to the call this one belongs to"),
     key(C::Inspect, A::Child, &["c"], "", "go to what belongs to this call"),
     key(C::Inspect, A::Copy, &["y"], "copy", "copy a value, its path, a frame or the id"),
+    key(C::Inspect, A::CancelFlow, &["X"], "cancel", "cancel a call in flight (asks)"),
     key(C::List, A::Filter, &["/", "f"], "filter", "filter while you type (~be NAME for one server)"),
     key(C::Json, A::Fold, &["enter", "space"], "fold", "fold or unfold; read a long text"),
     key(C::Json, A::Unfold, &["l", "right"], "", "unfold"),

@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcp_proxy_core::control::{LogLine, LogStream};
 use tokio::sync::Notify;
+use tracing::field::{Field, Visit};
 use tracing::subscriber::Interest;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
-use tui_logger::{Drain, LevelFilter, TuiTracingSubscriberLayer};
+use tui_logger::{Drain, LevelFilter};
 
 /// Lines kept for the Logs screen.
 const RING_LINES: usize = 2_000;
+/// The source of our own lines that are about no server in particular.
+const OWN: &str = "proxy";
 /// Lines that may come between two frames.
 const HOT_LINES: usize = 1_000;
 
@@ -28,7 +31,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     set_up();
-    ScreenLayer(TuiTracingSubscriberLayer).with_filter(Captured)
+    ScreenLayer.with_filter(Captured)
 }
 
 /// Events below `INFO` cost next to nothing until somebody asks to see them.
@@ -82,7 +85,8 @@ pub(crate) fn push(lines: &[LogLine]) {
     let drain = Drain::new();
     for line in lines {
         let level = match line.stream {
-            LogStream::Stderr | LogStream::Message => log::Level::Info,
+            LogStream::Stderr => level(&line.text),
+            LogStream::Message => log::Level::Info,
             LogStream::Stdout => log::Level::Warn,
         };
         let text = &*line.text;
@@ -92,23 +96,108 @@ pub(crate) fn push(lines: &[LogLine]) {
     }
 }
 
+/// The level a line of stderr gives itself in one of its first words (`2026-01-01 ERROR …`, `[warn] …`, `INFO: …`);
+/// without one it is info.
+fn level(text: &str) -> log::Level {
+    /// Date, time, level, or a name before it.
+    const WORDS: usize = 4;
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    for word in words.filter(|w| w.bytes().any(|c| c.is_ascii_alphabetic())).take(WORDS) {
+        // In small letters only where it is marked: "no error" is none.
+        let marked = word.bytes().all(|c| c.is_ascii_uppercase())
+            || text.contains(&format!("[{word}]"))
+            || text.starts_with(&format!("{word}:"));
+        let level = match word.to_ascii_lowercase().as_str() {
+            "error" | "err" | "fatal" | "critical" | "panic" => log::Level::Error,
+            "warn" | "warning" => log::Level::Warn,
+            "debug" => log::Level::Debug,
+            "trace" => log::Level::Trace,
+            "info" | "notice" => log::Level::Info,
+            _ => continue,
+        };
+        if marked {
+            return level;
+        }
+    }
+    log::Level::Info
+}
+
 /// Moves what was logged to where the screen reads it.
 pub(crate) fn settle() {
     tui_logger::move_events();
 }
 
-struct ScreenLayer(TuiTracingSubscriberLayer);
+struct ScreenLayer;
 
-impl<S> Layer<S> for ScreenLayer
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    fn on_new_span(&self, attrs: &tracing::span::Attributes<'_>, id: &tracing::span::Id, ctx: Context<'_, S>) {
-        self.0.on_new_span(attrs, id, ctx);
+impl<S: Subscriber> Layer<S> for ScreenLayer {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut told = Told::default();
+        event.record(&mut told);
+        let level = match *event.metadata().level() {
+            Level::ERROR => log::Level::Error,
+            Level::WARN => log::Level::Warn,
+            Level::INFO => log::Level::Info,
+            Level::DEBUG => log::Level::Debug,
+            Level::TRACE => log::Level::Trace,
+        };
+        // What is about one server stands among what that server wrote.
+        let (target, who) = match &told.server {
+            Some(server) => (server.as_str(), "proxy: "),
+            None => (OWN, ""),
+        };
+        Drain::new().log(
+            &log::Record::builder()
+                .args(format_args!("{who}{}{}", told.message, told.fields))
+                .level(level)
+                .target(target)
+                .build(),
+        );
+        LOGGED.notify_one();
+    }
+}
+
+/// An event in words.
+#[derive(Default)]
+struct Told {
+    message: String,
+    fields: String,
+    server: Option<String>,
+}
+
+impl Visit for Told {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            // `-` stands for no server in particular.
+            "server" => self.server = Some(value.to_owned()).filter(|v| v != "-"),
+            _ => self.record_debug(field, &format_args!("{value}")),
+        }
     }
 
-    fn on_event(&self, event: &tracing::Event<'_>, ctx: Context<'_, S>) {
-        self.0.on_event(event, ctx);
-        LOGGED.notify_one();
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            "server" => self.server = Some(format!("{value:?}")),
+            name => self.fields.push_str(&format!(" {name}={value:?}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_stderr_tell_their_level() {
+        let check = |text: &str, want: log::Level| assert_eq!(level(text), want, "{text}");
+        check("2026-11-22T16:31:08.190494Z  INFO slow work begins", log::Level::Info);
+        check("2026-11-22T16:31:10.946436Z ERROR the tool failed", log::Level::Error);
+        check("[warn] old option", log::Level::Warn);
+        check("Error: cannot connect", log::Level::Error);
+        check("ERROR:root:no such file", log::Level::Error);
+        check("npm WARN deprecated", log::Level::Warn);
+        check("DEBUG: 3 tools", log::Level::Debug);
+        check("no error was found", log::Level::Info);
+        check("listening", log::Level::Info);
+        check("", log::Level::Info);
     }
 }

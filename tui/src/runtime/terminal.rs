@@ -36,9 +36,23 @@ thread_local! {
     static DRAWS: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Writes while the terminal is ours. What comes later is dropped: it would stand across what was printed since, or the
+/// terminal is gone, and ratatui reports that on a stderr that is gone too.
+struct Ours(Stdout);
+
+impl Write for Ours {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if TAKEN.load(Ordering::Relaxed) { self.0.write(bytes) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if TAKEN.load(Ordering::Relaxed) { self.0.flush() } else { Ok(()) }
+    }
+}
+
 /// The terminal while it is ours.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Ours>>>,
     mouse: bool,
     open: bool,
 }
@@ -49,7 +63,7 @@ impl Screen {
         install_hook();
         DRAWS.set(true);
         take(mouse).inspect_err(|_| give_back())?;
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER, io::stdout()));
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER, Ours(io::stdout())));
         let terminal = Terminal::new(backend).inspect_err(|_| give_back())?;
         Ok(Self { terminal, mouse, open: true })
     }

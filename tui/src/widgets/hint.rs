@@ -9,18 +9,18 @@ use crate::input::context::Context;
 use crate::input::key::Code;
 use crate::input::keymap;
 
-/// The hints of these contexts in `cells`; the way to the help is always there.
+/// The hints of these contexts in `cells`; the way to the help is always there. At the root nothing is left to close.
 #[must_use]
-pub(crate) fn line(contexts: &[Context], cells: usize, theme: Theme) -> Line<'static> {
+pub(crate) fn line(contexts: &[Context], at_root: bool, cells: usize, theme: Theme) -> Line<'static> {
     let mut last: Option<(String, &str)> = None;
     let mut hints: Vec<(String, &str)> = Vec::new();
     for b in keymap::bindings(contexts).filter(|b| !b.binding.label.is_empty()) {
         let enter = b.keys.first().is_some_and(|k| k.code == Code::Enter);
         let key = if enter { theme.symbols().enter.to_owned() } else { b.first_key() };
-        if b.binding.action == Action::Help {
-            last = Some((key, b.binding.label));
-        } else {
-            hints.push((key, b.binding.label));
+        match b.binding.action {
+            Action::Help => last = Some((key, b.binding.label)),
+            Action::Close if !at_root => hints.push((key, "back")),
+            _ => hints.push((key, b.binding.label)),
         }
     }
     let cost = |(key, label): &(String, &str)| text::width(key) + 1 + text::width(label) + 2;

@@ -16,6 +16,8 @@ pub(crate) struct Input {
     text: String,
     /// In bytes, at a character.
     at: usize,
+    /// Nobody has touched the text it began with: typing replaces it.
+    proposed: bool,
 }
 
 impl Input {
@@ -23,7 +25,18 @@ impl Input {
     #[must_use]
     pub(crate) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { at: text.len(), text }
+        Self { at: text.len(), text, proposed: false }
+    }
+
+    /// A proposal: typing replaces it, moving in it keeps it.
+    #[must_use]
+    pub(crate) fn proposal(text: impl Into<String>) -> Self {
+        Self { proposed: true, ..Self::new(text) }
+    }
+
+    /// Whether it is still the text it began with.
+    pub(crate) const fn is_proposal(&self) -> bool {
+        self.proposed
     }
 
     /// The text.
@@ -33,6 +46,9 @@ impl Input {
 
     /// Puts text in at the cursor; line breaks become blanks.
     pub(crate) fn insert(&mut self, text: &str) {
+        if std::mem::take(&mut self.proposed) {
+            self.cut(0);
+        }
         let room = MAX_CHARS.saturating_sub(self.text.len());
         let mut new: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         while new.len() > room {
@@ -62,6 +78,7 @@ impl Input {
             (Code::End, _) => self.at = self.text.len(),
             _ => return false,
         }
+        self.proposed = false;
         true
     }
 

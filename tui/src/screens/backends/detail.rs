@@ -1,6 +1,6 @@
 //! All about one server: what it is, why it failed, what was set aside, how fast its tools are, what happened.
 
-use mcp_proxy_core::control::{BackendView, Latency, NoticeLevel};
+use mcp_proxy_core::control::{BackendState, BackendView, Latency, NoticeLevel};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -22,7 +22,8 @@ pub(crate) fn lines(model: &Model, b: &BackendView, cells: usize) -> Vec<Line<'s
     let mut out = Vec::new();
     let (word, tone) = view::state(b, model);
     let age = number::age(number::since(model.now, b.since));
-    let mut facts = vec![Span::raw(" "), Span::styled(word, theme.tone(tone)), Span::raw(format!(" for {age}"))];
+    let since = if matches!(b.state, BackendState::Backoff { .. }) { String::new() } else { format!(" for {age}") };
+    let mut facts = vec![Span::raw(" "), Span::styled(word, theme.tone(tone)), Span::raw(since)];
     let mut more = Vec::new();
     more.extend(b.pid.map(|pid| format!("pid {pid}")));
     more.extend(b.revision.map(|r| format!("MCP {}", r.date())));
@@ -87,8 +88,11 @@ fn failure(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'sta
     if let Some(resolved) = &f.resolved {
         out.extend(named("ran", resolved, cells, theme));
     }
-    let end = f.exit.map_or_else(String::new, |e| format!("{e}, "));
-    out.extend(named("ended", &format!("{end}{} after its start", number::latency(f.after)), cells, theme));
+    // What was not even found has not ended.
+    if f.exit.is_some() || f.resolved.is_some() {
+        let end = f.exit.map_or_else(String::new, |e| format!("{e}, "));
+        out.extend(named("ended", &format!("{end}{} after its start", number::latency(f.after)), cells, theme));
+    }
     if let Some(hint) = &f.hint {
         out.extend(named("do", hint, cells, theme));
     }

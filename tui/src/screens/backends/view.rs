@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::detail;
 use crate::app::layout::{self, Breadth, breadth, inside};
-use crate::app::model::Model;
+use crate::app::model::{Model, Screen};
 use crate::app::theme::{Theme, Tone};
 use crate::widgets::{number, pane, spark, text};
 
@@ -134,6 +134,18 @@ pub(crate) fn state(b: &BackendView, model: &Model) -> (String, Tone) {
         _ => b.state.word().to_owned(),
     };
     (format!("{symbol} {word}"), tone)
+}
+
+/// Why the selected server failed, where its card is not on the screen.
+#[must_use]
+pub(crate) fn failure_note(model: &Model) -> Option<(Tone, String)> {
+    let hidden = breadth(model.size) == Breadth::Narrow && !model.backends.in_detail;
+    let b = model.server().filter(|_| hidden && model.screen == Screen::Backends)?;
+    let failure = b.failure.as_ref().filter(|_| b.state != BackendState::Ready)?;
+    let (_, tone) = state(b, model);
+    // The end of a line is cut off: what the server said last tells more than our sentence about it.
+    let why = failure.stderr.last().map_or(&*failure.message, |last| last.trim());
+    Some((tone, format!("{} (d) {}: {why}", model.theme.symbols().bad, b.name)))
 }
 
 struct Column {

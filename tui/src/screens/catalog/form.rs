@@ -82,7 +82,7 @@ impl Form {
         };
         let hint = |name: &str| raw.pointer(&format!("/annotations/{name}")).and_then(Value::as_bool) == Some(true);
         let field = |argument: Argument| Field {
-            input: Input::new(argument.default.as_ref().map(schema::shown).unwrap_or_default()),
+            input: argument.default.as_ref().map_or_else(Input::default, |d| Input::proposal(schema::shown(d))),
             argument,
             error: None,
         };

@@ -138,7 +138,11 @@ fn field_line(field: &Field, here: bool, name: usize, cells: usize, theme: Theme
             vec![Span::raw(stars), cursor]
         }
         _ if here => field.input.line(room, theme).spans,
-        _ => vec![Span::raw(text::fit(field.input.text(), room, s.ellipsis))],
+        _ => {
+            // What the schema proposes looks different from what was typed.
+            let style = if field.input.is_proposal() { theme.dim() } else { Style::new() };
+            vec![Span::styled(text::fit(field.input.text(), room, s.ellipsis), style)]
+        }
     };
     let marker = if here { s.cursor } else { " " };
     let label = text::pad(&a.name, name, s.ellipsis);

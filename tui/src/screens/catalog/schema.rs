@@ -44,10 +44,8 @@ pub(crate) fn arguments(schema: &Value) -> Option<Vec<Argument>> {
     let properties = root.get("properties")?.as_object().filter(|p| p.len() <= MAX_ARGUMENTS)?;
     let required: Vec<&str> =
         root.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut out: Vec<Argument> = properties
-        .iter()
-        .map(|(name, s)| argument(name, follow(schema, s), required.contains(&name.as_str())))
-        .collect();
+    let mut out: Vec<Argument> =
+        properties.iter().map(|(name, s)| argument(schema, name, s, required.contains(&name.as_str()))).collect();
     // What must be filled in comes first; otherwise the order of the schema.
     out.sort_by_key(|a| !a.required);
     Some(out)
@@ -63,51 +61,114 @@ fn follow<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     schema
 }
 
-fn argument(name: &str, schema: &Value, required: bool) -> Argument {
+fn argument(root: &Value, name: &str, written: &Value, required: bool) -> Argument {
     let none = Map::new();
-    let schema = schema.as_object().unwrap_or(&none);
-    let (types, nullable) = types(schema);
-    let kind = match (schema.get("enum").and_then(Value::as_array), schema.get("const"), types.as_slice()) {
-        (Some(choices), ..) if !choices.is_empty() => Kind::Choice(choices.clone()),
-        (_, Some(only), _) => Kind::Choice(vec![only.clone()]),
-        (.., ["string"]) => Kind::Text,
-        (.., ["integer"]) => Kind::Integer,
-        (.., ["number"]) => Kind::Number,
-        (.., ["boolean"]) => Kind::Boolean,
-        (.., ["array"]) => Kind::Json("list"),
-        (.., ["object"]) => Kind::Json("object"),
+    let target = follow(root, written);
+    let schema = target.as_object().unwrap_or(&none);
+    let (types, mut nullable) = types(root, schema);
+    let kind = match (choices(root, target, MAX_DEPTH), types.as_slice()) {
+        (Some(mut choices), _) if !choices.is_empty() => {
+            nullable |= choices.contains(&Value::Null);
+            // What may be left out needs no `null`.
+            choices.retain(|c| required || !c.is_null());
+            Kind::Choice(choices)
+        }
+        (_, ["string"]) => Kind::Text,
+        (_, ["integer"]) => Kind::Integer,
+        (_, ["number"]) => Kind::Number,
+        (_, ["boolean"]) => Kind::Boolean,
+        (_, ["array"]) => Kind::Json("list"),
+        (_, ["object"]) => Kind::Json("object"),
         _ => Kind::Json("any"),
     };
-    let text = |key: &str| schema.get(key).and_then(Value::as_str).unwrap_or_default();
-    let about = if text("description").is_empty() { text("title") } else { text("description") };
-    Argument {
-        name: name.to_owned(),
-        kind,
-        required,
-        about: about.to_owned(),
-        default: schema.get("default").cloned(),
-        nullable,
+    // What stands beside a `$ref` is about this use of it.
+    let text = |key: &str| written.get(key).or_else(|| schema.get(key)).and_then(Value::as_str).unwrap_or_default();
+    let mut about = if text("description").is_empty() { text("title") } else { text("description") }.to_owned();
+    if let Kind::Json(_) = kind
+        && let Some(inside) = inside(root, schema)
+    {
+        about.push_str(if about.is_empty() { "" } else { "\n" });
+        about.push_str(&inside);
     }
+    let default = written.get("default").or_else(|| schema.get("default")).cloned();
+    Argument { name: name.to_owned(), kind, required, about, default, nullable }
 }
 
-/// The types allowed, `null` apart: from `type`, or from alternatives that differ in `null` only.
-fn types(schema: &Map<String, Value>) -> (Vec<&str>, bool) {
+/// Alternatives in alternatives are followed so far.
+const MAX_DEPTH: usize = 4;
+
+/// The values allowed, where the schema counts them: `enum`, `const`, or alternatives of these. `null` is one of them.
+fn choices(root: &Value, schema: &Value, depth: usize) -> Option<Vec<Value>> {
+    let schema = follow(root, schema);
+    if let Some(list) = schema.get("enum").and_then(Value::as_array) {
+        return Some(list.clone());
+    }
+    if let Some(only) = schema.get("const") {
+        return Some(vec![only.clone()]);
+    }
+    let alternatives = alternatives(schema.as_object()?)?;
+    let depth = depth.checked_sub(1)?;
+    let lists = alternatives.iter().map(|a| match only_type(root, a) {
+        Some("null") => Some(vec![Value::Null]),
+        _ => choices(root, a, depth),
+    });
+    let lists: Option<Vec<Vec<Value>>> = lists.collect();
+    // `null` alone is not worth a choice.
+    lists.map(|l| l.concat()).filter(|l| l.iter().any(|v| !v.is_null()))
+}
+
+fn alternatives(schema: &Map<String, Value>) -> Option<&Vec<Value>> {
+    schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array)
+}
+
+/// What a list or an object is made of, in one line.
+fn inside(root: &Value, schema: &Map<String, Value>) -> Option<String> {
+    const MAX_KEYS: usize = 12;
+    if let Some(items) = schema.get("items") {
+        return Some(format!("a list of: {}", short(root, items)?));
+    }
+    let properties = schema.get("properties")?.as_object().filter(|p| !p.is_empty())?;
+    let keys: Vec<String> = properties
+        .iter()
+        .take(MAX_KEYS)
+        .map(|(name, s)| short(root, s).map_or_else(|| name.clone(), |what| format!("{name} ({what})")))
+        .collect();
+    Some(format!("an object with: {}", keys.join(", ")))
+}
+
+/// A schema in a word or its choices.
+fn short(root: &Value, schema: &Value) -> Option<String> {
+    const MAX_CHOICES: usize = 8;
+    let schema = follow(root, schema);
+    if let Some(choices) = choices(root, schema, MAX_DEPTH) {
+        let all: Vec<String> = choices.iter().take(MAX_CHOICES).map(Value::to_string).collect();
+        return Some(all.join(" or "));
+    }
+    let (types, _) = types(root, schema.as_object()?);
+    (!types.is_empty()).then(|| types.join(" or "))
+}
+
+/// The types allowed, `null` apart: from `type`, or from alternatives that differ in their types only.
+fn types<'a>(root: &'a Value, schema: &'a Map<String, Value>) -> (Vec<&'a str>, bool) {
     let mut all: Vec<&str> = match schema.get("type") {
         Some(Value::String(t)) => vec![t],
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
         _ => {
-            let alternatives = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
-            alternatives.and_then(|list| list.iter().map(only_type).collect()).unwrap_or_default()
+            let types = |list: &'a Vec<Value>| list.iter().map(|a| only_type(root, a)).collect();
+            alternatives(schema).and_then(types).unwrap_or_default()
         }
     };
     let nullable = all.contains(&"null");
     all.retain(|t| *t != "null");
+    all.dedup();
     (all, nullable)
 }
 
-/// The type of an alternative that says no more than its type.
-fn only_type(alternative: &Value) -> Option<&str> {
-    alternative.as_object().filter(|o| o.len() == 1)?.get("type")?.as_str()
+/// The type of an alternative that says little more than its type.
+fn only_type<'a>(root: &'a Value, alternative: &'a Value) -> Option<&'a str> {
+    const ASIDE: [&str; 4] = ["type", "title", "description", "format"];
+    let all = follow(root, alternative).as_object()?;
+    all.keys().all(|k| ASIDE.contains(&k.as_str())).then(|| all.get("type")?.as_str())?
 }
 
 /// The JSON a field's text stands for; `None`: left out.
@@ -129,7 +190,6 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
     if argument.nullable && trimmed == "null" {
         return Ok(Some("null".to_owned()));
     }
-    let is_json = |what: &str| serde_json::from_str::<Value>(trimmed).map_err(|e| format!("{what}: {e}"));
     match &argument.kind {
         Kind::Text => Ok(Some(Value::from(text).to_string())),
         Kind::Integer => {
@@ -137,11 +197,11 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
             let whole = !digits.is_empty()
                 && digits.bytes().all(|c| c.is_ascii_digit())
                 && (digits.len() == 1 || !digits.starts_with('0'));
-            if whole { Ok(Some(trimmed.to_owned())) } else { Err("want a whole number".to_owned()) }
+            if whole { Ok(Some(trimmed.to_owned())) } else { Err("want a whole number, e.g. 3".to_owned()) }
         }
-        Kind::Number => match is_json("want a number")? {
-            Value::Number(_) => Ok(Some(trimmed.to_owned())),
-            _ => Err("want a number".to_owned()),
+        Kind::Number => match serde_json::from_str(trimmed) {
+            Ok(Value::Number(_)) => Ok(Some(trimmed.to_owned())),
+            _ => Err("want a number, e.g. 2.5".to_owned()),
         },
         Kind::Boolean => match trimmed {
             "true" | "false" => Ok(Some(trimmed.to_owned())),
@@ -152,7 +212,7 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
             found.map(|c| Some(c.to_string())).ok_or_else(|| "is none of the choices".to_owned())
         }
         Kind::Json(what) => {
-            let parsed = is_json("not JSON")?;
+            let parsed = serde_json::from_str::<Value>(trimmed).map_err(|e| not_json(what, &e))?;
             match (*what, &parsed) {
                 ("list", Value::Array(_)) | ("object", Value::Object(_)) | ("any", _) => Ok(Some(trimmed.to_owned())),
                 ("list", _) => Err("want a JSON list: [1, 2]".to_owned()),
@@ -160,6 +220,16 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
             }
         }
     }
+}
+
+/// What is wrong with a text that is no JSON, and what it might look like.
+fn not_json(what: &str, error: &serde_json::Error) -> String {
+    let example = match what {
+        "list" => "[1, 2]",
+        "object" => "{\"key\": 1}",
+        _ => "\"text\", 3, [1, 2] or {\"key\": 1}",
+    };
+    format!("not JSON at character {}: want {example}", error.column())
 }
 
 /// A value as it stands in a field.
@@ -191,10 +261,17 @@ mod tests {
                 "map": {"$ref": "#/$defs/map"},
                 "maybe": {"anyOf": [{"type": "string"}, {"type": "null"}]},
                 "odd": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+                "drink": {"$ref": "#/$defs/drink", "description": "for you", "default": "tea"},
+                "cake": {"anyOf": [{"$ref": "#/$defs/drink"}, {"type": "null"}]},
+                "extras": {"type": "array", "items": {"$ref": "#/$defs/drink"}},
+                "place": {"type": "object", "properties": {"room": {"type": "string"}, "odd": true}},
                 "nothing": true
             },
             "required": ["yes"],
-            "$defs": {"map": {"type": "object"}}
+            "$defs": {
+                "map": {"type": "object"},
+                "drink": {"description": "one", "oneOf": [{"const": "tea", "description": "hot"}, {"enum": ["milk"]}]}
+            }
         });
         let found = arguments(&schema).unwrap();
         let kind = |name: &str| found.iter().find(|a| a.name == name).unwrap();
@@ -207,6 +284,12 @@ mod tests {
         assert_eq!(kind("map").kind, Kind::Json("object"));
         assert_eq!((&kind("maybe").kind, kind("maybe").nullable), (&Kind::Text, true));
         assert_eq!(kind("odd").kind, Kind::Json("any"));
+        let drinks = Kind::Choice(vec![json!("tea"), json!("milk")]);
+        assert_eq!((&kind("drink").kind, kind("drink").about.as_str()), (&drinks, "for you"));
+        assert_eq!(kind("drink").default, Some(json!("tea")));
+        assert_eq!((&kind("cake").kind, kind("cake").nullable), (&drinks, true));
+        assert_eq!(kind("extras").about, r#"a list of: "tea" or "milk""#);
+        assert_eq!(kind("place").about, "an object with: room (string), odd");
         assert_eq!(kind("nothing").kind, Kind::Json("any"));
         assert_eq!(arguments(&json!({"$ref": "#"})), None);
         assert_eq!(arguments(&json!({"type": "object"})), None);

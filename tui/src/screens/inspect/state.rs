@@ -109,6 +109,14 @@ impl State {
         self.seen_next = self.rows.next;
     }
 
+    /// Gives a pane the keys. What is being read must not change under the reader: following stops.
+    pub(crate) fn enter(&mut self, pane: Pane) {
+        self.pane = pane;
+        if pane != Pane::List && self.follow {
+            self.set_follow(false);
+        }
+    }
+
     /// Rows that came since following stopped.
     pub(crate) fn n_new(&self) -> usize {
         if self.follow { 0 } else { self.rows.len() - self.rows.place(self.seen_next).min(self.rows.len()) }

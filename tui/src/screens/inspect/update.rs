@@ -1,5 +1,6 @@
 //! What keys do in Inspect.
 
+use mcp_proxy_core::observe::{FlowKind, Status};
 use mcp_proxy_core::protocol::CallId;
 
 use super::layout;
@@ -8,7 +9,7 @@ use crate::app::cursor;
 use crate::app::effect::Effect;
 use crate::app::layout::{Breadth, breadth};
 use crate::app::model::Model;
-use crate::app::popup::{CopyEntry, Popup, Source};
+use crate::app::popup::{Ask, CopyEntry, Popup, Source};
 use crate::app::theme::Tone;
 use crate::input::action::Action;
 use crate::json::scan::Kind;
@@ -40,10 +41,11 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::Open => {
             if state.detail.is_some() {
-                state.pane = Pane::Request;
+                state.enter(Pane::Request);
             }
         }
-        Action::NextPane | Action::PrevPane => state.pane = next_pane(state.pane, action == Action::NextPane),
+        Action::NextPane | Action::PrevPane => state.enter(next_pane(state.pane, action == Action::NextPane)),
+        Action::CancelFlow => cancel(model),
         Action::Parent => go_to(model, |d| d.flow.parent, "this one belongs to no other call"),
         Action::Child => go_to(model, |d| d.children.first().copied(), "nothing belongs to this call"),
         Action::Copy => copy_menu(model),
@@ -99,6 +101,31 @@ pub(crate) fn close(model: &mut Model) -> bool {
         model.inspect.pane = Pane::List;
     }
     pushed
+}
+
+/// Asks whether the selected call is to be cancelled.
+fn cancel(model: &mut Model) {
+    let state = &model.inspect;
+    let row = state.window.iter().find(|f| Some(f.id.0) == state.selected);
+    let Some(flow) = row.or(state.detail.as_ref().map(|d| &d.flow)) else {
+        return model.say(Tone::Quiet, "nothing is selected");
+    };
+    if flow.status != Status::Pending {
+        let text = format!("{} has ended already", flow.id);
+        return model.say(Tone::Quiet, text);
+    }
+    if flow.kind != FlowKind::Call {
+        let text = format!("{} is no call of a client: only those can be cancelled", flow.id);
+        return model.say(Tone::Warn, text);
+    }
+    let what = flow.target.as_deref().unwrap_or(&flow.method);
+    let popup = Popup::Confirm {
+        question: format!("Cancel {} (`{what}`)?", flow.id),
+        detail: "The server is told to stop, and the client gets an error.".to_owned(),
+        then: Ask::CancelFlow(flow.id),
+        yes: false,
+    };
+    model.popups.push(popup);
 }
 
 fn go_to(model: &mut Model, whom: impl Fn(&super::detail::Detail) -> Option<CallId>, none: &str) {

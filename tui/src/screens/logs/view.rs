@@ -86,9 +86,7 @@ impl LogFormatter for Formatter {
             log::Level::Trace => ("trace", Tone::Quiet),
         };
         let time = if self.times { format!("{} ", record.timestamp.strftime("%H:%M:%S")) } else { String::new() };
-        // Our own targets are paths: the last part tells enough.
-        let source = record.target().rsplit("::").next().unwrap_or_default();
-        let source = text::pad(source, SOURCE, self.theme.symbols().ellipsis);
+        let source = text::pad(record.target(), SOURCE, self.theme.symbols().ellipsis);
         let used = text::width(&time) + 6 + text::width(&source) + 1;
         let room = width.saturating_sub(used).max(8);
         let mut out: Vec<Line<'_>> = Vec::new();

@@ -1,0 +1,140 @@
+//! What stands around the proxy: a server that only echoes, and a relay that does the least a multiplexer must.
+//!
+//! Both know the messages of this bench and take short cuts no product may take: the id is the first `"id":` of a line.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use memchr::memmem;
+
+/// Bytes read at once.
+const BUFFER: usize = 1 << 16;
+
+/// Where the number after the first `"id":` stands.
+fn id(line: &[u8]) -> Option<std::ops::Range<usize>> {
+    let start = memmem::find(&line[..line.len().min(512)], br#""id":"#)? + 5;
+    let n = line[start..].iter().take_while(|b| b.is_ascii_digit()).count();
+    (n > 0).then_some(start..start + n)
+}
+
+fn has(line: &[u8], text: &str) -> bool {
+    memmem::find(&line[..line.len().min(512)], text.as_bytes()).is_some()
+}
+
+/// `echo N_TOOLS`: a legacy stdio server with the tools `echo`, `large` and as many more as asked for.
+pub(super) fn echo(args: &[String]) {
+    let n_tools: usize = args.first().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let tools: Vec<String> = (0..n_tools).map(tool).collect();
+    let list = format!(r#"{{"tools":[{}]}}"#, tools.join(","));
+    let mut text = String::new();
+    let mut input = BufReader::with_capacity(BUFFER, io::stdin().lock());
+    let mut out = io::BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        let Some(id) = id(&line) else { continue };
+        let id = String::from_utf8_lossy(&line[id]).into_owned();
+        let answer = |result: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+        let answer = if has(&line, r#""tools/call""#) {
+            let n = memmem::find(&line, br#""bytes":"#).map_or(20, |at| {
+                let digits: Vec<u8> = line[at + 8..].iter().copied().take_while(u8::is_ascii_digit).collect();
+                String::from_utf8_lossy(&digits).parse().unwrap_or(20)
+            });
+            if text.len() != n {
+                text = "lorem ipsum dolor sit amet ".chars().cycle().take(n).collect();
+            }
+            answer(&format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]}}"#))
+        } else if has(&line, r#""initialize""#) {
+            answer(
+                r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"echo","version":"1"}}"#,
+            )
+        } else if has(&line, r#""tools/list""#) {
+            answer(&list)
+        } else {
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"no such method"}}}}"#)
+        };
+        let written = out.write_all(answer.as_bytes()).and_then(|()| out.write_all(b"\n"));
+        // Answers to requests that came together leave together.
+        let flushed = if input.buffer().is_empty() { out.flush() } else { Ok(()) };
+        if written.and(flushed).is_err() {
+            return;
+        }
+    }
+}
+
+/// A tool of about 900 bytes, as real ones are.
+fn tool(n: usize) -> String {
+    let name = if n == 0 { "echo".to_owned() } else { format!("tool_{n}") };
+    let property = |name: &str| {
+        format!(
+            r#""{name}":{{"type":"string","description":"what the tool has to know of {name}, in a sentence or two as people write them"}}"#
+        )
+    };
+    let properties = ["path", "mode", "encoding", "pattern", "depth"].map(property).join(",");
+    format!(
+        r#"{{"name":"{name}","title":"Tool {n}","description":"does the thing number {n} and says how it went, with all that a model wants to know before it calls it","inputSchema":{{"type":"object","properties":{{{properties}}}}}}}"#
+    )
+}
+
+/// `relay N_TOOLS`: one echo server behind a relay that cuts lines and swaps ids, a thread each way.
+#[expect(clippy::disallowed_methods, reason = "a bench, not the proxy")]
+pub(super) fn relay(args: &[String]) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .arg("echo")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let pending: Arc<Mutex<HashMap<u64, Vec<u8>>>> = Arc::default();
+    let back = pending.clone();
+    let down = std::thread::spawn(move || {
+        pump(from, io::stdout().lock(), |wire| {
+            let n = std::str::from_utf8(wire).ok()?.parse().ok()?;
+            back.lock().unwrap_or_else(PoisonError::into_inner).remove(&n)
+        });
+    });
+    let mut n = 0_u64;
+    pump(io::stdin().lock(), to, |theirs| {
+        n += 1;
+        pending.lock().unwrap_or_else(PoisonError::into_inner).insert(n, theirs.to_vec());
+        Some(n.to_string().into_bytes())
+    });
+    // Its stdin is closed now: it ends, and with it the other way.
+    down.join().unwrap();
+    child.wait().unwrap();
+}
+
+/// Passes lines on with other ids, as many in one write as came in one read.
+fn pump(mut from: impl Read, mut to: impl Write, mut swap: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+    let mut held: Vec<u8> = Vec::new();
+    let mut out = Vec::new();
+    let mut chunk = vec![0; BUFFER];
+    while let Ok(n @ 1..) = from.read(&mut chunk) {
+        let seen = held.len();
+        held.extend_from_slice(&chunk[..n]);
+        let Some(last) = memchr::memrchr(b'\n', &held[seen..]).map(|at| seen + at + 1) else { continue };
+        out.clear();
+        for line in held[..last].split_inclusive(|b| *b == b'\n') {
+            let other = id(line).and_then(|at| Some((swap(&line[at.clone()])?, at)));
+            match other {
+                Some((id, at)) => {
+                    out.extend_from_slice(&line[..at.start]);
+                    out.extend_from_slice(&id);
+                    out.extend_from_slice(&line[at.end..]);
+                }
+                None => out.extend_from_slice(line),
+            }
+        }
+        held.drain(..last);
+        if to.write_all(&out).and_then(|()| to.flush()).is_err() {
+            return;
+        }
+    }
+}
