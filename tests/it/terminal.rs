@@ -198,7 +198,8 @@ fn why_a_server_failed_is_on_the_screen() {
     // Narrow: the note line says it, `d` opens the card.
     screen.keys("j").shows(&["(d) broken: `no-such-program` was not found"]);
     screen.keys("d").shows(&["phase resolve", "was not found", "install it"]);
-    screen.keys("\x1bjd").shows(&["crash", "exit code 3", "stderr"]);
+    screen.keys("\x1b").shows(&["STATE"]);
+    screen.keys("jd").shows(&["crash", "exit code 3", "stderr"]);
 }
 
 #[test]
@@ -209,7 +210,7 @@ fn a_refused_configuration_is_told_and_a_good_one_taken() {
     screen.shows(&["1/1 ready"]);
     let good = fs::read_to_string(&config).expect("our file");
     fs::write(&config, good.replace("command:", "comand:")).expect("our file");
-    screen.shows(&["configuration refused", "comand"]);
+    screen.shows(&["configuration refused: config.yaml:"]);
     fs::write(&config, good.replace("  a:", "  b:")).expect("our file");
     screen.until("the other server", |s| s.contents().contains("\u{25b8}b ") && !s.contents().contains("refused"));
     screen.keys("Q");

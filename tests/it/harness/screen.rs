@@ -17,6 +17,8 @@ use super::{eventually, is_alive};
 struct Seen {
     parser: vt100::Parser,
     raw: Vec<u8>,
+    /// The window was closed: nobody reads any more.
+    closed: bool,
 }
 
 /// A terminal with the program on it.
@@ -57,13 +59,16 @@ impl Screen {
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let keys = pair.master.take_writer().expect("a writer");
         let parser = vt100::Parser::new(cells(size.1), cells(size.0), 0);
-        let seen = Arc::new((Mutex::new(Seen { parser, raw: Vec::new() }), Condvar::new()));
+        let seen = Arc::new((Mutex::new(Seen { parser, raw: Vec::new(), closed: false }), Condvar::new()));
         let shared = seen.clone();
         thread::spawn(move || {
             let mut buffer = [0; 65536];
             while let Ok(n @ 1..) = reader.read(&mut buffer) {
                 let (seen, news) = &*shared;
-                let mut seen = seen.lock().expect("no panic");
+                let Ok(mut seen) = seen.lock() else { return };
+                if seen.closed {
+                    return;
+                }
                 seen.raw.extend_from_slice(&buffer[..n]);
                 seen.parser.process(&buffer[..n]);
                 news.notify_all();
@@ -136,8 +141,9 @@ impl Screen {
         kill_process(pid, signal).expect("it runs");
     }
 
-    /// Closes the window: the terminal is gone.
+    /// Closes the window: the terminal is gone as soon as the program writes again.
     pub(crate) fn close(&mut self) {
+        self.seen.0.lock().expect("no panic").closed = true;
         self.keys = None;
         self.master = None;
     }
