@@ -12,4 +12,5 @@ mod progress_cancel;
 mod rmcp_peers;
 mod rooms;
 mod roundtrip;
+mod terminal;
 mod upcalls;
