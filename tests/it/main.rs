@@ -11,4 +11,5 @@ mod processes;
 mod progress_cancel;
 mod rmcp_peers;
 mod roundtrip;
+mod terminal;
 mod upcalls;
