@@ -82,6 +82,9 @@ pub struct Init {
     /// Where to write [default: ~/.config/mcp-proxy/config.yaml]
     #[arg(long, value_name = "PATH")]
     pub path: Option<PathBuf>,
+    /// Take over the servers of a client's JSON file (`mcpServers`)
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
     /// Overwrite an existing file
     #[arg(long)]
     pub force: bool,

@@ -19,9 +19,61 @@ pub fn write_template(path: &Path) -> io::Result<()> {
     file.write_all(TEMPLATE.as_bytes())
 }
 
+/// A configuration with the servers of a client's file, as YAML: each entry as the client has it, in its order.
+///
+/// # Errors
+/// When `json` is no JSON, or has no servers where clients keep them.
+pub fn template_from(json: &str) -> Result<String, FromClientError> {
+    let file: serde_json::Value = serde_json::from_str(json)?;
+    let places = ["/mcpServers", "/servers", "/mcp/servers", "/context_servers"];
+    let servers = places.iter().find_map(|place| file.pointer(place)).filter(|s| s.is_object());
+    let servers = servers.ok_or(FromClientError::NoServers)?;
+    // Under this key an entry means what it means to clients: their names of fields, milliseconds.
+    let yaml = serde_yaml::to_string(&serde_json::json!({ "version": 1, "mcpServers": servers }))?;
+    Ok(format!("# The servers of a client, by `mcp-proxy init --from`. All keys: config.example.yaml\n{yaml}"))
+}
+
+/// Why a client's file gives no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum FromClientError {
+    /// It cannot be read as JSON.
+    #[error("it is no JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// There is nothing to take over.
+    #[error("it has no servers under `mcpServers`, `servers`, `mcp.servers` or `context_servers`")]
+    NoServers,
+    /// It cannot be written as YAML.
+    #[error("it cannot be written as YAML: {0}")]
+    Yaml(#[from] serde_yaml::Error),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_s_servers_are_taken_over_and_load() {
+        let json = r#"{"mcpServers":{"b":{"command":"npx","args":["-y","@scope/pkg","yes","1.10"],"timeout":30000},
+            "a":{"type":"streamable-http","url":"https://example.com/mcp","disabled":true}},"other":1}"#;
+        let yaml = template_from(json).unwrap();
+        let environment = crate::config::Environment::empty();
+        let loaded = crate::config::load_text(&yaml, Path::new("/c/config.yaml"), &environment);
+        let config = loaded.config.expect("it loads");
+        let names: Vec<&str> = config.servers.iter().map(|s| &*s.name).collect();
+        assert_eq!(names, ["b", "a"], "{yaml}");
+        let crate::config::Target::Stdio { args, .. } = &config.servers[0].target else { panic!("{yaml}") };
+        let args: Vec<&str> = args.iter().map(crate::config::Secret::reveal).collect();
+        assert_eq!(args, ["-y", "@scope/pkg", "yes", "1.10"]);
+        assert_eq!(config.servers[0].timeout.as_secs(), 30);
+        assert!(!config.servers[1].enabled);
+    }
+
+    #[test]
+    fn a_file_without_servers_says_so() {
+        assert!(matches!(template_from("{}"), Err(FromClientError::NoServers)));
+        assert!(matches!(template_from("{"), Err(FromClientError::Json(_))));
+        assert!(matches!(template_from(r#"{"mcpServers":[]}"#), Err(FromClientError::NoServers)));
+    }
 
     #[test]
     fn nothing_is_written_over() {
