@@ -86,7 +86,6 @@ pub struct Answer {
 
 /// How a call ended.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and an `Answer` travels in a box")]
 pub enum Outcome {
     /// The server's answer, a result or an error.
     Message {
@@ -138,6 +137,7 @@ impl Call {
     }
 
     /// Ends the call.
+    #[expect(clippy::boxed_local, reason = "calls stay in their boxes all their life")]
     pub fn end(self: Box<Self>, outcome: Outcome, sent: Option<(Instant, Instant)>) {
         let Self { id, peer, client_id, handed, .. } = *self;
         let answer = Answer { client_id, call: id, outcome, sent, handed };

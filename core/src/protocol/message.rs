@@ -184,7 +184,6 @@ pub enum MalformedKind {
 
 /// One line may hold a message or, in the 2025-03-26 edition, a batch of them.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one message is the rule and on the hot path: no box for it")]
 pub enum Frame {
     /// One message.
     One(Message),
