@@ -2,12 +2,15 @@
 //!
 //! Both know the messages of this bench and take short cuts no product may take: the id is the first `"id":` of a line.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::memmem;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::unix::pipe;
+use tokio::process::{ChildStdin, ChildStdout};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 16;
@@ -81,9 +84,13 @@ fn tool(n: usize) -> String {
     )
 }
 
-/// `relay N_TOOLS`: one echo server behind a relay that cuts lines and swaps ids, a thread each way.
-#[expect(clippy::disallowed_methods, reason = "a bench, not the proxy")]
+/// `relay N_TOOLS`: one echo server behind a relay that cuts lines and swaps ids, on one thread, as the proxy is.
 pub(super) fn relay(args: &[String]) {
+    tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(relay_lines(args));
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench, not the proxy")]
+async fn relay_lines(args: &[String]) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .arg("echo")
         .args(args)
@@ -91,32 +98,37 @@ pub(super) fn relay(args: &[String]) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let (to, from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let pending: Arc<Mutex<HashMap<u64, Vec<u8>>>> = Arc::default();
-    let back = pending.clone();
-    let down = std::thread::spawn(move || {
-        pump(from, io::stdout().lock(), |wire| {
-            let n = std::str::from_utf8(wire).ok()?.parse().ok()?;
-            back.lock().unwrap_or_else(PoisonError::into_inner).remove(&n)
-        });
-    });
+    let to = ChildStdin::from_std(child.stdin.take().unwrap()).unwrap();
+    let from = ChildStdout::from_std(child.stdout.take().unwrap()).unwrap();
+    // Opened anew, so that non-blocking mode is ours alone.
+    let own_in = pipe::OpenOptions::new().open_receiver("/proc/self/fd/0").unwrap();
+    let own_out = pipe::OpenOptions::new().open_sender("/proc/self/fd/1").unwrap();
+    let pending: RefCell<HashMap<u64, Vec<u8>>> = RefCell::default();
     let mut n = 0_u64;
-    pump(io::stdin().lock(), to, |theirs| {
+    let up = pump(own_in, to, |theirs| {
         n += 1;
-        pending.lock().unwrap_or_else(PoisonError::into_inner).insert(n, theirs.to_vec());
+        pending.borrow_mut().insert(n, theirs.to_vec());
         Some(n.to_string().into_bytes())
     });
-    // Its stdin is closed now: it ends, and with it the other way.
-    down.join().unwrap();
+    let down = pump(from, own_out, |wire| {
+        let n = std::str::from_utf8(wire).ok()?.parse().ok()?;
+        pending.borrow_mut().remove(&n)
+    });
+    // When its stdin is closed the server ends, and with it the other way.
+    tokio::join!(up, down);
     child.wait().unwrap();
 }
 
 /// Passes lines on with other ids, as many in one write as came in one read.
-fn pump(mut from: impl Read, mut to: impl Write, mut swap: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut swap: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) {
     let mut held: Vec<u8> = Vec::new();
     let mut out = Vec::new();
     let mut chunk = vec![0; BUFFER];
-    while let Ok(n @ 1..) = from.read(&mut chunk) {
+    while let Ok(n @ 1..) = from.read(&mut chunk).await {
         let seen = held.len();
         held.extend_from_slice(&chunk[..n]);
         let Some(last) = memchr::memrchr(b'\n', &held[seen..]).map(|at| seen + at + 1) else { continue };
@@ -133,7 +145,7 @@ fn pump(mut from: impl Read, mut to: impl Write, mut swap: impl FnMut(&[u8]) -> 
             }
         }
         held.drain(..last);
-        if to.write_all(&out).and_then(|()| to.flush()).is_err() {
+        if to.write_all(&out).await.is_err() {
             return;
         }
     }

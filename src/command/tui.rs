@@ -1,5 +1,6 @@
 //! `mcp-proxy tui`: the engine on its own thread and runtime, the terminal in front of it on the main thread.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -22,9 +23,15 @@ const SILENCE: Duration = Duration::from_millis(300);
 
 pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
     let chosen = load::or_demo(config)?;
-    if !report::stdout_is_terminal() {
+    let is_file = |name: &str| format!("{name} is a file or a pipe");
+    let why = match (io::stdin().is_terminal(), report::stdout_is_terminal()) {
+        (true, true) => None,
+        (_, false) => Some(is_file("stdout")),
+        (false, _) => Some(is_file("stdin")),
+    };
+    if let Some(why) = why {
         return Err(Failure::usage("`tui` needs a terminal")
-            .because("stdout is a file or a pipe")
+            .because(why)
             .hint("`mcp-proxy serve --stdio` runs without a screen"));
     }
     log::start_on_screen(chosen.config.log_level);
@@ -64,8 +71,8 @@ fn stopping(mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
             tokio::select! {
                 biased;
                 _ = &mut stopped => return Ok(()),
-                // A terminal that goes away may tell us twice.
                 signal = signals.next() => {
+                    // A terminal that goes away may tell us twice.
                     if signal != "HUP" {
                         return Err(Failure::failed(format!("ended by {signal} before the servers were stopped")));
                     }

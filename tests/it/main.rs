@@ -10,6 +10,6 @@ mod fakes;
 mod processes;
 mod progress_cancel;
 mod rmcp_peers;
-mod rooms;
 mod roundtrip;
+mod terminal;
 mod upcalls;

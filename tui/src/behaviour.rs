@@ -399,3 +399,33 @@ fn every_line_of_the_key_table_can_be_reached() {
         assert!(reached.contains(&(b.context, b.action)), "{b:?} can never be pressed");
     }
 }
+
+#[test]
+fn a_running_call_is_cancelled_after_a_question() {
+    let running = |d: &mut Driver| {
+        d.keys("2");
+        let at = d.model.inspect.rows.place(11);
+        d.model.inspect.select(at);
+        d.keys("ctrl-l").wishes.clear();
+    };
+    let mut d = driver();
+    running(&mut d);
+    d.keys("X n");
+    assert_eq!(d.wishes, []);
+    d.keys("X y");
+    assert_eq!(d.wishes, [Effect::Command(Command::Cancel(CallId(11)))]);
+    let mut d = driver();
+    d.keys("2 g X");
+    assert!(d.model.popups.is_empty(), "it has ended already");
+}
+
+#[test]
+fn what_is_being_read_stays() {
+    let mut d = driver();
+    d.keys("2");
+    assert!(d.model.inspect.follow);
+    d.keys("enter");
+    assert!(!d.model.inspect.follow, "a call that is open is not replaced by the next");
+    d.keys("esc F");
+    assert!(d.model.inspect.follow);
+}

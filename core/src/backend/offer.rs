@@ -131,9 +131,15 @@ impl Offers {
     }
 
     /// Publishes what is known of `port`'s server, if the name is still its own.
-    pub fn publish(&self, port: &Port, state: OfferState) {
+    pub fn publish(&self, port: &Port, mut state: OfferState) {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = of.get_mut(port.name()).filter(|(number, _)| *number == port.number) else { return };
+        // What is confirmed unchanged stays the same value: by that the catalog sees that nothing has to be merged.
+        if let (OfferState::Known { offer, .. }, OfferState::Known { offer: before, .. }) = (&mut state, &entry.1)
+            && *offer == *before
+        {
+            *offer = before.clone();
+        }
         entry.1 = state;
         drop(of);
         self.version.send_modify(|v| *v += 1);

@@ -4,6 +4,7 @@
 //! to all servers. So defects are mended item by item; everything else stays byte for byte.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::backend::ItemKind;
 use crate::protocol::{Patch, Span, Spliced, walk};
@@ -64,7 +65,8 @@ pub(super) fn name_of(kind: ItemKind, raw: &[u8]) -> Result<String, String> {
 
 /// The item with `change` done.
 pub(super) fn fix(kind: ItemKind, raw: &Bytes, change: Change<'_>) -> Fixed {
-    let mut edit = Edit { raw, out: Spliced::new(raw.clone()), repairs: Vec::new() };
+    let members = walk::members(raw, whole(raw)).collect();
+    let mut edit = Edit { raw, members, out: Spliced::new(raw.clone()), repairs: Vec::new() };
     if let Some(name) = change.name {
         edit.set(name_key(kind), &json(name));
     }
@@ -106,13 +108,21 @@ fn json(text: &str) -> String {
 
 struct Edit<'a> {
     raw: &'a Bytes,
+    /// Keys and values of the item, found in one pass: most items need no change, and there are hundreds at a start.
+    members: SmallVec<[(Span, Span); 12]>,
     out: Spliced,
     repairs: Vec<String>,
 }
 
 impl Edit<'_> {
+    fn is_key(&self, key: Span, name: &str) -> bool {
+        let raw = at(self.raw, key);
+        let plain = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+        plain == name.as_bytes() || (plain.contains(&b'\\') && walk::decode(raw).as_deref() == Some(name))
+    }
+
     fn get(&self, key: &str) -> Option<Span> {
-        walk::member(self.raw, whole(self.raw), key).map(|(_, v)| v)
+        self.members.iter().find(|(k, _)| self.is_key(*k, key)).map(|(_, v)| *v)
     }
 
     fn replace(&mut self, span: Span, text: &str) {
@@ -135,6 +145,9 @@ impl Edit<'_> {
     }
 
     fn cut(&mut self, keys: &[&str]) {
+        if keys.iter().all(|key| self.get(key).is_none()) {
+            return;
+        }
         for span in walk::cuts(self.raw, whole(self.raw), keys) {
             self.replace(span, "");
         }
@@ -142,9 +155,11 @@ impl Edit<'_> {
 
     fn cut_nulls(&mut self, change: Change<'_>) {
         let is_null = |v: Span| at(self.raw, v) == b"null";
-        let nulls: Vec<String> = walk::members(self.raw, whole(self.raw))
+        let nulls: Vec<String> = self
+            .members
+            .iter()
             .filter(|(_, v)| is_null(*v))
-            .filter_map(|(k, _)| walk::decode(at(self.raw, k)).map(std::borrow::Cow::into_owned))
+            .filter_map(|(k, _)| walk::decode(at(self.raw, *k)).map(std::borrow::Cow::into_owned))
             // These are replaced already.
             .filter(|k| k != "inputSchema" && k != "execution" && !(k == "description" && change.description.is_some()))
             .collect();

@@ -22,8 +22,6 @@ pub struct Item {
     pub legacy: Bytes,
     /// Its JSON for clients of the modern era, where that differs.
     pub modern: Option<Bytes>,
-    /// Taken from the disk cache.
-    pub cached: bool,
 }
 
 impl Item {

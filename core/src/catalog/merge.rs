@@ -82,9 +82,9 @@ pub fn merge(sources: &[Source], routing: &Routing, preface: Option<&str>, versi
     catalog
 }
 
-fn known(source: &Source) -> Option<(&Offer, bool)> {
+fn known(source: &Source) -> Option<&Offer> {
     match &source.state {
-        OfferState::Known { offer, cached } => Some((offer, *cached)),
+        OfferState::Known { offer, .. } => Some(offer),
         _ => None,
     }
 }
@@ -97,7 +97,7 @@ fn collect<'a>(
 ) -> Vec<Candidate<'a>> {
     let mut all = Vec::new();
     for (index, source) in sources.iter().enumerate() {
-        let Some((offer, _)) = known(source) else { continue };
+        let Some(offer) = known(source) else { continue };
         let rules = &source.server.tools;
         let mut seen = std::collections::HashSet::new();
         for raw in &offer.items[kind as usize] {
@@ -210,9 +210,8 @@ fn render(
             ItemKind::Resource => drop(catalog.resources.insert(exposed.clone(), entry)),
             ItemKind::Template => {}
         }
-        let cached = known(source).is_some_and(|(_, cached)| cached);
         let legacy = list.slice(start..end);
-        catalog.items[kind as usize].push(Item { kind, backend, own, exposed, legacy, modern, cached });
+        catalog.items[kind as usize].push(Item { kind, backend, own, exposed, legacy, modern });
     }
     catalog.lists[kind as usize].legacy = list;
 }
@@ -221,7 +220,7 @@ fn render(
 fn instructions(sources: &[Source], prefixes: &[String], routing: &Routing, preface: Option<&str>) -> String {
     let mut all = preface.map_or_else(String::new, |p| format!("{}\n\n", p.trim()));
     for (source, prefix) in sources.iter().zip(prefixes) {
-        let Some(text) = known(source).and_then(|(o, _)| o.instructions.as_deref()) else { continue };
+        let Some(text) = known(source).and_then(|o| o.instructions.as_deref()) else { continue };
         let text = text.trim();
         if text.is_empty() {
             continue;

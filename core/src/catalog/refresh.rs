@@ -1,12 +1,13 @@
 //! Keeps the catalog up to date: merges again when a server's offer or the configuration has changed.
 
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::cat::Catalog;
 use super::merge::{Source, merge};
-use crate::backend::{Context, ItemKind, OfferState};
+use crate::backend::{Context, ItemKind, Offer, OfferState};
 use crate::config::Config;
 use crate::observe::NoticeLevel;
 
@@ -16,7 +17,12 @@ pub struct Refresher {
     ctx: Arc<Context>,
     config: watch::Receiver<Arc<Config>>,
     catalog: watch::Sender<Arc<Catalog>>,
+    /// What the present catalog was made of.
+    made_of: Option<MadeOf>,
 }
+
+/// What a catalog is made of: the configuration, and each server's state with its offer. Compared by identity.
+type MadeOf = (Arc<Config>, Vec<(Discriminant<OfferState>, Option<Arc<Offer>>)>);
 
 impl Refresher {
     /// A refresher and where it publishes.
@@ -24,7 +30,7 @@ impl Refresher {
     pub fn new(ctx: Arc<Context>, config: watch::Receiver<Arc<Config>>) -> (Self, watch::Receiver<Arc<Catalog>>) {
         let catalog = watch::Sender::new(Arc::default());
         let receiver = catalog.subscribe();
-        (Self { ctx, config, catalog }, receiver)
+        (Self { ctx, config, catalog, made_of: None }, receiver)
     }
 
     /// The task's body; ends when the configuration's sender is gone.
@@ -43,7 +49,7 @@ impl Refresher {
         }
     }
 
-    fn refresh(&self, config: &Config) {
+    fn refresh(&mut self, config: &Arc<Config>) {
         let sources: Vec<Source> = config
             .servers
             .iter()
@@ -52,6 +58,16 @@ impl Refresher {
                 Source { server: server.clone(), state }
             })
             .collect();
+        let of = |s: &Source| match &s.state {
+            OfferState::Known { offer, .. } => (discriminant(&s.state), Some(offer.clone())),
+            state => (discriminant(state), None),
+        };
+        let made_of: MadeOf = (config.clone(), sources.iter().map(of).collect());
+        if self.made_of.as_ref().is_some_and(|last| is_same(last, &made_of)) {
+            // A server has confirmed what was remembered of it.
+            return self.ctx.observer.signal.raise();
+        }
+        self.made_of = Some(made_of);
         let before = self.catalog.borrow().clone();
         let after = merge(&sources, &config.routing, config.instructions.as_deref(), before.version + 1);
         for (backend, texts) in &after.quarantined {
@@ -68,4 +84,15 @@ impl Refresher {
         self.catalog.send_replace(Arc::new(Catalog { version, ..after }));
         self.ctx.observer.signal.raise();
     }
+}
+
+fn is_same(a: &MadeOf, b: &MadeOf) -> bool {
+    let same_offer = |a: &Option<Arc<Offer>>, b: &Option<Arc<Offer>>| match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        _ => false,
+    };
+    Arc::ptr_eq(&a.0, &b.0)
+        && a.1.len() == b.1.len()
+        && a.1.iter().zip(&b.1).all(|(a, b)| a.0 == b.0 && same_offer(&a.1, &b.1))
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, Totals};
-use crate::backend::{BackendState, Control, Delivery, ItemKind, Port};
+use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
 use crate::catalog::{Catalog, Item};
 use crate::config::{Config, Server, Target};
 use crate::observe::{Flow, JournalWindow, LogWindow, Status, Subscription};
@@ -40,9 +40,17 @@ struct Inner {
     engine: Arc<Engine>,
     /// The engine's main task reads it.
     errands: Mailbox<Errand>,
-    /// The catalog as shown last, by its source.
-    shown: Mutex<Option<(Arc<Catalog>, Arc<CatalogView>)>>,
+    /// The catalog as shown last, and what it was made of.
+    shown: Mutex<Option<Shown>>,
     config_error: Mutex<Option<String>>,
+}
+
+/// A catalog as it was shown.
+#[derive(Debug)]
+struct Shown {
+    catalog: Arc<Catalog>,
+    unconfirmed: Vec<Arc<str>>,
+    view: Arc<CatalogView>,
 }
 
 /// Something a face asks for.
@@ -197,16 +205,25 @@ impl ProxyHandle {
     #[must_use]
     pub fn catalog(&self) -> Arc<CatalogView> {
         let catalog = self.inner.engine.catalog.borrow().clone();
+        let unconfirmed = self.unconfirmed();
         let mut shown = self.inner.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, view)) = &*shown
-            && Arc::ptr_eq(of, &catalog)
+        if let Some(shown) = &*shown
+            && Arc::ptr_eq(&shown.catalog, &catalog)
+            && shown.unconfirmed == unconfirmed
         {
-            return view.clone();
+            return shown.view.clone();
         }
-        let items = catalog.items.iter().flatten().map(item).collect();
+        let items = catalog.items.iter().flatten().map(|i| item(i, unconfirmed.contains(&i.backend))).collect();
         let view = Arc::new(CatalogView { version: catalog.version, items });
-        *shown = Some((catalog, view.clone()));
+        *shown = Some(Shown { catalog, unconfirmed, view: view.clone() });
         view
+    }
+
+    /// Servers whose offer is taken from the disk cache so far.
+    fn unconfirmed(&self) -> Vec<Arc<str>> {
+        let engine = &self.inner.engine;
+        let is_cached = |name: &Arc<str>| matches!(engine.ctx.offers.of(name), OfferState::Known { cached: true, .. });
+        engine.config.borrow().servers.iter().map(|s| s.name.clone()).filter(is_cached).collect()
     }
 
     /// Up to `limit` log lines from position `from` on.
@@ -282,7 +299,7 @@ fn client(c: &crate::session::ClientStatus) -> ClientView {
     }
 }
 
-fn item(item: &Item) -> CatalogItem {
+fn item(item: &Item, cached: bool) -> CatalogItem {
     let raw = item.json(Era::Modern).clone();
     let all = Span { start: 0, end: u32::try_from(raw.len()).unwrap_or(0) };
     let text = |key: &str| {
@@ -300,6 +317,6 @@ fn item(item: &Item) -> CatalogItem {
         title,
         description,
         raw,
-        cached: item.cached,
+        cached,
     }
 }

@@ -3,7 +3,9 @@
 mod home;
 mod peer;
 mod process;
+mod screen;
 
 pub(crate) use home::{Home, fake_server};
 pub(crate) use peer::Peer;
-pub(crate) use process::{Running, eventually, is_alive};
+pub(crate) use process::{Running, descendants, eventually, is_alive};
+pub(crate) use screen::Screen;

@@ -144,7 +144,7 @@ fn note(model: &Model, cells: usize) -> Option<Line<'static>> {
         return line(tone, &text);
     }
     if let Some(error) = model.snapshot.as_ref().and_then(|s| s.config_error.as_ref()) {
-        return line(Tone::Bad, &format!("{} configuration refused, the old one stays: {error}", s.bad));
+        return line(Tone::Bad, &format!("{} configuration refused: {error}; the one before stays", s.bad));
     }
     if let Some((tone, text)) = backends::view::failure_note(model) {
         return line(tone, &text);
