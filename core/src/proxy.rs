@@ -184,7 +184,3 @@ impl Proxy {
 #[cfg(test)]
 #[path = "proxy_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "rooms_tests.rs"]
-mod rooms;
