@@ -321,7 +321,7 @@ impl Lifecycle {
         self.set(BackendState::Starting);
         let mut attempt = Attempt::new();
         let Target::Stdio { command, cwd, .. } = self.port.server.target.clone() else {
-            let message = "this version speaks stdio to servers; HTTP servers come with the next one";
+            let message = "it is reached by HTTP, and this version starts stdio servers only";
             let hint = "use a stdio bridge such as `npx -y mcp-remote URL`, or set `enabled: false`";
             return attempt.hopeless(message.to_owned(), hint.to_owned());
         };

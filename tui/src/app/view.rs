@@ -67,7 +67,8 @@ pub(crate) fn tabs(model: &Model) -> [(Screen, u16, u16); 4] {
 /// What the proxy is called, cut to leave room for the tabs.
 fn name(model: &Model) -> String {
     let name = model.snapshot.as_ref().map_or("mcp-proxy", |s| s.name.as_str());
-    let ascii: String = name.chars().filter(|c| c.is_ascii_graphic()).take(14).collect();
+    let ascii: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(14).collect();
+    let ascii = ascii.trim().to_owned();
     if ascii.is_empty() { "mcp-proxy".to_owned() } else { ascii }
 }
 
