@@ -33,6 +33,8 @@ const SHORT_PAUSE: Duration = Duration::from_secs(3);
 /// A server holds its turn to start at most for this time: a slow download must not keep the others waiting.
 const TURN: Duration = Duration::from_secs(5);
 
+/// Turns of the scheduler between two process starts: servers' tasks, catalog, session, writing.
+const HOPS_TO_ANSWER: usize = 5;
 /// How long the start of a process waits for the first client's first word.
 const FIRST_WORD: Duration = Duration::from_millis(5);
 
@@ -339,8 +341,11 @@ impl Lifecycle {
         attempt.resolved = Some(spec.program.display().to_string());
         let started = {
             let _one = ctx.spawning.lock().await;
-            // Between two processes the thread looks after clients: the first ones wait for their first answers.
-            tokio::task::yield_now().await;
+            // Between two processes the thread looks after clients: the first ones wait for their first answers, which
+            // take a few hops from what was remembered by way of the catalog to the session.
+            for _ in 0..HOPS_TO_ANSWER {
+                tokio::task::yield_now().await;
+            }
             Process::start(&port, &ctx, &spec)
         };
         let (mut process, link, exit) = match started {
