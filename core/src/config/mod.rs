@@ -37,5 +37,5 @@ pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
 pub use secret::Secret;
 pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
-pub use template::{FromClientError, TEMPLATE, template_from, write_template};
+pub use template::{FromClientError, TEMPLATE, template_from};
 pub use watch::{ConfigWatch, Reload};
