@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
+pub use crate::session::Entrance;
 use crate::session::{Clients, Engine, Session};
 use crate::transport::{Guardian, Link, Mailbox};
 
@@ -109,8 +110,8 @@ impl Proxy {
     }
 
     /// Serves a client on `link`. When `owns` the engine ends with it.
-    pub fn serve(&mut self, link: Link, via: &'static str, name: &str, owns: bool) {
-        let session = Session::new(self.engine.clone(), link, via, name);
+    pub fn serve(&mut self, link: Link, entrance: Entrance, owns: bool) {
+        let session = Session::new(self.engine.clone(), link, entrance);
         let id = session.id();
         if owns {
             self.owner = Some(id);
@@ -133,7 +134,7 @@ impl Proxy {
                     self.errands.drain(&mut errands);
                     while let Some(errand) = errands.pop_front() {
                         match errand {
-                            Errand::Connect { link, name } => self.serve(link, "memory", &name, false),
+                            Errand::Connect { link, name } => self.serve(link, Entrance::own("memory", &name), false),
                             Errand::Reload(config) => self.reload(config),
                             Errand::Shutdown => break 'running,
                         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, render};
 use mcp_proxy_core::control::ProxyHandle;
-use mcp_proxy_core::proxy::{Memory, Options, Proxy};
+use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
 use tokio::task::JoinSet;
 
@@ -55,7 +55,7 @@ impl Engine {
         let mut proxy = Proxy::start(config, options);
         let handle = proxy.handle();
         if let Some(link) = link {
-            proxy.serve(link, "stdio", "", true);
+            proxy.serve(link, Entrance::own("stdio", ""), true);
         }
         let mut task = JoinSet::new();
         task.spawn(proxy.run(std::future::pending()));

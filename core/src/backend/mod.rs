@@ -32,7 +32,7 @@ pub use context::Context;
 pub(crate) use handshake::declares;
 pub use memory::Memory;
 pub use offer::{ItemKind, Offer, OfferState, Offers};
-pub use peer::{ClientFacts, Level, Peer, Peers};
+pub use peer::{ClientFacts, Level, Peer, Peers, Principal};
 pub use port::{Control, Mail, Port};
 pub use status::{BackendState, Failure, StatusView};
 pub use supervisor::{Ports, Supervisor};

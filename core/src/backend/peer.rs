@@ -54,6 +54,36 @@ impl Level {
     }
 }
 
+/// On whose behalf a client speaks: what its calls, sessions and subscriptions are bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// Whoever launched us, or lives in our process.
+    #[must_use]
+    pub fn own() -> Self {
+        Self("own".into())
+    }
+
+    /// Everybody who comes by HTTP without a token.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self("anonymous".into())
+    }
+
+    /// Who has shown the token of this name.
+    #[must_use]
+    pub fn token(name: &str) -> Self {
+        Self(format!("token:{name}").into())
+    }
+
+    /// A name to be shown; no secret.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What a client said of itself: once per session in the legacy era, with every request in the modern one.
 #[derive(Clone, Debug)]
 pub struct ClientFacts {
@@ -91,6 +121,8 @@ impl ClientFacts {
 pub struct Peer {
     /// Its session.
     pub id: SessionId,
+    /// On whose behalf it speaks.
+    pub principal: Principal,
     /// The session task reads it.
     pub mailbox: Mailbox<Delivery>,
     facts: Mutex<Option<Arc<ClientFacts>>>,
@@ -100,8 +132,8 @@ pub struct Peer {
 impl Peer {
     /// A client that has not said anything yet.
     #[must_use]
-    pub fn new(id: SessionId, mailbox: Mailbox<Delivery>) -> Self {
-        Self { id, mailbox, facts: Mutex::default(), level: Mutex::default() }
+    pub fn new(id: SessionId, principal: Principal, mailbox: Mailbox<Delivery>) -> Self {
+        Self { id, principal, mailbox, facts: Mutex::default(), level: Mutex::default() }
     }
 
     /// What it said of itself last.

@@ -7,6 +7,7 @@ mod merge;
 mod names;
 mod pattern;
 mod refresh;
+mod scope;
 
 pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
@@ -14,3 +15,4 @@ pub use merge::{Source, merge};
 pub use names::exposed_prefix;
 pub use pattern::rule_for;
 pub use refresh::Refresher;
+pub use scope::Scope;

@@ -38,6 +38,25 @@ pub struct Config {
     pub servers: Vec<Arc<Server>>,
 }
 
+/// `clients.tokens.X`: what whoever shows the token may see and call. The default is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Access {
+    /// Patterns of server names; empty: all.
+    pub servers: Vec<String>,
+    /// Patterns of exposed names of tools; empty: all.
+    pub allow: Vec<String>,
+    /// Patterns of exposed names of tools, never these.
+    pub deny: Vec<String>,
+}
+
+impl Access {
+    /// Whether it limits nothing.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.servers.is_empty() && self.allow.is_empty() && self.deny.is_empty()
+    }
+}
+
 /// `proxy.transport`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transports {

@@ -6,6 +6,7 @@ mod answer;
 mod calls;
 mod clients;
 mod engine;
+mod entrance;
 mod handshake;
 mod listen;
 mod lists;
@@ -15,4 +16,5 @@ mod upcall;
 
 pub use clients::{ClientStatus, Clients};
 pub use engine::Engine;
+pub use entrance::Entrance;
 pub use run::Session;

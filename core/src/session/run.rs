@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 
 use super::clients::ClientStatus;
 use super::engine::Engine;
+use super::entrance::Entrance;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
@@ -101,11 +102,11 @@ pub(super) struct Batch {
 }
 
 impl Session {
-    /// A session on `link`. `name` is shown until the client says who it is, `via` says how it is connected.
+    /// A session on `link`.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, link: Link, via: &'static str, name: &str) -> Self {
-        let status = engine.clients.add(via, name);
-        let peer = Arc::new(Peer::new(status.id, Mailbox::new(N_DELIVERIES)));
+    pub fn new(engine: Arc<Engine>, link: Link, entrance: Entrance) -> Self {
+        let status = engine.clients.add(entrance.via, &entrance.name);
+        let peer = Arc::new(Peer::new(status.id, entrance.principal, Mailbox::new(N_DELIVERIES)));
         engine.ctx.peers.add(peer.clone());
         let mut catalog_rx = engine.catalog.clone();
         let catalog = catalog_rx.borrow_and_update().clone();
