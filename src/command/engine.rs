@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, render};
 use mcp_proxy_core::control::ProxyHandle;
@@ -12,6 +13,10 @@ use tokio::task::JoinSet;
 
 use super::load::Origin;
 use crate::report::Failure;
+
+/// The file is watched after this time: a client that has launched us gets its first answers first. What changes in
+/// between is found all the same, because watching begins with a comparison.
+const WATCH_AFTER: Duration = Duration::from_millis(50);
 
 /// A running engine. Its tasks belong to the runtime it was started on.
 pub(super) struct Engine {
@@ -48,7 +53,7 @@ impl Engine {
         let options = Options {
             has_screen: matches!(face, Face::Screen { .. }),
             await_client: face != Face::Screen { has_client: false },
-            guardian: Guardian::start(&exe, &["guardian"]),
+            guardian: Guardian::new(&exe, &["guardian"]),
             memory: Memory::user(),
         };
         let watched = origin.map(|origin| (origin, Arc::new(config.clone())));
@@ -61,7 +66,11 @@ impl Engine {
         task.spawn(proxy.run(std::future::pending()));
         let mut watcher = JoinSet::new();
         if let Some((origin, config)) = watched {
-            watcher.spawn(watch(origin.watch(config), handle.clone()));
+            let handle = handle.clone();
+            watcher.spawn(async move {
+                tokio::time::sleep(WATCH_AFTER).await;
+                watch(origin.watch(config), handle).await;
+            });
         }
         Ok(Self { handle, task, _watcher: watcher })
     }

@@ -145,7 +145,7 @@ pub struct JournalLimits {
     pub n_flows: usize,
     /// Most bytes of frames kept with a screen (default 64 MiB).
     pub screen_bytes: usize,
-    /// Most bytes of frames kept headless (default 2 MiB).
+    /// Most bytes of frames kept headless (default 1 MiB).
     pub headless_bytes: usize,
 }
 
@@ -380,6 +380,6 @@ impl Default for Limits {
 
 impl Default for JournalLimits {
     fn default() -> Self {
-        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 2 << 20 }
+        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 1 << 20 }
     }
 }
