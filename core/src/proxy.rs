@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 pub use crate::backend::Memory;
 use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
-use crate::catalog::Refresher;
+use crate::catalog::{Refresher, Views};
 use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};
 use crate::observe::{NoticeLevel, Observer};
@@ -96,6 +96,7 @@ impl Proxy {
             ctx,
             ports: supervisor.ports(),
             catalog,
+            views: Views::default(),
             config: config.subscribe(),
             clients: Clients::default(),
         });

@@ -1,6 +1,8 @@
 //! What we offer: the lists of all servers merged into one immutable [`Catalog`], with names that never clash.
 
+mod capability;
 mod cat;
+mod fence;
 mod fix;
 mod item;
 mod merge;
@@ -8,6 +10,7 @@ mod names;
 mod pattern;
 mod refresh;
 mod scope;
+mod view;
 
 pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
@@ -16,3 +19,4 @@ pub use names::exposed_prefix;
 pub use pattern::rule_for;
 pub use refresh::Refresher;
 pub use scope::Scope;
+pub use view::Views;

@@ -35,7 +35,7 @@ impl Session {
         };
         let era = facts.revision.era();
         match (method, era) {
-            (Some(Method::Discover), Era::Modern) => self.on_discover(&message, &facts),
+            (Some(Method::Discover), Era::Modern) => self.on_discover(message, &facts),
             (Some(Method::ToolsList), _) => self.on_list(message, ItemKind::Tool, &facts),
             (Some(Method::PromptsList), _) => self.on_list(message, ItemKind::Prompt, &facts),
             (Some(Method::ResourcesList), _) => self.on_list(message, ItemKind::Resource, &facts),
@@ -55,7 +55,7 @@ impl Session {
             || self.parked_lists.iter().any(|l| l.client_id == *id)
             || self.parked_calls.iter().any(|c| c.message.id().as_ref() == Some(id))
             || self.listens.iter().any(|l| l.id == *id)
-            || self.parked_opening.as_ref().is_some_and(|(m, _, _)| m.id().as_ref() == Some(id))
+            || self.parked_opening.as_ref().is_some_and(|o| o.message.id().as_ref() == Some(id))
     }
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
@@ -104,7 +104,7 @@ impl Session {
     /// A method we do not know goes on when there is only one server it can be meant for.
     fn on_unknown(&mut self, message: Message, method: Option<Method>, facts: Arc<ClientFacts>) {
         if method.is_none()
-            && let Some(port) = self.engine.only_port()
+            && let Some(port) = self.engine.only_port(&self.scope)
         {
             return self.send(message, None, facts, &port, None, None, None, None);
         }
@@ -229,7 +229,7 @@ impl Session {
                 let status =
                     if shared { Status::Dropped("servers are shared with other clients") } else { Status::Sent };
                 if !shared {
-                    for port in self.engine.ports.borrow().values() {
+                    for port in self.engine.ports_of(&self.scope) {
                         if port.status.state() == crate::backend::BackendState::Ready {
                             let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
                         }
@@ -238,7 +238,7 @@ impl Session {
                 self.record_note(&message, &name, None, status);
             }
             _ => {
-                let port = self.engine.only_port();
+                let port = self.engine.only_port(&self.scope);
                 let sent = port
                     .as_ref()
                     .is_some_and(|p| p.mailbox.push(Mail::Notification(Box::new(message.clone()))).is_ok());
@@ -320,7 +320,7 @@ impl Session {
         }
         let lists = std::mem::take(&mut self.parked_lists).into_iter().map(|l| l.call);
         let listens = std::mem::take(&mut self.listens).into_iter().map(|l| l.call);
-        let opening = self.parked_opening.take().map(|(_, call, _)| call);
+        let opening = self.parked_opening.take().map(|o| o.call);
         for call in lists.chain(listens).chain(opening).collect::<Vec<_>>() {
             self.end_flow(call, Status::Cancelled);
         }

@@ -20,7 +20,8 @@ impl Session {
     }
 
     pub(super) fn on_server_note(&mut self, note: &ServerNote) {
-        if self.is_behind() {
+        // A server may take the only client there is for its own: not one that does not see it.
+        if self.is_behind() || !self.scope.sees(&note.backend) {
             return;
         }
         match note.method {

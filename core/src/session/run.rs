@@ -17,7 +17,7 @@ use super::entrance::Entrance;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Scope};
 use crate::protocol::{CallId, Fault, Field, Frame, Kind, Message, Method, RequestId, Revision, SessionId, code};
 use crate::transport::{Line, Lines, Link, Mailbox, Outbox};
 
@@ -45,6 +45,8 @@ pub struct Session {
     pub(super) peer: Arc<Peer>,
     pub(super) status: Arc<ClientStatus>,
     catalog_rx: watch::Receiver<Arc<Catalog>>,
+    /// What of the catalog it may see; [`Session::catalog`] is a view of it.
+    pub(super) scope: Scope,
     pub(super) catalog: Arc<Catalog>,
     deliveries: VecDeque<Delivery>,
     /// What the client said of itself in `initialize`.
@@ -59,7 +61,7 @@ pub struct Session {
     pub(super) parked_lists: Vec<ParkedList>,
     pub(super) parked_calls: Vec<ParkedCall>,
     /// An `initialize` that waits for what is remembered of the servers.
-    pub(super) parked_opening: Option<(Message, CallId, Instant)>,
+    pub(super) parked_opening: Option<super::handshake::Opening>,
     pub(super) listens: Vec<Listen>,
     /// The catalog the client has seen, by kind of list (tools, prompts, resources).
     pub(super) seen: [Option<Arc<Catalog>>; 4],
@@ -109,7 +111,7 @@ impl Session {
         let peer = Arc::new(Peer::new(status.id, entrance.principal, Mailbox::new(N_DELIVERIES)));
         engine.ctx.peers.add(peer.clone());
         let mut catalog_rx = engine.catalog.clone();
-        let catalog = catalog_rx.borrow_and_update().clone();
+        let catalog = engine.views.of(&catalog_rx.borrow_and_update().clone(), &entrance.scope);
         Self {
             lines: Lines::new(engine.ctx.max_message_bytes),
             link,
@@ -117,6 +119,7 @@ impl Session {
             peer,
             status,
             catalog_rx,
+            scope: entrance.scope,
             catalog,
             deliveries: VecDeque::new(),
             legacy: None,
@@ -198,8 +201,8 @@ impl Session {
             changed = self.catalog_rx.changed() => {
                 self.now = Instant::now();
                 if changed.is_ok() {
-                    self.catalog = self.catalog_rx.borrow_and_update().clone();
-                    self.on_catalog();
+                    let main = self.catalog_rx.borrow_and_update().clone();
+                    self.on_catalog(&main);
                 }
             }
             () = &mut self.sleep, if wake.is_some() => {
@@ -219,12 +222,12 @@ impl Session {
 
     fn next_wake(&self) -> Option<Instant> {
         let lists = self.parked_lists.iter().map(|l| l.deadline).chain(self.parked_calls.iter().map(|c| c.deadline));
-        let opening = self.parked_opening.as_ref().map(|(_, _, at)| *at);
+        let opening = self.parked_opening.as_ref().map(|o| o.until);
         lists.chain(opening).chain(self.tell_at).chain(self.closing).min()
     }
 
     fn on_timer(&mut self) {
-        if self.parked_opening.as_ref().is_some_and(|(_, _, at)| *at <= self.now) {
+        if self.parked_opening.as_ref().is_some_and(|o| o.until <= self.now) {
             self.answer_opening();
         }
         self.answer_lists();
@@ -235,10 +238,14 @@ impl Session {
         }
     }
 
-    fn on_catalog(&mut self) {
-        if self.parked_opening.is_some() {
-            self.answer_opening();
+    fn on_catalog(&mut self, main: &Arc<Catalog>) {
+        let view = self.engine.views.of(main, &self.scope);
+        if Arc::ptr_eq(&view, &self.catalog) {
+            // Other clients see something else now, this one does not.
+            return;
         }
+        self.catalog = view;
+        self.settle_opening();
         self.answer_lists();
         self.retry_calls();
         self.note_changed_lists();

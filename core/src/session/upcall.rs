@@ -28,9 +28,15 @@ impl Session {
     pub(super) fn on_upcall(&mut self, upcall: Upcall) {
         let Upcall { port, generation, message, method, parent } = upcall;
         let Some(server_id) = message.id() else { return };
-        if !self.speaks(Era::Legacy) {
-            let answer =
-                Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"));
+        let refused = if !self.scope.sees(port.name()) {
+            Some(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"))
+        } else if !self.speaks(Era::Legacy) {
+            Some(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"))
+        } else {
+            None
+        };
+        if let Some(fault) = refused {
+            let answer = Err(fault);
             let _ = port.mailbox.push_owed(Mail::UpcallAnswer { generation, server_id, answer: Box::new(answer) });
             return;
         }
