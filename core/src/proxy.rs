@@ -17,6 +17,7 @@ use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
 use crate::session::{Clients, Engine, Session};
+use crate::transport::http::HttpClients;
 use crate::transport::{Guardian, Link, Mailbox};
 
 /// Sessions may say their last words within this time.
@@ -81,6 +82,7 @@ impl Proxy {
             opening: watch::Sender::new(opening),
             spawning: tokio::sync::Mutex::default(),
             starting: Semaphore::new(config.limits.max_starting.max(1)),
+            http: HttpClients::default(),
             memory: options.memory,
             identity: identity(),
             max_message_bytes: config.limits.max_message_bytes,

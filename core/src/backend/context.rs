@@ -11,6 +11,7 @@ use super::peer::{ClientFacts, Peers};
 use crate::config::EnvPolicy;
 use crate::observe::Observer;
 use crate::transport::Guardian;
+use crate::transport::http::HttpClients;
 
 /// What all servers' tasks share.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub struct Context {
     pub spawning: tokio::sync::Mutex<()>,
     /// Servers starting at the same time.
     pub starting: Semaphore,
+    /// Connections to servers reached by URL.
+    pub http: HttpClients,
     /// What is remembered of servers from earlier runs.
     pub memory: Memory,
     /// Our own `clientInfo` as raw JSON.

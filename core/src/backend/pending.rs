@@ -117,6 +117,22 @@ impl PendingTable {
         self.entries.get_mut(&id.0)
     }
 
+    /// The client's call under this id.
+    pub(super) fn call(&self, id: WireId) -> Option<&Call> {
+        match &self.entries.get(&id.0)?.origin {
+            Origin::Call(call) => Some(call),
+            Origin::Own(_) => None,
+        }
+    }
+
+    /// The request of our own under this id.
+    pub(super) fn own(&self, id: WireId) -> Option<&Own> {
+        match &self.entries.get(&id.0)?.origin {
+            Origin::Own(own) => Some(own),
+            Origin::Call(_) => None,
+        }
+    }
+
     /// Clients' calls in the table.
     pub(super) const fn n_calls(&self) -> usize {
         self.n_calls

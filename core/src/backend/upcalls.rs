@@ -1,14 +1,15 @@
 //! What a server asks of clients: whose call a question belongs to, and the way of the answer back.
 //!
-//! On stdio nothing links a question to a call (protocol.md 3.6), so it goes to a client only where that is certain: the
-//! client is the only one, or the only one with calls in flight here. Otherwise the server is refused; never is another
-//! client asked.
+//! Over HTTP a question may come on the stream of a call: then it is that call's. On stdio nothing links a question to a call
+//! (protocol.md 3.6), so it goes to a client only where that is certain: the client is the only one, or the only one with
+//! calls in flight here. Otherwise the server is refused; never is another client asked.
 
 use std::sync::Arc;
 
 use super::call::{Delivery, ServerNote, Upcall};
 use super::instance::Instance;
 use super::peer::Peer;
+use super::wire::Parcel;
 use crate::observe::{LogStream, Status};
 use crate::protocol::{CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code};
 use foldhash::HashMap;
@@ -45,8 +46,13 @@ struct Owner {
 }
 
 impl Instance {
-    /// Whom something that names no call belongs to, if that is certain.
-    fn owner(&self) -> Option<Owner> {
+    /// Whom something that names no call belongs to, if that is certain. `from`: the call whose stream it came on, which is
+    /// all the proof there can be (protocol.md 3.6, b).
+    fn owner(&self, from: Option<WireId>) -> Option<Owner> {
+        if let Some(wire) = from {
+            let call = self.pending.call(wire)?;
+            return Some(Owner { peer: call.peer.clone(), parent: Some((wire, call.id)) });
+        }
         let calls = self.pending.calls();
         let oldest = |id: SessionId| calls.iter().find(|(_, c)| c.peer.id == id).map(|(w, c)| (*w, c.id));
         if let Some(peer) = self.ctx.peers.only() {
@@ -58,13 +64,13 @@ impl Instance {
         alone.then(|| Owner { peer: first.clone(), parent: oldest(first.id) })
     }
 
-    pub(super) fn on_question(&mut self, message: Message) {
+    pub(super) fn on_question(&mut self, message: Message, from: Option<WireId>) {
         let Some(id) = message.id() else { return };
         let method = message.method();
         if method == Some(Method::Ping) {
             return self.answer(&id, r#""result":{}"#);
         }
-        match self.ask(&id, method, message) {
+        match self.ask(&id, method, message, from) {
             Ok(()) => {}
             // MCP 2025-11-25, client/roots: a server without roots to work in is told so, not refused.
             Err(_) if method == Some(Method::RootsList) => {
@@ -78,14 +84,20 @@ impl Instance {
     }
 
     /// Passes a question to the client it belongs to.
-    fn ask(&mut self, id: &RequestId, method: Option<Method>, message: Message) -> Result<(), Fault> {
+    fn ask(
+        &mut self,
+        id: &RequestId,
+        method: Option<Method>,
+        message: Message,
+        from: Option<WireId>,
+    ) -> Result<(), Fault> {
         let capability = match method {
             Some(Method::ElicitationCreate) => Some(("elicitation", code::INVALID_PARAMS)),
             Some(Method::SamplingCreate) => Some(("sampling", code::METHOD_NOT_FOUND)),
             Some(Method::RootsList) => Some(("roots", code::METHOD_NOT_FOUND)),
             _ => None,
         };
-        let Some(owner) = self.owner() else {
+        let Some(owner) = self.owner(from) else {
             return Err(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"));
         };
         let Some(facts) = owner.peer.facts() else {
@@ -121,7 +133,8 @@ impl Instance {
     }
 
     fn answer(&mut self, id: &RequestId, rest: &str) {
-        self.outbox.push_parts(&[br#"{"jsonrpc":"2.0","id":"#, &id.0, b",", rest.as_bytes(), b"}"]);
+        let parts = [br#"{"jsonrpc":"2.0","id":"#, &id.0[..], b",", rest.as_bytes(), b"}"];
+        self.wire.push_parts(&parts, Parcel::Note);
     }
 
     fn refuse(&mut self, id: &RequestId, fault: &Fault) {
@@ -146,7 +159,7 @@ impl Instance {
                 for span in message.null_cuts() {
                     out.patch(span, Patch::Bytes(bytes::Bytes::new()));
                 }
-                self.outbox.push(&out);
+                self.wire.push(&out, Parcel::Note);
             }
             Err(fault) => self.refuse(&server_id, &fault),
         }
@@ -193,21 +206,21 @@ impl Instance {
         let _ = peer.mailbox.push_owed(told);
     }
 
-    pub(super) fn on_log(&mut self, message: Message) {
+    pub(super) fn on_log(&mut self, message: Message, from: Option<WireId>) {
         if let Some(params) = message.get(Field::Params) {
             self.ctx.observer.log(self.port.name(), LogStream::Message, params);
         }
-        self.note_to_owner(message, Some(Method::LogMessage));
+        self.note_to_owner(message, Some(Method::LogMessage), from);
     }
 
-    pub(super) fn on_other_note(&mut self, message: Message) {
+    pub(super) fn on_other_note(&mut self, message: Message, from: Option<WireId>) {
         let method = message.method();
-        self.note_to_owner(message, method);
+        self.note_to_owner(message, method, from);
     }
 
-    fn note_to_owner(&self, message: Message, method: Option<Method>) {
+    fn note_to_owner(&self, message: Message, method: Option<Method>, from: Option<WireId>) {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
-        let Some(owner) = self.owner() else {
+        let Some(owner) = self.owner(from) else {
             return self.record_note(&message, &name, None, Status::Dropped("it belongs to no client for certain"));
         };
         let parent = owner.parent.map(|(_, call)| call);

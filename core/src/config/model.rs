@@ -162,6 +162,10 @@ pub struct Server {
     pub enabled: bool,
     /// `start` (default eager).
     pub start: StartPolicy,
+    /// `connect_timeout`: of a server reached by URL, for name, connection and TLS (default 10 s).
+    pub connect_timeout: Duration,
+    /// `tls.ca_file`: certificates trusted beside the system's, absolute.
+    pub ca_file: Option<PathBuf>,
     /// `startup_timeout`: from start to ready (default 60 s).
     pub startup_timeout: Duration,
     /// `timeout`: idle time of one call, reset by progress (default 60 s).
@@ -308,6 +312,8 @@ impl Server {
             shown: String::new(),
             enabled: true,
             start: StartPolicy::Eager,
+            connect_timeout: Duration::from_secs(10),
+            ca_file: None,
             startup_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(60),
             max_timeout: Duration::from_secs(3600),
