@@ -234,7 +234,7 @@ impl Instance {
                 Some(End::Told(control)) => return Err(OpenError::Told(control)),
                 Some(End::Junk) => return Err(OpenError::Junk),
                 Some(End::Gone(exit)) => return Err(OpenError::Gone { phase, exit }),
-                Some(End::Idle) => {}
+                Some(End::Idle | End::Stale) => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One server's life: asleep, started, opened, serving, ended, started again. Where the code is, is the state.
+//! The life of one instance of a server: asleep, started, opened, serving, ended, started again. Where the code is, is the state.
 //!
 //! The task is reachable in every state: commands, calls and what clients take back come in by the port, and while no
 //! instance serves they are taken in here, each with a limit to its patience.
@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{SemaphorePermit, oneshot, watch};
@@ -22,6 +23,7 @@ use super::peer::ClientFacts;
 use super::port::{Control, Mail, Port};
 use super::process::{self, Process};
 use super::status::{BackendState, Failure};
+use super::tenant::Tenant;
 use super::waiting::Waiting;
 use crate::config::{RestartPolicy, StartPolicy, Target};
 use crate::observe::NoticeLevel;
@@ -38,13 +40,14 @@ const HOPS_TO_ANSWER: usize = 5;
 /// How long the start of a process waits for the first client's first word.
 const FIRST_WORD: Duration = Duration::from_millis(5);
 
-/// One server's task.
+/// One instance's task.
 pub(super) struct Lifecycle {
     port: Arc<Port>,
     ctx: Arc<Context>,
-    /// The first client's word on itself.
+    /// What the handshake says of clients: the first client's word on itself, or whom the instance is for.
     opening: watch::Receiver<Option<Arc<ClientFacts>>>,
-    generation: u64,
+    /// Keeps `opening` open where nobody else does.
+    _opening: Option<watch::Sender<Option<Arc<ClientFacts>>>>,
     /// Failures in a row.
     n_failures: u32,
     /// Calls that wait for the next instance.
@@ -76,17 +79,25 @@ enum Commands {
 
 impl Lifecycle {
     pub(super) fn new(port: Arc<Port>, ctx: Arc<Context>) -> Self {
-        let opening = ctx.opening.subscribe();
+        let own = port.facts.clone().map(|facts| watch::Sender::new(Some(facts)));
+        let opening = own.as_ref().unwrap_or(&ctx.opening).subscribe();
+        let n_panics = port.n_panics.load(Ordering::Relaxed);
         Self {
+            eras: port.pool.eras(),
             port,
             ctx,
             opening,
-            generation: 0,
-            n_failures: 0,
+            _opening: own,
+            // The one that is the reason for this task is counted when it is looked at.
+            n_failures: n_panics.saturating_sub(1),
             waiting: Waiting::default(),
-            eras: Eras::default(),
             profile: None,
         }
+    }
+
+    /// Whether it is an instance beside the base one: it is there for its callers only, and makes no lists.
+    fn is_beside(&self) -> bool {
+        !self.port.is_base()
     }
 
     /// The task's body: ends with [`Control::Shutdown`].
@@ -95,14 +106,29 @@ impl Lifecycle {
             self.publish(OfferState::Absent);
             return self.rest().await;
         }
-        let mut asleep = self.port.server.start != StartPolicy::Eager;
+        let mut asleep = self.port.server.start != StartPolicy::Eager && !self.is_beside();
+        if self.port.n_panics.load(Ordering::Relaxed) > 0 {
+            match self.recover(Attempt::new().broken_down(), false, false).await {
+                Some(sleeps) => asleep = sleeps,
+                None => return self.close(),
+            }
+        }
         loop {
             if asleep && !self.sleep(BackendState::Idle).await {
                 return self.close();
             }
             asleep = match self.live().await {
+                Life::Over if self.is_beside() => {
+                    // What came while it was ending needs another one.
+                    self.take_mail();
+                    if !self.waiting.wakes() {
+                        return self.close();
+                    }
+                    false
+                }
                 Life::Over => true,
                 Life::Told(Control::Shutdown { .. }) => return self.close(),
+                Life::Told(Control::Stop) if self.is_beside() => return self.close(),
                 Life::Told(Control::Restart) => {
                     self.port.status.change(|s| s.n_restarts += 1);
                     false
@@ -209,12 +235,18 @@ impl Lifecycle {
             tokio::select! { biased;
                 () = port.control.ready(), if commands == Commands::Here => {
                     port.control.drain(&mut taken);
-                    for control in &taken {
-                        if let Control::Detach(session) = control {
-                            port.wanted.leave(*session);
+                    for control in &mut taken {
+                        if let Control::Detach(session) = *control {
+                            port.wanted.leave(session);
                             self.waiting.forget_left();
+                            if port.tenant == Tenant::Session(session) {
+                                // Nobody else may use it.
+                                *control = Control::Shutdown { drain: false };
+                            }
                         }
                     }
+                    #[cfg(test)]
+                    assert!(!taken.contains(&Control::Panic), "as a test wanted it");
                     let end = taken.iter().find(|c| matches!(c, Control::Shutdown { .. })).copied();
                     let last = end.or_else(|| taken.iter().rfind(|c| !matches!(c, Control::Detach(_))).copied());
                     taken.clear();
@@ -265,6 +297,13 @@ impl Lifecycle {
         let hint = failure.hint.clone();
         let never = restart.policy == RestartPolicy::Never;
         self.port.status.change(|s| s.failure = Some(failure));
+        if (hopeless || never || self.n_failures > restart.max) && self.is_beside() {
+            self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}: given up"));
+            self.take_mail();
+            self.fail_waiting(&summary);
+            // The next call makes another one.
+            return None;
+        }
         if hopeless || never || self.n_failures > restart.max {
             let hint = hint.map_or_else(String::new, |h| format!(": {h}"));
             self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}{hint}"));
@@ -304,7 +343,7 @@ impl Lifecycle {
                     break;
                 }
                 Event::Told(Control::Stop) => {
-                    if !self.sleep(BackendState::Stopped).await {
+                    if self.is_beside() || !self.sleep(BackendState::Stopped).await {
                         return None;
                     }
                     break;
@@ -318,7 +357,7 @@ impl Lifecycle {
 
     /// One attempt: from nothing to serving to nothing.
     async fn live(&mut self) -> Life {
-        self.generation += 1;
+        let generation = self.port.generation.fetch_add(1, Ordering::Relaxed) + 1;
         self.port.status.change(|s| s.started = None);
         self.set(BackendState::Starting);
         let mut attempt = Attempt::new();
@@ -359,7 +398,7 @@ impl Lifecycle {
             }
         };
         self.port.status.change(|s| s.started = Some(Instant::now()));
-        let mut instance = Instance::new(port.clone(), ctx.clone(), self.generation, link, exit);
+        let mut instance = Instance::new(port.clone(), ctx.clone(), generation, link, exit);
         let ended = self.open_and_serve(&mut instance, turn).await;
         let view = self.port.status.view();
         if view.state == BackendState::Ready {
@@ -387,7 +426,7 @@ impl Lifecycle {
         instance: &mut Instance,
         turn: Option<SemaphorePermit<'_>>,
     ) -> Result<End, OpenError> {
-        let facts = first_facts(self.ctx.opening.subscribe(), &mut instance.exit);
+        let facts = first_facts(self.opening.clone(), &mut instance.exit);
         let facts = match self.meanwhile(facts, Commands::Here).await.map_err(OpenError::Told)? {
             Ok(facts) => facts,
             Err(exit) => return Err(OpenError::Gone { phase: "spawn", exit }),
@@ -395,7 +434,11 @@ impl Lifecycle {
         self.recall(&facts, OfferState::Pending);
         self.set(BackendState::Handshaking);
         // Several clients share this instance as soon as a second one comes: then the modern era serves all.
-        let alone = self.ctx.peers.all().len() <= 1;
+        let alone = match self.port.tenant {
+            Tenant::Everybody => self.ctx.peers.n() <= 1,
+            Tenant::Client(_) | Tenant::Session(_) => true,
+            Tenant::Lease(_) => false,
+        };
         let mut eras = self.eras;
         let open = async {
             tokio::select! { biased;
@@ -405,6 +448,7 @@ impl Lifecycle {
         };
         let opened = self.meanwhile(open, Commands::There).await;
         self.eras = eras;
+        self.port.pool.set_eras(eras);
         opened.map_err(OpenError::Told)??;
         self.ready(instance);
         let mut saved = None;
@@ -424,6 +468,10 @@ impl Lifecycle {
 
     /// A client that launched us speaks at once: what is remembered is put before it before any process is started.
     async fn recall_early(&mut self) {
+        if self.is_beside() {
+            self.eras = self.port.pool.eras();
+            return;
+        }
         let mut opening = self.opening.clone();
         let first = tokio::time::timeout(FIRST_WORD, opening.wait_for(Option::is_some)).await;
         let facts = first.ok().and_then(Result::ok).and_then(|f| f.clone());
@@ -434,6 +482,9 @@ impl Lifecycle {
 
     /// Loads what is remembered for clients like this one; `unknown` is told where nothing is.
     fn recall(&mut self, facts: &ClientFacts, unknown: OfferState) {
+        if self.is_beside() {
+            return;
+        }
         let profile = facts.profile();
         let is_known = matches!(self.ctx.offers.of(self.port.name()), OfferState::Known { .. });
         if self.profile.as_ref() == Some(&profile) {
@@ -444,6 +495,7 @@ impl Lifecycle {
         }
         let (eras, offer) = self.ctx.memory.load(&self.port.server, &profile);
         self.eras = eras;
+        self.port.pool.set_eras(eras);
         self.profile = Some(profile);
         if !is_known {
             // Published even when nothing is remembered: the first client's `initialize` waits for this word.
@@ -464,11 +516,13 @@ impl Lifecycle {
             s.failure = None;
         });
         let pid = self.port.status.view().pid.unwrap_or_default();
-        self.ctx.observer.notice(
-            NoticeLevel::Info,
-            Some(self.port.name()),
-            format!("ready, MCP {}, pid {pid}", instance.revision),
-        );
+        let text = format!("ready, MCP {}, pid {pid}", instance.revision);
+        if self.is_beside() {
+            // As many as there are sessions: no news for people.
+            tracing::debug!(server = %self.port.name(), tenant = ?self.port.tenant, "{text}");
+        } else {
+            self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), text);
+        }
         instance.relist();
         instance.send_level();
         instance.renew_subscriptions();
@@ -527,6 +581,7 @@ impl Lifecycle {
 
     /// The end of the task: nothing is left waiting.
     fn close(mut self) {
+        self.port.pool.remove(&self.port);
         self.port.mailbox.close();
         self.port.control.close();
         self.take_mail();

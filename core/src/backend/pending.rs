@@ -39,6 +39,8 @@ pub(super) enum Own {
     List(ItemKind),
     /// `subscriptions/listen`
     Listen,
+    /// The `ping` between two sessions of an instance under lease.
+    Barrier,
     /// Anything whose answer is only looked at for errors; the text says what it was.
     Other(&'static str),
 }
@@ -140,6 +142,22 @@ impl PendingTable {
             .collect();
         calls.sort_by_key(|(id, _)| *id);
         calls
+    }
+
+    /// The client's call with this id, if it is still running.
+    pub(super) fn call(&self, id: WireId) -> Option<&Call> {
+        match &self.entries.get(&id.0)?.origin {
+            Origin::Call(call) => Some(call),
+            Origin::Own(_) => None,
+        }
+    }
+
+    /// The session that has the lease: whose calls with a seat are running.
+    pub(super) fn holder(&self) -> Option<SessionId> {
+        self.entries.values().find_map(|e| match &e.origin {
+            Origin::Call(call) if call.seat.is_some() => Some(call.peer.id),
+            _ => None,
+        })
     }
 
     /// Takes out what is over its deadline.
