@@ -22,6 +22,8 @@ use crate::transport::{Guardian, Link, Mailbox};
 
 /// Sessions may say their last words within this time.
 const SESSIONS_LIMIT: Duration = Duration::from_secs(2);
+/// Instances that sessions asked for and nobody has started yet; what bounds them is the pool of each server.
+const N_NEWCOMERS: usize = 1024;
 /// Servers may end within this time: EOF, TERM and KILL have their own limits within it.
 const SERVERS_LIMIT: Duration = Duration::from_secs(6);
 
@@ -30,8 +32,9 @@ const SERVERS_LIMIT: Duration = Duration::from_secs(6);
 pub struct Options {
     /// With a screen the journal may be larger.
     pub has_screen: bool,
-    /// Servers get their handshake with the first client's word on itself, so that what we declare is true. `false`: at
-    /// once, as a client that can answer no questions.
+    /// One client launched us or lives in our process, and all servers are its own: they get their handshake with its first
+    /// word on itself, so that what we declare is true. `false`, wherever other clients can come too: at once, as a client that can
+    /// answer no questions; who can gets instances for clients like it.
     pub await_client: bool,
     /// Ends our children when we cannot.
     pub guardian: Guardian,
@@ -81,6 +84,8 @@ impl Proxy {
             env: watch::Sender::new(Arc::new(config.env.clone())),
             opening: watch::Sender::new(opening),
             spawning: tokio::sync::Mutex::default(),
+            is_owned: options.await_client,
+            newcomers: Mailbox::new(N_NEWCOMERS),
             starting: Semaphore::new(config.limits.max_starting.max(1)),
             http: HttpClients::default(),
             memory: options.memory,
@@ -146,7 +151,12 @@ impl Proxy {
                 Some(ended) = self.sessions.join_next() => match ended {
                     Ok(id) if self.owner == Some(id) => break,
                     Ok(_) => {}
-                    Err(error) => tracing::error!(%error, "a session ended unexpectedly; its client has to connect again"),
+                    Err(error) => {
+                        tracing::error!(%error, "a session ended unexpectedly; its client has to connect again");
+                        if self.owner.is_some_and(|id| self.engine.ctx.peers.get(id).is_none()) {
+                            break;
+                        }
+                    }
                 },
                 () = self.supervisor.reap() => {}
             }

@@ -81,6 +81,20 @@ impl Attempt {
         life
     }
 
+    /// The task that looked after it broke down: a fault of ours.
+    pub(super) fn broken_down(&self) -> Failure {
+        Failure {
+            at: SystemTime::now(),
+            phase: "task",
+            message: "mcp-proxy has made a mistake with it (its log says where)".to_owned(),
+            resolved: None,
+            exit: None,
+            after: self.begun.elapsed(),
+            stderr: Vec::new(),
+            hint: Some("report it with the log".to_owned()),
+        }
+    }
+
     /// Its program was not found.
     pub(super) fn missing(&self, command: &str, missing: &NotFound) -> Life {
         let (message, hint) = explain(command, missing);
@@ -109,6 +123,7 @@ impl Attempt {
         };
         match ended {
             Ok(End::Idle) => Life::Over,
+            Ok(End::Stale) => Life::Over,
             Ok(End::Told(control)) | Err(OpenError::Told(control)) => Life::Told(control),
             Ok(End::Gone(Some(ExitReason::Code(0)))) if port.server.restart.policy == RestartPolicy::OnFailure => {
                 Life::Over

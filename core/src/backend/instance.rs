@@ -22,7 +22,9 @@ use super::pending::{Entry, Origin, Own, PendingTable};
 use super::port::{Control, Mail, Port};
 use super::remote::Trouble;
 use super::shape;
+use super::tenant::Tenant;
 use super::upcalls::Asks;
+use super::users::Users;
 use super::wire::{Parcel, Step, Wire};
 use crate::observe::Status;
 use crate::protocol::{
@@ -34,6 +36,8 @@ use crate::transport::ExitReason;
 const OUTBOX_FULL: usize = 1 << 20;
 /// Calls waiting because the server has enough in flight.
 const MAX_BACKLOG: usize = 1024;
+/// An instance beside the base one, or one that only made lists, is ended after this time without a call.
+const UNUSED: Duration = Duration::from_secs(5 * 60);
 
 /// One running server.
 pub(super) struct Instance {
@@ -52,6 +56,14 @@ pub(super) struct Instance {
     pub(super) info: Option<Bytes>,
     pub(super) instructions: Option<String>,
     pub(super) asks: Asks,
+    /// Who has used it.
+    pub(super) users: Users,
+    /// Under lease: the session it was given to last; what it says belongs to this one.
+    pub(super) holder: Option<SessionId>,
+    /// Under lease: our ping between two sessions. What comes before its answer is still of the one before.
+    pub(super) barrier: Option<WireId>,
+    /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
+    pub(super) stale: bool,
     /// The open `subscriptions/listen` of a modern server.
     pub(super) listen: Option<WireId>,
     /// The one before it, open until the server has taken the new one.
@@ -109,6 +121,8 @@ pub(super) enum End {
     Junk,
     /// A lazy server had nothing to do.
     Idle,
+    /// Under lease, with traces of another session than the next: a new one takes over.
+    Stale,
     /// Somebody said so.
     Told(Control),
 }
@@ -116,6 +130,7 @@ pub(super) enum End {
 impl Instance {
     pub(super) fn new(port: Arc<Port>, ctx: Arc<Context>, generation: u64, wire: Wire) -> Self {
         let now = Instant::now();
+        port.lease.renew();
         Self {
             port,
             ctx,
@@ -130,6 +145,10 @@ impl Instance {
             info: None,
             instructions: None,
             asks: Asks::default(),
+            users: Users::default(),
+            holder: None,
+            barrier: None,
+            stale: false,
             listen: None,
             listen_before: None,
             listen_at: None,
@@ -223,6 +242,9 @@ impl Instance {
                     return Some(end);
                 }
             }
+            if self.stale && self.pending.n_calls() == 0 {
+                return Some(End::Stale);
+            }
             if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Told(Control::Shutdown { drain: true }));
             }
@@ -255,11 +277,12 @@ impl Instance {
         if self.settle_here(&call) {
             return;
         }
-        if self.has_room() {
+        if self.has_room() && self.may_begin(&call) {
             return self.send(call);
         }
         if self.backlog.len() < MAX_BACKLOG {
-            return self.backlog.push_back((self.now, call));
+            self.backlog.push_back((self.now, call));
+            return self.take_from_backlog();
         }
         let n = self.port.server.max_concurrent;
         call.fail(self.fault(
@@ -269,6 +292,10 @@ impl Instance {
     }
 
     fn send(&mut self, call: Box<Call>) {
+        self.is_used_by(&call.peer);
+        if call.seat.is_some() {
+            self.holder = Some(call.peer.id);
+        }
         let wire = self.pending.next_id();
         let out = shape::outgoing(&call, self.era(), wire);
         self.wire.push(&out, Parcel::Request(wire));
@@ -284,11 +311,54 @@ impl Instance {
     }
 
     pub(super) fn take_from_backlog(&mut self) {
-        while !self.backlog.is_empty()
-            && self.has_room()
+        while self.has_room()
+            && self.backlog.front().is_some_and(|(_, call)| self.has_lease(call))
             && let Some((_, call)) = self.backlog.pop_front()
         {
             self.send(call);
+        }
+        self.hand_over();
+    }
+
+    /// Under lease: the next session's turn is near, once nothing of the one before is running.
+    fn hand_over(&mut self) {
+        let Some(next) = self.backlog.front().filter(|(_, c)| c.seat.is_some()).map(|(_, c)| c.peer.id) else { return };
+        if self.era() == Era::Modern || self.barrier.is_some() || self.pending.holder().is_some() {
+            return;
+        }
+        if self.port.lease.bound().is_some_and(|b| b != next) {
+            self.stale = true;
+        } else if self.holder.is_some_and(|h| h != next) {
+            self.barrier = Some(self.send_own(Own::Barrier, Method::Ping, "{}"));
+        }
+    }
+
+    /// The server has answered what is between two sessions: everything it says from now on is of the next one.
+    pub(super) fn is_handed_over(&mut self) {
+        self.barrier = None;
+        self.holder = None;
+        self.take_from_backlog();
+    }
+
+    /// Whether a call need not wait behind those that came before it.
+    fn may_begin(&self, call: &Call) -> bool {
+        call.seat.is_none() || (self.backlog.is_empty() && self.has_lease(call))
+    }
+
+    /// Under lease: whether its session is the one that is served, or may be the next. A modern server says to which call
+    /// a question belongs and needs no lease.
+    fn has_lease(&self, call: &Call) -> bool {
+        call.seat.is_none()
+            || self.era() == Era::Modern
+            || (self.barrier.is_none()
+                && self.holder.is_none_or(|h| h == call.peer.id)
+                && self.port.lease.bound().is_none_or(|b| b == call.peer.id))
+    }
+
+    /// A call that was sent is not waited for any more, and the server may be at work on it still.
+    fn leaves_traces(&self, call: &Call) {
+        if call.seat.is_some() && self.era() == Era::Legacy {
+            self.port.lease.bind(call.peer.id);
         }
     }
 
@@ -329,7 +399,9 @@ impl Instance {
             return;
         }
         let Some(wire) = self.pending.find(session, client_id) else { return };
-        self.pending.complete(wire);
+        if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
+            self.leaves_traces(&call);
+        }
         let mut out = Spliced::new(message.raw().clone());
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(wire.0));
@@ -353,7 +425,17 @@ impl Instance {
         while let Some(control) = self.control.pop_front() {
             match control {
                 Control::Start | Control::Want => {}
-                Control::Detach(session) => self.detach(session),
+                Control::Detach(session) => {
+                    self.detach(session);
+                    if self.port.tenant == Tenant::Session(session) {
+                        return Some(End::Told(Control::Shutdown { drain: false }));
+                    }
+                    if self.stale && self.pending.n_calls() == 0 {
+                        return Some(End::Stale);
+                    }
+                }
+                #[cfg(test)]
+                Control::Panic => panic!("as a test wanted it"),
                 Control::Shutdown { drain: true } if self.pending.n_calls() > 0 => {
                     self.drain_until = Some(self.now + self.port.server.drain_timeout);
                 }
@@ -367,9 +449,14 @@ impl Instance {
         let of_it: Vec<WireId> =
             self.pending.calls().iter().filter(|(_, c)| c.peer.id == session).map(|(w, _)| *w).collect();
         for wire in of_it {
-            self.pending.complete(wire);
+            if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
+                self.leaves_traces(&call);
+            }
             self.cancel_upstream(wire, "the client has left");
         }
+        // What is left of it under lease is of no use to anybody.
+        self.stale |= self.port.lease.bound() == Some(session);
+        self.users.leave(session);
         self.backlog.retain(|(_, c)| c.peer.id != session);
         self.refuse_asks_of(session);
         let unwanted = self.port.wanted.leave(session);
@@ -392,13 +479,17 @@ impl Instance {
                 Origin::Call(call) => {
                     let text = format!("server `{}` did not answer within {:.1?}", self.port.name(), waited);
                     let fault = self.fault(&text, "timeout");
+                    self.leaves_traces(&call);
                     call.end(Outcome::TimedOut(fault), Some((entry.sent, self.now)));
                     self.cancel_upstream(wire, "timed out");
                 }
                 Origin::Own(own) => {
                     self.end_own(wire, Status::TimedOut);
-                    if let Own::List(kind) = own {
-                        self.give_up_list(kind);
+                    match own {
+                        Own::List(kind) => self.give_up_list(kind),
+                        // It does not even answer a ping: a new one takes over.
+                        Own::Barrier => self.stale = true,
+                        _ => {}
                     }
                 }
             }
@@ -412,19 +503,36 @@ impl Instance {
             return Some(End::Told(Control::Shutdown { drain: true }));
         }
         if self.idle_deadline().is_some_and(|at| at <= self.now) {
-            return Some(End::Idle);
+            let is_awaited = match &self.port.tenant {
+                // Its state follows its user, who is still here.
+                Tenant::Client(principal) => !self.ctx.peers.of(principal).is_empty(),
+                _ => false,
+            };
+            if !is_awaited {
+                return Some(End::Idle);
+            }
+            self.idle_since = self.now;
         }
         None
     }
 
-    /// When a lazy server without calls and subscriptions is stopped.
+    /// When an instance without calls and subscriptions is stopped: that of a lazy server, and those beside the base one. The
+    /// base one too, where all callers have gone to others: it has made the lists, and a call or a list wakes it.
     fn idle_deadline(&self) -> Option<Instant> {
         let server = &self.port.server;
         let is_idle = self.pending.n_calls() == 0 && self.backlog.is_empty() && self.port.wanted.is_empty();
-        if server.start == crate::config::StartPolicy::Eager || !is_idle {
+        if !is_idle {
             return None;
         }
-        self.idle_since.checked_add(server.idle_timeout?)
+        let is_lazy = server.start != crate::config::StartPolicy::Eager;
+        let after = match self.port.tenant {
+            // As long as its session.
+            Tenant::Session(_) => None,
+            Tenant::Client(_) | Tenant::Lease(_) => Some(UNUSED),
+            Tenant::Everybody if is_lazy => server.idle_timeout,
+            Tenant::Everybody => self.port.pool.is_used().then_some(UNUSED),
+        };
+        self.idle_since.checked_add(after?)
     }
 
     /// Sets the one timer to the earliest thing that may happen. Deadlines only move away between turns (progress, an

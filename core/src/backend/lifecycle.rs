@@ -1,10 +1,11 @@
-//! One server's life: asleep, started, opened, serving, ended, started again. Where the code is, is the state.
+//! The life of one instance of a server: asleep, started, opened, serving, ended, started again. Where the code is, is the state.
 //!
 //! The task is reachable in every state: commands, calls and what clients take back come in by the port, and while no
 //! instance serves they are taken in here, each with a limit to its patience.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -12,12 +13,13 @@ use tokio::sync::watch;
 use super::backoff;
 use super::call::Call;
 use super::context::Context;
-use super::failure::Life;
+use super::failure::{Attempt, Life};
 use super::memory::Eras;
 use super::offer::OfferState;
 use super::peer::ClientFacts;
 use super::port::{Control, Port};
 use super::status::{BackendState, Failure};
+use super::tenant::Tenant;
 use super::waiting::Waiting;
 use crate::config::{RestartPolicy, StartPolicy, Target};
 use crate::observe::NoticeLevel;
@@ -26,13 +28,14 @@ use crate::protocol::{Fault, code};
 /// A call waits for a restart that comes within this time, else it fails at once.
 const SHORT_PAUSE: Duration = Duration::from_secs(3);
 
-/// One server's task.
+/// One instance's task.
 pub(super) struct Lifecycle {
     pub(super) port: Arc<Port>,
     pub(super) ctx: Arc<Context>,
-    /// The first client's word on itself.
+    /// What the handshake says of clients: the first client's word on itself, or whom the instance is for.
     pub(super) opening: watch::Receiver<Option<Arc<ClientFacts>>>,
-    pub(super) generation: u64,
+    /// Keeps `opening` open where nobody else does.
+    _opening: Option<watch::Sender<Option<Arc<ClientFacts>>>>,
     /// Failures in a row.
     n_failures: u32,
     /// Calls that wait for the next instance.
@@ -64,17 +67,25 @@ pub(super) enum Commands {
 
 impl Lifecycle {
     pub(super) fn new(port: Arc<Port>, ctx: Arc<Context>) -> Self {
-        let opening = ctx.opening.subscribe();
+        let own = port.facts.clone().map(|facts| watch::Sender::new(Some(facts)));
+        let opening = own.as_ref().unwrap_or(&ctx.opening).subscribe();
+        let n_panics = port.n_panics.load(Ordering::Relaxed);
         Self {
+            eras: port.pool.eras(),
             port,
             ctx,
             opening,
-            generation: 0,
-            n_failures: 0,
+            _opening: own,
+            // The one that is the reason for this task is counted when it is looked at.
+            n_failures: n_panics.saturating_sub(1),
             waiting: Waiting::default(),
-            eras: Eras::default(),
             profile: None,
         }
+    }
+
+    /// Whether it is an instance beside the base one: it is there for its callers only, and makes no lists.
+    pub(super) fn is_beside(&self) -> bool {
+        !self.port.is_base()
     }
 
     /// The task's body: ends with [`Control::Shutdown`].
@@ -83,14 +94,29 @@ impl Lifecycle {
             self.publish(OfferState::Absent);
             return self.rest().await;
         }
-        let mut asleep = self.port.server.start != StartPolicy::Eager;
+        let mut asleep = self.port.server.start != StartPolicy::Eager && !self.is_beside();
+        if self.port.n_panics.load(Ordering::Relaxed) > 0 {
+            match self.recover(Attempt::new().broken_down(), false, false).await {
+                Some(sleeps) => asleep = sleeps,
+                None => return self.close(),
+            }
+        }
         loop {
             if asleep && !self.sleep(BackendState::Idle).await {
                 return self.close();
             }
             asleep = match self.live().await {
+                Life::Over if self.is_beside() => {
+                    // What came while it was ending needs another one.
+                    self.take_mail();
+                    if !self.waiting.wakes() {
+                        return self.close();
+                    }
+                    false
+                }
                 Life::Over => true,
                 Life::Told(Control::Shutdown { .. }) => return self.close(),
+                Life::Told(Control::Stop) if self.is_beside() => return self.close(),
                 Life::Told(Control::Restart) => {
                     self.port.status.change(|s| s.n_restarts += 1);
                     false
@@ -197,12 +223,18 @@ impl Lifecycle {
             tokio::select! { biased;
                 () = port.control.ready(), if commands == Commands::Here => {
                     port.control.drain(&mut taken);
-                    for control in &taken {
-                        if let Control::Detach(session) = control {
-                            port.wanted.leave(*session);
+                    for control in &mut taken {
+                        if let Control::Detach(session) = *control {
+                            port.wanted.leave(session);
                             self.waiting.forget_left();
+                            if port.tenant == Tenant::Session(session) {
+                                // Nobody else may use it.
+                                *control = Control::Shutdown { drain: false };
+                            }
                         }
                     }
+                    #[cfg(test)]
+                    assert!(!taken.contains(&Control::Panic), "as a test wanted it");
                     let end = taken.iter().find(|c| matches!(c, Control::Shutdown { .. })).copied();
                     let last = end.or_else(|| taken.iter().rfind(|c| !matches!(c, Control::Detach(_))).copied());
                     taken.clear();
@@ -260,6 +292,13 @@ impl Lifecycle {
         // A process that keeps dying is left alone; a machine that is down comes up again.
         let is_remote = matches!(self.port.server.target, Target::Http { .. });
         let is_over = self.n_failures > restart.max;
+        if (hopeless || never || is_over) && self.is_beside() {
+            self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}: given up"));
+            self.take_mail();
+            self.fail_waiting(&summary);
+            // The next call makes another one.
+            return None;
+        }
         if hopeless || never || (is_over && !is_remote) {
             let hint = hint.map_or_else(String::new, |h| format!(": {h}"));
             self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}{hint}"));
@@ -301,7 +340,7 @@ impl Lifecycle {
                     break;
                 }
                 Event::Told(Control::Stop) => {
-                    if !self.sleep(BackendState::Stopped).await {
+                    if self.is_beside() || !self.sleep(BackendState::Stopped).await {
                         return None;
                     }
                     break;
@@ -367,6 +406,7 @@ impl Lifecycle {
 
     /// The end of the task: nothing is left waiting.
     fn close(mut self) {
+        self.port.pool.remove(&self.port);
         self.port.mailbox.close();
         self.port.control.close();
         self.take_mail();

@@ -40,6 +40,10 @@ struct Progress {
 impl Instance {
     /// Asks for all lists the server has.
     pub(super) fn relist(&mut self) {
+        if !self.port.is_base() {
+            // The base instance makes the lists.
+            return;
+        }
         if self.listing.open.iter().any(Option::is_some) {
             self.listing.again = true;
             return;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{SemaphorePermit, watch};
@@ -16,6 +17,7 @@ use super::port::Mail;
 use super::process::{self, Process};
 use super::remote::{Endpoint, Remote};
 use super::status::BackendState;
+use super::tenant::Tenant;
 use super::wire::{Pipe, Wire};
 use crate::config::Target;
 use crate::observe::NoticeLevel;
@@ -31,17 +33,17 @@ const FIRST_WORD: Duration = Duration::from_millis(5);
 impl Lifecycle {
     /// One attempt: from nothing to serving to nothing.
     pub(super) async fn live(&mut self) -> Life {
-        self.generation += 1;
+        let generation = self.port.generation.fetch_add(1, Ordering::Relaxed) + 1;
         self.port.status.change(|s| s.started = None);
         self.set(BackendState::Starting);
         match self.port.server.target {
-            Target::Stdio { .. } => self.live_process().await,
-            Target::Http { .. } => self.live_remote().await,
+            Target::Stdio { .. } => self.live_process(generation).await,
+            Target::Http { .. } => self.live_remote(generation).await,
         }
     }
 
     /// As a child process.
-    async fn live_process(&mut self) -> Life {
+    async fn live_process(&mut self, generation: u64) -> Life {
         let mut attempt = Attempt::new();
         let Target::Stdio { command, cwd, .. } = self.port.server.target.clone() else { return Life::Over };
         let (port, ctx) = (self.port.clone(), self.ctx.clone());
@@ -77,7 +79,7 @@ impl Lifecycle {
         };
         self.port.status.change(|s| s.started = Some(Instant::now()));
         let wire = Wire::Pipe(Pipe::new(link, exit, ctx.max_message_bytes));
-        let mut instance = Instance::new(port.clone(), ctx.clone(), self.generation, wire);
+        let mut instance = Instance::new(port.clone(), ctx.clone(), generation, wire);
         let ended = self.open_and_serve(&mut instance, turn).await;
         attempt.ready = self.ready_for();
         let mut life = attempt.judge(ended, &port, &ctx.observer, &mut self.eras);
@@ -97,7 +99,7 @@ impl Lifecycle {
     }
 
     /// By its URL: what is started is a connection.
-    async fn live_remote(&mut self) -> Life {
+    async fn live_remote(&mut self, generation: u64) -> Life {
         let (port, ctx) = (self.port.clone(), self.ctx.clone());
         let mut attempt = Attempt::new();
         if let Target::Http { url_shown, .. } = &port.server.target {
@@ -115,11 +117,11 @@ impl Lifecycle {
         self.port.status.change(|s| s.started = Some(Instant::now()));
         let server = &port.server;
         let wire = Wire::Http(Box::new(Remote::new(endpoint, server.max_concurrent, server.startup_timeout)));
-        let mut instance = Instance::new(port.clone(), ctx.clone(), self.generation, wire);
+        let mut instance = Instance::new(port.clone(), ctx.clone(), generation, wire);
         let ended = self.open_and_serve(&mut instance, turn).await;
         attempt.ready = self.ready_for();
         // A new session within the instance counted too.
-        self.generation = instance.generation;
+        self.port.generation.fetch_max(instance.generation, Ordering::Relaxed);
         let life = attempt.judge(ended, &port, &ctx.observer, &mut self.eras);
         if !matches!(life, Life::Failed { .. }) {
             self.set(BackendState::Stopping);
@@ -144,7 +146,7 @@ impl Lifecycle {
         instance: &mut Instance,
         turn: Option<SemaphorePermit<'_>>,
     ) -> Result<End, OpenError> {
-        let facts = first_facts(self.ctx.opening.subscribe(), &mut instance.wire);
+        let facts = first_facts(self.opening.clone(), &mut instance.wire);
         let facts = match self.meanwhile(facts, Commands::Here).await.map_err(OpenError::Told)? {
             Ok(facts) => facts,
             Err(exit) => return Err(OpenError::Gone { phase: "spawn", exit }),
@@ -152,7 +154,11 @@ impl Lifecycle {
         self.recall(&facts, OfferState::Pending);
         self.set(BackendState::Handshaking);
         // Several clients share this instance as soon as a second one comes: then the modern era serves all.
-        let alone = self.ctx.peers.all().len() <= 1;
+        let alone = match self.port.tenant {
+            Tenant::Everybody => self.ctx.peers.n() <= 1,
+            Tenant::Client(_) | Tenant::Session(_) => true,
+            Tenant::Lease(_) => false,
+        };
         let mut eras = self.eras;
         let open = async {
             tokio::select! { biased;
@@ -162,6 +168,7 @@ impl Lifecycle {
         };
         let opened = self.meanwhile(open, Commands::There).await;
         self.eras = eras;
+        self.port.pool.set_eras(eras);
         opened.map_err(OpenError::Told)??;
         self.ready(instance);
         let mut saved = None;
@@ -181,6 +188,10 @@ impl Lifecycle {
 
     /// A client that launched us speaks at once: what is remembered is put before it before any process is started.
     async fn recall_early(&mut self) {
+        if self.is_beside() {
+            self.eras = self.port.pool.eras();
+            return;
+        }
         let mut opening = self.opening.clone();
         let first = tokio::time::timeout(FIRST_WORD, opening.wait_for(Option::is_some)).await;
         let facts = first.ok().and_then(Result::ok).and_then(|f| f.clone());
@@ -191,6 +202,9 @@ impl Lifecycle {
 
     /// Loads what is remembered for clients like this one; `unknown` is told where nothing is.
     pub(super) fn recall(&mut self, facts: &ClientFacts, unknown: OfferState) {
+        if self.is_beside() {
+            return;
+        }
         let profile = facts.profile();
         let is_known = matches!(self.ctx.offers.of(self.port.name()), OfferState::Known { .. });
         if self.profile.as_ref() == Some(&profile) {
@@ -201,6 +215,7 @@ impl Lifecycle {
         }
         let (eras, offer) = self.ctx.memory.load(&self.port.server, &profile);
         self.eras = eras;
+        self.port.pool.set_eras(eras);
         self.profile = Some(profile);
         if !is_known {
             // Published even when nothing is remembered: the first client's `initialize` waits for this word.
@@ -226,7 +241,12 @@ impl Lifecycle {
             Target::Stdio { .. } => format!("pid {}", view.pid.unwrap_or_default()),
         };
         let text = format!("ready, MCP {}, {place}", instance.revision);
-        self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), text);
+        if self.is_beside() {
+            // As many as there are sessions: no news for people.
+            tracing::debug!(server = %self.port.name(), tenant = ?self.port.tenant, "{text}");
+        } else {
+            self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), text);
+        }
         instance.relist();
         instance.send_level();
         instance.renew_subscriptions();

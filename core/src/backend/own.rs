@@ -67,6 +67,7 @@ impl Instance {
         match own {
             Own::List(kind) => self.on_list(kind, &message),
             Own::Listen => self.on_listen_ended(wire, message.kind() == Kind::Error),
+            Own::Barrier => self.is_handed_over(),
             Own::Other(what) => {
                 if let Some(error) = message.get(Field::Error) {
                     let error = String::from_utf8_lossy(error).into_owned();

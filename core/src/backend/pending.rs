@@ -39,6 +39,8 @@ pub(super) enum Own {
     List(ItemKind),
     /// `subscriptions/listen`
     Listen,
+    /// The `ping` between two sessions of an instance under lease.
+    Barrier,
     /// Anything whose answer is only looked at for errors; the text says what it was.
     Other(&'static str),
 }
@@ -156,6 +158,14 @@ impl PendingTable {
             .collect();
         calls.sort_by_key(|(id, _)| *id);
         calls
+    }
+
+    /// The session that has the lease: whose calls with a seat are running.
+    pub(super) fn holder(&self) -> Option<SessionId> {
+        self.entries.values().find_map(|e| match &e.origin {
+            Origin::Call(call) if call.seat.is_some() => Some(call.peer.id),
+            _ => None,
+        })
     }
 
     /// Takes out what is over its deadline.

@@ -214,7 +214,7 @@ impl Instance {
     /// Tells a legacy server the lowest level its clients want.
     pub(super) fn send_level(&mut self) {
         let logs = super::handshake::declares(&self.capabilities, "logging");
-        let lowest = self.ctx.peers.lowest_level().filter(|l| self.level != Some(*l));
+        let lowest = self.lowest_level().filter(|l| self.level != Some(*l));
         if let Some(level) = lowest.filter(|_| logs && self.era() == Era::Legacy) {
             self.level = Some(level);
             let params = format!(r#"{{"level":"{}"}}"#, level.name());

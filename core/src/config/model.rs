@@ -192,6 +192,12 @@ pub struct Server {
     pub max_concurrent: usize,
     /// `roots`: directories (as `file://` URIs) told to a shared server that asks for roots.
     pub roots: Vec<String>,
+    /// `isolation`: who shares an instance (default auto).
+    pub isolation: Isolation,
+    /// `client_features`: what a shared server may ask of clients (default lease).
+    pub client_features: ClientFeatures,
+    /// `lease_max`: instances for clients of one kind whose calls overlap (default 4).
+    pub lease_max: usize,
     /// `tools`
     pub tools: ToolRules,
     /// `tags`
@@ -271,6 +277,28 @@ pub enum ProtocolChoice {
     Legacy,
 }
 
+/// `isolation`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Per session for a server by HTTP that has sessions itself, else shared.
+    Auto,
+    /// One instance for all.
+    Shared,
+    /// One a user: who shows the same token shares.
+    PerClient,
+    /// One a session. Clients without sessions (MCP 2026-07-28): one a user.
+    PerSession,
+}
+
+/// `client_features`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientFeatures {
+    /// A shared server may ask nothing.
+    None,
+    /// Clients that can be asked get instances of their kind, each for the calls of one session at a time.
+    Lease,
+}
+
 /// `servers.X.tools`: patterns are matched against the server's own names; `*` matches any run of characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolRules {
@@ -332,6 +360,9 @@ impl Server {
             cache_lists: true,
             max_concurrent: 64,
             roots: Vec::new(),
+            isolation: Isolation::Auto,
+            client_features: ClientFeatures::Lease,
+            lease_max: 4,
             tools: ToolRules::default(),
             tags: Vec::new(),
         }

@@ -167,6 +167,7 @@ impl ProxyHandle {
             n_in_flight,
             n_calls,
             n_errors,
+            n_instances: status.as_ref().map_or(0, |s| s.n_instances),
             n_restarts: status.as_ref().map_or(0, |s| s.n_restarts),
             latency,
             tools,
@@ -248,7 +249,7 @@ impl ProxyHandle {
         if !port.server.enabled {
             return Err(CommandError::Disabled(name));
         }
-        port.control.push_owed(control).map_err(|_| CommandError::ShuttingDown)
+        port.command(control).map_err(|_| CommandError::ShuttingDown)
     }
 
     fn cancel(&self, id: CallId) -> Result<(), CommandError> {

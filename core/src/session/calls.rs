@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::lists::ParkedCall;
+use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
 use super::run::{Active, Session};
 use crate::backend::{Call, ClientFacts, ItemKind, Level, Mail, Port};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
@@ -50,6 +50,15 @@ impl Session {
         }
     }
 
+    /// A call or subscription goes to this instance: it hears of it when the client leaves.
+    pub(super) fn uses(&mut self, port: &Arc<Port>) {
+        if self.used.last().is_some_and(|p| Arc::ptr_eq(p, port)) || self.used.iter().any(|p| Arc::ptr_eq(p, port)) {
+            return;
+        }
+        self.used.retain(|p| !p.control.is_closed());
+        self.used.push(port.clone());
+    }
+
     fn is_in_flight(&self, id: &RequestId) -> bool {
         self.calls.contains_key(id)
             || self.parked_lists.iter().any(|l| l.client_id == *id)
@@ -77,6 +86,9 @@ impl Session {
         let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
         if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
             // A server that is about to come may have it.
+            if self.parked_calls.len() >= MAX_PARKED {
+                return self.fault_own(&call.message, &call.facts, &too_many_parked());
+            }
             self.wake_unknown();
             return self.parked_calls.push(ParkedCall { deadline, ..call });
         }
@@ -128,6 +140,13 @@ impl Session {
         uris: Option<(Arc<str>, Arc<str>)>,
     ) {
         let Some(client_id) = message.id() else { return };
+        // Which of the server's instances.
+        let port = if may_ask(method) { port.for_caller(&self.peer, &facts) } else { port.home_of(&self.peer, &facts) };
+        let port = match port {
+            Ok(port) => port,
+            Err(fault) => return self.fault_own(&message, &facts, &fault),
+        };
+        self.uses(&port);
         let n_max = self.engine.config.borrow().limits.max_concurrent;
         if self.calls.len() >= n_max {
             let text = format!("{n_max} calls are in flight already (`limits.max_concurrent`): wait for one to end");
@@ -138,7 +157,7 @@ impl Session {
         let id = self.engine.ctx.observer.begin(flow);
         // One clock reading serves a batch: what is read together is handed over together.
         let handed = self.now;
-        let timeout = timeout_of(port, tool.as_deref());
+        let timeout = timeout_of(&port, tool.as_deref());
         let active = Active {
             call: id,
             port: port.clone(),
@@ -162,6 +181,7 @@ impl Session {
             handed,
             timeout,
             retried: false,
+            seat: if may_ask(method) { port.seat(self.peer.id) } else { None },
         });
         self.calls.insert(client_id, active);
         self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
@@ -186,7 +206,7 @@ impl Session {
 
     /// The level this client wants has changed: it may be the lowest of all now, or not any more.
     pub(super) fn tell_level(&self) {
-        for port in self.engine.ports.borrow().values() {
+        for port in self.engine.ports.borrow().values().flat_map(|p| p.open_to(&self.peer)) {
             // A server that is not running is told when it is.
             if port.status.state() == crate::backend::BackendState::Ready {
                 let _ = port.mailbox.push(Mail::Level);
@@ -225,20 +245,20 @@ impl Session {
             Some(Method::Cancelled) => self.on_cancel(&message),
             Some(Method::Progress) => self.on_client_progress(&message),
             Some(Method::RootsChanged) => {
-                let shared = self.engine.ctx.peers.only().is_none();
-                let status =
-                    if shared { Status::Dropped("servers are shared with other clients") } else { Status::Sent };
-                if !shared {
-                    for port in self.engine.ports_of(&self.scope) {
-                        if port.status.state() == crate::backend::BackendState::Ready {
-                            let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
-                        }
+                let ports = self.engine.ports_of(&self.scope);
+                let mut status = Status::Dropped("servers are shared with other clients");
+                for port in ports.iter().flat_map(|p| p.private_to(&self.peer)) {
+                    status = Status::Sent;
+                    if port.status.state() == crate::backend::BackendState::Ready {
+                        let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
                     }
                 }
                 self.record_note(&message, &name, None, status);
             }
             _ => {
-                let port = self.engine.only_port(&self.scope);
+                let facts = self.legacy.clone().or_else(|| self.modern.clone());
+                let only = self.engine.only_port(&self.scope);
+                let port = only.zip(facts).and_then(|(p, f)| p.home_of(&self.peer, &f).ok());
                 let sent = port
                     .as_ref()
                     .is_some_and(|p| p.mailbox.push(Mail::Notification(Box::new(message.clone()))).is_ok());
@@ -330,6 +350,11 @@ impl Session {
         let ended = Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
         self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
     }
+}
+
+/// Whether a server may ask its client something while it does this (protocol.md, 3.6).
+const fn may_ask(method: Option<Method>) -> bool {
+    !matches!(method, Some(Method::Complete | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe))
 }
 
 fn timeout_of(port: &Port, tool: Option<&str>) -> Duration {

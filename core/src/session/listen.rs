@@ -56,7 +56,9 @@ impl Session {
             }
         }
         for (_, backend, own) in &uris {
-            if let Some(port) = self.engine.port(backend) {
+            // Where there is no instance for it there will be no updates.
+            if let Some(port) = self.engine.port(backend).and_then(|p| p.home_of(&self.peer, facts).ok()) {
+                self.uses(&port);
                 let _ = port.mailbox.push(Mail::Subscribe { session: self.peer.id, uri: own.clone() });
             }
         }
@@ -152,7 +154,9 @@ impl Session {
         for (uri, backend, own) in &listen.uris {
             // Another listen of this client may want the same.
             let still = self.listens.iter().any(|l| l.uris.iter().any(|(u, _, _)| u == uri));
-            if let Some(port) = self.engine.port(backend).filter(|_| !still) {
+            let port = self.engine.port(backend).filter(|_| !still);
+            let home = port.zip(self.modern.clone()).and_then(|(p, facts)| p.home_of(&self.peer, &facts).ok());
+            if let Some(port) = home {
                 let _ = port.mailbox.push(Mail::Unsubscribe { session: self.peer.id, uri: own.clone() });
             }
         }

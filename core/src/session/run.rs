@@ -55,6 +55,8 @@ pub struct Session {
     pub(super) modern: Option<Arc<ClientFacts>>,
     /// By the client's id.
     pub(super) calls: HashMap<RequestId, Active>,
+    /// Instances that have had something of this session.
+    pub(super) used: Vec<Arc<Port>>,
     /// Servers' questions to this client, by our id.
     pub(super) questions: HashMap<u64, super::upcall::Question>,
     pub(super) n_questions: u64,
@@ -125,6 +127,7 @@ impl Session {
             legacy: None,
             modern: None,
             calls: HashMap::default(),
+            used: Vec::new(),
             questions: HashMap::default(),
             n_questions: 0,
             parked_lists: Vec::new(),
@@ -158,7 +161,6 @@ impl Session {
     /// The task's body: serves the client until it leaves or the engine shuts down.
     pub async fn run(mut self) {
         while self.turn().await {}
-        self.leave();
     }
 
     /// One turn of the loop. `false`: the end.
@@ -316,6 +318,9 @@ impl Session {
             Delivery::UpcallCancelled { port, generation, server_id, message } => {
                 self.on_upcall_cancelled(&port, generation, &server_id, &message);
             }
+            Delivery::Lost(port) => self.on_lost(&port),
+            #[cfg(test)]
+            Delivery::Panic => panic!("as a test wanted it"),
             Delivery::Note(note) => self.on_server_note(&note),
             Delivery::Cancel(call) => self.on_cancelled_by_hand(call),
             Delivery::Close => {
@@ -332,20 +337,31 @@ impl Session {
     }
 
     /// The client has left: nothing of it stays anywhere.
-    fn leave(mut self) {
+    fn leave(&mut self) {
         self.drop_questions();
         self.peer.mailbox.close();
         self.engine.ctx.peers.remove(self.peer.id);
         self.engine.clients.remove(self.peer.id);
-        let ports: Vec<Arc<Port>> = self.engine.ports.borrow().values().cloned().collect();
-        // Calls may still be with a server that was replaced meanwhile.
-        let replaced = self.calls.values().map(|a| &a.port).filter(|p| !ports.iter().any(|q| Arc::ptr_eq(p, q)));
-        for port in ports.iter().chain(replaced) {
+        if self.peer.owns && self.engine.ctx.is_owned {
+            // Servers that are its own count it among their clients even before its first call.
+            let ports = self.engine.ports.borrow().clone();
+            for port in ports.values() {
+                self.uses(port);
+            }
+        }
+        for port in &self.used {
             // A task that has ended needs no word.
             let _ = port.control.push_owed(Control::Detach(self.peer.id));
         }
         self.abandon_calls();
         self.status.n_in_flight.store(0, Ordering::Relaxed);
+    }
+}
+
+/// However a session ends, by its loop, by being dropped with its request or by a mistake of ours: the others hear of it.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::run::Session;
-use crate::backend::{Mail, Port, Upcall};
+use crate::backend::{Answer, Mail, Outcome, Port, Upcall};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Patch, RequestId, Spliced, code};
 
@@ -115,6 +115,30 @@ impl Session {
         }
         self.outbox.push(&out);
         self.end_question(&question, Status::Cancelled, None);
+    }
+
+    /// The task of a server's instance has broken down: what it owed this client ends here.
+    pub(super) fn on_lost(&mut self, port: &Arc<Port>) {
+        let text = format!("server `{}`: mcp-proxy has made a mistake with it; the call is lost", port.name());
+        let data = serde_json::json!({ "backend": &**port.name(), "reason": "lost" });
+        let fault = Fault::new(code::INTERNAL, text).with_data(&data);
+        let calls = self.calls.iter().filter(|(_, a)| Arc::ptr_eq(&a.port, port));
+        let calls: Vec<_> = calls.map(|(id, a)| (id.clone(), a.call, a.handed)).collect();
+        for (client_id, call, handed) in calls {
+            let outcome = Outcome::Fault(fault.clone());
+            self.on_answer(&Answer { client_id, call, outcome, sent: None, handed });
+        }
+        let asked: Vec<u64> =
+            self.questions.iter().filter(|(_, q)| Arc::ptr_eq(&q.port, port)).map(|(id, _)| *id).collect();
+        for id in asked {
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the server has ended"}}}}"#
+            );
+            self.outbox.push_parts(&[text.as_bytes()]);
+            if let Some(question) = self.questions.remove(&id) {
+                self.end_question(&question, Status::Cancelled, None);
+            }
+        }
     }
 
     /// The client reports progress on a question.

@@ -88,6 +88,8 @@ impl Instance {
                 tracing::debug!(server = %self.port.name(), "the stream of updates is gone: it {}", trouble.message);
                 self.on_listen_ended(wire, !trouble.may_pass());
             }
+            // Nobody can tell whose is what it says now.
+            Own::Barrier => self.stale = true,
             Own::Other(what) => {
                 tracing::debug!(server = %self.port.name(), what, "a request of ours failed: it {}", trouble.message);
             }

@@ -7,7 +7,9 @@ use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
 use crate::config::keys::{self, Key};
 use crate::config::mask;
 use crate::config::node::{Node, Value};
-use crate::config::{ProtocolChoice, RestartPolicy, Server, StartPolicy, Target, ToolRules, quantity};
+use crate::config::{
+    ClientFeatures, Isolation, ProtocolChoice, RestartPolicy, Server, StartPolicy, Target, ToolRules, quantity,
+};
 
 use super::file_uri;
 use super::foreign::ServerEntry;
@@ -178,6 +180,16 @@ impl Reader<'_> {
         self.fill(at, "limits.max_concurrent", &mut server.max_concurrent, |r, n, p| r.count(n, p, 1..=1_000_000));
         self.fill(at, "tags", &mut server.tags, Self::plain_texts);
         self.fill(at, "roots", &mut server.roots, Self::roots);
+        let isolations = [
+            ("auto", Isolation::Auto),
+            ("shared", Isolation::Shared),
+            ("per-client", Isolation::PerClient),
+            ("per-session", Isolation::PerSession),
+        ];
+        self.fill(at, "isolation", &mut server.isolation, |r, n, p| r.choice(n, p, &isolations));
+        let features = [("none", ClientFeatures::None), ("lease", ClientFeatures::Lease)];
+        self.fill(at, "client_features", &mut server.client_features, |r, n, p| r.choice(n, p, &features));
+        self.fill(at, "lease_max", &mut server.lease_max, |r, n, p| r.count(n, p, 1..=64));
         self.tools(at, &mut server.tools);
         // A single call may be silent as long as `timeout` says.
         server.max_timeout = server.max_timeout.max(server.timeout);
