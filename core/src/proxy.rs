@@ -16,7 +16,7 @@ use crate::control::{Errand, ProxyHandle};
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
-use crate::session::{Clients, Engine, Session};
+use crate::session::{Clients, Engine, Piped};
 use crate::transport::{Guardian, Link, Mailbox};
 
 /// Sessions may say their last words within this time.
@@ -111,7 +111,7 @@ impl Proxy {
 
     /// Serves a client on `link`. When `owns` the engine ends with it.
     pub fn serve(&mut self, link: Link, entrance: Entrance, owns: bool) {
-        let session = Session::new(self.engine.clone(), link, entrance);
+        let session = Piped::new(self.engine.clone(), link, entrance);
         let id = session.id();
         if owns {
             self.owner = Some(id);

@@ -1,5 +1,6 @@
 //! The clients as the servers' side knows them: an address for what a server says, and what the client said of itself.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -161,38 +162,36 @@ impl Peer {
 
 /// All client sessions.
 #[derive(Debug, Default)]
-pub struct Peers(Mutex<Vec<Arc<Peer>>>);
+pub struct Peers(Mutex<BTreeMap<SessionId, Arc<Peer>>>);
 
 impl Peers {
     /// A session has begun.
     pub fn add(&self, peer: Arc<Peer>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.id, peer);
     }
 
     /// A session has ended.
     pub fn remove(&self, id: SessionId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| p.id != id);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// The sessions at this moment, in the order they came.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Peer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// The session, if there is only one.
     #[must_use]
     pub fn only(&self) -> Option<Arc<Peer>> {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_slice() {
-            [one] => Some(one.clone()),
-            _ => None,
-        }
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().next().filter(|_| all.len() == 1).cloned()
     }
 
     /// The session `id`.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<Arc<Peer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|p| p.id == id).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
     /// The lowest level any session set, or asked for with its last request.

@@ -7,6 +7,7 @@ use foldhash::HashMap;
 
 use super::item::Item;
 use super::pattern::matches;
+use super::promoted::{Promoted, promoted};
 use crate::backend::ItemKind;
 use crate::protocol::Era;
 
@@ -66,6 +67,8 @@ pub struct Catalog {
     pub instructions: String,
     /// Set aside or repaired items with the reason, by server.
     pub quarantined: HashMap<Arc<str>, Vec<String>>,
+    /// Arguments of tools that also stand in HTTP headers, by exposed name; looked for when first asked for.
+    pub(super) promoted: OnceLock<HashMap<Arc<str>, Vec<Promoted>>>,
 }
 
 impl Catalog {
@@ -73,6 +76,17 @@ impl Catalog {
     #[must_use]
     pub fn tool(&self, exposed: &str) -> Option<&Entry> {
         self.tools.get(exposed)
+    }
+
+    /// Arguments of the tool `exposed` that also stand in HTTP headers.
+    #[must_use]
+    pub fn promoted(&self, exposed: &str) -> &[Promoted] {
+        let all = self.promoted.get_or_init(|| {
+            let tools = self.items[ItemKind::Tool as usize].iter();
+            let found = tools.map(|t| (t.exposed.clone(), promoted(t.json(Era::Modern))));
+            found.filter(|(_, p)| !p.is_empty()).collect()
+        });
+        all.get(exposed).map_or(&[], Vec::as_slice)
     }
 
     /// The server's prompt behind an exposed name.

@@ -6,6 +6,7 @@ mod item;
 mod merge;
 mod names;
 mod pattern;
+mod promoted;
 mod refresh;
 mod scope;
 
@@ -14,5 +15,6 @@ pub use item::Item;
 pub use merge::{Source, merge};
 pub use names::exposed_prefix;
 pub use pattern::rule_for;
+pub use promoted::{Promoted, promoted};
 pub use refresh::Refresher;
 pub use scope::Scope;

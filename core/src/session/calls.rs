@@ -1,6 +1,6 @@
 //! A client's requests: answered here, or sent to the server that has what they name.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use crate::backend::{Call, ClientFacts, ItemKind, Level, Mail, Port};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{Era, Fault, Field, Message, Method, RequestId, code};
 use crate::route::{Route, route};
+
+/// Names as the journal keeps them, made once.
+static METHOD_NAMES: LazyLock<[Arc<str>; Method::COUNT]> = LazyLock::new(|| Method::ALL.map(|m| m.name().into()));
 
 impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
@@ -47,6 +50,14 @@ impl Session {
                 self.on_routed(message, m, facts);
             }
             _ => self.on_unknown(message, method, facts),
+        }
+    }
+
+    /// The only server this client can mean, if there is only one.
+    fn only_port(&self) -> Option<Arc<Port>> {
+        match &self.scope.server {
+            Some(server) => self.engine.port(server),
+            None => self.engine.only_port(),
         }
     }
 
@@ -104,7 +115,7 @@ impl Session {
     /// A method we do not know goes on when there is only one server it can be meant for.
     fn on_unknown(&mut self, message: Message, method: Option<Method>, facts: Arc<ClientFacts>) {
         if method.is_none()
-            && let Some(port) = self.engine.only_port()
+            && let Some(port) = self.only_port()
         {
             return self.send(message, None, facts, &port, None, None, None, None);
         }
@@ -164,7 +175,7 @@ impl Session {
             retried: false,
         });
         self.calls.insert(client_id, active);
-        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.count();
         if let Err(Mail::Call(call)) = port.mailbox.push(Mail::Call(call)) {
             let text = format!("server `{}` has too many calls waiting, or is being removed", port.name());
             let data = json!({ "backend": &**port.name(), "reason": "busy" });
@@ -196,14 +207,14 @@ impl Session {
 
     /// A journal row for a request of this client.
     pub(super) fn flow(
-        &mut self,
+        &self,
         message: &Message,
         facts: &ClientFacts,
         backend: Option<&Arc<str>>,
         target: Option<Arc<str>>,
     ) -> Flow {
         let method = match message.method() {
-            Some(m) => self.method_names[m as usize].get_or_insert_with(|| m.name().into()).clone(),
+            Some(m) => METHOD_NAMES[m as usize].clone(),
             None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
         };
         let mut flow = Flow::at(FlowKind::Call, method, self.wall);
@@ -238,7 +249,7 @@ impl Session {
                 self.record_note(&message, &name, None, status);
             }
             _ => {
-                let port = self.engine.only_port();
+                let port = self.only_port();
                 let sent = port
                     .as_ref()
                     .is_some_and(|p| p.mailbox.push(Mail::Notification(Box::new(message.clone()))).is_ok());
@@ -266,21 +277,22 @@ impl Session {
             let mail =
                 Mail::Cancel { session: self.peer.id, client_id: id.clone(), message: Box::new(message.clone()) };
             let _ = active.port.mailbox.push_owed(mail);
-            self.batch_lost(&id);
+            self.taken_back(&id);
             return;
         }
         if let Some(at) = self.parked_lists.iter().position(|l| l.client_id == id) {
             let list = self.parked_lists.remove(at);
             self.end_flow(list.call, Status::Cancelled);
-            return self.batch_lost(&id);
+            return self.taken_back(&id);
         }
         if let Some(at) = self.parked_calls.iter().position(|c| c.message.id().as_ref() == Some(&id)) {
             let call = self.parked_calls.remove(at);
             let row = self.begin_own(&call.message, &call.facts);
             self.end_flow(row, Status::Cancelled);
-            return self.batch_lost(&id);
+            return self.taken_back(&id);
         }
         self.end_listen(&id);
+        self.taken_back(&id);
     }
 
     /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
@@ -296,7 +308,7 @@ impl Session {
         }
     }
 
-    fn cancelled(&self, active: &Active) {
+    fn cancelled(&mut self, active: &Active) {
         let total = self.now - active.arrived;
         self.engine.ctx.observer.end(
             active.call,
@@ -310,7 +322,7 @@ impl Session {
                 tool: active.tool.clone(),
             },
         );
-        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.count();
     }
 
     /// The client has left: its calls end unanswered. The servers hear of it by [`crate::backend::Control::Detach`].
@@ -318,6 +330,7 @@ impl Session {
         for (_, active) in std::mem::take(&mut self.calls) {
             self.cancelled(&active);
         }
+        self.count();
         let lists = std::mem::take(&mut self.parked_lists).into_iter().map(|l| l.call);
         let listens = std::mem::take(&mut self.listens).into_iter().map(|l| l.call);
         let opening = self.parked_opening.take().map(|(_, call, _)| call);

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::clients::Clients;
 use crate::backend::{Context, Port, Ports};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Scope};
 use crate::config::Config;
 
 /// What all sessions share.
@@ -31,6 +31,18 @@ impl Engine {
         self.ports.borrow().get(backend).cloned()
     }
 
+    /// What a client of this scope sees of the catalog.
+    #[must_use]
+    pub fn view(&self, main: &Arc<Catalog>, _scope: &Scope) -> Arc<Catalog> {
+        main.clone()
+    }
+
+    /// An answer for whoever looks after us (`/health` and the like); `None`: no such page.
+    #[must_use]
+    pub const fn ops(&self, _path: &str) -> Option<Page> {
+        None
+    }
+
     /// The only server, if there is only one.
     #[must_use]
     pub fn only_port(&self) -> Option<Arc<Port>> {
@@ -38,4 +50,15 @@ impl Engine {
         let mut enabled = ports.values().filter(|p| p.server.enabled);
         enabled.next().filter(|_| enabled.next().is_none()).cloned()
     }
+}
+
+/// A page for operations.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`
+    pub content_type: &'static str,
+    /// What it says.
+    pub body: bytes::Bytes,
 }

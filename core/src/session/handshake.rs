@@ -115,6 +115,14 @@ impl Session {
         self.finish_own(message.id(), call, &result.to_string().into(), self.now);
     }
 
+    /// What the client said of itself before, in another session. One who wants log messages tells the servers each time.
+    pub(super) fn knows(&mut self, facts: Option<&Arc<ClientFacts>>) {
+        if let Some(facts) = facts.filter(|f| f.level.is_none()) {
+            self.peer.set_facts(facts.clone());
+            self.modern = Some(facts.clone());
+        }
+    }
+
     /// What the client says of itself with this request.
     ///
     /// # Errors

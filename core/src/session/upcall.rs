@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::http::Weight;
 use super::run::Session;
 use crate::backend::{Mail, Port, Upcall};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
@@ -21,6 +22,8 @@ pub(super) struct Question {
     /// The server's progress token as raw JSON.
     token: Option<Bytes>,
     call: CallId,
+    /// The call it arose from, if that is certain.
+    parent: Option<CallId>,
     asked: Instant,
 }
 
@@ -56,8 +59,8 @@ impl Session {
         flow.frames.received = Some(message.raw().clone());
         flow.frames.sent = Some(out.clone());
         let call = self.engine.ctx.observer.begin(flow);
-        self.outbox.push(&out);
-        self.questions.insert(id, Question { port, generation, server_id, token, call, asked: self.now });
+        self.tell(parent, &out, Weight::Owed);
+        self.questions.insert(id, Question { port, generation, server_id, token, call, parent, asked: self.now });
     }
 
     /// The client answers a question.
@@ -107,7 +110,7 @@ impl Session {
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(id));
         }
-        self.outbox.push(&out);
+        self.tell(question.parent, &out, Weight::Note);
         self.end_question(&question, Status::Cancelled, None);
     }
 
