@@ -52,6 +52,7 @@ impl Reload {
 #[derive(Debug)]
 pub struct ConfigWatch {
     receiver: watch::Receiver<Reload>,
+    tell: mpsc::Sender<()>,
     /// The task of [`Watching::run`]; dropping the set ends it, and the listener with it.
     _task: JoinSet<()>,
 }
@@ -64,8 +65,10 @@ impl ConfigWatch {
         let first = Reload { config, loaded: Arc::new(loaded), n_reloads: 0 };
         let (sender, receiver) = watch::channel(first);
         let mut task = JoinSet::new();
-        task.spawn(Watching::new(located, environment, files, sender).run());
-        Self { receiver, _task: task }
+        let watching = Watching::new(located, environment, files, sender);
+        let tell = watching.listener.tell.clone();
+        task.spawn(watching.run());
+        Self { receiver, tell, _task: task }
     }
 
     /// Waits for the next reading of a changed file; good or bad. `None`: nothing is watched any more.
@@ -77,10 +80,27 @@ impl ConfigWatch {
         Some(self.receiver.borrow_and_update().clone())
     }
 
+    /// A way to have the files looked at now.
+    #[must_use]
+    pub fn prompt(&self) -> Prompt {
+        Prompt(self.tell.clone())
+    }
+
     /// Another reader of the same.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Reload> {
         self.receiver.clone()
+    }
+}
+
+/// A way to have the files looked at now.
+#[derive(Clone, Debug)]
+pub struct Prompt(mpsc::Sender<()>);
+
+impl Prompt {
+    /// Has the files looked at now. A look that is due anyway serves as well.
+    pub fn look(&self) {
+        let _ = self.0.try_send(());
     }
 }
 
