@@ -3,26 +3,24 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, render};
+use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, Prompt, render};
 use mcp_proxy_core::control::ProxyHandle;
 use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
 use tokio::task::JoinSet;
 
+use super::listen::Bound;
 use super::load::Origin;
 use crate::report::Failure;
-
-/// The file is watched after this time: a client that has launched us gets its first answers first. What changes in
-/// between is found all the same, because watching begins with a comparison.
-const WATCH_AFTER: Duration = Duration::from_millis(50);
 
 /// A running engine. Its tasks belong to the runtime it was started on.
 pub(super) struct Engine {
     handle: ProxyHandle,
     /// The engine's main task: it owns all others.
     task: JoinSet<()>,
+    /// Has the configuration file looked at.
+    prompt: Option<Prompt>,
     /// Follows the configuration file; ended with the engine.
     _watcher: JoinSet<()>,
 }
@@ -37,22 +35,29 @@ pub(super) enum Face {
     },
     /// The client that launched us, on our stdin and stdout: the engine ends with it.
     Stdio,
+    /// Nobody but clients over HTTP: servers are opened at once.
+    Http,
     /// A command that looks something up.
     Command,
 }
 
 impl Engine {
-    /// Starts it; inside a runtime.
-    pub(super) fn start(config: Config, face: Face, origin: Option<Origin>) -> Result<Self, Failure> {
+    /// Starts it; inside a runtime. Clients over HTTP come by `bound`.
+    pub(super) fn start(
+        config: Config,
+        face: Face,
+        bound: Option<Bound>,
+        origin: Option<Origin>,
+    ) -> Result<Self, Failure> {
         let exe = std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
         // Before anything else is started: our stdout carries messages only.
         let link = match face {
             Face::Stdio => Some(own_stdio().map_err(|e| Failure::failed("cannot use stdin and stdout").because(e))?),
-            Face::Screen { .. } | Face::Command => None,
+            Face::Screen { .. } | Face::Http | Face::Command => None,
         };
         let options = Options {
             has_screen: matches!(face, Face::Screen { .. }),
-            await_client: face != Face::Screen { has_client: false },
+            await_client: !matches!(face, Face::Screen { has_client: false } | Face::Http),
             guardian: Guardian::new(&exe, &["guardian"]),
             memory: Memory::user(),
         };
@@ -62,22 +67,31 @@ impl Engine {
         if let Some(link) = link {
             proxy.serve(link, Entrance::own("stdio", ""), true);
         }
+        if let Some(Bound { listener, path }) = bound {
+            proxy.listen(listener, &path);
+        }
         let mut task = JoinSet::new();
         task.spawn(proxy.run(std::future::pending()));
         let mut watcher = JoinSet::new();
+        let mut prompt = None;
         if let Some((origin, config)) = watched {
-            let handle = handle.clone();
-            watcher.spawn(async move {
-                tokio::time::sleep(WATCH_AFTER).await;
-                watch(origin.watch(config), handle).await;
-            });
+            let (handle, watched) = (handle.clone(), origin.watch(config));
+            prompt = Some(watched.prompt());
+            watcher.spawn(watch(watched, handle));
         }
-        Ok(Self { handle, task, _watcher: watcher })
+        Ok(Self { handle, task, prompt, _watcher: watcher })
     }
 
     /// Its door.
     pub(super) const fn handle(&self) -> &ProxyHandle {
         &self.handle
+    }
+
+    /// Has the configuration file looked at now.
+    pub(super) fn look_at_configuration(&self) {
+        if let Some(prompt) = &self.prompt {
+            prompt.look();
+        }
     }
 
     /// Waits until it has ended by itself: the client that owned it has left.

@@ -461,7 +461,10 @@ impl Instance {
         self.refuse_asks_of(session);
         let unwanted = self.port.wanted.leave(session);
         self.unwanted(&unwanted);
-        self.send_level();
+        if self.level.is_some() {
+            // It may have been the one who wanted the most.
+            self.send_level();
+        }
         self.take_from_backlog();
     }
 

@@ -33,6 +33,12 @@ impl Engine {
         self.ports.borrow().get(backend).cloned()
     }
 
+    /// An answer for whoever looks after us (`/health` and the like); `None`: no such page.
+    #[must_use]
+    pub const fn ops(&self, _path: &str) -> Option<Page> {
+        None
+    }
+
     /// What a client of `scope` sees at this moment.
     #[must_use]
     pub fn view(&self, scope: &Scope) -> Arc<Catalog> {
@@ -57,4 +63,15 @@ impl Engine {
         let mut seen = ports.values().filter(|p| p.server.enabled && scope.sees(p.name()));
         seen.next().filter(|_| seen.next().is_none()).cloned()
     }
+}
+
+/// A page for operations.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`
+    pub content_type: &'static str,
+    /// What it says.
+    pub body: bytes::Bytes,
 }
