@@ -7,6 +7,7 @@ mod catalog;
 mod cli;
 mod eras;
 mod fakes;
+mod http;
 mod processes;
 mod progress_cancel;
 mod rmcp_peers;
