@@ -9,6 +9,7 @@ mod eras;
 mod fakes;
 mod processes;
 mod progress_cancel;
+mod remote;
 mod rmcp_peers;
 mod roundtrip;
 mod terminal;
