@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use super::server::{Server, manners, modern_manners, status};
-use super::{Client, client_of, home_of, modern, modern_client_of, works};
+use super::{Client, client_of, modern, modern_client_of, works};
 use crate::harness::eventually;
 
 fn works_modern(client: &mut Client) {
@@ -87,15 +87,19 @@ fn a_machine_that_is_down_is_named_with_what_to_do() {
 }
 
 #[test]
-fn no_certificate_of_an_unknown_authority() {
-    // A port that speaks no TLS is no secure connection either.
-    let server = Server::start(manners);
-    let home = crate::harness::Home::new()
-        .url("a", &server.url().replace("http:", "https:"))
-        .and("restart: { policy: never }");
+fn a_port_that_speaks_no_tls_is_no_secure_connection() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let home =
+        crate::harness::Home::new().url("a", &format!("https://{address}/mcp")).and("restart: { policy: never }");
     let client = super::open(home);
-    eventually("a word about it", || client.stderr().contains("tls.ca_file").then_some(()));
-    assert!(server.seen_of("initialize").is_empty());
+    let log = eventually("a word about it", || client.stderr().contains("tls.ca_file").then(|| client.stderr()));
+    assert!(log.contains("(tls)") && log.contains("no secure connection"), "{log}");
 }
 
 #[test]

@@ -44,10 +44,6 @@ impl Request {
     pub(super) fn id(&self) -> String {
         self.json()["id"].to_string()
     }
-
-    pub(super) fn tool(&self) -> String {
-        self.json()["params"]["name"].as_str().unwrap_or_default().to_owned()
-    }
 }
 
 /// An answer in one JSON body.

@@ -1,7 +1,8 @@
 //! Event streams: taken up again where they gave ids, questions on the stream of their call, updates of modern servers.
 
+use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
 
@@ -90,7 +91,7 @@ fn a_read_is_sent_again_a_call_is_not() {
 /// 3.6, proof (b): the stream says whose question it is.
 #[test]
 fn a_question_on_the_stream_of_a_call_goes_to_its_client() {
-    let answered = Arc::new((Mutex::new(None::<Value>), std::sync::Condvar::new()));
+    let answered = Arc::new((Mutex::new(None::<Value>), Condvar::new()));
     let state = answered.clone();
     let server = Server::start(move |r: &Request| {
         if r.rpc() == "tools/call" {
@@ -100,14 +101,14 @@ fn a_question_on_the_stream_of_a_call_goes_to_its_client() {
                     "params": {"message": "sure?", "requestedSchema": {"type": "object", "properties": {}}}});
                 let progress = json!({"jsonrpc": "2.0", "method": "notifications/message",
                     "params": {"level": "error", "data": "asking"}});
-                let _ = std::io::Write::write_all(stream, &events(&(event(&progress) + &event(&question))));
+                let _ = stream.write_all(&events(&(event(&progress) + &event(&question))));
                 let (lock, came) = &*state;
                 let mut answer = lock.lock().expect("no panic");
                 while answer.is_none() {
                     answer = came.wait(answer).expect("no panic");
                 }
                 let action = answer.as_ref().map_or_else(String::new, |a| a["result"]["action"].to_string());
-                let _ = std::io::Write::write_all(stream, event(&answer_to(&id, &action)).as_bytes());
+                let _ = stream.write_all(event(&answer_to(&id, &action)).as_bytes());
             }));
         }
         if r.json().get("result").is_some() {
@@ -127,27 +128,41 @@ fn a_question_on_the_stream_of_a_call_goes_to_its_client() {
     assert_eq!(text_of(&client.answer(&id).json["result"]), "\"decline\"");
 }
 
-/// The server says on its own stream that its tools have changed; when it goes, it is opened again.
+/// The server says on its own stream that its tools have changed; when the stream goes, it is opened again.
 #[test]
 fn a_stream_of_its_own_is_kept_open() {
     let n = Arc::new(AtomicUsize::new(0));
+    let called = Arc::new((Mutex::new(false), Condvar::new()));
     let server = Server::start(move |r: &Request| match (r.method.as_str(), r.rpc().as_str()) {
         ("GET", _) => match n.fetch_add(1, Ordering::SeqCst) {
             0 => Reply::Raw(events("id: 7\nretry: 1\ndata:\n\n")),
-            _ => Reply::Wild(Box::new(|stream| {
-                let note = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
-                let _ = std::io::Write::write_all(stream, &events(&event(&note)));
-                let _ = std::io::Read::read(stream, &mut [0]);
-            })),
+            _ => {
+                let called = called.clone();
+                Reply::Wild(Box::new(move |stream| {
+                    let _ = stream.write_all(&events(": here\n\n"));
+                    let (lock, came) = &*called;
+                    drop(came.wait_while(lock.lock().expect("no panic"), |called| !*called));
+                    let note = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
+                    let _ = stream.write_all(event(&note).as_bytes());
+                    let _ = stream.read(&mut [0]);
+                }))
+            }
         },
-        (_, "tools/list") => answer(r, &json!({"tools": [tool(&format!("t{}", r.id()))]})),
+        (_, "tools/list") => answer(r, &json!({"tools": [tool("echo"), tool(&format!("t{}", r.id()))]})),
+        (_, "tools/call") => {
+            *called.0.lock().expect("no panic") = true;
+            called.1.notify_all();
+            manners(r)
+        }
         _ => manners(r),
     });
     let mut client = client_of(&server);
-    client.notice("notifications/tools/list_changed");
+    let before = client.tool_names();
     let second = eventually("the stream is opened again", || server.seen_by("GET").get(1).cloned());
     assert_eq!(second.header("last-event-id"), Some("7"));
-    assert!(server.seen_of("tools/list").len() >= 2);
+    works(&mut client);
+    client.notice("notifications/tools/list_changed");
+    assert_ne!(client.tool_names(), before);
 }
 
 /// 3.7: one stream for all that is wanted; what was missed while it was gone is made up for.
@@ -164,9 +179,9 @@ fn a_modern_server_is_listened_to_again_when_the_stream_breaks() {
             let is_first = n.fetch_add(1, Ordering::SeqCst) == 0;
             let ack = json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {}});
             Reply::Wild(Box::new(move |stream| {
-                let _ = std::io::Write::write_all(stream, &events(&event(&ack)));
+                let _ = stream.write_all(&events(&event(&ack)));
                 if !is_first {
-                    let _ = std::io::Read::read(stream, &mut [0]);
+                    let _ = stream.read(&mut [0]);
                 }
             }))
         }
