@@ -10,6 +10,7 @@ mod fakes;
 mod http;
 mod processes;
 mod progress_cancel;
+mod remote;
 mod rmcp_peers;
 mod roundtrip;
 mod terminal;
