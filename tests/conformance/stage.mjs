@@ -203,7 +203,7 @@ for (const [suite, revisions] of Object.entries(suites)) {
 }
 const isDirect = (run) => run.front === run.base;
 const nameOf = ({ suite, revision, front }) => `${suite} ${revision} ${front}`;
-const chosen = runs.filter((run) => (isDirect(run) || !directOnly) && (only.test(nameOf(run)) || runs.some((other) => other.suite === run.suite
+const chosen = runs.filter((run) => run.scenarios.length && (isDirect(run) || !directOnly) && (only.test(nameOf(run)) || runs.some((other) => other.suite === run.suite
   && other.revision === run.revision && other.base === run.front && !directOnly && only.test(nameOf(other)))));
 
 // What is different
