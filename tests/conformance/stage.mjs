@@ -19,7 +19,9 @@ const expected = read('expected.json');
 const SUITE_MS = 45_000;
 const SCENARIO_MS = 12_000;
 /** After it, a run gives up what is left of its scenarios. */
-const RUN_MS = 150_000;
+const RUN_MS = 90_000;
+/** After it, no run begins any more. */
+const STAGE_MS = 360_000;
 const START_MS = 15_000;
 /** Runs at the same time; each has a reference server and a proxy of its own. */
 const N_AT_ONCE = 2;
@@ -264,6 +266,10 @@ const waiting = [...chosen];
 async function worker() {
   for (let run; (run = waiting.shift()); ) {
     const since = Date.now();
+    if (since - began > STAGE_MS) {
+      problems.push([nameOf(run), '', '', 'not run: all that was before it has taken too long']);
+      continue;
+    }
     run.folder = join(out, nameOf(run).replaceAll(' ', '_'));
     mkdirSync(run.folder);
     try {
