@@ -5,6 +5,15 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** What has not ended by then hangs; the suite still tells what it has seen. */
+const LIMIT_MS = 12_000;
+let link;
+setTimeout(() => {
+  console.error('client.mjs: took too long');
+  if (link?.pid) process.kill(link.pid, 'SIGKILL');
+  process.exit(1);
+}, LIMIT_MS);
+
 const url = process.argv.at(-1);
 const { MCP_CONFORMANCE_SCENARIO: scenario, CONFORMANCE_PROXY: proxy, CONFORMANCE_HOME: home } = process.env;
 // The 0.1 line of the suite does not say the revision: it knows only one.
@@ -67,7 +76,8 @@ const DOING = {
   },
 };
 
-await client.connect(await transport());
+link = await transport();
+await client.connect(link);
 await (DOING[scenario] ?? listAndCallAll)();
 await client.close();
 process.exit(0);

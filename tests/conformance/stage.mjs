@@ -18,6 +18,7 @@ const expected = read('expected.json');
 /** A whole suite takes seconds; one scenario at most what it waits for. */
 const SUITE_MS = 45_000;
 const SCENARIO_MS = 12_000;
+const CLIENT_MS = 15_000;
 /** After it, a run gives up what is left of its scenarios. */
 const RUN_MS = 90_000;
 /** After it, no run begins any more. */
@@ -31,11 +32,19 @@ const MAX_LINES = 40;
 // Processes
 
 const running = new Set();
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+/** Ends a process and those it has started, such as the suite's client command. */
+function kill(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // All of them have ended.
+  }
+}
+process.on('exit', () => running.forEach(kill));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 function start(command, words, { env = {}, log }) {
-  const child = spawn(command, words, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, words, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   running.add(child);
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (text += data));
@@ -51,7 +60,7 @@ function start(command, words, { env = {}, log }) {
 
 async function stop(child) {
   child.kill('SIGTERM');
-  const last = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  const last = setTimeout(() => kill(child), 5_000);
   await child.ended;
   clearTimeout(last);
 }
@@ -59,7 +68,7 @@ async function stop(child) {
 /** Ends it after `limit`; true if it ended by itself. */
 async function within(limit, child) {
   let cut = false;
-  const timer = setTimeout(() => ((cut = true), child.kill('SIGKILL')), limit);
+  const timer = setTimeout(() => ((cut = true), kill(child)), limit);
   await child.ended;
   clearTimeout(timer);
   return !cut;
@@ -182,12 +191,15 @@ async function serverRun({ suite, revision, front, scenarios, folder }) {
 /** The client scenarios: the suite is the server, client.mjs the client. */
 async function clientRun({ suite, revision, front, scenarios, folder }) {
   const results = {};
+  const end = Date.now() + RUN_MS;
   const env = { CONFORMANCE_HOME: folder, ...(front === 'client stdio' && { CONFORMANCE_PROXY: proxy }) };
   for (const scenario of scenarios) {
+    results[scenario] = NO_RESULT;
+    if (Date.now() > end) continue;
     const command = `${process.execPath} ${join(here, 'client.mjs')}`;
-    const words = ['client', '--command', command, '--scenario', scenario, '--timeout', SCENARIO_MS, '--spec-version', revision, '-o', folder];
+    const words = ['client', '--command', command, '--scenario', scenario, '--timeout', CLIENT_MS, '--spec-version', revision, '-o', folder];
     const child = start(process.execPath, [program(suite), ...words], { env, log: join(folder, `${scenario}.log`) });
-    const ended = await within(2 * SCENARIO_MS, child);
+    const ended = await within(CLIENT_MS + 2_000, child);
     const made = (ended && checks(folder, '', scenario)) || NO_RESULT;
     const isBad = Object.values(made).some(({ status }) => ['WARNING', 'FAILURE'].includes(status));
     if (child.exitCode !== 0 && !isBad) made['(client)'] = { status: 'FAILURE', why: `the client failed: ${join(folder, `${scenario}.log`)}` };
@@ -212,6 +224,7 @@ const chosen = runs.filter((run) => run.scenarios.length && (isDirect(run) || !d
 
 /** Checks of `seen` that are worse than those of `direct`. */
 function worse(direct, seen) {
+  if (seen === NO_RESULT) return Object.entries(seen).map(([id, check]) => ({ id, ...check }));
   const all = new Set([...Object.keys(direct), ...Object.keys(seen)]);
   return [...all].flatMap((id) => {
     const [before, now] = [direct[id]?.status, seen[id]?.status];
