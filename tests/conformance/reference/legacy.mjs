@@ -52,7 +52,9 @@ const ASKING = [
     name: 'test_reconnection',
     description: 'Closes its stream before it answers',
     inputSchema: object(),
-    async call(_, { hangUp }) {
+    async call(_, { log, hangUp }) {
+      // So that there is a stream, also for those who answer as JSON when the answer comes first.
+      await log('info', 'about to hang up');
       hangUp();
       await pause(100);
       return answer(text('answered on the stream that was taken up again'));

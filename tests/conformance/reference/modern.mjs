@@ -49,8 +49,8 @@ const ASKING = [
     await tell.log('info', 'a line');
     return answer(text('logged'));
   }),
-  plain('test_trigger_tool_change', 'Says that the tools have changed', (_, { changed }) => (changed.tools(), answer(text('said')))),
-  plain('test_trigger_prompt_change', 'Says that the prompts have changed', (_, { changed }) => (changed.prompts(), answer(text('said')))),
+  plain('test_trigger_tool_change', 'Changes a tool', (_, { change }) => (change('tool'), answer(text('changed')))),
+  plain('test_trigger_prompt_change', 'Changes a prompt', (_, { change }) => (change('prompt'), answer(text('changed')))),
   {
     name: 'test_x_mcp_header',
     description: 'Has an argument that is a header, too',
@@ -59,7 +59,11 @@ const ASKING = [
   },
 ];
 
-/** A tool of the same list for every connection; `changed(server)` is how a change of lists is told. */
+/** How often the tool and the prompt `test_changing` have been changed, which is what they tell of themselves. */
+const times = { tool: 0, prompt: 0 };
+const changing = (kind) => ({ description: `Changed ${times[kind]} times` });
+
+/** Makes servers; `changed(kind, registered)` tells the clients of a change of `test_changing`. */
 const factory = (changed) => () => {
   const hint = { ttlMs: 1000, cacheScope: 'public' };
   const server = new McpServer(INFO, {
@@ -69,6 +73,14 @@ const factory = (changed) => () => {
     cacheHints: Object.fromEntries(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read'].map((m) => [m, hint])),
     requestState: { verify: states.verify },
   });
+  const registered = {
+    tool: server.registerTool('test_changing', changing('tool'), () => answer(text('unchanged'))),
+    prompt: server.registerPrompt('test_changing', changing('prompt'), () => ({ messages: [] })),
+  };
+  const change = (kind) => {
+    times[kind] += 1;
+    changed(kind, registered[kind]);
+  };
   for (const { name, description, inputSchema, call } of [...TOOLS, ...ASKING]) {
     server.registerTool(name, { description, inputSchema: fromJsonSchema(inputSchema) }, (args, { mcpReq }) => call(args, {
       log: (level, data) => mcpReq.log(level, data),
@@ -79,7 +91,7 @@ const factory = (changed) => () => {
       answers: mcpReq.inputResponses,
       seen: mcpReq.requestState(),
       client: mcpReq.envelope['io.modelcontextprotocol/clientCapabilities'],
-      changed: changed(server),
+      change,
     }));
   }
   const found = (uri) => {
@@ -104,13 +116,11 @@ const factory = (changed) => () => {
   return server;
 };
 
+// Over HTTP each request has a server of its own, and the handler has the streams of those who listen.
 const handler = createMcpHandler(
-  factory(() => ({ tools: () => handler.notify.toolsChanged(), prompts: () => handler.notify.promptsChanged() })),
+  factory((kind) => (kind === 'tool' ? handler.notify.toolsChanged() : handler.notify.promptsChanged())),
   { legacy: 'reject' },
 );
 /** Serves one HTTP request; `body` is its JSON. */
 export const http = toNodeHandler(handler);
-export const stdio = () => serveStdio(
-  factory((server) => ({ tools: () => server.sendToolListChanged(), prompts: () => server.sendPromptListChanged() })),
-  { legacy: 'reject' },
-);
+export const stdio = () => serveStdio(factory((kind, registered) => registered.update(changing(kind))), { legacy: 'reject' });
