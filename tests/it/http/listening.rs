@@ -23,9 +23,9 @@ fn bare_serve_follows_the_configuration() {
     let home = Home::with_fake(&[]);
     let config = home.config();
     let text = std::fs::read_to_string(&config).expect("written");
-    std::fs::write(&config, text.replace("proxy: {", "proxy: { transport: http, port: 0, path: /x/y,")).expect("a file");
+    std::fs::write(&config, text.replace("proxy: {", "proxy: { transport: http, path: /x/y,")).expect("a file");
     let path = config.to_str().expect("plain");
-    let web = Web::of(Peer::start(home.command(&["serve", "--config", path])));
+    let web = Web::of(Peer::start(home.command(&["serve", "--port", "0", "--config", path])));
     assert!(web.process.stderr().contains("/x/y"), "{}", web.process.stderr());
     let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}});
     assert_eq!(web.post("/x/y", &[], &body).status, 200);
