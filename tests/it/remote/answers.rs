@@ -84,13 +84,18 @@ fn garbage() {
 fn refusals_with_a_status() {
     check(&["HTTP 500", "out of order"], |_| status(500, "out of order"));
     check(&["HTTP 401", "auth"], |_| status(401, "who are you?"));
-    check(&["HTTP 429", "too fast"], |_| status(429, "too fast"));
+    check(&["HTTP 429", "too fast", "after: 7"], |_| {
+        let headers = ["content-type: text/plain", "retry-after: 7"];
+        Reply::Full(429, headers.map(str::to_owned).to_vec(), b"too fast".to_vec())
+    });
     check(&["HTTP 303"], |_| Reply::Full(303, vec!["location: /elsewhere".to_owned()], Vec::new()));
 }
 
 #[test]
 fn an_error_answer_with_a_status_is_the_answer() {
-    let server = server(|_| json_body(400, &[], r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"no such thing"}}"#));
+    let server = server(|_| {
+        json_body(400, &[], r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"no such thing"}}"#)
+    });
     let mut client = client_of(&server);
     assert_eq!(refused(&mut client), json!({"code": -32602, "message": "no such thing"}));
     works(&mut client);
@@ -115,7 +120,8 @@ fn second_answer_is_dropped() {
 #[test]
 fn answer_on_several_lines_crosses_on_one() {
     let server = server(|r| {
-        let pretty = format!("{{\r\n  \"jsonrpc\": \"2.0\",\n  \"id\": {},\n  \"result\": {{ \"content\": [] }}\n}}", r.id());
+        let pretty =
+            format!("{{\r\n  \"jsonrpc\": \"2.0\",\n  \"id\": {},\n  \"result\": {{ \"content\": [] }}\n}}", r.id());
         json_body(200, &[], &pretty)
     });
     let mut client = client_of(&server);

@@ -1,8 +1,10 @@
 //! What every request carries, and what never leaves.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 
-use super::server::{Server, answer, manners, modern_manners, tool};
+use super::server::{Server, answer, json_body, manners, modern_manners, tool};
 use super::{client_of, home_of, modern, modern_client_of, open, works};
 use crate::harness::eventually;
 
@@ -70,7 +72,8 @@ fn modern_requests_repeat_the_body_in_headers() {
     });
     let mut client = modern_client_of(&server);
     let list = client.request("tools/list", &modern(json!({})));
-    let names: Vec<&str> = list["tools"].as_array().expect("a list").iter().filter_map(|t| t["name"].as_str()).collect();
+    let names: Vec<&str> =
+        list["tools"].as_array().expect("a list").iter().filter_map(|t| t["name"].as_str()).collect();
     assert_eq!(names.len(), 2, "a tool with an impossible annotation is left out: {names:?}");
     assert!(client.stderr().contains("`wrong` is left out"), "{}", client.stderr());
     let weather = names.iter().find(|n| n.contains("wetter")).copied().expect("listed").to_owned();
@@ -87,4 +90,32 @@ fn modern_requests_repeat_the_body_in_headers() {
     assert_eq!(calls[1].header("mcp-name"), Some("=?base64?d2V0dGVyIGbDvHI=?="));
     assert_eq!(calls[1].header("mcp-param-region"), Some("=?base64?WsO8cmljaA==?="));
     assert!(server.seen_by("GET").is_empty() && server.seen_by("DELETE").is_empty(), "there are no sessions");
+}
+
+/// 3.9: a refusal for the headers was none of the call; the list says which headers are wanted now.
+#[test]
+fn a_call_refused_for_its_headers_is_sent_again_with_the_right_ones() {
+    let lists = AtomicUsize::new(0);
+    let server = Server::start(move |r| match r.rpc().as_str() {
+        "tools/call" if r.header("mcp-param-region").is_none() => {
+            let error = r#"{"code":-32020,"message":"Mcp-Param-Region is missing"}"#;
+            json_body(400, &[], &format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, r.id()))
+        }
+        "tools/list" if lists.fetch_add(1, Ordering::SeqCst) > 0 => {
+            let region = json!({ "name": "echo", "inputSchema": { "type": "object",
+                "properties": { "region": { "type": "string", "x-mcp-header": "Region" } } } });
+            answer(r, &json!({ "tools": [region], "resultType": "complete", "ttlMs": 0, "cacheScope": "private" }))
+        }
+        _ => modern_manners(r),
+    });
+    let mut client = modern_client_of(&server);
+    let call = modern(json!({"name": "a__echo", "arguments": {"region": "eu"}}));
+    assert_eq!(super::text_of(&client.request("tools/call", &call)), "well");
+    let calls = server.seen_of("tools/call");
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[1].header("mcp-param-region"), Some("eu"));
+    // It is sent once more, not for ever.
+    let error = client.refusal("tools/call", &modern(json!({"name": "a__echo", "arguments": {}})));
+    assert_eq!(error["code"], -32020);
+    assert_eq!(server.seen_of("tools/call").len(), 4);
 }

@@ -37,6 +37,13 @@ fn a_modern_client_of_a_legacy_server_and_what_is_remembered() {
     let mut client = modern_client_of(&server);
     works_modern(&mut client);
     assert_eq!(server.seen_of("server/discover").len(), 1);
+    let folder = client.home.path("home/.cache/mcp-proxy/servers");
+    let is_remembered = || {
+        let files = std::fs::read_dir(&folder).ok()?.flatten();
+        let text = files.filter(|f| f.path().extension().is_some_and(|e| e == "json"));
+        text.filter_map(|f| std::fs::read_to_string(f.path()).ok()).find(|t| t.contains(r#""modern":false"#))
+    };
+    eventually("it is remembered", is_remembered);
     client.close();
     client.exit_code();
     let mut again = client.home.serve();

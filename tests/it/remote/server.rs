@@ -101,17 +101,20 @@ pub(super) fn modern_manners(request: &Request) -> Reply {
             &json!({ "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} }, "resultType": "complete",
                 "ttlMs": 0, "cacheScope": "private" }),
         ),
-        ("POST", "tools/list") => {
-            answer(request, &json!({ "tools": [tool("echo")], "resultType": "complete", "ttlMs": 0, "cacheScope": "private" }))
-        }
+        ("POST", "tools/list") => answer(
+            request,
+            &json!({ "tools": [tool("echo")], "resultType": "complete", "ttlMs": 0, "cacheScope": "private" }),
+        ),
         ("POST", "tools/call") => {
             let mut result = text_result("well");
             result["resultType"] = "complete".into();
             answer(request, &result)
         }
-        ("POST", "subscriptions/listen") => {
-            json_body(404, &[], &format!(r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-32601,"message":"none"}}}}"#, request.id()))
-        }
+        ("POST", "subscriptions/listen") => json_body(
+            404,
+            &[],
+            &format!(r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-32601,"message":"none"}}}}"#, request.id()),
+        ),
         ("POST", "initialize") => json_body(
             400,
             &[],

@@ -34,9 +34,8 @@ fn a_forgotten_session_is_renewed_and_the_call_sent_again() {
     // The server is started anew: it knows no session of before.
     newest.fetch_add(10, Ordering::SeqCst);
     let results: Vec<String> = {
-        let ids: Vec<String> = (0..5)
-            .map(|n| client.ask("tools/call", &json!({"name": "a__echo", "arguments": {"n": n}})))
-            .collect();
+        let ids: Vec<String> =
+            (0..5).map(|n| client.ask("tools/call", &json!({"name": "a__echo", "arguments": {"n": n}}))).collect();
         ids.iter().map(|id| text_of(&client.answer(id).json["result"]).to_owned()).collect()
     };
     assert_eq!(results, ["well"; 5]);
@@ -49,7 +48,10 @@ fn a_forgotten_session_is_renewed_and_the_call_sent_again() {
     assert_eq!((0..5).map(accepted).collect::<Vec<_>>(), [1; 5], "each was processed once");
     client.close();
     client.exit_code();
-    assert_eq!(server.seen_by("DELETE").last().and_then(|r| r.header("mcp-session-id").map(str::to_owned)), Some("s12".into()));
+    assert_eq!(
+        server.seen_by("DELETE").last().and_then(|r| r.header("mcp-session-id").map(str::to_owned)),
+        Some("s12".into())
+    );
 }
 
 #[test]

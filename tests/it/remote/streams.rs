@@ -6,7 +6,9 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use serde_json::{Value, json};
 
-use super::server::{Reply, Request, Server, answer, event, events, manners, modern_manners, status, text_result, tool};
+use super::server::{
+    Reply, Request, Server, answer, event, events, manners, modern_manners, status, text_result, tool,
+};
 use super::{client_of, home_of, modern, modern_client_of, refused, text_of, works};
 use crate::harness::eventually;
 
@@ -75,7 +77,8 @@ fn a_read_is_sent_again_a_call_is_not() {
     let server = Server::start(move |r: &Request| match r.rpc().as_str() {
         "initialize" => {
             let Reply::Full(s, h, body) = manners(r) else { unreachable!("a full answer") };
-            let body = String::from_utf8(body).expect("text").replace("{\"tools\":{}}", "{\"tools\":{},\"prompts\":{}}");
+            let body =
+                String::from_utf8(body).expect("text").replace("{\"tools\":{}}", "{\"tools\":{},\"prompts\":{}}");
             Reply::Full(s, h, body.into_bytes())
         }
         "prompts/list" => answer(r, &json!({"prompts": [{"name": "p"}]})),
