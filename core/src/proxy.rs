@@ -13,6 +13,7 @@ use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
 use crate::catalog::Refresher;
 use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};
+use crate::guard::Guard;
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
@@ -97,6 +98,7 @@ impl Proxy {
             ports: supervisor.ports(),
             catalog,
             config: config.subscribe(),
+            guard: Arc::new(Guard::new(config.subscribe())),
             clients: Clients::default(),
         });
         let (handle, errands) = ProxyHandle::new(engine.clone());

@@ -13,6 +13,7 @@ pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
 pub use merge::{Source, merge};
 pub use names::exposed_prefix;
+pub(crate) use pattern::matches;
 pub use pattern::rule_for;
 pub use refresh::Refresher;
 pub use scope::Scope;
