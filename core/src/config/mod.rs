@@ -6,6 +6,7 @@
 //! configuration names. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
 
 mod build;
+mod credentials;
 mod diagnostic;
 mod diff;
 mod environment;
@@ -31,6 +32,7 @@ pub mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use credentials::{Credentials, CredentialsError, Kept};
 pub use diagnostic::{Diagnostic, Level, NoteKind, Place, Span};
 pub use diff::ConfigDiff;
 pub use environment::Environment;
@@ -41,5 +43,5 @@ pub use origin::{HostName, Origin};
 pub use secret::Secret;
 pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::{FromClientError, TEMPLATE, template_from};
-pub use token::TokenHash;
+pub use token::{TokenHash, new_token};
 pub use watch::{ConfigWatch, Reload};

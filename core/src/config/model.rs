@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Origin, Secret, TokenHash};
+use super::{HostName, Origin, Secret, TokenHash};
 
 /// Everything the engine needs to know. Immutable; a reload makes a new one.
 #[derive(Clone, Debug, PartialEq)]
@@ -335,6 +335,20 @@ pub struct ToolRules {
     pub describe: BTreeMap<String, String>,
     /// Own name (or pattern) to another `timeout`.
     pub timeout: BTreeMap<String, Duration>,
+}
+
+impl Config {
+    /// Whether `host` is an address that others than this machine can reach.
+    #[must_use]
+    pub fn is_open_to_others(&self) -> bool {
+        !HostName::parse(&self.host).is_some_and(|host| host.is_loopback())
+    }
+
+    /// Whether a token is needed to come in and there is none: nobody could.
+    #[must_use]
+    pub fn lacks_token(&self) -> bool {
+        self.clients.require_auth && self.clients.tokens.is_empty()
+    }
 }
 
 impl Server {

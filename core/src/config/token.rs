@@ -1,4 +1,4 @@
-//! The text of a token and what is kept of it: only its hash. Pure: whoever makes a token brings the chance.
+//! The text of a token and what is kept of it: only its hash. Pure, but for the chance a new one is made of.
 //!
 //! A token's text exists where it was made (to be shown once), where it was written by the user, and where a client shows it;
 //! everything else knows the [`TokenHash`]. Neither is ever printed: somebody's own, short token could be found from its hash.
@@ -74,8 +74,16 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A new token of 256 bits that nobody has seen yet.
-pub(crate) fn token_of(random: &[u8; 32]) -> Secret {
+/// A new token of 256 bits that nobody has seen yet. `None`: the system gives no chance, which no system does.
+#[must_use]
+pub fn new_token() -> Option<Secret> {
+    let mut random = [0; 32];
+    // The provider is ours already for TLS, and asks the operating system.
+    rustls::crypto::ring::default_provider().secure_random.fill(&mut random).ok()?;
+    Some(token_of(&random))
+}
+
+fn token_of(random: &[u8; 32]) -> Secret {
     Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
 }
 
@@ -107,6 +115,6 @@ mod tests {
         let token = token_of(&[0xff; 32]);
         assert_eq!(token.reveal().len(), PREFIX.len() + 43);
         assert!(token.reveal().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')));
-        assert_ne!(token, token_of(&[0; 32]));
+        assert_ne!(new_token().unwrap(), new_token().unwrap());
     }
 }
