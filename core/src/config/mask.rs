@@ -84,10 +84,9 @@ pub(crate) fn tokens_in(text: &str, range: &std::ops::Range<usize>) -> Vec<(usiz
         return values(at + NAME.len());
     }
     let depth = |line: &str| line.len() - line.trim_start().len();
-    let is_name = |line: &str| line.trim_start().trim_start_matches(['"', '\'']).starts_with(NAME);
     let above = text.get(..range.start).unwrap_or_default().lines().rev().take(MAX_LINES);
     let parent = above.filter(|l| !l.trim().is_empty()).find(|l| depth(l) < depth(line));
-    if parent.is_some_and(is_name) { values(0) } else { Vec::new() }
+    if parent.is_some_and(|l| l.contains(NAME)) { values(0) } else { Vec::new() }
 }
 
 /// The value that belongs to a name ending around `at`: behind `:`, `=` or, for an argument, behind the comma.
