@@ -78,8 +78,7 @@ impl fmt::Debug for TokenHash {
 #[must_use]
 pub fn new_token() -> Option<Secret> {
     let mut random = [0; 32];
-    // The provider is ours already for TLS, and asks the operating system.
-    rustls::crypto::ring::default_provider().secure_random.fill(&mut random).ok()?;
+    getrandom::fill(&mut random).ok()?;
     Some(token_of(&random))
 }
 
