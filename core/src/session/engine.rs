@@ -8,6 +8,7 @@ use super::clients::Clients;
 use crate::backend::{Context, Port, Ports};
 use crate::catalog::{Catalog, Scope, Views};
 use crate::config::Config;
+use crate::guard::Guard;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Engine {
     pub views: Views,
     /// The configuration.
     pub config: watch::Receiver<Arc<Config>>,
+    /// Who may come in, and how often.
+    pub guard: Arc<Guard>,
     /// The sessions, for whoever looks.
     pub clients: Clients,
 }
