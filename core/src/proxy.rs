@@ -1,7 +1,8 @@
 //! Puts the rooms together; starts them in order, shuts them down in order; no more.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -99,6 +100,8 @@ impl Proxy {
             views: Views::default(),
             config: config.subscribe(),
             clients: Clients::default(),
+            stopping: AtomicBool::new(false),
+            config_error: Mutex::default(),
         });
         let (handle, errands) = ProxyHandle::new(engine.clone());
         Self { handle, engine, errands, config, supervisor, sessions: JoinSet::new(), refresher, owner: None }
@@ -167,6 +170,7 @@ impl Proxy {
     }
 
     async fn shutdown(mut self) {
+        self.engine.stopping.store(true, Ordering::Relaxed);
         self.errands.close();
         for peer in self.engine.ctx.peers.all() {
             let _ = peer.mailbox.push_owed(Delivery::Close);

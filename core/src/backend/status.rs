@@ -34,6 +34,10 @@ pub enum BackendState {
 }
 
 impl BackendState {
+    /// The words of all states.
+    pub const WORDS: [&'static str; 9] =
+        ["disabled", "idle", "stopped", "starting", "handshake", "ready", "retry", "failed", "stopping"];
+
     /// One word for it.
     #[must_use]
     pub const fn word(&self) -> &'static str {

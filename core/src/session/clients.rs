@@ -66,4 +66,10 @@ impl Clients {
     pub fn all(&self) -> Vec<Arc<ClientStatus>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Sessions ever.
+    #[must_use]
+    pub fn n_ever(&self) -> u64 {
+        self.n.load(Ordering::Relaxed)
+    }
 }

@@ -1,6 +1,7 @@
 //! What all sessions share.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -24,6 +25,10 @@ pub struct Engine {
     pub config: watch::Receiver<Arc<Config>>,
     /// The sessions, for whoever looks.
     pub clients: Clients,
+    /// We are on our way to the end.
+    pub stopping: AtomicBool,
+    /// Why a changed configuration was refused last; `None` while the file is what is in force.
+    pub config_error: Mutex<Option<String>>,
 }
 
 impl Engine {
@@ -33,11 +38,27 @@ impl Engine {
         self.ports.borrow().get(backend).cloned()
     }
 
-    /// What a client of `scope` sees at this moment.
+    /// Whether we are on our way to the end.
     #[must_use]
-    pub fn view(&self, scope: &Scope) -> Arc<Catalog> {
-        let main = self.catalog.borrow().clone();
-        self.views.of(&main, scope)
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Why a changed configuration was refused, if the file is not what is in force.
+    #[must_use]
+    pub fn refused_config(&self) -> Option<String> {
+        self.config_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A changed configuration was refused, or (`None`) another one is in force.
+    pub fn set_refused_config(&self, problems: Option<String>) {
+        *self.config_error.lock().unwrap_or_else(PoisonError::into_inner) = problems;
+    }
+
+    /// What a client of `scope` sees of `main`.
+    #[must_use]
+    pub fn view(&self, main: &Arc<Catalog>, scope: &Scope) -> Arc<Catalog> {
+        self.views.of(main, scope)
     }
 
     /// The servers a client of `scope` may reach, by any request or notification.

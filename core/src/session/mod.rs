@@ -11,10 +11,13 @@ mod handshake;
 mod listen;
 mod lists;
 mod notes;
+mod ops;
+mod ops_metrics;
 mod run;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};
 pub use engine::Engine;
 pub use entrance::Entrance;
+pub use ops::{Page, health, metrics, ready, status};
 pub use run::Session;

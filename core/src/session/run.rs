@@ -111,7 +111,7 @@ impl Session {
         let peer = Arc::new(Peer::new(status.id, entrance.principal, Mailbox::new(N_DELIVERIES)));
         engine.ctx.peers.add(peer.clone());
         let mut catalog_rx = engine.catalog.clone();
-        let catalog = engine.views.of(&catalog_rx.borrow_and_update().clone(), &entrance.scope);
+        let catalog = engine.view(&catalog_rx.borrow_and_update().clone(), &entrance.scope);
         Self {
             lines: Lines::new(engine.ctx.max_message_bytes),
             link,
@@ -239,7 +239,7 @@ impl Session {
     }
 
     fn on_catalog(&mut self, main: &Arc<Catalog>) {
-        let view = self.engine.views.of(main, &self.scope);
+        let view = self.engine.view(main, &self.scope);
         if Arc::ptr_eq(&view, &self.catalog) {
             // Other clients see something else now, this one does not.
             return;
