@@ -36,6 +36,9 @@ const LOOP: &str = r#"
 while read -r l; do id=${l#*\"id\":}; id=${id%%,*}; each; done
 "#;
 
+#[path = "proxy_scope_tests.rs"]
+mod scopes;
+
 /// A server named `s` that does what `script` redefines.
 fn server(script: &str) -> Server {
     let script = format!("{PROLOGUE}{script}{LOOP}");
@@ -55,16 +58,32 @@ impl World {
     }
 
     fn with(server: Server, change: impl FnOnce(&mut Config), await_client: bool) -> Self {
+        Self::entered(server, change, await_client, Vec::new()).0
+    }
+
+    /// A world some clients are in from the beginning.
+    fn entered(
+        server: Server,
+        change: impl FnOnce(&mut Config),
+        await_client: bool,
+        entrances: Vec<Entrance>,
+    ) -> (Self, Vec<Client>) {
         let mut config = Config { servers: vec![Arc::new(server)], ..Config::default() };
         config.env.path_from_login_shell = false;
         change(&mut config);
         let options =
             Options { has_screen: false, await_client, guardian: Guardian::none(), memory: Memory::new(None) };
-        let proxy = Proxy::start(config, options);
+        let mut proxy = Proxy::start(config, options);
+        let mut clients = Vec::new();
+        for entrance in entrances {
+            let (ours, theirs) = Link::memory();
+            proxy.serve(ours, entrance, false);
+            clients.push(Client::on(theirs));
+        }
         let handle = proxy.handle();
         let mut running = JoinSet::new();
         running.spawn(proxy.run(std::future::pending()));
-        Self { handle, running }
+        (Self { handle, running }, clients)
     }
 
     /// Waits until what can be seen is as wanted.
@@ -110,8 +129,7 @@ impl World {
     }
 
     fn silent_client(&self) -> Client {
-        let link = self.handle.connect("test");
-        Client { reader: BufReader::new(link.reader), writer: Some(link.writer), kept: Vec::new() }
+        Client::on(self.handle.connect("test"))
     }
 
     async fn end(mut self) {
@@ -135,6 +153,10 @@ struct Client {
 }
 
 impl Client {
+    fn on(link: Link) -> Self {
+        Self { reader: BufReader::new(link.reader), writer: Some(link.writer), kept: Vec::new() }
+    }
+
     async fn open(&mut self, revision: &str) {
         let params =
             json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
