@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 pub use crate::backend::Memory;
 use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
@@ -17,11 +18,16 @@ use crate::control::{Errand, ProxyHandle};
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
-use crate::session::{Clients, Engine, Session};
+use crate::session::http::Door;
+use crate::session::{Clients, Engine, Piped};
+use crate::transport::http::HttpClients;
+pub use crate::transport::http::Listener;
 use crate::transport::{Guardian, Link, Mailbox};
 
 /// Sessions may say their last words within this time.
 const SESSIONS_LIMIT: Duration = Duration::from_secs(2);
+/// Instances that sessions asked for and nobody has started yet; what bounds them is the pool of each server.
+const N_NEWCOMERS: usize = 1024;
 /// Servers may end within this time: EOF, TERM and KILL have their own limits within it.
 const SERVERS_LIMIT: Duration = Duration::from_secs(6);
 
@@ -30,8 +36,9 @@ const SERVERS_LIMIT: Duration = Duration::from_secs(6);
 pub struct Options {
     /// With a screen the journal may be larger.
     pub has_screen: bool,
-    /// Servers get their handshake with the first client's word on itself, so that what we declare is true. `false`: at
-    /// once, as a client that can answer no questions.
+    /// One client launched us or lives in our process, and all servers are its own: they get their handshake with its first
+    /// word on itself, so that what we declare is true. `false`, wherever other clients can come too: at once, as a client that can
+    /// answer no questions; who can gets instances for clients like it.
     pub await_client: bool,
     /// Ends our children when we cannot.
     pub guardian: Guardian,
@@ -48,6 +55,11 @@ pub struct Proxy {
     config: watch::Sender<Arc<Config>>,
     supervisor: Supervisor,
     sessions: JoinSet<SessionId>,
+    /// The ports clients come by, each with its connections.
+    listeners: JoinSet<()>,
+    doors: Vec<Door>,
+    /// Ends the listeners in order.
+    stop: CancellationToken,
     refresher: JoinSet<()>,
     /// The engine ends when this session does: a client that launched us.
     owner: Option<SessionId>,
@@ -81,7 +93,10 @@ impl Proxy {
             env: watch::Sender::new(Arc::new(config.env.clone())),
             opening: watch::Sender::new(opening),
             spawning: tokio::sync::Mutex::default(),
+            is_owned: options.await_client,
+            newcomers: Mailbox::new(N_NEWCOMERS),
             starting: Semaphore::new(config.limits.max_starting.max(1)),
+            http: HttpClients::default(),
             memory: options.memory,
             identity: identity(),
             max_message_bytes: config.limits.max_message_bytes,
@@ -104,7 +119,19 @@ impl Proxy {
             config_error: Mutex::default(),
         });
         let (handle, errands) = ProxyHandle::new(engine.clone());
-        Self { handle, engine, errands, config, supervisor, sessions: JoinSet::new(), refresher, owner: None }
+        Self {
+            handle,
+            engine,
+            errands,
+            config,
+            supervisor,
+            sessions: JoinSet::new(),
+            listeners: JoinSet::new(),
+            doors: Vec::new(),
+            stop: CancellationToken::new(),
+            refresher,
+            owner: None,
+        }
     }
 
     /// The door for faces.
@@ -115,7 +142,7 @@ impl Proxy {
 
     /// Serves a client on `link`. When `owns` the engine ends with it.
     pub fn serve(&mut self, link: Link, entrance: Entrance, owns: bool) {
-        let session = Session::new(self.engine.clone(), link, entrance);
+        let session = Piped::new(self.engine.clone(), link, entrance);
         let id = session.id();
         if owns {
             self.owner = Some(id);
@@ -123,6 +150,19 @@ impl Proxy {
         self.sessions.spawn(async move {
             session.run().await;
             id
+        });
+    }
+
+    /// Serves the clients that come by `listener`, at `path`.
+    pub fn listen(&mut self, listener: Listener, path: &str) {
+        let door = Door::new(self.engine.clone(), path);
+        self.doors.push(door.clone());
+        let stop = self.stop.clone();
+        self.listeners.spawn(async move {
+            tokio::select! {
+                () = listener.serve(door.clone(), stop.cancelled()) => {}
+                () = door.keep() => {}
+            }
         });
     }
 
@@ -147,8 +187,18 @@ impl Proxy {
                 Some(ended) = self.sessions.join_next() => match ended {
                     Ok(id) if self.owner == Some(id) => break,
                     Ok(_) => {}
-                    Err(error) => tracing::error!(%error, "a session ended unexpectedly; its client has to connect again"),
+                    Err(error) => {
+                        tracing::error!(%error, "a session ended unexpectedly; its client has to connect again");
+                        if self.owner.is_some_and(|id| self.engine.ctx.peers.get(id).is_none()) {
+                            break;
+                        }
+                    }
                 },
+                Some(ended) = self.listeners.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a listener ended unexpectedly: clients by HTTP cannot come any more");
+                    }
+                }
                 () = self.supervisor.reap() => {}
             }
         }
@@ -158,10 +208,12 @@ impl Proxy {
     fn reload(&mut self, config: Arc<Config>) {
         self.supervisor.apply(&config.servers, &config.env);
         let before = self.config.borrow().clone();
-        let fixed = |c: &Config| (c.limits.max_message_bytes, c.limits.max_starting, c.journal);
+        let fixed = |c: &Config| {
+            (c.limits.max_message_bytes, c.limits.max_starting, c.journal, c.host.clone(), c.port, c.path.clone())
+        };
         if fixed(&before) != fixed(&config) {
-            let text = "changes of `limits.max_message_bytes`, `limits.max_starting` and `observability.traffic` take \
-                        effect with the next start of mcp-proxy";
+            let text = "changes of `proxy.host`, `port` and `path`, of `limits.max_message_bytes`, `limits.max_starting` \
+                        and `observability.traffic` take effect with the next start of mcp-proxy";
             self.engine.ctx.observer.notice(NoticeLevel::Warning, None, text);
         }
         let n = config.servers.iter().filter(|s| s.enabled).count();
@@ -171,16 +223,26 @@ impl Proxy {
 
     async fn shutdown(mut self) {
         self.engine.stopping.store(true, Ordering::Relaxed);
+        // Nobody new is let in; streams end with their sessions.
+        self.stop.cancel();
+        self.doors.iter().for_each(Door::close);
         self.errands.close();
         for peer in self.engine.ctx.peers.all() {
             let _ = peer.mailbox.push_owed(Delivery::Close);
         }
         // Servers without calls end now; calls in flight have as long as their sessions.
         self.supervisor.drain();
-        let all = async { while self.sessions.join_next().await.is_some() {} };
+        let all = async {
+            while self.sessions.join_next().await.is_some() {}
+            for door in &self.doors {
+                door.ended().await;
+            }
+            while self.listeners.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(SESSIONS_LIMIT, all).await.is_err() {
             tracing::debug!("a client did not read its last answers in time");
         }
+        self.listeners.shutdown().await;
         self.sessions.shutdown().await;
         self.supervisor.shutdown(SERVERS_LIMIT).await;
         self.refresher.shutdown().await;

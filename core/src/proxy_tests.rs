@@ -505,13 +505,13 @@ async fn a_level_a_modern_client_asks_for_reaches_a_legacy_server() {
     let world = World::new(server(""));
     world.until_state("ready").await;
     let mut client = world.silent_client();
-    let meta = json!({"_meta": {
+    let meta = json!({"name": "s__x", "_meta": {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "m", "version": "1"},
         "io.modelcontextprotocol/clientCapabilities": {},
         "io.modelcontextprotocol/logLevel": "debug",
     }});
-    client.ask(&json!(1), "server/discover", meta).await;
+    client.ask(&json!(1), "tools/call", meta).await;
     let told = world.flow("setLevel", |f| f.kind == FlowKind::Own && &*f.method == "logging/setLevel").await;
     let sent = told.frames.sent.expect("as sent").to_bytes();
     assert!(String::from_utf8_lossy(&sent).contains(r#""level":"debug""#));

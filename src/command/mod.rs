@@ -5,6 +5,7 @@ mod check;
 mod engine;
 mod health;
 mod init;
+mod listen;
 mod list;
 mod load;
 mod peer;

@@ -140,6 +140,7 @@ fn backend(name: &str, state: BackendState, since: u64) -> BackendView {
         n_in_flight: 0,
         n_calls: 0,
         n_errors: 0,
+        n_instances: 1,
         n_restarts: 0,
         latency: Latency::default(),
         tools: Vec::new(),

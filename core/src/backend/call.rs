@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::lease::Seat;
 use super::peer::{ClientFacts, Peer};
 use super::port::Port;
 use crate::protocol::{CallId, Era, Fault, Message, Method, RequestId, Span};
@@ -34,6 +35,8 @@ pub struct Call {
     pub timeout: Duration,
     /// It was sent to an instance that died and may be sent once more.
     pub retried: bool,
+    /// Its place with an instance under lease, given back when the call ends.
+    pub seat: Option<Seat>,
 }
 
 /// What goes to a session's mailbox.
@@ -61,6 +64,11 @@ pub enum Delivery {
         /// Its notification.
         message: Box<Message>,
     },
+    /// The task of this server's instance has broken down: what it had will not be answered.
+    Lost(Arc<Port>),
+    /// The session's task must break down.
+    #[cfg(test)]
+    Panic,
     /// Another notification of a server. May be dropped.
     Note(Box<ServerNote>),
     /// Somebody at the terminal cancels a call of this client.

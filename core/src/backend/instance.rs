@@ -1,8 +1,8 @@
-//! One running server: its two pipes, its pending requests, and what it says meanwhile.
+//! One running server: the wire to it, its pending requests, and what it says meanwhile.
 //!
 //! A single task owns everything here, so there is no lock to hold. Calls come in by the port's mailbox and leave as
 //! patched bytes; answers go straight to the session that asked. Nothing in the loop waits for a peer: what cannot be
-//! written yet stays in the outbox, and while that is full no further calls are taken in.
+//! sent yet stays in the wire, and while that is full no further calls are taken in.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -10,11 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::broken;
-use super::call::{Call, Delivery, Outcome};
+use super::call::{Call, Outcome};
 use super::context::Context;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
@@ -22,27 +20,24 @@ use super::own::OwnRows;
 use super::peer::Level;
 use super::pending::{Entry, Origin, Own, PendingTable};
 use super::port::{Control, Mail, Port};
+use super::remote::Trouble;
 use super::shape;
+use super::tenant::Tenant;
 use super::upcalls::Asks;
-use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
+use super::users::Users;
+use super::wire::{Parcel, Step, Wire};
+use crate::observe::Status;
 use crate::protocol::{
-    Era, Fault, Field, Kind, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code,
+    Era, Fault, Field, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code,
 };
-use crate::transport::{ExitReason, Line, Lines, Link, Outbox};
+use crate::transport::ExitReason;
 
 /// While this many bytes wait to be written, no further calls are taken in.
 const OUTBOX_FULL: usize = 1 << 20;
 /// Calls waiting because the server has enough in flight.
 const MAX_BACKLOG: usize = 1024;
-/// Lines in a row that are no messages, until the server is given up: it is talking to somebody else.
-const MAX_JUNK: u32 = 100;
-/// Quiet time after `list_changed` before the lists are asked for again: servers send several at once.
-const RELIST_PAUSE: Duration = Duration::from_millis(100);
-
-/// A dead server's pipe that is silent for so long holds no more of its words.
-const QUIET: Duration = Duration::from_millis(20);
-/// Bytes a dead server may have left in its pipe, at most; more comes from somebody else who holds it open.
-const LAST_WORDS: usize = 1 << 20;
+/// An instance beside the base one, or one that only made lists, is ended after this time without a call.
+const UNUSED: Duration = Duration::from_secs(5 * 60);
 
 /// One running server.
 pub(super) struct Instance {
@@ -50,11 +45,7 @@ pub(super) struct Instance {
     pub(super) ctx: Arc<Context>,
     /// Counts the instances of this server: an answer for an older one finds nothing.
     pub(super) generation: u64,
-    pub(super) link: Link,
-    pub(super) lines: Lines,
-    pub(super) outbox: Outbox,
-    /// The other end is the child's keeper; it fires once the process is gone.
-    pub(super) exit: oneshot::Receiver<ExitReason>,
+    pub(super) wire: Wire,
     pub(super) pending: PendingTable,
     mail: VecDeque<Mail>,
     control: VecDeque<Control>,
@@ -65,8 +56,23 @@ pub(super) struct Instance {
     pub(super) info: Option<Bytes>,
     pub(super) instructions: Option<String>,
     pub(super) asks: Asks,
+    /// Who has used it.
+    pub(super) users: Users,
+    /// Under lease: the session it was given to last; what it says belongs to this one.
+    pub(super) holder: Option<SessionId>,
+    /// Under lease: our ping between two sessions. What comes before its answer is still of the one before.
+    pub(super) barrier: Option<WireId>,
+    /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
+    pub(super) stale: bool,
     /// The open `subscriptions/listen` of a modern server.
     pub(super) listen: Option<WireId>,
+    /// The one before it, open until the server has taken the new one.
+    pub(super) listen_before: Option<WireId>,
+    /// When it is opened again.
+    pub(super) listen_at: Option<Instant>,
+    /// It was lost: what was missed is made up for once it is open again.
+    pub(super) listen_was_lost: bool,
+    pub(super) n_listen_failures: u32,
     pub(super) listing: Listing,
     pub(super) offer: Option<Arc<Offer>>,
     pub(super) relist_at: Option<Instant>,
@@ -75,10 +81,12 @@ pub(super) struct Instance {
     pub(super) level: Option<Level>,
     /// Answers to our own requests during the opening talk.
     pub(super) own_answers: VecDeque<(WireId, Message)>,
+    /// Those of them that will not be answered.
+    pub(super) own_failures: VecDeque<(WireId, Box<Trouble>)>,
     /// Drain: no further calls, end when the table is empty or at this instant.
     pub(super) drain_until: Option<Instant>,
-    idle_since: Instant,
-    n_junk: u32,
+    pub(super) idle_since: Instant,
+    pub(super) n_junk: u32,
     sleep: Pin<Box<Sleep>>,
     /// What `sleep` is set to; `None`: not waiting for anything.
     wake_at: Option<Instant>,
@@ -103,35 +111,31 @@ pub(super) enum Turn {
 }
 
 /// Why serving ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum End {
     /// The process ended or closed its pipes.
     Gone(Option<ExitReason>),
+    /// A URL cannot be used any more.
+    Lost(Box<Trouble>),
     /// It writes no MCP.
     Junk,
     /// A lazy server had nothing to do.
     Idle,
+    /// Under lease, with traces of another session than the next: a new one takes over.
+    Stale,
     /// Somebody said so.
     Told(Control),
 }
 
 impl Instance {
-    pub(super) fn new(
-        port: Arc<Port>,
-        ctx: Arc<Context>,
-        generation: u64,
-        link: Link,
-        exit: oneshot::Receiver<ExitReason>,
-    ) -> Self {
+    pub(super) fn new(port: Arc<Port>, ctx: Arc<Context>, generation: u64, wire: Wire) -> Self {
         let now = Instant::now();
+        port.lease.renew();
         Self {
-            lines: Lines::new(ctx.max_message_bytes),
             port,
             ctx,
             generation,
-            link,
-            outbox: Outbox::default(),
-            exit,
+            wire,
             pending: PendingTable::default(),
             mail: VecDeque::new(),
             control: VecDeque::new(),
@@ -141,13 +145,22 @@ impl Instance {
             info: None,
             instructions: None,
             asks: Asks::default(),
+            users: Users::default(),
+            holder: None,
+            barrier: None,
+            stale: false,
             listen: None,
+            listen_before: None,
+            listen_at: None,
+            listen_was_lost: false,
+            n_listen_failures: 0,
             listing: Listing::default(),
             offer: None,
             relist_at: None,
             own_rows: OwnRows::default(),
             level: None,
             own_answers: VecDeque::new(),
+            own_failures: VecDeque::new(),
             drain_until: None,
             idle_since: now,
             n_junk: 0,
@@ -165,13 +178,11 @@ impl Instance {
     pub(super) async fn turn(&mut self, take_mail: bool) -> Turn {
         self.arm();
         let turn = tokio::select! { biased;
-            written = self.outbox.write(&mut self.link.writer), if !self.outbox.is_empty() => match written {
-                Ok(()) => Turn::Nothing,
-                Err(_) => self.gone().await,
-            },
-            n = self.lines.fill(&mut self.link.reader) => match n {
-                Ok(0) | Err(_) => self.gone().await,
-                Ok(_) => Turn::Read,
+            step = self.wire.step() => match step {
+                Step::Wrote => Turn::Nothing,
+                Step::Read => Turn::Read,
+                Step::Closed => Turn::Gone(self.wire.ended(None).await),
+                Step::Exited(reason) => Turn::Gone(self.wire.ended(Some(reason)).await),
             },
             () = self.port.control.ready() => {
                 self.port.control.drain(&mut self.control);
@@ -181,10 +192,6 @@ impl Instance {
                 self.port.mailbox.drain(&mut self.mail);
                 Turn::Mail
             }
-            reason = &mut self.exit => {
-                self.read_last_words().await;
-                Turn::Gone(reason.ok())
-            }
             () = &mut self.sleep, if self.wake_at.is_some() => {
                 self.wake_at = None;
                 Turn::Timer
@@ -192,25 +199,6 @@ impl Instance {
         };
         self.now = Instant::now();
         turn
-    }
-
-    /// The pipes are closed; the process usually ends at the same moment.
-    async fn gone(&mut self) -> Turn {
-        self.read_last_words().await;
-        let reason = tokio::time::timeout(Duration::from_millis(500), &mut self.exit).await;
-        Turn::Gone(reason.ok().and_then(Result::ok))
-    }
-
-    /// The process is gone; what it wrote before may still be in the pipe. A grandchild that holds the pipe open is not
-    /// waited for.
-    async fn read_last_words(&mut self) {
-        let mut left = LAST_WORDS;
-        while let Ok(Ok(n @ 1..)) = tokio::time::timeout(QUIET, self.lines.fill(&mut self.link.reader)).await {
-            left = left.saturating_sub(n);
-            if left == 0 {
-                return;
-            }
-        }
     }
 
     /// A call that came before everything in the mailbox.
@@ -254,135 +242,14 @@ impl Instance {
                     return Some(end);
                 }
             }
-            if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.outbox.is_empty() {
+            if self.stale && self.pending.n_calls() == 0 {
+                return Some(End::Stale);
+            }
+            if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Told(Control::Shutdown { drain: true }));
             }
         }
         None
-    }
-
-    /// Handles all whole lines that were read.
-    pub(super) fn on_read(&mut self) -> Option<End> {
-        while let Some(line) = self.lines.next_line() {
-            match line {
-                Line::Whole(bytes) => match Message::parse(bytes.clone()) {
-                    Ok(message) => {
-                        self.n_junk = 0;
-                        self.on_message(message);
-                    }
-                    Err(malformed) => {
-                        self.junk(&bytes, &malformed.kind.to_string());
-                        if let Some(id) = broken::answers(&bytes, &malformed) {
-                            self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));
-                        }
-                    }
-                },
-                Line::TooLong(long) => {
-                    let limit = self.ctx.max_message_bytes;
-                    let text = format!(
-                        "sent a message of {} bytes; the limit is {limit} (`limits.max_message_bytes`)",
-                        long.n_bytes
-                    );
-                    self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text.clone());
-                    if let Some(id) = broken::answers_long(&long.head, &long.tail) {
-                        self.fail_broken(id, &text);
-                    }
-                }
-            }
-            if self.n_junk >= MAX_JUNK {
-                return Some(End::Junk);
-            }
-        }
-        None
-    }
-
-    fn junk(&mut self, line: &[u8], why: &str) {
-        if self.n_junk == 0 {
-            tracing::debug!(server = %self.port.name(), "a line on stdout is no message: {why}");
-        }
-        self.n_junk += 1;
-        self.ctx.observer.log(self.port.name(), LogStream::Stdout, line);
-    }
-
-    /// A call whose answer cannot be used fails at once instead of at its deadline.
-    fn fail_broken(&mut self, id: WireId, why: &str) {
-        if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(id) {
-            call.fail(self.fault(&format!("server `{}` {why}", self.port.name()), "broken_answer"));
-        }
-    }
-
-    fn on_message(&mut self, message: Message) {
-        match message.kind() {
-            Kind::Response | Kind::Error => self.on_answer(message),
-            Kind::Request => self.on_question(message),
-            Kind::Notification => self.on_notification(message),
-        }
-    }
-
-    fn on_answer(&mut self, message: Message) {
-        let wire = message.get(Field::Id).and_then(WireId::read);
-        let Some((wire, entry)) = wire.and_then(|w| Some((w, self.pending.complete(w)?))) else {
-            let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
-            tracing::debug!(server = %self.port.name(), id, "an answer nobody waits for: dropped");
-            return;
-        };
-        match entry.origin {
-            Origin::Call(call) => {
-                if message.kind() == Kind::Response {
-                    self.note_subscription(&call);
-                }
-                call.end(Outcome::Message { message, era: self.era() }, Some((entry.sent, self.now)));
-                self.idle_since = self.now;
-                self.take_from_backlog();
-            }
-            Origin::Own(own) => self.on_own_answer(own, wire, entry.sent, message),
-        }
-    }
-
-    fn on_notification(&mut self, message: Message) {
-        let method = message.method();
-        match method {
-            Some(Method::Progress) => self.on_progress(message),
-            Some(Method::Cancelled) => self.on_question_cancelled(message),
-            Some(m @ (Method::ToolsChanged | Method::PromptsChanged | Method::ResourcesChanged)) => {
-                self.record_note(&message, m.name(), None, Status::Sent);
-                self.relist_at = Some(self.now + RELIST_PAUSE);
-            }
-            Some(Method::Acknowledged) => {}
-            Some(Method::ResourceUpdated) => self.on_resource_updated(message),
-            Some(Method::LogMessage) => self.on_log(message),
-            _ => self.on_other_note(message),
-        }
-    }
-
-    fn on_progress(&mut self, message: Message) {
-        let wire = message.get(Field::ProgressToken).and_then(WireId::read);
-        let Some(entry) = wire.and_then(|w| self.pending.get_mut(w)) else { return };
-        entry.silent_since = self.now;
-        if let Origin::Call(call) = &entry.origin {
-            // A session that does not keep up loses progress, nothing else.
-            let _ = call
-                .peer
-                .mailbox
-                .push(Delivery::Progress { client_id: call.client_id.clone(), message: Box::new(message) });
-        }
-    }
-
-    /// Puts a notification of the server into the journal.
-    pub(super) fn record_note(
-        &self,
-        message: &Message,
-        method: &str,
-        parent: Option<crate::protocol::CallId>,
-        status: Status,
-    ) {
-        let mut flow = Flow::new(FlowKind::ServerNotification, method.into());
-        flow.backend = Some(self.port.name().clone());
-        flow.parent = parent;
-        flow.status = status;
-        flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
-        flow.frames.received = Some(message.raw().clone());
-        self.ctx.observer.begin(flow);
     }
 
     fn on_mail(&mut self, mail: Mail) {
@@ -392,14 +259,14 @@ impl Instance {
             Mail::UpcallAnswer { generation, server_id, answer } => {
                 self.on_upcall_answer(generation, server_id, *answer)
             }
-            Mail::Notification(message) => self.outbox.push(&Spliced::new(message.raw().clone())),
+            Mail::Notification(message) => self.wire.push(&Spliced::new(message.raw().clone()), Parcel::Note),
             Mail::Subscribe { session, uri } => self.subscribe(session, &uri),
             Mail::Unsubscribe { session, uri } => self.unsubscribe(session, &uri),
             Mail::Level => self.send_level(),
         }
     }
 
-    fn on_call(&mut self, call: Box<Call>) {
+    pub(super) fn on_call(&mut self, call: Box<Call>) {
         if self.drain_until.is_some() {
             return call.fail(self.fault(&format!("server `{}` is being stopped", self.port.name()), "stopping"));
         }
@@ -410,11 +277,12 @@ impl Instance {
         if self.settle_here(&call) {
             return;
         }
-        if self.has_room() {
+        if self.has_room() && self.may_begin(&call) {
             return self.send(call);
         }
         if self.backlog.len() < MAX_BACKLOG {
-            return self.backlog.push_back((self.now, call));
+            self.backlog.push_back((self.now, call));
+            return self.take_from_backlog();
         }
         let n = self.port.server.max_concurrent;
         call.fail(self.fault(
@@ -424,9 +292,13 @@ impl Instance {
     }
 
     fn send(&mut self, call: Box<Call>) {
+        self.is_used_by(&call.peer);
+        if call.seat.is_some() {
+            self.holder = Some(call.peer.id);
+        }
         let wire = self.pending.next_id();
         let out = shape::outgoing(&call, self.era(), wire);
-        self.outbox.push(&out);
+        self.wire.push(&out, Parcel::Request(wire));
         self.ctx.observer.sent(call.id, wire.0, out);
         self.pending.register(Entry {
             sent: self.now,
@@ -438,18 +310,61 @@ impl Instance {
         });
     }
 
-    fn take_from_backlog(&mut self) {
-        while !self.backlog.is_empty()
-            && self.has_room()
+    pub(super) fn take_from_backlog(&mut self) {
+        while self.has_room()
+            && self.backlog.front().is_some_and(|(_, call)| self.has_lease(call))
             && let Some((_, call)) = self.backlog.pop_front()
         {
             self.send(call);
+        }
+        self.hand_over();
+    }
+
+    /// Under lease: the next session's turn is near, once nothing of the one before is running.
+    fn hand_over(&mut self) {
+        let Some(next) = self.backlog.front().filter(|(_, c)| c.seat.is_some()).map(|(_, c)| c.peer.id) else { return };
+        if self.era() == Era::Modern || self.barrier.is_some() || self.pending.holder().is_some() {
+            return;
+        }
+        if self.port.lease.bound().is_some_and(|b| b != next) {
+            self.stale = true;
+        } else if self.holder.is_some_and(|h| h != next) {
+            self.barrier = Some(self.send_own(Own::Barrier, Method::Ping, "{}"));
+        }
+    }
+
+    /// The server has answered what is between two sessions: everything it says from now on is of the next one.
+    pub(super) fn is_handed_over(&mut self) {
+        self.barrier = None;
+        self.holder = None;
+        self.take_from_backlog();
+    }
+
+    /// Whether a call need not wait behind those that came before it.
+    fn may_begin(&self, call: &Call) -> bool {
+        call.seat.is_none() || (self.backlog.is_empty() && self.has_lease(call))
+    }
+
+    /// Under lease: whether its session is the one that is served, or may be the next. A modern server says to which call
+    /// a question belongs and needs no lease.
+    fn has_lease(&self, call: &Call) -> bool {
+        call.seat.is_none()
+            || self.era() == Era::Modern
+            || (self.barrier.is_none()
+                && self.holder.is_none_or(|h| h == call.peer.id)
+                && self.port.lease.bound().is_none_or(|b| b == call.peer.id))
+    }
+
+    /// A call that was sent is not waited for any more, and the server may be at work on it still.
+    fn leaves_traces(&self, call: &Call) {
+        if call.seat.is_some() && self.era() == Era::Legacy {
+            self.port.lease.bind(call.peer.id);
         }
     }
 
     /// Whether the server may get another call now: it has not too many, and it reads.
     fn has_room(&self) -> bool {
-        self.pending.n_calls() < self.port.server.max_concurrent && self.outbox.len() < OUTBOX_FULL
+        self.pending.n_calls() < self.port.server.max_concurrent && self.wire.waiting() < OUTBOX_FULL
     }
 
     /// A call that has waited for its turn as long as the server may be silent about it will not get one in time.
@@ -474,7 +389,8 @@ impl Instance {
     pub(super) fn notify(&mut self, method: Method, params: Option<&str>) {
         let params = params.map_or_else(String::new, |p| format!(r#","params":{p}"#));
         let text = format!(r#"{{"jsonrpc":"2.0","method":"{}"{params}}}"#, method.name());
-        self.outbox.push_parts(&[text.as_bytes()]);
+        let parcel = if method == Method::Initialized { Parcel::Initialized } else { Parcel::Note };
+        self.wire.push_parts(&[text.as_bytes()], parcel);
     }
 
     fn on_cancel(&mut self, session: SessionId, client_id: &RequestId, message: &Message) {
@@ -483,20 +399,25 @@ impl Instance {
             return;
         }
         let Some(wire) = self.pending.find(session, client_id) else { return };
-        self.pending.complete(wire);
+        if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
+            self.leaves_traces(&call);
+        }
         let mut out = Spliced::new(message.raw().clone());
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(wire.0));
         }
-        self.outbox.push(&out);
+        self.wire.cancel(wire, &out);
         self.asks.forget_call(wire);
         self.take_from_backlog();
     }
 
     /// Takes a request back that was given up.
-    fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
+    pub(super) fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
         let reason = serde_json::Value::from(reason);
-        self.notify(Method::Cancelled, Some(&format!(r#"{{"requestId":{},"reason":{reason}}}"#, wire.0)));
+        let name = Method::Cancelled.name();
+        let text =
+            format!(r#"{{"jsonrpc":"2.0","method":"{name}","params":{{"requestId":{},"reason":{reason}}}}}"#, wire.0);
+        self.wire.cancel(wire, &Spliced::new(text.into()));
         self.asks.forget_call(wire);
     }
 
@@ -504,7 +425,17 @@ impl Instance {
         while let Some(control) = self.control.pop_front() {
             match control {
                 Control::Start | Control::Want => {}
-                Control::Detach(session) => self.detach(session),
+                Control::Detach(session) => {
+                    self.detach(session);
+                    if self.port.tenant == Tenant::Session(session) {
+                        return Some(End::Told(Control::Shutdown { drain: false }));
+                    }
+                    if self.stale && self.pending.n_calls() == 0 {
+                        return Some(End::Stale);
+                    }
+                }
+                #[cfg(test)]
+                Control::Panic => panic!("as a test wanted it"),
                 Control::Shutdown { drain: true } if self.pending.n_calls() > 0 => {
                     self.drain_until = Some(self.now + self.port.server.drain_timeout);
                 }
@@ -518,14 +449,22 @@ impl Instance {
         let of_it: Vec<WireId> =
             self.pending.calls().iter().filter(|(_, c)| c.peer.id == session).map(|(w, _)| *w).collect();
         for wire in of_it {
-            self.pending.complete(wire);
+            if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
+                self.leaves_traces(&call);
+            }
             self.cancel_upstream(wire, "the client has left");
         }
+        // What is left of it under lease is of no use to anybody.
+        self.stale |= self.port.lease.bound() == Some(session);
+        self.users.leave(session);
         self.backlog.retain(|(_, c)| c.peer.id != session);
         self.refuse_asks_of(session);
         let unwanted = self.port.wanted.leave(session);
         self.unwanted(&unwanted);
-        self.send_level();
+        if self.level.is_some() {
+            // It may have been the one who wanted the most.
+            self.send_level();
+        }
         self.take_from_backlog();
     }
 
@@ -534,19 +473,26 @@ impl Instance {
             self.relist_at = None;
             self.relist();
         }
+        if self.listen_at.is_some_and(|at| at <= self.now) {
+            self.open_listen();
+        }
         for (wire, entry) in self.pending.expired(self.now) {
             let waited = self.now - entry.sent;
             match entry.origin {
                 Origin::Call(call) => {
                     let text = format!("server `{}` did not answer within {:.1?}", self.port.name(), waited);
                     let fault = self.fault(&text, "timeout");
+                    self.leaves_traces(&call);
                     call.end(Outcome::TimedOut(fault), Some((entry.sent, self.now)));
                     self.cancel_upstream(wire, "timed out");
                 }
                 Origin::Own(own) => {
                     self.end_own(wire, Status::TimedOut);
-                    if let Own::List(kind) = own {
-                        self.give_up_list(kind);
+                    match own {
+                        Own::List(kind) => self.give_up_list(kind),
+                        // It does not even answer a ping: a new one takes over.
+                        Own::Barrier => self.stale = true,
+                        _ => {}
                     }
                 }
             }
@@ -560,26 +506,44 @@ impl Instance {
             return Some(End::Told(Control::Shutdown { drain: true }));
         }
         if self.idle_deadline().is_some_and(|at| at <= self.now) {
-            return Some(End::Idle);
+            let is_awaited = match &self.port.tenant {
+                // Its state follows its user, who is still here.
+                Tenant::Client(principal) => !self.ctx.peers.of(principal).is_empty(),
+                _ => false,
+            };
+            if !is_awaited {
+                return Some(End::Idle);
+            }
+            self.idle_since = self.now;
         }
         None
     }
 
-    /// When a lazy server without calls and subscriptions is stopped.
+    /// When an instance without calls and subscriptions is stopped: that of a lazy server, and those beside the base one. The
+    /// base one too, where all callers have gone to others: it has made the lists, and a call or a list wakes it.
     fn idle_deadline(&self) -> Option<Instant> {
         let server = &self.port.server;
         let is_idle = self.pending.n_calls() == 0 && self.backlog.is_empty() && self.port.wanted.is_empty();
-        if server.start == crate::config::StartPolicy::Eager || !is_idle {
+        if !is_idle {
             return None;
         }
-        self.idle_since.checked_add(server.idle_timeout?)
+        let is_lazy = server.start != crate::config::StartPolicy::Eager;
+        let after = match self.port.tenant {
+            // As long as its session.
+            Tenant::Session(_) => None,
+            Tenant::Client(_) | Tenant::Lease(_) => Some(UNUSED),
+            Tenant::Everybody if is_lazy => server.idle_timeout,
+            Tenant::Everybody => self.port.pool.is_used().then_some(UNUSED),
+        };
+        self.idle_since.checked_add(after?)
     }
 
     /// Sets the one timer to the earliest thing that may happen. Deadlines only move away between turns (progress, an
     /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
     fn arm(&mut self) {
         let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
-        let all = [self.relist_at, self.drain_until, self.idle_deadline(), self.pending.nearest(), first];
+        let all =
+            [self.relist_at, self.listen_at, self.drain_until, self.idle_deadline(), self.pending.nearest(), first];
         let earliest = all.into_iter().flatten().min();
         let Some(earliest) = earliest else { return };
         if self.wake_at.is_none_or(|at| earliest < at) {

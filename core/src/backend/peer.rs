@@ -1,11 +1,13 @@
 //! The clients as the servers' side knows them: an address for what a server says, and what the client said of itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
 use super::call::Delivery;
-use crate::protocol::{Revision, SessionId, Span, walk};
+use super::tenant::Profile;
+use crate::protocol::{Era, Revision, SessionId, Span, walk};
 use crate::transport::Mailbox;
 
 /// Severity of a log message (MCP 2025-11-25, server/utilities/logging; RFC 5424, section 6.2.1).
@@ -77,6 +79,12 @@ impl Principal {
         Self(format!("token:{name}").into())
     }
 
+    /// Whether it stands for more than one user.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        &*self.0 == "anonymous"
+    }
+
     /// A name to be shown; no secret.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -123,17 +131,49 @@ pub struct Peer {
     pub id: SessionId,
     /// On whose behalf it speaks.
     pub principal: Principal,
+    /// Whether it launched us or lives in our process.
+    pub owns: bool,
     /// The session task reads it.
     pub mailbox: Mailbox<Delivery>,
     facts: Mutex<Option<Arc<ClientFacts>>>,
     level: Mutex<Option<Level>>,
+    /// Found out once: a session says what it can be asked once.
+    profile: OnceLock<Option<Profile>>,
 }
 
 impl Peer {
     /// A client that has not said anything yet.
     #[must_use]
     pub fn new(id: SessionId, principal: Principal, mailbox: Mailbox<Delivery>) -> Self {
-        Self { id, principal, mailbox, facts: Mutex::default(), level: Mutex::default() }
+        let owns = principal == Principal::own();
+        Self {
+            id,
+            principal,
+            owns,
+            mailbox,
+            facts: Mutex::default(),
+            level: Mutex::default(),
+            profile: OnceLock::new(),
+        }
+    }
+
+    /// Whether both speak for the same user. Who comes without a name is a user of its own in each session.
+    #[must_use]
+    pub fn is_same_user(&self, other: &Self) -> bool {
+        self.id == other.id || (self.principal == other.principal && !self.principal.is_anonymous())
+    }
+
+    /// What it can be asked, by what it says with a request.
+    pub(super) fn profile(&self, facts: &ClientFacts) -> Option<Profile> {
+        if facts.revision.era() == Era::Modern {
+            return None;
+        }
+        *self.profile.get_or_init(|| Profile::of(facts))
+    }
+
+    /// The level it wants: as set, or as asked for with its last request.
+    pub(super) fn wanted_level(&self) -> Option<Level> {
+        self.level().or_else(|| self.facts()?.level)
     }
 
     /// What it said of itself last.
@@ -159,45 +199,46 @@ impl Peer {
     }
 }
 
-/// All client sessions.
+/// All client sessions. Ids are counted up: their order is the order they came in.
 #[derive(Debug, Default)]
-pub struct Peers(Mutex<Vec<Arc<Peer>>>);
+pub struct Peers(Mutex<BTreeMap<SessionId, Arc<Peer>>>);
 
 impl Peers {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Arc<Peer>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A session has begun.
     pub fn add(&self, peer: Arc<Peer>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
+        self.lock().insert(peer.id, peer);
     }
 
     /// A session has ended.
     pub fn remove(&self, id: SessionId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| p.id != id);
+        self.lock().remove(&id);
     }
 
     /// The sessions at this moment, in the order they came.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Peer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().values().cloned().collect()
     }
 
-    /// The session, if there is only one.
+    /// How many there are.
     #[must_use]
-    pub fn only(&self) -> Option<Arc<Peer>> {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_slice() {
-            [one] => Some(one.clone()),
-            _ => None,
-        }
+    pub fn n(&self) -> usize {
+        self.lock().len()
     }
 
     /// The session `id`.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<Arc<Peer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|p| p.id == id).cloned()
+        self.lock().get(&id).cloned()
     }
 
-    /// The lowest level any session set, or asked for with its last request.
+    /// The sessions of one principal, in the order they came.
     #[must_use]
-    pub fn lowest_level(&self) -> Option<Level> {
-        self.all().iter().filter_map(|p| p.level().or_else(|| p.facts()?.level)).min()
+    pub fn of(&self, principal: &Principal) -> Vec<Arc<Peer>> {
+        self.lock().values().filter(|p| p.principal == *principal).cloned().collect()
     }
 }

@@ -39,6 +39,8 @@ pub(super) enum Own {
     List(ItemKind),
     /// `subscriptions/listen`
     Listen,
+    /// The `ping` between two sessions of an instance under lease.
+    Barrier,
     /// Anything whose answer is only looked at for errors; the text says what it was.
     Other(&'static str),
 }
@@ -117,6 +119,22 @@ impl PendingTable {
         self.entries.get_mut(&id.0)
     }
 
+    /// The client's call under this id.
+    pub(super) fn call(&self, id: WireId) -> Option<&Call> {
+        match &self.entries.get(&id.0)?.origin {
+            Origin::Call(call) => Some(call),
+            Origin::Own(_) => None,
+        }
+    }
+
+    /// The request of our own under this id.
+    pub(super) fn own(&self, id: WireId) -> Option<&Own> {
+        match &self.entries.get(&id.0)?.origin {
+            Origin::Own(own) => Some(own),
+            Origin::Call(_) => None,
+        }
+    }
+
     /// Clients' calls in the table.
     pub(super) const fn n_calls(&self) -> usize {
         self.n_calls
@@ -140,6 +158,14 @@ impl PendingTable {
             .collect();
         calls.sort_by_key(|(id, _)| *id);
         calls
+    }
+
+    /// The session that has the lease: whose calls with a seat are running.
+    pub(super) fn holder(&self) -> Option<SessionId> {
+        self.entries.values().find_map(|e| match &e.origin {
+            Origin::Call(call) if call.seat.is_some() => Some(call.peer.id),
+            _ => None,
+        })
     }
 
     /// Takes out what is over its deadline.

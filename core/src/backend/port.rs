@@ -1,10 +1,15 @@
 //! The way in to one server's task.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::call::Call;
+use super::context::Context;
+use super::lease::{Lease, Seat};
+use super::peer::ClientFacts;
+use super::pool::{Pool, may_part};
 use super::status::Status;
+use super::tenant::Tenant;
 use super::wanted::Wanted;
 use crate::config::Server;
 use crate::protocol::{Fault, Message, RequestId, SessionId};
@@ -15,7 +20,7 @@ const N_MAIL: usize = 1024;
 /// Commands waiting for one server, at most.
 const N_CONTROL: usize = 64;
 
-/// A clonable way to one server.
+/// The way to one instance of a server.
 #[derive(Debug)]
 pub struct Port {
     /// Its configuration.
@@ -28,8 +33,24 @@ pub struct Port {
     pub status: Status,
     /// Whose wishes for updates it serves; a port that takes the place of another one takes these over.
     pub wanted: Arc<Wanted>,
+    /// Whose calls it takes.
+    pub tenant: Tenant,
     /// Which of several ports of one name this is.
     pub(super) number: u64,
+    /// The instances of the same server.
+    pub(super) pool: Arc<Pool>,
+    /// Every caller's calls come here.
+    pub(super) is_plain: bool,
+    /// The one client that launched us has the base instances to itself.
+    pub(super) is_owned: bool,
+    /// What its handshake says of clients, if that is not the first client's word.
+    pub(super) facts: Option<Arc<ClientFacts>>,
+    /// Whose turn it is, of an instance under lease.
+    pub(super) lease: Arc<Lease>,
+    /// Counts the instances that have run here.
+    pub(super) generation: AtomicU64,
+    /// Times its task has broken down.
+    pub(super) n_panics: AtomicU32,
 }
 
 /// Something for the server.
@@ -88,6 +109,9 @@ pub enum Control {
     Restart,
     /// A client has left.
     Detach(SessionId),
+    /// The server's task must break down.
+    #[cfg(test)]
+    Panic,
     /// End the server and the task: now, or after the calls in flight when `drain`.
     Shutdown {
         /// Let calls in flight end within `drain_timeout`.
@@ -96,23 +120,66 @@ pub enum Control {
 }
 
 impl Port {
-    /// A port nobody reads yet.
+    /// A port nobody reads yet, without an engine: the only instance of its server.
     #[must_use]
     pub fn new(server: Arc<Server>) -> Self {
-        Self::with(server, Arc::default())
+        Self::with(server, Arc::default(), None)
     }
 
     /// The port of a changed server, in the place of `before`.
     #[must_use]
     pub fn after(before: &Self, server: Arc<Server>) -> Self {
-        Self::with(server, before.wanted.clone())
+        Self::with(server, before.wanted.clone(), None)
     }
 
-    fn with(server: Arc<Server>, wanted: Arc<Wanted>) -> Self {
-        static N_PORTS: AtomicU64 = AtomicU64::new(0);
-        let status = Status::new(&server);
-        let number = N_PORTS.fetch_add(1, Ordering::Relaxed);
-        Self { server, mailbox: Mailbox::new(N_MAIL), control: Mailbox::new(N_CONTROL), status, wanted, number }
+    /// The base port of a server, in the place of `before`.
+    pub(super) fn base(server: Arc<Server>, before: Option<&Self>, ctx: Arc<Context>) -> Self {
+        let wanted = before.map(|b| b.wanted.clone()).unwrap_or_default();
+        Self::with(server, wanted, Some(ctx))
+    }
+
+    fn with(server: Arc<Server>, wanted: Arc<Wanted>, ctx: Option<Arc<Context>>) -> Self {
+        let is_plain = ctx.is_none() || !may_part(&server);
+        let is_owned = ctx.as_ref().is_some_and(|c| c.is_owned);
+        let pool = Arc::new(Pool::new(ctx));
+        let status = Status::new(&server, pool.n_beside.clone());
+        Self {
+            server,
+            mailbox: Mailbox::new(N_MAIL),
+            control: Mailbox::new(N_CONTROL),
+            status,
+            wanted,
+            tenant: Tenant::Everybody,
+            number: next_number(),
+            pool,
+            is_plain,
+            is_owned,
+            facts: None,
+            lease: Arc::default(),
+            generation: AtomicU64::new(0),
+            n_panics: AtomicU32::new(0),
+        }
+    }
+
+    /// The port of an instance beside that of `base`.
+    pub(super) fn beside(base: &Self, tenant: Tenant, facts: Arc<ClientFacts>) -> Self {
+        let status = Status::new(&base.server, Arc::default());
+        Self {
+            server: base.server.clone(),
+            mailbox: Mailbox::new(N_MAIL),
+            control: Mailbox::new(N_CONTROL),
+            status,
+            wanted: Arc::default(),
+            tenant,
+            number: next_number(),
+            pool: base.pool.clone(),
+            is_plain: true,
+            is_owned: false,
+            facts: Some(facts),
+            lease: Arc::default(),
+            generation: AtomicU64::new(0),
+            n_panics: AtomicU32::new(0),
+        }
     }
 
     /// Its name.
@@ -120,4 +187,15 @@ impl Port {
     pub fn name(&self) -> &Arc<str> {
         &self.server.name
     }
+
+    /// A call's place, where calls of one session only may run at a time.
+    #[must_use]
+    pub fn seat(&self, session: SessionId) -> Option<Seat> {
+        matches!(self.tenant, Tenant::Lease(_)).then(|| self.lease.seat(session))
+    }
+}
+
+fn next_number() -> u64 {
+    static N_PORTS: AtomicU64 = AtomicU64::new(0);
+    N_PORTS.fetch_add(1, Ordering::Relaxed)
 }

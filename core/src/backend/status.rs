@@ -1,10 +1,11 @@
 //! What a server is doing, for whoever looks.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::config::Server;
-use crate::protocol::Revision;
+use crate::config::{Server, StartPolicy};
+use crate::protocol::{Era, Revision};
 use crate::transport::ExitReason;
 
 /// What a server is doing.
@@ -38,6 +39,12 @@ impl BackendState {
     pub const WORDS: [&'static str; 9] =
         ["disabled", "idle", "stopped", "starting", "handshake", "ready", "retry", "failed", "stopping"];
 
+    /// Whether there is an instance, however young or old.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        matches!(self, Self::Starting | Self::Handshaking | Self::Ready | Self::Stopping)
+    }
+
     /// One word for it.
     #[must_use]
     pub const fn word(&self) -> &'static str {
@@ -60,7 +67,7 @@ impl BackendState {
 pub struct Failure {
     /// When.
     pub at: SystemTime,
-    /// Where on its way: `resolve`, `spawn`, `probe`, `initialize`, `list`, `serve`.
+    /// Where on its way: `resolve`, `spawn`, `probe`, `initialize`, `list`, `serve`, `task`.
     pub phase: &'static str,
     /// What happened, one sentence.
     pub message: String,
@@ -102,6 +109,8 @@ pub struct StatusView {
     pub server_info: Option<String>,
     /// Times it was started again.
     pub n_restarts: u32,
+    /// Instances that run, are starting or ending: this one and, where it is the base one, those beside it.
+    pub n_instances: usize,
     /// Why it failed last, kept until it is ready again.
     pub failure: Option<Failure>,
     /// When its process was started last.
@@ -110,31 +119,55 @@ pub struct StatusView {
 
 /// Written by the server's task, read by anybody.
 #[derive(Debug)]
-pub struct Status(Mutex<StatusView>);
+pub struct Status {
+    view: Mutex<StatusView>,
+    /// Only a person starts it.
+    is_manual: bool,
+    /// Instances beside this one.
+    n_beside: Arc<AtomicUsize>,
+}
 
 impl Status {
-    pub(super) fn new(server: &Server) -> Self {
+    pub(super) fn new(server: &Server, n_beside: Arc<AtomicUsize>) -> Self {
         let state = if server.enabled { BackendState::Idle } else { BackendState::Disabled };
-        Self(Mutex::new(StatusView {
+        let view = Mutex::new(StatusView {
             state,
             since: SystemTime::now(),
             pid: None,
             revision: None,
             server_info: None,
             n_restarts: 0,
+            n_instances: 0,
             failure: None,
             started: None,
-        }))
+        });
+        Self { view, is_manual: server.start == StartPolicy::Manual, n_beside }
     }
 
     fn lock(&self) -> MutexGuard<'_, StatusView> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A copy of all of it.
     #[must_use]
     pub fn view(&self) -> StatusView {
-        self.lock().clone()
+        let mut view = self.lock().clone();
+        view.n_instances = usize::from(view.state.is_running()) + self.n_beside.load(Ordering::Relaxed);
+        view
+    }
+
+    /// The era spoken with it, as far as an instance has found out.
+    pub(super) fn era(&self) -> Option<Era> {
+        self.lock().revision.map(Revision::era)
+    }
+
+    /// Whether nothing but a person's word starts it.
+    pub(super) fn is_off(&self) -> bool {
+        match self.lock().state {
+            BackendState::Disabled | BackendState::Stopped => true,
+            BackendState::Idle => self.is_manual,
+            _ => false,
+        }
     }
 
     /// What it is doing.

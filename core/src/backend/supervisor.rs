@@ -1,35 +1,40 @@
-//! Owns every server's task; applies a changed configuration.
+//! Owns every instance's task; applies a changed configuration.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use foldhash::HashMap;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
+use super::call::Delivery;
 use super::context::Context;
 use super::lifecycle::Lifecycle;
-use super::port::{Control, Port};
+use super::port::{Control, Mail, Port};
 use crate::config::{EnvPolicy, Server, Target};
+use crate::protocol::{Fault, code};
 
-/// The ports of all servers, in the order of the configuration. Immutable; a reload publishes a new one.
+/// The base ports of all servers, by name. Immutable; a reload publishes a new one.
 pub type Ports = Arc<HashMap<Arc<str>, Arc<Port>>>;
 
-/// Owns every server's task.
+/// Owns every instance's task.
 #[derive(Debug)]
 pub struct Supervisor {
     ctx: Arc<Context>,
     ports: watch::Sender<Ports>,
-    tasks: JoinSet<Arc<str>>,
-    /// Replaced or removed, and not at their end yet.
-    leaving: Vec<Arc<Port>>,
+    tasks: JoinSet<()>,
+    /// Whose tasks these are; also of instances that were replaced or removed and are not at their end yet.
+    running: HashMap<task::Id, Arc<Port>>,
 }
 
 impl Supervisor {
     /// Nothing started yet.
     #[must_use]
     pub fn new(ctx: Arc<Context>) -> Self {
-        Self { ctx, ports: watch::Sender::new(Ports::default()), tasks: JoinSet::new(), leaving: Vec::new() }
+        let ports = watch::Sender::new(Ports::default());
+        Self { ctx, ports, tasks: JoinSet::new(), running: HashMap::default() }
     }
 
     /// The ports, now and after each reload.
@@ -49,14 +54,13 @@ impl Supervisor {
         let is_same = |port: &Port, server: &Server| {
             *port.server == *server && (same_env || !matches!(server.target, Target::Stdio { .. }))
         };
-        self.leaving.retain(|port| !port.control.is_closed());
         let mut after = HashMap::default();
         let mut fresh = Vec::new();
         for server in servers {
             match before.get(&server.name) {
                 Some(port) if is_same(port, server) => drop(after.insert(server.name.clone(), port.clone())),
                 old => {
-                    let port = old.map_or_else(|| Port::new(server.clone()), |old| Port::after(old, server.clone()));
+                    let port = Port::base(server.clone(), old.map(|p| &**p), self.ctx.clone());
                     // What the same command offered it very likely offers still.
                     let keeps = server.enabled && old.is_some_and(|old| old.server.target == server.target);
                     self.ctx.offers.adopt(&port, keeps);
@@ -68,9 +72,11 @@ impl Supervisor {
         }
         for (name, port) in before.iter() {
             if after.get(name).is_none_or(|p| !Arc::ptr_eq(p, port)) {
+                for beside in port.pool.close() {
+                    let _ = beside.control.push_owed(Control::Shutdown { drain: true });
+                }
                 // A full box is that of a task that is ending already.
                 let _ = port.control.push_owed(Control::Shutdown { drain: true });
-                self.leaving.push(port.clone());
                 if !after.contains_key(name) {
                     self.ctx.offers.forget(name);
                 }
@@ -78,33 +84,87 @@ impl Supervisor {
         }
         self.ports.send_replace(Arc::new(after));
         for port in fresh {
-            let name = port.name().clone();
-            let life = Lifecycle::new(port, self.ctx.clone());
-            self.tasks.spawn(async move {
-                life.run().await;
-                name
-            });
+            self.start(port);
         }
     }
 
-    /// Collects tasks that have ended; a panic in one is told and costs that server only.
-    pub async fn reap(&mut self) {
-        match self.tasks.join_next().await {
-            Some(Ok(name)) => tracing::debug!(server = %name, "its task has ended"),
-            Some(Err(error)) => {
-                tracing::error!(%error, "a server's task ended unexpectedly; restart it from the terminal")
-            }
-            None => std::future::pending().await,
+    fn start(&mut self, port: Arc<Port>) {
+        let life = Lifecycle::new(port.clone(), self.ctx.clone());
+        let id = self.tasks.spawn(life.run()).id();
+        self.running.insert(id, port);
+    }
+
+    /// Starts the instances that sessions have asked for.
+    fn take_newcomers(&mut self) {
+        let mut newcomers = VecDeque::new();
+        self.ctx.newcomers.drain(&mut newcomers);
+        for port in newcomers {
+            self.start(port);
         }
+    }
+
+    /// Starts what sessions need and collects tasks that have ended. One that broke down costs its calls in flight, nothing
+    /// else: it is begun again, under the rules for a server that failed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn reap(&mut self) {
+        tokio::select! { biased;
+            () = self.ctx.newcomers.ready() => self.take_newcomers(),
+            Some(ended) = self.tasks.join_next_with_id() => match ended {
+                Ok((id, ())) => {
+                    if let Some(port) = self.running.remove(&id) {
+                        tracing::debug!(server = %port.name(), "a task has ended");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a server's task ended unexpectedly");
+                    if let Some(port) = self.running.remove(&error.id()) {
+                        self.on_breakdown(port);
+                    }
+                }
+            },
+        }
+    }
+
+    fn on_breakdown(&mut self, port: Arc<Port>) {
+        let text = format!("server `{}`: mcp-proxy has made a mistake with it; its calls are lost", port.name());
+        let data = serde_json::json!({ "backend": &**port.name(), "reason": "lost" });
+        let mut mail = VecDeque::new();
+        port.mailbox.drain(&mut mail);
+        for mail in mail {
+            match mail {
+                Mail::Call(call) => call.fail(Fault::new(code::INTERNAL, text.clone()).with_data(&data)),
+                // What sessions want of the server stays.
+                mail @ (Mail::Subscribe { .. } | Mail::Unsubscribe { .. }) => drop(port.mailbox.push_owed(mail)),
+                _ => {}
+            }
+        }
+        for peer in self.ctx.peers.all() {
+            let _ = peer.mailbox.push_owed(Delivery::Lost(port.clone()));
+        }
+        // Its process went with the task.
+        port.status.change(|s| s.pid = None);
+        if port.pool.is_closed() || port.mailbox.is_closed() {
+            port.pool.remove(&port);
+            port.mailbox.close();
+            port.control.close();
+            return;
+        }
+        port.n_panics.fetch_add(1, Ordering::Relaxed);
+        self.start(port);
     }
 
     /// Ends servers as soon as they have no calls in flight; new ones are refused.
-    pub fn drain(&self) {
-        self.tell_all(Control::Shutdown { drain: true });
+    pub fn drain(&mut self) {
+        self.end_all(Control::Shutdown { drain: true });
     }
 
-    fn tell_all(&self, control: Control) {
-        for port in self.ports.borrow().values().chain(&self.leaving) {
+    fn end_all(&mut self, control: Control) {
+        self.ctx.newcomers.close();
+        self.take_newcomers();
+        for port in self.running.values() {
+            port.pool.close();
             // A task that has ended needs no word.
             let _ = port.control.push_owed(control);
         }
@@ -112,7 +172,7 @@ impl Supervisor {
 
     /// Ends all servers, within `limit`; what is left then is killed with its task.
     pub async fn shutdown(mut self, limit: Duration) {
-        self.tell_all(Control::Shutdown { drain: false });
+        self.end_all(Control::Shutdown { drain: false });
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(limit, all).await.is_err() {
             tracing::warn!("some servers did not end within {limit:?}: killed");

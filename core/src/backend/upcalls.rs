@@ -1,14 +1,16 @@
-//! What a server asks of clients: whose call a question belongs to, and the way of the answer back.
+//! What a server asks of clients and says without being asked: whose it is, and the way of the answer back.
 //!
-//! On stdio nothing links a question to a call (protocol.md 3.6), so it goes to a client only where that is certain: the
-//! client is the only one, or the only one with calls in flight here. Otherwise the server is refused; never is another
-//! client asked.
+//! By proof only (protocol.md, 3.6): it came on the stream of a call, or the instance is one session's or one user's own, or
+//! is under lease, or nobody else has ever used it. Otherwise the server is refused; never is another client asked or told.
 
 use std::sync::Arc;
 
 use super::call::{Delivery, ServerNote, Upcall};
 use super::instance::Instance;
 use super::peer::Peer;
+use super::tenant::Tenant;
+use super::users::Audience;
+use super::wire::Parcel;
 use crate::observe::{LogStream, Status};
 use crate::protocol::{CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code};
 use foldhash::HashMap;
@@ -25,15 +27,16 @@ pub(super) struct Asks {
 #[derive(Debug)]
 struct Ask {
     session: SessionId,
-    /// The call it arose from.
-    parent: Option<WireId>,
+    /// The calls it may have arisen from.
+    parents: Vec<WireId>,
+    is_roots: bool,
 }
 
 impl Asks {
     /// A call is not waited for any more; its questions stay open until their client answers.
     pub(super) fn forget_call(&mut self, wire: WireId) {
         for ask in self.open.values_mut() {
-            ask.parent = ask.parent.filter(|p| *p != wire);
+            ask.parents.retain(|p| *p != wire);
         }
     }
 }
@@ -41,33 +44,77 @@ impl Asks {
 /// Whom something belongs to.
 struct Owner {
     peer: Arc<Peer>,
-    parent: Option<(WireId, CallId)>,
+    /// The call it belongs to. Where its session has several: the one to which a client most likely links it.
+    parent: Option<CallId>,
+    /// The calls it may have arisen from.
+    parents: Vec<WireId>,
+}
+
+/// Whether a server may ask while it does this (protocol.md, 3.6 c).
+const fn may_ask(method: Option<Method>) -> bool {
+    matches!(method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead) | None)
 }
 
 impl Instance {
-    /// Whom something that names no call belongs to, if that is certain.
-    fn owner(&self) -> Option<Owner> {
-        let calls = self.pending.calls();
-        let oldest = |id: SessionId| calls.iter().find(|(_, c)| c.peer.id == id).map(|(w, c)| (*w, c.id));
-        if let Some(peer) = self.ctx.peers.only() {
-            let parent = oldest(peer.id).filter(|_| calls.len() == 1);
-            return Some(Owner { peer, parent });
+    /// Whom something belongs to that came on `stream`, or on no call's; `capability` is what its client needs.
+    fn owner(&self, stream: Option<WireId>, capability: Option<&str>) -> Option<Owner> {
+        // b: the transport says so.
+        if let Some((wire, call)) = stream.and_then(|w| Some((w, self.pending.call(w)?))) {
+            return Some(Owner { peer: call.peer.clone(), parent: Some(call.id), parents: vec![wire] });
         }
-        let first = &calls.first()?.1.peer;
-        let alone = calls.iter().all(|(_, c)| c.peer.id == first.id);
-        alone.then(|| Owner { peer: first.clone(), parent: oldest(first.id) })
+        match self.audience() {
+            // c: there is only one it can be meant for.
+            Audience::Session(session) => self.ctx.peers.get(session).map(|peer| self.owned_by(peer)),
+            Audience::Client(principal) => match self.ctx.peers.of(&principal).as_slice() {
+                [only] => Some(self.owned_by(only.clone())),
+                _ => {
+                    let calls = self.pending.calls();
+                    let running = || calls.iter().filter(|(_, c)| may_ask(c.method) && c.peer.principal == principal);
+                    let is_capable = |c: &&(WireId, &super::call::Call)| capability.is_none_or(|n| c.1.facts.can(n));
+                    let (_, call) = running().find(is_capable).or_else(|| running().next())?;
+                    Some(self.owned_by(call.peer.clone()))
+                }
+            },
+            // It came on the stream of a call that is over: who made that is not known any more.
+            _ if stream.is_some() => None,
+            // d: until the first call has got here, it is the one the instance was started for.
+            Audience::Holder => {
+                let holder = self.holder.or_else(|| self.port.lease.first()).filter(|_| self.barrier.is_none())?;
+                self.ctx.peers.get(holder).map(|peer| self.owned_by(peer))
+            }
+            // e: nobody else was ever here, and there is one call it can have arisen from.
+            Audience::Strangers => {
+                let calls = self.pending.calls();
+                let [(_, call)] = calls.as_slice() else { return None };
+                let is_capable = capability.is_none_or(|name| call.facts.can(name));
+                let is_certain =
+                    is_capable && call.facts.revision.era() == Era::Legacy && self.users.is_only(&call.peer);
+                is_certain.then(|| self.owned_by(call.peer.clone()))
+            }
+        }
     }
 
-    pub(super) fn on_question(&mut self, message: Message) {
+    /// It belongs to this session, for certain; which of its calls it arose from is certain where there is one.
+    fn owned_by(&self, peer: Arc<Peer>) -> Owner {
+        let calls = self.pending.calls();
+        let mine: Vec<_> = calls.into_iter().filter(|(_, c)| c.peer.id == peer.id).collect();
+        let first = mine.iter().find(|(_, c)| may_ask(c.method)).or(mine.first());
+        Owner { peer, parent: first.map(|(_, c)| c.id), parents: mine.iter().map(|(w, _)| *w).collect() }
+    }
+
+    /// A request of the server. `stream`: it came in answer to the request of this id.
+    pub(super) fn on_question(&mut self, message: Message, stream: Option<WireId>) {
         let Some(id) = message.id() else { return };
         let method = message.method();
         if method == Some(Method::Ping) {
             return self.answer(&id, r#""result":{}"#);
         }
-        match self.ask(&id, method, message) {
+        let is_roots = method == Some(Method::RootsList);
+        match self.ask(&id, method, message, stream) {
             Ok(()) => {}
-            // MCP 2025-11-25, client/roots: a server without roots to work in is told so, not refused.
-            Err(_) if method == Some(Method::RootsList) => {
+            // MCP 2025-11-25, client/roots: a server without roots to work in is told so, not refused; but one that knows
+            // that its client has none does not ask.
+            Err(fault) if is_roots && (fault.code != code::METHOD_NOT_FOUND || !self.port.server.roots.is_empty()) => {
                 let roots: Vec<_> =
                     self.port.server.roots.iter().map(|uri| serde_json::json!({ "uri": uri })).collect();
                 let roots = serde_json::Value::from(roots);
@@ -78,14 +125,20 @@ impl Instance {
     }
 
     /// Passes a question to the client it belongs to.
-    fn ask(&mut self, id: &RequestId, method: Option<Method>, message: Message) -> Result<(), Fault> {
+    fn ask(
+        &mut self,
+        id: &RequestId,
+        method: Option<Method>,
+        message: Message,
+        stream: Option<WireId>,
+    ) -> Result<(), Fault> {
         let capability = match method {
             Some(Method::ElicitationCreate) => Some(("elicitation", code::INVALID_PARAMS)),
             Some(Method::SamplingCreate) => Some(("sampling", code::METHOD_NOT_FOUND)),
             Some(Method::RootsList) => Some(("roots", code::METHOD_NOT_FOUND)),
             _ => None,
         };
-        let Some(owner) = self.owner() else {
+        let Some(owner) = self.owner(stream, capability.map(|(name, _)| name)) else {
             return Err(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"));
         };
         let Some(facts) = owner.peer.facts() else {
@@ -93,7 +146,8 @@ impl Instance {
         };
         if facts.revision.era() == Era::Modern {
             let text = "the client speaks MCP 2026-07-28, which has no requests from servers to clients";
-            return Err(Fault::new(code::METHOD_NOT_FOUND, text));
+            let code = if method == Some(Method::RootsList) { code::INVALID_PARAMS } else { code::METHOD_NOT_FOUND };
+            return Err(Fault::new(code, text));
         }
         if let Some((name, code)) = capability
             && !facts.can(name)
@@ -103,25 +157,21 @@ impl Instance {
         if self.asks.open.len() >= MAX_ASKS || self.asks.open.contains_key(id) {
             return Err(Fault::new(code::INVALID_REQUEST, "too many open requests, or this id is still open"));
         }
-        let upcall = Upcall {
-            port: self.port.clone(),
-            generation: self.generation,
-            message,
-            method,
-            parent: owner.parent.map(|(_, call)| call),
-        };
+        let upcall =
+            Upcall { port: self.port.clone(), generation: self.generation, message, method, parent: owner.parent };
         let busy = |_| Fault::new(code::INTERNAL, "the client does not keep up with its messages");
         owner.peer.mailbox.push(Delivery::Upcall(Box::new(upcall))).map_err(busy)?;
-        let parent = owner.parent.map(|(wire, _)| wire);
-        if let Some(wire) = parent {
-            self.pending.asks(wire);
+        for wire in &owner.parents {
+            self.pending.asks(*wire);
         }
-        self.asks.open.insert(id.clone(), Ask { session: owner.peer.id, parent });
+        let is_roots = method == Some(Method::RootsList);
+        self.asks.open.insert(id.clone(), Ask { session: owner.peer.id, parents: owner.parents, is_roots });
         Ok(())
     }
 
     fn answer(&mut self, id: &RequestId, rest: &str) {
-        self.outbox.push_parts(&[br#"{"jsonrpc":"2.0","id":"#, &id.0, b",", rest.as_bytes(), b"}"]);
+        let parts = [br#"{"jsonrpc":"2.0","id":"#, &id.0[..], b",", rest.as_bytes(), b"}"];
+        self.wire.push_parts(&parts, Parcel::Note);
     }
 
     fn refuse(&mut self, id: &RequestId, fault: &Fault) {
@@ -134,8 +184,10 @@ impl Instance {
             return;
         }
         let Some(ask) = self.asks.open.remove(&server_id) else { return };
-        if let Some(wire) = ask.parent {
-            self.pending.is_told(wire, self.now);
+        self.is_told(&ask);
+        if ask.is_roots && answer.is_ok() && matches!(self.port.tenant, Tenant::Lease(_)) {
+            // The server works in this client's folders from now on.
+            self.port.lease.bind(ask.session);
         }
         match answer {
             Ok(message) => {
@@ -146,9 +198,15 @@ impl Instance {
                 for span in message.null_cuts() {
                     out.patch(span, Patch::Bytes(bytes::Bytes::new()));
                 }
-                self.outbox.push(&out);
+                self.wire.push(&out, Parcel::Note);
             }
             Err(fault) => self.refuse(&server_id, &fault),
+        }
+    }
+
+    fn is_told(&mut self, ask: &Ask) {
+        for wire in &ask.parents {
+            self.pending.is_told(*wire, self.now);
         }
     }
 
@@ -157,7 +215,9 @@ impl Instance {
         let of_it: Vec<RequestId> =
             self.asks.open.iter().filter(|(_, a)| a.session == session).map(|(id, _)| id.clone()).collect();
         for id in of_it {
-            self.asks.open.remove(&id);
+            if let Some(ask) = self.asks.open.remove(&id) {
+                self.is_told(&ask);
+            }
             self.refuse(&id, &Fault::new(code::INTERNAL, "the client has left"));
         }
     }
@@ -177,9 +237,7 @@ impl Instance {
     pub(super) fn on_question_cancelled(&mut self, message: Message) {
         let Some(server_id) = message.slice(Field::CancelId).map(RequestId) else { return };
         let Some(ask) = self.asks.open.remove(&server_id) else { return };
-        if let Some(wire) = ask.parent {
-            self.pending.is_told(wire, self.now);
-        }
+        self.is_told(&ask);
         if let Some(peer) = self.ctx.peers.get(ask.session) {
             self.tell_cancelled(&peer, server_id, message);
         }
@@ -193,24 +251,24 @@ impl Instance {
         let _ = peer.mailbox.push_owed(told);
     }
 
-    pub(super) fn on_log(&mut self, message: Message) {
+    pub(super) fn on_log(&mut self, message: Message, stream: Option<WireId>) {
         if let Some(params) = message.get(Field::Params) {
             self.ctx.observer.log(self.port.name(), LogStream::Message, params);
         }
-        self.note_to_owner(message, Some(Method::LogMessage));
+        self.note_to_owner(message, Some(Method::LogMessage), stream);
     }
 
-    pub(super) fn on_other_note(&mut self, message: Message) {
+    pub(super) fn on_other_note(&mut self, message: Message, stream: Option<WireId>) {
         let method = message.method();
-        self.note_to_owner(message, method);
+        self.note_to_owner(message, method, stream);
     }
 
-    fn note_to_owner(&self, message: Message, method: Option<Method>) {
+    fn note_to_owner(&self, message: Message, method: Option<Method>, stream: Option<WireId>) {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
-        let Some(owner) = self.owner() else {
+        let Some(owner) = self.owner(stream, None) else {
             return self.record_note(&message, &name, None, Status::Dropped("it belongs to no client for certain"));
         };
-        let parent = owner.parent.map(|(_, call)| call);
+        let parent = owner.parent;
         let note = ServerNote { backend: self.port.name().clone(), message: message.clone(), method, parent };
         let status = match owner.peer.mailbox.push(Delivery::Note(Box::new(note))) {
             Ok(()) => Status::Sent,

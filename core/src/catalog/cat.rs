@@ -11,6 +11,7 @@ use super::fence::Fence;
 use super::item::Item;
 use super::merge::Source;
 use super::pattern::matches;
+use super::promoted::{Promoted, promoted};
 use crate::backend::{ItemKind, Offer};
 use crate::config::Routing;
 use crate::protocol::Era;
@@ -95,6 +96,8 @@ pub struct Catalog {
     pub(super) origin: Origin,
     /// Set aside or repaired items with the reason, by server.
     pub quarantined: HashMap<Arc<str>, Vec<String>>,
+    /// Arguments of tools that also stand in HTTP headers, by exposed name; looked for when first asked for.
+    pub(super) promoted: OnceLock<HashMap<Arc<str>, Vec<Promoted>>>,
 }
 
 impl Catalog {
@@ -102,6 +105,17 @@ impl Catalog {
     #[must_use]
     pub fn tool(&self, exposed: &str) -> Option<&Entry> {
         self.tools.get(exposed)
+    }
+
+    /// Arguments of the tool `exposed` that also stand in HTTP headers.
+    #[must_use]
+    pub fn promoted(&self, exposed: &str) -> &[Promoted] {
+        let all = self.promoted.get_or_init(|| {
+            let tools = self.items[ItemKind::Tool as usize].iter();
+            let found = tools.map(|t| (t.exposed.clone(), promoted(t.json(Era::Modern))));
+            found.filter(|(_, p)| !p.is_empty()).collect()
+        });
+        all.get(exposed).map_or(&[], Vec::as_slice)
     }
 
     /// The server's prompt behind an exposed name.

@@ -145,7 +145,7 @@ pub struct JournalLimits {
     pub n_flows: usize,
     /// Most bytes of frames kept with a screen (default 64 MiB).
     pub screen_bytes: usize,
-    /// Most bytes of frames kept headless (default 2 MiB).
+    /// Most bytes of frames kept headless (default 1 MiB).
     pub headless_bytes: usize,
 }
 
@@ -162,6 +162,10 @@ pub struct Server {
     pub enabled: bool,
     /// `start` (default eager).
     pub start: StartPolicy,
+    /// `connect_timeout`: of a server reached by URL, for name, connection and TLS (default 10 s).
+    pub connect_timeout: Duration,
+    /// `tls.ca_file`: certificates trusted beside the system's, absolute.
+    pub ca_file: Option<PathBuf>,
     /// `startup_timeout`: from start to ready (default 60 s).
     pub startup_timeout: Duration,
     /// `timeout`: idle time of one call, reset by progress (default 60 s).
@@ -188,6 +192,12 @@ pub struct Server {
     pub max_concurrent: usize,
     /// `roots`: directories (as `file://` URIs) told to a shared server that asks for roots.
     pub roots: Vec<String>,
+    /// `isolation`: who shares an instance (default auto).
+    pub isolation: Isolation,
+    /// `client_features`: what a shared server may ask of clients (default lease).
+    pub client_features: ClientFeatures,
+    /// `lease_max`: instances for clients of one kind whose calls overlap (default 4).
+    pub lease_max: usize,
     /// `tools`
     pub tools: ToolRules,
     /// `tags`
@@ -267,6 +277,28 @@ pub enum ProtocolChoice {
     Legacy,
 }
 
+/// `isolation`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Per session for a server by HTTP that has sessions itself, else shared.
+    Auto,
+    /// One instance for all.
+    Shared,
+    /// One a user: who shows the same token shares.
+    PerClient,
+    /// One a session. Clients without sessions (MCP 2026-07-28): one a user.
+    PerSession,
+}
+
+/// `client_features`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientFeatures {
+    /// A shared server may ask nothing.
+    None,
+    /// Clients that can be asked get instances of their kind, each for the calls of one session at a time.
+    Lease,
+}
+
 /// `servers.X.tools`: patterns are matched against the server's own names; `*` matches any run of characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolRules {
@@ -308,6 +340,8 @@ impl Server {
             shown: String::new(),
             enabled: true,
             start: StartPolicy::Eager,
+            connect_timeout: Duration::from_secs(10),
+            ca_file: None,
             startup_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(60),
             max_timeout: Duration::from_secs(3600),
@@ -326,6 +360,9 @@ impl Server {
             cache_lists: true,
             max_concurrent: 64,
             roots: Vec::new(),
+            isolation: Isolation::Auto,
+            client_features: ClientFeatures::Lease,
+            lease_max: 4,
             tools: ToolRules::default(),
             tags: Vec::new(),
         }
@@ -380,6 +417,6 @@ impl Default for Limits {
 
 impl Default for JournalLimits {
     fn default() -> Self {
-        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 2 << 20 }
+        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 1 << 20 }
     }
 }

@@ -8,7 +8,7 @@ use super::view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, T
 use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
 use crate::catalog::{Catalog, Item};
 use crate::config::{Config, Server, Target};
-use crate::observe::{Flow, JournalWindow, LogWindow, Status, Subscription};
+use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Status, Subscription};
 use crate::protocol::{CallId, Era, Span, walk};
 use crate::session::Engine;
 use crate::transport::{Link, Mailbox};
@@ -166,6 +166,7 @@ impl ProxyHandle {
             n_in_flight,
             n_calls,
             n_errors,
+            n_instances: status.as_ref().map_or(0, |s| s.n_instances),
             n_restarts: status.as_ref().map_or(0, |s| s.n_restarts),
             latency,
             tools,
@@ -247,7 +248,7 @@ impl ProxyHandle {
         if !port.server.enabled {
             return Err(CommandError::Disabled(name));
         }
-        port.control.push_owed(control).map_err(|_| CommandError::ShuttingDown)
+        port.command(control).map_err(|_| CommandError::ShuttingDown)
     }
 
     fn cancel(&self, id: CallId) -> Result<(), CommandError> {
@@ -277,6 +278,11 @@ impl ProxyHandle {
     pub fn refuse_reload(&self, problems: String) {
         self.inner.engine.set_refused_config(Some(problems));
         self.inner.engine.ctx.observer.signal.raise();
+    }
+
+    /// Tells whoever looks at the screen.
+    pub fn notice(&self, level: NoticeLevel, text: String) {
+        self.inner.engine.ctx.observer.notice(level, None, text);
     }
 
     /// Asks the engine to end in order.

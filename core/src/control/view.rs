@@ -76,6 +76,8 @@ pub struct BackendView {
     pub n_calls: u64,
     /// Of these, ended with an error or `isError`.
     pub n_errors: u64,
+    /// Instances that run, those for single clients included.
+    pub n_instances: usize,
     /// Times it was started again.
     pub n_restarts: u32,
     /// Its share of the time of answered calls.

@@ -1,17 +1,20 @@
 //! A client's requests: answered here, or sent to the server that has what they name.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::lists::ParkedCall;
+use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
 use super::run::{Active, Session};
 use crate::backend::{Call, ClientFacts, ItemKind, Level, Mail, Port};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{Era, Fault, Field, Message, Method, RequestId, code};
 use crate::route::{Route, route};
+
+/// Names as the journal keeps them, made once.
+static METHOD_NAMES: LazyLock<[Arc<str>; Method::COUNT]> = LazyLock::new(|| Method::ALL.map(|m| m.name().into()));
 
 impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
@@ -50,6 +53,15 @@ impl Session {
         }
     }
 
+    /// A call or subscription goes to this instance: it hears of it when the client leaves.
+    pub(super) fn uses(&mut self, port: &Arc<Port>) {
+        if self.used.last().is_some_and(|p| Arc::ptr_eq(p, port)) || self.used.iter().any(|p| Arc::ptr_eq(p, port)) {
+            return;
+        }
+        self.used.retain(|p| !p.control.is_closed());
+        self.used.push(port.clone());
+    }
+
     fn is_in_flight(&self, id: &RequestId) -> bool {
         self.calls.contains_key(id)
             || self.parked_lists.iter().any(|l| l.client_id == *id)
@@ -77,6 +89,9 @@ impl Session {
         let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
         if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
             // A server that is about to come may have it.
+            if self.parked_calls.len() >= MAX_PARKED {
+                return self.fault_own(&call.message, &call.facts, &too_many_parked());
+            }
             self.wake_unknown();
             return self.parked_calls.push(ParkedCall { deadline, ..call });
         }
@@ -128,6 +143,13 @@ impl Session {
         uris: Option<(Arc<str>, Arc<str>)>,
     ) {
         let Some(client_id) = message.id() else { return };
+        // Which of the server's instances.
+        let port = if may_ask(method) { port.for_caller(&self.peer, &facts) } else { port.home_of(&self.peer, &facts) };
+        let port = match port {
+            Ok(port) => port,
+            Err(fault) => return self.fault_own(&message, &facts, &fault),
+        };
+        self.uses(&port);
         let n_max = self.engine.config.borrow().limits.max_concurrent;
         if self.calls.len() >= n_max {
             let text = format!("{n_max} calls are in flight already (`limits.max_concurrent`): wait for one to end");
@@ -138,7 +160,7 @@ impl Session {
         let id = self.engine.ctx.observer.begin(flow);
         // One clock reading serves a batch: what is read together is handed over together.
         let handed = self.now;
-        let timeout = timeout_of(port, tool.as_deref());
+        let timeout = timeout_of(&port, tool.as_deref());
         let active = Active {
             call: id,
             port: port.clone(),
@@ -162,9 +184,10 @@ impl Session {
             handed,
             timeout,
             retried: false,
+            seat: if may_ask(method) { port.seat(self.peer.id) } else { None },
         });
         self.calls.insert(client_id, active);
-        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.count();
         if let Err(Mail::Call(call)) = port.mailbox.push(Mail::Call(call)) {
             let text = format!("server `{}` has too many calls waiting, or is being removed", port.name());
             let data = json!({ "backend": &**port.name(), "reason": "busy" });
@@ -186,7 +209,7 @@ impl Session {
 
     /// The level this client wants has changed: it may be the lowest of all now, or not any more.
     pub(super) fn tell_level(&self) {
-        for port in self.engine.ports.borrow().values() {
+        for port in self.engine.ports.borrow().values().flat_map(|p| p.open_to(&self.peer)) {
             // A server that is not running is told when it is.
             if port.status.state() == crate::backend::BackendState::Ready {
                 let _ = port.mailbox.push(Mail::Level);
@@ -196,14 +219,14 @@ impl Session {
 
     /// A journal row for a request of this client.
     pub(super) fn flow(
-        &mut self,
+        &self,
         message: &Message,
         facts: &ClientFacts,
         backend: Option<&Arc<str>>,
         target: Option<Arc<str>>,
     ) -> Flow {
         let method = match message.method() {
-            Some(m) => self.method_names[m as usize].get_or_insert_with(|| m.name().into()).clone(),
+            Some(m) => METHOD_NAMES[m as usize].clone(),
             None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
         };
         let mut flow = Flow::at(FlowKind::Call, method, self.wall);
@@ -225,20 +248,20 @@ impl Session {
             Some(Method::Cancelled) => self.on_cancel(&message),
             Some(Method::Progress) => self.on_client_progress(&message),
             Some(Method::RootsChanged) => {
-                let shared = self.engine.ctx.peers.only().is_none();
-                let status =
-                    if shared { Status::Dropped("servers are shared with other clients") } else { Status::Sent };
-                if !shared {
-                    for port in self.engine.ports_of(&self.scope) {
-                        if port.status.state() == crate::backend::BackendState::Ready {
-                            let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
-                        }
+                let ports = self.engine.ports_of(&self.scope);
+                let mut status = Status::Dropped("servers are shared with other clients");
+                for port in ports.iter().flat_map(|p| p.private_to(&self.peer)) {
+                    status = Status::Sent;
+                    if port.status.state() == crate::backend::BackendState::Ready {
+                        let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
                     }
                 }
                 self.record_note(&message, &name, None, status);
             }
             _ => {
-                let port = self.engine.only_port(&self.scope);
+                let facts = self.legacy.clone().or_else(|| self.modern.clone());
+                let only = self.engine.only_port(&self.scope);
+                let port = only.zip(facts).and_then(|(p, f)| p.home_of(&self.peer, &f).ok());
                 let sent = port
                     .as_ref()
                     .is_some_and(|p| p.mailbox.push(Mail::Notification(Box::new(message.clone()))).is_ok());
@@ -266,21 +289,22 @@ impl Session {
             let mail =
                 Mail::Cancel { session: self.peer.id, client_id: id.clone(), message: Box::new(message.clone()) };
             let _ = active.port.mailbox.push_owed(mail);
-            self.batch_lost(&id);
+            self.taken_back(&id);
             return;
         }
         if let Some(at) = self.parked_lists.iter().position(|l| l.client_id == id) {
             let list = self.parked_lists.remove(at);
             self.end_flow(list.call, Status::Cancelled);
-            return self.batch_lost(&id);
+            return self.taken_back(&id);
         }
         if let Some(at) = self.parked_calls.iter().position(|c| c.message.id().as_ref() == Some(&id)) {
             let call = self.parked_calls.remove(at);
             let row = self.begin_own(&call.message, &call.facts);
             self.end_flow(row, Status::Cancelled);
-            return self.batch_lost(&id);
+            return self.taken_back(&id);
         }
         self.end_listen(&id);
+        self.taken_back(&id);
     }
 
     /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
@@ -296,7 +320,7 @@ impl Session {
         }
     }
 
-    fn cancelled(&self, active: &Active) {
+    fn cancelled(&mut self, active: &Active) {
         let total = self.now - active.arrived;
         self.engine.ctx.observer.end(
             active.call,
@@ -310,7 +334,7 @@ impl Session {
                 tool: active.tool.clone(),
             },
         );
-        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.count();
     }
 
     /// The client has left: its calls end unanswered. The servers hear of it by [`crate::backend::Control::Detach`].
@@ -318,6 +342,7 @@ impl Session {
         for (_, active) in std::mem::take(&mut self.calls) {
             self.cancelled(&active);
         }
+        self.count();
         let lists = std::mem::take(&mut self.parked_lists).into_iter().map(|l| l.call);
         let listens = std::mem::take(&mut self.listens).into_iter().map(|l| l.call);
         let opening = self.parked_opening.take().map(|o| o.call);
@@ -330,6 +355,11 @@ impl Session {
         let ended = Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
         self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
     }
+}
+
+/// Whether a server may ask its client something while it does this (protocol.md, 3.6).
+const fn may_ask(method: Option<Method>) -> bool {
+    !matches!(method, Some(Method::Complete | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe))
 }
 
 fn timeout_of(port: &Port, tool: Option<&str>) -> Duration {

@@ -55,10 +55,11 @@ impl Engine {
         *self.config_error.lock().unwrap_or_else(PoisonError::into_inner) = problems;
     }
 
-    /// What a client of `scope` sees of `main`.
+    /// What a client of `scope` sees at this moment.
     #[must_use]
-    pub fn view(&self, main: &Arc<Catalog>, scope: &Scope) -> Arc<Catalog> {
-        self.views.of(main, scope)
+    pub fn view(&self, scope: &Scope) -> Arc<Catalog> {
+        let main = self.catalog.borrow().clone();
+        self.views.of(&main, scope)
     }
 
     /// The servers a client of `scope` may reach, by any request or notification.

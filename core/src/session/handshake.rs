@@ -160,6 +160,14 @@ impl Session {
         self.settle_opening();
     }
 
+    /// What the client said of itself before, in another session. One who wants log messages tells the servers each time.
+    pub(super) fn knows(&mut self, facts: Option<&Arc<ClientFacts>>) {
+        if let Some(facts) = facts.filter(|f| f.level.is_none()) {
+            self.peer.set_facts(facts.clone());
+            self.modern = Some(facts.clone());
+        }
+    }
+
     /// What the client says of itself with this request.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::http::Weight;
 use super::run::Session;
 use crate::backend::{ClientFacts, ItemKind, Mail};
 use crate::catalog::Catalog;
@@ -56,7 +57,9 @@ impl Session {
             }
         }
         for (_, backend, own) in &uris {
-            if let Some(port) = self.engine.port(backend) {
+            // Where there is no instance for it there will be no updates.
+            if let Some(port) = self.engine.port(backend).and_then(|p| p.home_of(&self.peer, facts).ok()) {
+                self.uses(&port);
                 let _ = port.mailbox.push(Mail::Subscribe { session: self.peer.id, uri: own.clone() });
             }
         }
@@ -94,7 +97,7 @@ impl Session {
             r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"_meta":{},"notifications":{accepted}}}}}"#,
             tag(&listen.id)
         );
-        self.outbox.push_parts(&[text.as_bytes()]);
+        self.out.beside(&listen.id, &Spliced::new(text.into()), Weight::Owed);
     }
 
     pub(super) fn tell_listeners(&mut self, kind: ItemKind) {
@@ -108,7 +111,7 @@ impl Session {
                 let method = kind.changed_method().name();
                 let text =
                     format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":{}}}}}"#, tag(&listen.id));
-                self.outbox.push_parts(&[text.as_bytes()]);
+                self.out.beside(&listen.id, &Spliced::new(text.into()), Weight::Note);
             }
         }
     }
@@ -140,7 +143,7 @@ impl Session {
                 };
                 out.patch(Span { start: at, end: at }, Patch::Bytes(member.into()));
             }
-            self.outbox.push(&out);
+            self.out.beside(&listen.id, &out, Weight::Note);
         }
     }
 
@@ -152,7 +155,9 @@ impl Session {
         for (uri, backend, own) in &listen.uris {
             // Another listen of this client may want the same.
             let still = self.listens.iter().any(|l| l.uris.iter().any(|(u, _, _)| u == uri));
-            if let Some(port) = self.engine.port(backend).filter(|_| !still) {
+            let port = self.engine.port(backend).filter(|_| !still);
+            let home = port.zip(self.modern.clone()).and_then(|(p, facts)| p.home_of(&self.peer, &facts).ok());
+            if let Some(port) = home {
                 let _ = port.mailbox.push(Mail::Unsubscribe { session: self.peer.id, uri: own.clone() });
             }
         }

@@ -13,6 +13,17 @@ const TELL_PAUSE: Duration = Duration::from_millis(100);
 /// How long the very first catalog may take: it is made as soon as the engine runs.
 const FIRST_CATALOG: Duration = Duration::from_secs(1);
 
+/// Lists, and calls, of one session that wait for servers on their way, at most: a client asks for four kinds of lists.
+pub(super) const MAX_PARKED: usize = 256;
+
+/// What a client gets that asks for more meanwhile.
+pub(super) fn too_many_parked() -> Fault {
+    let text = format!(
+        "{MAX_PARKED} requests of this session wait for servers that are starting already: wait for their answers"
+    );
+    Fault::new(code::INTERNAL, text).with_data(&serde_json::json!({ "reason": "busy" }))
+}
+
 /// A request for a thing no server is known to have, while some are still on their way.
 #[derive(Debug)]
 pub(super) struct ParkedCall {
@@ -40,6 +51,9 @@ pub(super) struct ParkedList {
 impl Session {
     pub(super) fn on_list(&mut self, message: Message, kind: ItemKind, facts: &Arc<ClientFacts>) {
         let Some(client_id) = message.id() else { return };
+        if self.parked_lists.len() >= MAX_PARKED {
+            return self.fault_own(&message, facts, &too_many_parked());
+        }
         let cursor = message.text(Field::Cursor).map(std::borrow::Cow::into_owned);
         let call = self.begin_own(&message, facts);
         self.wake_unknown();
@@ -139,8 +153,7 @@ impl Session {
             if !told.contains(&method) {
                 told.push(method);
                 if self.legacy.is_some() {
-                    self.outbox
-                        .push_parts(&[format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, method.name()).as_bytes()]);
+                    self.out.changed(method);
                 }
                 self.tell_listeners(kind);
             }

@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::observe::{Ended, Flow, FlowKind, Observer, Status, Timing};
 use crate::protocol::{Revision, Spliced};
 use crate::session::Clients;
-use crate::transport::Guardian;
+use crate::transport::http::HttpClients;
+use crate::transport::{Guardian, Mailbox};
 
 /// An engine with these servers; each offers one tool.
 fn engine(servers: Vec<Server>) -> Engine {
@@ -41,6 +42,9 @@ fn engine(servers: Vec<Server>) -> Engine {
         opening: watch::Sender::new(None),
         spawning: tokio::sync::Mutex::default(),
         starting: Semaphore::new(1),
+        is_owned: false,
+        newcomers: Mailbox::new(1),
+        http: HttpClients::default(),
         memory: Memory::new(None),
         identity: Bytes::from_static(b"{}"),
         max_message_bytes: 1000,

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::http::Weight;
 use super::run::Session;
-use crate::backend::{Mail, Port, Upcall};
+use crate::backend::{Answer, Mail, Outcome, Port, Upcall};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Patch, RequestId, Spliced, code};
 
@@ -21,6 +22,8 @@ pub(super) struct Question {
     /// The server's progress token as raw JSON.
     token: Option<Bytes>,
     call: CallId,
+    /// The call it arose from, if that is certain.
+    parent: Option<CallId>,
     asked: Instant,
 }
 
@@ -62,8 +65,8 @@ impl Session {
         flow.frames.received = Some(message.raw().clone());
         flow.frames.sent = Some(out.clone());
         let call = self.engine.ctx.observer.begin(flow);
-        self.outbox.push(&out);
-        self.questions.insert(id, Question { port, generation, server_id, token, call, asked: self.now });
+        self.tell(parent, &out, Weight::Owed);
+        self.questions.insert(id, Question { port, generation, server_id, token, call, parent, asked: self.now });
     }
 
     /// The client answers a question.
@@ -113,8 +116,32 @@ impl Session {
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(id));
         }
-        self.outbox.push(&out);
+        self.tell(question.parent, &out, Weight::Note);
         self.end_question(&question, Status::Cancelled, None);
+    }
+
+    /// The task of a server's instance has broken down: what it owed this client ends here.
+    pub(super) fn on_lost(&mut self, port: &Arc<Port>) {
+        let text = format!("server `{}`: mcp-proxy has made a mistake with it; the call is lost", port.name());
+        let data = serde_json::json!({ "backend": &**port.name(), "reason": "lost" });
+        let fault = Fault::new(code::INTERNAL, text).with_data(&data);
+        let calls = self.calls.iter().filter(|(_, a)| Arc::ptr_eq(&a.port, port));
+        let calls: Vec<_> = calls.map(|(id, a)| (id.clone(), a.call, a.handed)).collect();
+        for (client_id, call, handed) in calls {
+            let outcome = Outcome::Fault(fault.clone());
+            self.on_answer(&Answer { client_id, call, outcome, sent: None, handed });
+        }
+        let asked: Vec<u64> =
+            self.questions.iter().filter(|(_, q)| Arc::ptr_eq(&q.port, port)).map(|(id, _)| *id).collect();
+        for id in asked {
+            let text = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the server has ended"}}}}"#
+            );
+            if let Some(question) = self.questions.remove(&id) {
+                self.tell(question.parent, &Spliced::new(text.into()), Weight::Note);
+                self.end_question(&question, Status::Cancelled, None);
+            }
+        }
     }
 
     /// The client reports progress on a question.

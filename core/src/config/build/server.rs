@@ -7,7 +7,9 @@ use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
 use crate::config::keys::{self, Key};
 use crate::config::mask;
 use crate::config::node::{Node, Value};
-use crate::config::{ProtocolChoice, RestartPolicy, Server, StartPolicy, Target, ToolRules, quantity};
+use crate::config::{
+    ClientFeatures, Isolation, ProtocolChoice, RestartPolicy, Server, StartPolicy, Target, ToolRules, quantity,
+};
 
 use super::file_uri;
 use super::foreign::ServerEntry;
@@ -158,6 +160,8 @@ impl Reader<'_> {
             [("auto", ProtocolChoice::Auto), ("modern", ProtocolChoice::Modern), ("legacy", ProtocolChoice::Legacy)];
         let at = At { fields, path };
         self.fill(at, "start", &mut server.start, |r, n, p| r.choice(n, p, &starts));
+        self.fill(at, "connect_timeout", &mut server.connect_timeout, Self::positive_duration);
+        self.fill(at, "tls.ca_file", &mut server.ca_file, |r, n, p| r.path(n, p).map(Some));
         self.fill(at, "startup_timeout", &mut server.startup_timeout, Self::positive_duration);
         self.fill(at, "timeout", &mut server.timeout, |r, n, p| r.call_timeout(n, p, fields.is_foreign));
         self.fill(at, "max_timeout", &mut server.max_timeout, Self::positive_duration);
@@ -176,6 +180,16 @@ impl Reader<'_> {
         self.fill(at, "limits.max_concurrent", &mut server.max_concurrent, |r, n, p| r.count(n, p, 1..=1_000_000));
         self.fill(at, "tags", &mut server.tags, Self::plain_texts);
         self.fill(at, "roots", &mut server.roots, Self::roots);
+        let isolations = [
+            ("auto", Isolation::Auto),
+            ("shared", Isolation::Shared),
+            ("per-client", Isolation::PerClient),
+            ("per-session", Isolation::PerSession),
+        ];
+        self.fill(at, "isolation", &mut server.isolation, |r, n, p| r.choice(n, p, &isolations));
+        let features = [("none", ClientFeatures::None), ("lease", ClientFeatures::Lease)];
+        self.fill(at, "client_features", &mut server.client_features, |r, n, p| r.choice(n, p, &features));
+        self.fill(at, "lease_max", &mut server.lease_max, |r, n, p| r.count(n, p, 1..=64));
         self.tools(at, &mut server.tools);
         // A single call may be silent as long as `timeout` says.
         server.max_timeout = server.max_timeout.max(server.timeout);

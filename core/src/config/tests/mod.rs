@@ -385,3 +385,19 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn who_shares_a_server() {
+    let text = "defaults: { lease_max: 2 }\nservers:\n  a: { command: x }\n  b: { command: x, isolation: per-session, \
+                client_features: none, lease_max: 1 }\n";
+    let config = good(read(text));
+    let of = |n: usize| {
+        let s = &config.servers[n];
+        (s.isolation, s.client_features, s.lease_max)
+    };
+    assert_eq!(of(0), (Isolation::Auto, ClientFeatures::Lease, 2));
+    assert_eq!(of(1), (Isolation::PerSession, ClientFeatures::None, 1));
+    let wrong = read("servers:\n  a: { command: x, isolation: persession, lease_max: 0 }\n");
+    assert_eq!(codes(&wrong), ["MP102", "MP102"]);
+    assert!(rendered(&wrong).contains("did you mean `per-session`?"), "{}", rendered(&wrong));
+}

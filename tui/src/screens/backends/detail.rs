@@ -28,6 +28,9 @@ pub(crate) fn lines(model: &Model, b: &BackendView, cells: usize) -> Vec<Line<'s
     more.extend(b.pid.map(|pid| format!("pid {pid}")));
     more.extend(b.revision.map(|r| format!("MCP {}", r.date())));
     more.extend(b.server_info.clone());
+    if b.n_instances > 1 {
+        more.push(format!("{} instances", b.n_instances));
+    }
     if b.n_restarts > 0 {
         more.push(format!("restarted {}{}", b.n_restarts, s.times));
     }

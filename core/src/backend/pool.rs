@@ -1,0 +1,338 @@
+//! [`Pool`]: the instances of one server, and which of them a caller's call goes to (protocol.md, section 4).
+//!
+//! The base instance is that of the [`Port`] everybody finds under the server's name; it makes the lists. The others are
+//! ports and tasks of their own beside it, made when the first call needs them. Sessions choose, on the way of each call: where all
+//! share one instance that is a look at two fields. The supervisor starts what is new here; each task takes its port out
+//! again when it ends. Nothing in here waits.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::HashMap;
+
+use super::context::Context;
+use super::lease::Fit;
+use super::memory::Eras;
+use super::peer::{ClientFacts, Peer};
+use super::port::{Control, Port};
+use super::tenant::{Profile, Tenant};
+use crate::config::{ClientFeatures, Isolation, Server, Target};
+use crate::observe::NoticeLevel;
+use crate::protocol::{Era, Fault, Revision, code};
+
+/// Instances beside the base one of a server that is a process: some hundred megabytes already with the usual runtimes.
+const MAX_PROCESSES: usize = 64;
+/// The same for a server by HTTP: no more than a handshake and a few tables each.
+const MAX_REMOTE: usize = 4096;
+/// Calls that wait for one instance under lease, at most: at a second a call, a minute.
+const MAX_QUEUE: usize = 64;
+
+/// The instances of one server beside the base one. Shared by the ports of all of them.
+#[derive(Debug)]
+pub(super) struct Pool {
+    /// `None`: a port without an engine, which is the only one.
+    ctx: Option<Arc<Context>>,
+    rooms: Mutex<Rooms>,
+    /// How many there are, for whoever looks.
+    pub(super) n_beside: Arc<AtomicUsize>,
+    /// How the server can be opened, as far as any instance has found out.
+    eras: Mutex<Eras>,
+    /// The server gives each of its clients a session.
+    has_sessions: AtomicBool,
+    warned: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Rooms {
+    own: HashMap<Tenant, Arc<Port>>,
+    leases: HashMap<Profile, Vec<Arc<Port>>>,
+    /// Replaced, removed or ended: nothing new is started.
+    closed: bool,
+}
+
+impl Rooms {
+    fn all(&self) -> impl Iterator<Item = &Arc<Port>> {
+        self.own.values().chain(self.leases.values().flatten())
+    }
+
+    fn n(&self) -> usize {
+        self.own.len() + self.leases.values().map(Vec::len).sum::<usize>()
+    }
+}
+
+impl Pool {
+    pub(super) fn new(ctx: Option<Arc<Context>>) -> Self {
+        Self {
+            ctx,
+            rooms: Mutex::default(),
+            n_beside: Arc::default(),
+            eras: Mutex::default(),
+            has_sessions: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn counted(&self, rooms: &Rooms) {
+        self.n_beside.store(rooms.n(), Ordering::Relaxed);
+    }
+
+    /// Whether there are instances beside the base one.
+    pub(super) fn is_used(&self) -> bool {
+        self.n_beside.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn eras(&self) -> Eras {
+        *self.eras.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_eras(&self, eras: Eras) {
+        *self.eras.lock().unwrap_or_else(PoisonError::into_inner) = eras;
+    }
+
+    /// The task of `port` has ended.
+    pub(super) fn remove(&self, port: &Port) {
+        let is_other = |p: &Arc<Port>| p.number != port.number;
+        let mut rooms = self.lock();
+        match port.tenant {
+            Tenant::Everybody => {}
+            Tenant::Lease(profile) => {
+                if let Some(ports) = rooms.leases.get_mut(&profile) {
+                    ports.retain(is_other);
+                    if ports.is_empty() {
+                        rooms.leases.remove(&profile);
+                    }
+                }
+            }
+            Tenant::Client(_) | Tenant::Session(_) => {
+                if rooms.own.get(&port.tenant).is_some_and(|p| !is_other(p)) {
+                    rooms.own.remove(&port.tenant);
+                }
+            }
+        }
+        self.counted(&rooms);
+    }
+
+    /// Nothing new is started from now on. Gives what there is.
+    pub(super) fn close(&self) -> Vec<Arc<Port>> {
+        let mut rooms = self.lock();
+        rooms.closed = true;
+        rooms.all().cloned().collect()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Starts an instance beside the base one.
+    fn add(&self, rooms: &mut Rooms, base: &Port, tenant: Tenant, facts: Arc<ClientFacts>) -> Result<Arc<Port>, Fault> {
+        let max = max_beside(&base.server);
+        let data = |reason: &str| serde_json::json!({ "backend": &**base.name(), "reason": reason });
+        if rooms.n() >= max {
+            let text = format!(
+                "server `{}` has {max} instances of its own for its clients already: try again when one has left, or set \
+                 `isolation: shared`",
+                base.name()
+            );
+            return Err(Fault::new(code::INTERNAL, text).with_data(&data("busy")));
+        }
+        let port = Arc::new(Port::beside(base, tenant, facts));
+        // One message a port, and their number is limited above.
+        if self.ctx.as_ref().is_none_or(|ctx| ctx.newcomers.push_owed(port.clone()).is_err()) {
+            let text = format!("server `{}` cannot be started: mcp-proxy is shutting down", base.name());
+            return Err(Fault::new(code::INTERNAL, text).with_data(&data("stopping")));
+        }
+        match port.tenant {
+            Tenant::Lease(profile) => rooms.leases.entry(profile).or_default().push(port.clone()),
+            ref tenant => drop(rooms.own.insert(tenant.clone(), port.clone())),
+        }
+        self.counted(rooms);
+        Ok(port)
+    }
+}
+
+/// Instances of this server beside the base one, at most.
+fn max_beside(server: &Server) -> usize {
+    match server.target {
+        Target::Stdio { .. } => MAX_PROCESSES,
+        Target::Http { .. } => MAX_REMOTE,
+    }
+}
+
+/// Whether callers may ever be sent anywhere but to the base instance.
+pub(super) fn may_part(server: &Server) -> bool {
+    match (server.isolation, &server.target) {
+        (Isolation::PerClient | Isolation::PerSession, _) | (Isolation::Auto, Target::Http { .. }) => true,
+        (Isolation::Shared | Isolation::Auto, Target::Stdio { .. }) => server.client_features == ClientFeatures::Lease,
+        (Isolation::Shared, Target::Http { .. }) => false,
+    }
+}
+
+impl Port {
+    /// The port of the instance that a call of this caller goes to which may ask its client something: a tool, a prompt, a
+    /// resource, a method we do not know. The call must take a [`Port::seat`] with it.
+    ///
+    /// # Errors
+    /// When it needs an instance of its own and there are too many.
+    pub fn for_caller(self: &Arc<Self>, peer: &Arc<Peer>, facts: &Arc<ClientFacts>) -> Result<Arc<Self>, Fault> {
+        if self.is_plain || (self.is_owned && peer.owns) {
+            return Ok(self.clone());
+        }
+        self.choose(peer, facts, true)
+    }
+
+    /// The port for what stays with one instance and asks nothing: subscriptions, completions, notifications.
+    ///
+    /// # Errors
+    /// As [`Port::for_caller`].
+    pub fn home_of(self: &Arc<Self>, peer: &Arc<Peer>, facts: &Arc<ClientFacts>) -> Result<Arc<Self>, Fault> {
+        if self.is_plain || (self.is_owned && peer.owns) {
+            return Ok(self.clone());
+        }
+        self.choose(peer, facts, false)
+    }
+
+    fn choose(self: &Arc<Self>, peer: &Arc<Peer>, facts: &Arc<ClientFacts>, may_ask: bool) -> Result<Arc<Self>, Fault> {
+        // A stopped server is stopped for all; its base instance says so.
+        let base = || Ok(self.clone());
+        let is_modern = facts.revision.era() == Era::Modern;
+        let isolation = match self.server.isolation {
+            Isolation::Auto if self.pool.has_sessions.load(Ordering::Relaxed) && !is_modern => Isolation::PerSession,
+            Isolation::Auto => Isolation::Shared,
+            Isolation::PerSession if is_modern => Isolation::PerClient,
+            given => given,
+        };
+        let tenant = match isolation {
+            Isolation::PerSession => Tenant::Session(peer.id),
+            Isolation::PerClient if !peer.principal.is_anonymous() => Tenant::Client(peer.principal.clone()),
+            _ => {
+                if isolation == Isolation::PerClient {
+                    self.warn_of_anonymous();
+                }
+                let leases = matches!(self.server.target, Target::Stdio { .. })
+                    && self.server.client_features == ClientFeatures::Lease;
+                match peer.profile(facts).filter(|_| leases) {
+                    // A modern server needs no lease: each request says what its client can do.
+                    Some(profile) if self.status.era() != Some(Era::Modern) && !self.status.is_off() => {
+                        return self.lease(profile, peer, may_ask);
+                    }
+                    _ => return base(),
+                }
+            }
+        };
+        if self.status.is_off() {
+            return base();
+        }
+        let mut rooms = self.pool.lock();
+        match rooms.own.get(&tenant) {
+            Some(port) => Ok(port.clone()),
+            None if rooms.closed => base(),
+            None => self.pool.add(&mut rooms, self, tenant, facts.clone()),
+        }
+    }
+
+    /// An instance for clients of this profile: one that is free, else another one, else the one with the shortest queue.
+    fn lease(self: &Arc<Self>, profile: Profile, peer: &Arc<Peer>, may_ask: bool) -> Result<Arc<Self>, Fault> {
+        let mut rooms = self.pool.lock();
+        let ports = rooms.leases.get(&profile).map_or(&[][..], Vec::as_slice);
+        let n = ports.len();
+        let best = if may_ask {
+            ports.iter().map(|p| (p.lease.fit(peer.id), p.clone())).min_by_key(|(fit, _)| *fit)
+        } else {
+            // What stays with one instance stays with the first.
+            ports.first().map(|p| (Fit::Own, p.clone()))
+        };
+        let may_add = n < self.server.lease_max && rooms.n() < max_beside(&self.server);
+        match best {
+            Some((Fit::Own | Fit::Free, port)) => Ok(port),
+            Some((Fit::Used, port)) if !may_add => Ok(port),
+            Some((Fit::Busy(waiting), port)) if !may_add && waiting < MAX_QUEUE => Ok(port),
+            Some((Fit::Busy(_), _)) if !may_add => {
+                let text = format!(
+                    "server `{}` is busy: {n} instances (`lease_max`) serve clients that can be asked questions, with \
+                     {MAX_QUEUE} calls waiting for each",
+                    self.name()
+                );
+                let data = serde_json::json!({ "backend": &**self.name(), "reason": "busy" });
+                Err(Fault::new(code::INTERNAL, text).with_data(&data))
+            }
+            _ if rooms.closed => Ok(self.clone()),
+            _ => {
+                let facts = ClientFacts {
+                    revision: Revision::NEWEST_LEGACY,
+                    name: "mcp-proxy".into(),
+                    info: self.pool.ctx.as_ref().map(|c| c.identity.clone()).unwrap_or_default(),
+                    capabilities: profile.capabilities(),
+                    level: None,
+                };
+                self.pool.add(&mut rooms, self, Tenant::Lease(profile), Arc::new(facts))
+            }
+        }
+    }
+
+    fn warn_of_anonymous(&self) {
+        if let Some(ctx) = self.pool.ctx.as_ref().filter(|_| !self.pool.warned.swap(true, Ordering::Relaxed)) {
+            let text = "`isolation: per-client` shares one instance among all clients without a token: nothing tells them \
+                        apart; give them tokens, or use `per-session`";
+            ctx.observer.notice(NoticeLevel::Warning, Some(self.name()), text);
+        }
+    }
+
+    /// The server has turned out to give each of its clients a session (`Mcp-Session-Id`): with `isolation: auto` each
+    /// session of ours gets one of its own from now on.
+    #[expect(dead_code, reason = "servers by HTTP tell it")]
+    pub(super) fn has_sessions(&self) {
+        self.pool.has_sessions.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is the one found under the server's name.
+    #[must_use]
+    pub fn is_base(&self) -> bool {
+        self.tenant == Tenant::Everybody
+    }
+
+    /// It and all instances beside it.
+    #[must_use]
+    pub fn all(self: &Arc<Self>) -> Vec<Arc<Self>> {
+        std::iter::once(self).chain(self.pool.lock().all()).cloned().collect()
+    }
+
+    /// The instances that `peer` may use, of those that are there.
+    #[must_use]
+    pub fn open_to(self: &Arc<Self>, peer: &Peer) -> Vec<Arc<Self>> {
+        let rooms = self.pool.lock();
+        let own = [Tenant::Session(peer.id), Tenant::Client(peer.principal.clone())];
+        let own = own.iter().filter_map(|t| rooms.own.get(t));
+        std::iter::once(self).chain(own).chain(rooms.leases.values().flatten()).cloned().collect()
+    }
+
+    /// The instances that are this session's alone at this moment: what it says of itself may go there.
+    #[must_use]
+    pub fn private_to(self: &Arc<Self>, peer: &Peer) -> Vec<Arc<Self>> {
+        let Some(ctx) = &self.pool.ctx else { return Vec::new() };
+        let is_its = |port: &Arc<Self>| match &port.tenant {
+            Tenant::Everybody => self.is_owned && peer.owns && ctx.peers.n() == 1,
+            Tenant::Session(_) => true,
+            Tenant::Client(principal) => ctx.peers.of(principal).len() == 1,
+            Tenant::Lease(_) => port.lease.bound().or_else(|| port.lease.first()) == Some(peer.id),
+        };
+        let mut ports = self.open_to(peer);
+        ports.retain(is_its);
+        ports
+    }
+
+    /// A command for the server: for all its instances.
+    ///
+    /// # Errors
+    /// When its task has ended.
+    pub fn command(self: &Arc<Self>, control: Control) -> Result<(), Control> {
+        for port in self.all().iter().filter(|p| !p.is_base()) {
+            // One that has ended needs no word.
+            let _ = port.control.push_owed(control);
+        }
+        self.control.push_owed(control)
+    }
+}

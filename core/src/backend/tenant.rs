@@ -1,0 +1,123 @@
+//! Whose an instance is ([`Tenant`]), and what a client can be asked ([`Profile`]). Pure.
+
+use bytes::Bytes;
+
+use super::peer::{ClientFacts, Principal};
+use crate::protocol::{Era, SessionId, Span, walk};
+
+/// Whose calls an instance takes (protocol.md, section 4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Tenant {
+    /// Everybody's.
+    Everybody,
+    /// Those of one user, whatever the session.
+    Client(Principal),
+    /// Those of one session.
+    Session(SessionId),
+    /// Those of clients that can be asked the same things, of one session at a time.
+    Lease(Profile),
+}
+
+/// What a client of the legacy era can be asked: as much of its capabilities as changes what servers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Profile(u8);
+
+const FORM: u8 = 1;
+const URL: u8 = 1 << 1;
+const SAMPLING: u8 = 1 << 2;
+const SAMPLING_TOOLS: u8 = 1 << 3;
+const ROOTS: u8 = 1 << 4;
+const ROOTS_CHANGED: u8 = 1 << 5;
+
+impl Profile {
+    /// Of a client that can be asked anything at all. A modern one cannot: its edition has no requests from servers.
+    pub(super) fn of(facts: &ClientFacts) -> Option<Self> {
+        if facts.revision.era() == Era::Modern {
+            return None;
+        }
+        let raw = &*facts.capabilities;
+        let all = Span { start: 0, end: u32::try_from(raw.len()).unwrap_or(0) };
+        let object = |within: Span, key: &str| {
+            walk::member(raw, within, key).map(|(_, v)| v).filter(|v| raw.get(v.start as usize) == Some(&b'{'))
+        };
+        let mut bits = 0;
+        if let Some(elicitation) = object(all, "elicitation") {
+            // MCP 2025-11-25, client/elicitation: without modes it is forms.
+            let url = object(elicitation, "url").is_some();
+            let form = object(elicitation, "form").is_some() || !url;
+            bits |= if url { URL } else { 0 } | if form { FORM } else { 0 };
+        }
+        if let Some(sampling) = object(all, "sampling") {
+            bits |= SAMPLING | if object(sampling, "tools").is_some() { SAMPLING_TOOLS } else { 0 };
+        }
+        if let Some(roots) = object(all, "roots") {
+            let told = walk::member(raw, roots, "listChanged")
+                .is_some_and(|(_, v)| raw.get(v.start as usize..v.end as usize) == Some(b"true"));
+            bits |= ROOTS | if told { ROOTS_CHANGED } else { 0 };
+        }
+        (bits != 0).then_some(Self(bits))
+    }
+
+    /// The capabilities an instance for such clients is told of.
+    pub(super) fn capabilities(self) -> Bytes {
+        let has = |bit| self.0 & bit != 0;
+        let mut members = Vec::new();
+        match (has(FORM), has(URL)) {
+            (true, true) => members.push(r#""elicitation":{"form":{},"url":{}}"#),
+            (true, false) => members.push(r#""elicitation":{}"#),
+            (false, true) => members.push(r#""elicitation":{"url":{}}"#),
+            (false, false) => {}
+        }
+        match (has(SAMPLING), has(SAMPLING_TOOLS)) {
+            (_, true) => members.push(r#""sampling":{"tools":{}}"#),
+            (true, false) => members.push(r#""sampling":{}"#),
+            (false, false) => {}
+        }
+        match (has(ROOTS), has(ROOTS_CHANGED)) {
+            (_, true) => members.push(r#""roots":{"listChanged":true}"#),
+            (true, false) => members.push(r#""roots":{}"#),
+            (false, false) => {}
+        }
+        format!("{{{}}}", members.join(",")).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Revision;
+
+    fn facts(revision: Revision, capabilities: &str) -> ClientFacts {
+        let capabilities = Bytes::copy_from_slice(capabilities.as_bytes());
+        ClientFacts { revision, name: "t".into(), info: Bytes::from_static(b"{}"), capabilities, level: None }
+    }
+
+    #[test]
+    fn what_is_declared_is_what_the_clients_can_do() {
+        for (said, declared) in [
+            ("{}", None),
+            (r#"{"tasks":{},"experimental":{"x":{}}}"#, None),
+            (r#"{"roots":true,"sampling":null}"#, None),
+            (r#"{"elicitation":{}}"#, Some(r#"{"elicitation":{}}"#)),
+            (r#"{"elicitation":{"form":{}}}"#, Some(r#"{"elicitation":{}}"#)),
+            (r#"{"elicitation":{"url":{}}}"#, Some(r#"{"elicitation":{"url":{}}}"#)),
+            (
+                r#"{"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"url":{},"form":{}}}"#,
+                Some(r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{"listChanged":true}}"#),
+            ),
+            (r#"{"roots":{"listChanged":false},"vendor":1}"#, Some(r#"{"roots":{}}"#)),
+        ] {
+            let profile = Profile::of(&facts(Revision::V2025_11_25, said));
+            assert_eq!(profile.map(|p| p.capabilities()).as_deref(), declared.map(str::as_bytes), "{said}");
+            // What is declared has the same profile: it says nothing twice and forgets nothing.
+            if let (Some(profile), Some(declared)) = (profile, declared) {
+                assert_eq!(Profile::of(&facts(Revision::V2025_11_25, declared)), Some(profile));
+            }
+        }
+    }
+
+    #[test]
+    fn a_modern_client_cannot_be_asked() {
+        assert_eq!(Profile::of(&facts(Revision::V2026_07_28, r#"{"elicitation":{}}"#)), None);
+    }
+}
