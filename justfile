@@ -36,3 +36,8 @@ real:
 image-proof:
     cargo build --release
     deploy/prove.sh
+
+# The official conformance suite, directly and through the proxy.
+conformance:
+    cargo build --release
+    tests/conformance/run.sh target/release/mcp-proxy

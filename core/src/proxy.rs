@@ -178,7 +178,7 @@ impl Proxy {
                     self.errands.drain(&mut errands);
                     while let Some(errand) = errands.pop_front() {
                         match errand {
-                            Errand::Connect { link, name } => self.serve(link, Entrance::own("memory", &name), false),
+                            Errand::Connect { link, entrance } => self.serve(link, entrance, false),
                             Errand::Reload(config) => self.reload(config),
                             Errand::Shutdown => break 'running,
                         }
@@ -252,3 +252,7 @@ impl Proxy {
 #[cfg(test)]
 #[path = "proxy_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "isolation_tests.rs"]
+mod isolation_tests;

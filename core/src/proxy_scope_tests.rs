@@ -38,9 +38,12 @@ fn entrance(server: Option<&str>, servers: &[&str]) -> Entrance {
 }
 
 fn world<const N: usize>(entrances: [Entrance; N]) -> (World, [Client; N]) {
-    let also_b = |config: &mut Config| config.servers.push(Arc::new(named("b")));
-    let (world, clients) = World::entered(named("a"), also_b, false, entrances.into());
-    (world, clients.try_into().unwrap_or_else(|_| unreachable!("as many as entered")))
+    let world = World::with(named("a"), |config| config.servers.push(Arc::new(named("b"))), false);
+    let clients = entrances.map(|entrance| {
+        let link = world.handle.connect_as(entrance);
+        Client { reader: BufReader::new(link.reader), writer: Some(link.writer), kept: Vec::new() }
+    });
+    (world, clients)
 }
 
 async fn initialize(client: &mut Client) -> Value {

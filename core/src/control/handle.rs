@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, Item};
 use crate::config::{Config, Server, Target};
 use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Status, Subscription};
 use crate::protocol::{CallId, Era, Span, walk};
-use crate::session::Engine;
+use crate::session::{Engine, Entrance};
 use crate::transport::{Link, Mailbox};
 
 /// Requests to the engine's main task waiting, at most.
@@ -22,7 +22,7 @@ const N_TOOLS: usize = 50;
 #[derive(Debug)]
 pub(crate) enum Errand {
     /// A client in memory.
-    Connect { link: Link, name: String },
+    Connect { link: Link, entrance: Entrance },
     /// Another configuration.
     Reload(Arc<Config>),
     /// Clients have all left, or somebody wants the end.
@@ -262,9 +262,14 @@ impl ProxyHandle {
     /// the client says who it is. When the engine is shutting down the link is closed.
     #[must_use]
     pub fn connect(&self, name: &str) -> Link {
+        self.connect_as(Entrance::own("memory", name))
+    }
+
+    /// Connects a client in memory as somebody else.
+    pub(crate) fn connect_as(&self, entrance: Entrance) -> Link {
         let (ours, theirs) = Link::memory();
         // Refused only at the end; dropping our side closes theirs.
-        let _ = self.inner.errands.push(Errand::Connect { link: ours, name: name.to_owned() });
+        let _ = self.inner.errands.push(Errand::Connect { link: ours, entrance });
         theirs
     }
 
