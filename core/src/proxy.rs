@@ -15,6 +15,7 @@ use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
 use crate::catalog::{Refresher, Views};
 use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};
+use crate::guard::Guard;
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
@@ -114,6 +115,7 @@ impl Proxy {
             catalog,
             views: Views::default(),
             config: config.subscribe(),
+            guard: Arc::new(Guard::new(config.subscribe())),
             clients: Clients::default(),
             stopping: AtomicBool::new(false),
             config_error: Mutex::default(),

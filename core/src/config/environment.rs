@@ -10,6 +10,7 @@ pub struct Environment {
     variables: BTreeMap<String, String>,
     home: Option<PathBuf>,
     current_dir: PathBuf,
+    is_insecure: bool,
 }
 
 impl Environment {
@@ -19,13 +20,13 @@ impl Environment {
         let variables =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let current_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Self { variables, home: dirs::home_dir(), current_dir }
+        Self { variables, home: dirs::home_dir(), current_dir, is_insecure: false }
     }
 
     /// An empty one: no variables, no home, `/` as the working directory.
     #[must_use]
     pub fn empty() -> Self {
-        Self { variables: BTreeMap::new(), home: None, current_dir: PathBuf::from("/") }
+        Self { variables: BTreeMap::new(), home: None, current_dir: PathBuf::from("/"), is_insecure: false }
     }
 
     /// The same with a variable.
@@ -47,6 +48,19 @@ impl Environment {
     pub fn with_current_dir(mut self, dir: &Path) -> Self {
         dir.clone_into(&mut self.current_dir);
         self
+    }
+
+    /// The same, with the user's word (`--insecure`) that anybody who can reach us may come in: MP501 stops nothing.
+    #[must_use]
+    pub fn with_insecure(mut self, is_insecure: bool) -> Self {
+        self.is_insecure = is_insecure;
+        self
+    }
+
+    /// Whether `--insecure` was given.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        self.is_insecure
     }
 
     /// The value of a variable.

@@ -9,6 +9,7 @@ use super::clients::Clients;
 use crate::backend::{Context, Port, Ports};
 use crate::catalog::{Catalog, Scope, Views};
 use crate::config::Config;
+use crate::guard::Guard;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Engine {
     pub views: Views,
     /// The configuration.
     pub config: watch::Receiver<Arc<Config>>,
+    /// Who may come in, and how often.
+    pub guard: Arc<Guard>,
     /// The sessions, for whoever looks.
     pub clients: Clients,
     /// We are on our way to the end.
