@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod engine;
+mod health;
 mod init;
 mod listen;
 mod list;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => list::run(config, &args),
         Command::Call(args) => call::run(config, &args),
         Command::Read(args) => read::run(config, &args),
+        Command::Health(args) => health::run(config, &args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
     }
 }
