@@ -9,6 +9,7 @@ use super::*;
 use crate::backend::{Context, Memory, Offer, OfferState, Offers, Peers, Port};
 use crate::catalog::{Source, Views, merge};
 use crate::config::Config;
+use crate::guard::Guard;
 use crate::observe::{Ended, Flow, FlowKind, Observer, Status, Timing};
 use crate::protocol::{Revision, Spliced};
 use crate::session::Clients;
@@ -49,12 +50,14 @@ fn engine(servers: Vec<Server>) -> Engine {
         identity: Bytes::from_static(b"{}"),
         max_message_bytes: 1000,
     };
+    let config = watch::Sender::new(Arc::new(config)).subscribe();
     Engine {
         ctx: Arc::new(ctx),
         ports: watch::Sender::new(Arc::new(ports)).subscribe(),
         catalog: watch::Sender::new(Arc::new(catalog)).subscribe(),
         views: Views::default(),
-        config: watch::Sender::new(Arc::new(config)).subscribe(),
+        guard: Arc::new(Guard::new(config.clone())),
+        config,
         clients: Clients::default(),
         stopping: std::sync::atomic::AtomicBool::new(false),
         config_error: Mutex::default(),
