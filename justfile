@@ -31,3 +31,8 @@ bench:
 real:
     cargo build --release
     tests/real/run.sh target/release/mcp-proxy
+
+# The official conformance suite, directly and through the proxy.
+conformance:
+    cargo build --release
+    tests/conformance/run.sh target/release/mcp-proxy

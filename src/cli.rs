@@ -23,6 +23,7 @@ Examples:
   mcp-proxy tui                        look at live traffic (a demo, until there is a configuration)
   mcp-proxy init                       write a commented configuration
   mcp-proxy serve --stdio              what a desktop client launches
+  mcp-proxy serve --http --port 8000   one endpoint for many clients, at http://127.0.0.1:8000/mcp
   mcp-proxy call tools__add a=1 b=2    call one tool";
 
 /// The subcommands.
@@ -57,6 +58,18 @@ pub struct Serve {
     /// Serve one client on stdin and stdout, whatever `proxy.transport` says
     #[arg(long)]
     pub stdio: bool,
+    /// Serve clients over HTTP, whatever `proxy.transport` says; together with --stdio: both
+    #[arg(long)]
+    pub http: bool,
+    /// Where to listen [default: `proxy.host`, else 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<String>,
+    /// Which port [default: `proxy.port`, else 8000]; 0: any free one, which is logged
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Path of the endpoint [default: `proxy.path`, else /mcp]
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
     /// How log lines are written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,

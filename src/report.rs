@@ -60,6 +60,15 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What failed and why, for a place with one line.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let rest = self.cause.iter().chain(&self.hint).map(|t| format!(": {t}"));
+        rest.fold(self.what.clone(), |line, part| line + &part)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.what)?;

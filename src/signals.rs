@@ -1,6 +1,6 @@
 //! INT, TERM and HUP: the first one ends the process in order, a second INT or TERM at once.
 //!
-//! HUP reloads a headless `serve --http`; everywhere else, and so everywhere yet, it ends the process like TERM.
+//! HUP reloads a headless `serve --http`; everywhere else it ends the process like TERM.
 
 use crate::report::Failure;
 

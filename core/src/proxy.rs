@@ -7,16 +7,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 pub use crate::backend::Memory;
 use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
-use crate::catalog::Refresher;
+use crate::catalog::{Refresher, Views};
 use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
-use crate::session::{Clients, Engine, Session};
+use crate::session::http::Door;
+use crate::session::{Clients, Engine, Piped};
+use crate::transport::http::HttpClients;
+pub use crate::transport::http::Listener;
 use crate::transport::{Guardian, Link, Mailbox};
 
 /// Sessions may say their last words within this time.
@@ -50,6 +54,11 @@ pub struct Proxy {
     config: watch::Sender<Arc<Config>>,
     supervisor: Supervisor,
     sessions: JoinSet<SessionId>,
+    /// The ports clients come by, each with its connections.
+    listeners: JoinSet<()>,
+    doors: Vec<Door>,
+    /// Ends the listeners in order.
+    stop: CancellationToken,
     refresher: JoinSet<()>,
     /// The engine ends when this session does: a client that launched us.
     owner: Option<SessionId>,
@@ -86,6 +95,7 @@ impl Proxy {
             is_owned: options.await_client,
             newcomers: Mailbox::new(N_NEWCOMERS),
             starting: Semaphore::new(config.limits.max_starting.max(1)),
+            http: HttpClients::default(),
             memory: options.memory,
             identity: identity(),
             max_message_bytes: config.limits.max_message_bytes,
@@ -101,11 +111,24 @@ impl Proxy {
             ctx,
             ports: supervisor.ports(),
             catalog,
+            views: Views::default(),
             config: config.subscribe(),
             clients: Clients::default(),
         });
         let (handle, errands) = ProxyHandle::new(engine.clone());
-        Self { handle, engine, errands, config, supervisor, sessions: JoinSet::new(), refresher, owner: None }
+        Self {
+            handle,
+            engine,
+            errands,
+            config,
+            supervisor,
+            sessions: JoinSet::new(),
+            listeners: JoinSet::new(),
+            doors: Vec::new(),
+            stop: CancellationToken::new(),
+            refresher,
+            owner: None,
+        }
     }
 
     /// The door for faces.
@@ -116,7 +139,7 @@ impl Proxy {
 
     /// Serves a client on `link`. When `owns` the engine ends with it.
     pub fn serve(&mut self, link: Link, entrance: Entrance, owns: bool) {
-        let session = Session::new(self.engine.clone(), link, entrance);
+        let session = Piped::new(self.engine.clone(), link, entrance);
         let id = session.id();
         if owns {
             self.owner = Some(id);
@@ -124,6 +147,19 @@ impl Proxy {
         self.sessions.spawn(async move {
             session.run().await;
             id
+        });
+    }
+
+    /// Serves the clients that come by `listener`, at `path`.
+    pub fn listen(&mut self, listener: Listener, path: &str) {
+        let door = Door::new(self.engine.clone(), path);
+        self.doors.push(door.clone());
+        let stop = self.stop.clone();
+        self.listeners.spawn(async move {
+            tokio::select! {
+                () = listener.serve(door.clone(), stop.cancelled()) => {}
+                () = door.keep() => {}
+            }
         });
     }
 
@@ -155,6 +191,11 @@ impl Proxy {
                         }
                     }
                 },
+                Some(ended) = self.listeners.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a listener ended unexpectedly: clients by HTTP cannot come any more");
+                    }
+                }
                 () = self.supervisor.reap() => {}
             }
         }
@@ -164,10 +205,12 @@ impl Proxy {
     fn reload(&mut self, config: Arc<Config>) {
         self.supervisor.apply(&config.servers, &config.env);
         let before = self.config.borrow().clone();
-        let fixed = |c: &Config| (c.limits.max_message_bytes, c.limits.max_starting, c.journal);
+        let fixed = |c: &Config| {
+            (c.limits.max_message_bytes, c.limits.max_starting, c.journal, c.host.clone(), c.port, c.path.clone())
+        };
         if fixed(&before) != fixed(&config) {
-            let text = "changes of `limits.max_message_bytes`, `limits.max_starting` and `observability.traffic` take \
-                        effect with the next start of mcp-proxy";
+            let text = "changes of `proxy.host`, `port` and `path`, of `limits.max_message_bytes`, `limits.max_starting` \
+                        and `observability.traffic` take effect with the next start of mcp-proxy";
             self.engine.ctx.observer.notice(NoticeLevel::Warning, None, text);
         }
         let n = config.servers.iter().filter(|s| s.enabled).count();
@@ -176,16 +219,26 @@ impl Proxy {
     }
 
     async fn shutdown(mut self) {
+        // Nobody new is let in; streams end with their sessions.
+        self.stop.cancel();
+        self.doors.iter().for_each(Door::close);
         self.errands.close();
         for peer in self.engine.ctx.peers.all() {
             let _ = peer.mailbox.push_owed(Delivery::Close);
         }
         // Servers without calls end now; calls in flight have as long as their sessions.
         self.supervisor.drain();
-        let all = async { while self.sessions.join_next().await.is_some() {} };
+        let all = async {
+            while self.sessions.join_next().await.is_some() {}
+            for door in &self.doors {
+                door.ended().await;
+            }
+            while self.listeners.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(SESSIONS_LIMIT, all).await.is_err() {
             tracing::debug!("a client did not read its last answers in time");
         }
+        self.listeners.shutdown().await;
         self.sessions.shutdown().await;
         self.supervisor.shutdown(SERVERS_LIMIT).await;
         self.refresher.shutdown().await;

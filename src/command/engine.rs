@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, render};
+use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, Prompt, render};
 use mcp_proxy_core::control::ProxyHandle;
 use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
 use tokio::task::JoinSet;
 
+use super::listen::Bound;
 use super::load::Origin;
 use crate::report::Failure;
 
@@ -18,6 +19,8 @@ pub(super) struct Engine {
     handle: ProxyHandle,
     /// The engine's main task: it owns all others.
     task: JoinSet<()>,
+    /// Has the configuration file looked at.
+    prompt: Option<Prompt>,
     /// Follows the configuration file; ended with the engine.
     _watcher: JoinSet<()>,
 }
@@ -32,23 +35,30 @@ pub(super) enum Face {
     },
     /// The client that launched us, on our stdin and stdout: the engine ends with it.
     Stdio,
+    /// Nobody but clients over HTTP: servers are opened at once.
+    Http,
     /// A command that looks something up.
     Command,
 }
 
 impl Engine {
-    /// Starts it; inside a runtime.
-    pub(super) fn start(config: Config, face: Face, origin: Option<Origin>) -> Result<Self, Failure> {
+    /// Starts it; inside a runtime. Clients over HTTP come by `bound`.
+    pub(super) fn start(
+        config: Config,
+        face: Face,
+        bound: Option<Bound>,
+        origin: Option<Origin>,
+    ) -> Result<Self, Failure> {
         let exe = std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
         // Before anything else is started: our stdout carries messages only.
         let link = match face {
             Face::Stdio => Some(own_stdio().map_err(|e| Failure::failed("cannot use stdin and stdout").because(e))?),
-            Face::Screen { .. } | Face::Command => None,
+            Face::Screen { .. } | Face::Http | Face::Command => None,
         };
         let options = Options {
             has_screen: matches!(face, Face::Screen { .. }),
-            await_client: face != Face::Screen { has_client: false },
-            guardian: Guardian::start(&exe, &["guardian"]),
+            await_client: !matches!(face, Face::Screen { has_client: false } | Face::Http),
+            guardian: Guardian::new(&exe, &["guardian"]),
             memory: Memory::user(),
         };
         let watched = origin.map(|origin| (origin, Arc::new(config.clone())));
@@ -57,18 +67,31 @@ impl Engine {
         if let Some(link) = link {
             proxy.serve(link, Entrance::own("stdio", ""), true);
         }
+        if let Some(Bound { listener, path }) = bound {
+            proxy.listen(listener, &path);
+        }
         let mut task = JoinSet::new();
         task.spawn(proxy.run(std::future::pending()));
         let mut watcher = JoinSet::new();
+        let mut prompt = None;
         if let Some((origin, config)) = watched {
-            watcher.spawn(watch(origin.watch(config), handle.clone()));
+            let (handle, watched) = (handle.clone(), origin.watch(config));
+            prompt = Some(watched.prompt());
+            watcher.spawn(watch(watched, handle));
         }
-        Ok(Self { handle, task, _watcher: watcher })
+        Ok(Self { handle, task, prompt, _watcher: watcher })
     }
 
     /// Its door.
     pub(super) const fn handle(&self) -> &ProxyHandle {
         &self.handle
+    }
+
+    /// Has the configuration file looked at now.
+    pub(super) fn look_at_configuration(&self) {
+        if let Some(prompt) = &self.prompt {
+            prompt.look();
+        }
     }
 
     /// Waits until it has ended by itself: the client that owned it has left.

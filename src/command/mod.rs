@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod engine;
 mod init;
+mod listen;
 mod list;
 mod load;
 mod peer;

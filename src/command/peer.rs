@@ -26,7 +26,7 @@ pub(super) fn with_client(
     log::start(LogFormat::Text, config.log_level.max(LogLevel::Warn));
     runtime()?.block_on(async {
         let mut signals = Signals::open()?;
-        let engine = Engine::start(config, Face::Command, None)?;
+        let engine = Engine::start(config, Face::Command, None, None)?;
         let result = on_engine(&engine, &mut signals, work).await;
         // A second signal does not wait for the servers.
         tokio::select! {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::engine::{Engine, Face};
+use super::listen::Place;
 use super::load::{self, Chosen};
 use super::runtime;
 use crate::cli::Serve;
@@ -12,10 +13,15 @@ use crate::signals::Signals;
 
 pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
     let Chosen { config, warnings, origin, .. } = load::required(config)?;
-    if !args.stdio && !config.transports.stdio {
-        return Err(Failure::usage("`proxy.transport` asks for HTTP, which this version does not serve")
-            .hint("set `transport: stdio`, or start with --stdio"));
+    // What is typed goes before what is written.
+    let is_typed = args.stdio || args.http;
+    let has_stdio = if is_typed { args.stdio } else { config.transports.stdio };
+    let has_http = if is_typed { args.http } else { config.transports.http };
+    if !has_http && (args.host.is_some() || args.port.is_some() || args.path.is_some()) {
+        return Err(Failure::usage("`--host`, `--port` and `--path` are for HTTP, which is not served here")
+            .hint("add --http, or set `proxy.transport: http`"));
     }
+    let place = if has_http { Some(Place::of(&config).or_as_typed(args)?) } else { None };
     log::start(args.log_format, args.log_level.unwrap_or(config.log_level));
     for warning in warnings {
         tracing::warn!("configuration: {warning}");
@@ -23,11 +29,26 @@ pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
     let runtime = runtime()?;
     let result = runtime.block_on(async {
         let mut signals = Signals::open()?;
-        let mut engine = Engine::start(config, Face::Stdio, origin)?;
-        tokio::select! {
-            biased;
-            signal = signals.next() => tracing::info!(signal, "shutting down"),
-            ended = engine.ended() => return ended,
+        let bound = match place {
+            Some(place) => Some(place.bind().await?),
+            None => None,
+        };
+        let face = if has_stdio { Face::Stdio } else { Face::Http };
+        let mut engine = Engine::start(config, face, bound, origin)?;
+        loop {
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    if signal == "HUP" && face == Face::Http {
+                        tracing::info!("HUP: looking at the configuration");
+                        engine.look_at_configuration();
+                        continue;
+                    }
+                    tracing::info!(signal, "shutting down");
+                    break;
+                }
+                ended = engine.ended() => return ended,
+            }
         }
         // The next signal does not wait for the servers: the guardian ends them.
         tokio::select! {

@@ -6,11 +6,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use mcp_proxy_core::control::ProxyHandle;
+use mcp_proxy_core::control::{NoticeLevel, ProxyHandle};
 use mcp_proxy_tui::{Options, Theme};
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, Face};
+use super::listen::Place;
 use super::load::Chosen;
 use super::{load, runtime};
 use crate::demo;
@@ -90,8 +91,19 @@ fn stopping(mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
 fn engine(chosen: Chosen, started: &mpsc::SyncSender<Result<ProxyHandle, Failure>>, ended: oneshot::Receiver<()>) {
     let Chosen { config, is_demo: with_demo, origin, .. } = chosen;
     let work = async {
-        let engine = Engine::start(config, Face::Screen { has_client: with_demo }, origin)?;
+        // Without a port there is still everything to look at.
+        let (bound, refused) = match config.transports.http {
+            true => match Place::of(&config).bind().await {
+                Ok(bound) => (Some(bound), None),
+                Err(failure) => (None, Some(failure.in_one_line())),
+            },
+            false => (None, None),
+        };
+        let engine = Engine::start(config, Face::Screen { has_client: with_demo }, bound, origin)?;
         let handle = engine.handle().clone();
+        if let Some(refused) = refused {
+            handle.notice(NoticeLevel::Error, refused);
+        }
         // The main thread waits for it.
         let _ = started.send(Ok(handle.clone()));
         tokio::select! {

@@ -11,6 +11,7 @@ use super::peer::{ClientFacts, Peers};
 use super::port::Port;
 use crate::config::EnvPolicy;
 use crate::observe::Observer;
+use crate::transport::http::HttpClients;
 use crate::transport::{Guardian, Mailbox};
 
 /// What all servers' tasks share.
@@ -37,6 +38,8 @@ pub struct Context {
     pub spawning: tokio::sync::Mutex<()>,
     /// Servers starting at the same time.
     pub starting: Semaphore,
+    /// Connections to servers reached by URL.
+    pub http: HttpClients,
     /// What is remembered of servers from earlier runs.
     pub memory: Memory,
     /// Our own `clientInfo` as raw JSON.

@@ -6,8 +6,9 @@ use super::handshake::OpenError;
 use super::instance::End;
 use super::memory::Eras;
 use super::port::{Control, Port};
+use super::remote::{Trouble, TroubleKind};
 use super::status::Failure;
-use crate::config::RestartPolicy;
+use crate::config::{RestartPolicy, Target};
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Fault, code};
 use crate::transport::{ExitReason, NotFound};
@@ -100,6 +101,15 @@ impl Attempt {
         self.hopeless(message, hint)
     }
 
+    /// A URL could not be used.
+    pub(super) fn troubled(&self, phase: &'static str, trouble: &Trouble) -> Life {
+        let mut life = self.failed_with(trouble.phase(phase), format!("it {}", trouble.message), None, trouble.hint());
+        if let Life::Failed { hopeless, .. } = &mut life {
+            *hopeless = trouble.kind == TroubleKind::Setup || trouble.is_unauthorized();
+        }
+        life
+    }
+
     /// What the end of a started server means.
     pub(super) fn judge(
         &self,
@@ -118,6 +128,8 @@ impl Attempt {
             Ok(End::Gone(Some(ExitReason::Code(0)))) if port.server.restart.policy == RestartPolicy::OnFailure => {
                 Life::Over
             }
+            Ok(End::Lost(trouble)) => self.troubled("serve", &trouble),
+            Err(OpenError::Failed { phase, trouble }) => self.troubled(phase, &trouble),
             Ok(End::Gone(exit)) => self.failed_with("serve", describe(exit), exit, None),
             Ok(End::Junk) | Err(OpenError::Junk) => {
                 let phase = if self.ready.is_some() { "serve" } else { "initialize" };
@@ -133,6 +145,9 @@ impl Attempt {
             }
             Err(OpenError::Gone { phase, exit }) => self.failed_with(phase, describe(exit), exit, None),
             Err(OpenError::Silent { phase: "probe", .. }) if eras.probe_harms => Life::Told(Control::Restart),
+            Err(OpenError::Silent { phase, waited }) if matches!(port.server.target, Target::Http { .. }) => {
+                self.failed(phase, format!("it did not answer within {waited:.0?}"))
+            }
             Err(OpenError::Silent { phase, waited }) => {
                 // It may have swallowed a probe: without one the next start may go well.
                 eras.probe_harms = true;

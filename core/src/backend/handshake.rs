@@ -13,7 +13,9 @@ use super::memory::{Eras, may_speak};
 use super::peer::ClientFacts;
 use super::pending::Own;
 use super::port::Control;
+use super::remote::Trouble;
 use super::shape;
+use super::wire::Wire;
 use crate::config::ProtocolChoice;
 use crate::protocol::{Era, Field, Kind, Message, Method, Revision, Span, WireId, code, walk};
 use crate::transport::ExitReason;
@@ -22,8 +24,10 @@ use crate::transport::ExitReason;
 const UNSTARTED_FACTOR: u32 = 3;
 
 /// Why there is no opened server.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum OpenError {
+    /// A URL did not answer, or with something else than an answer.
+    Failed { phase: &'static str, trouble: Box<Trouble> },
     /// It ended.
     Gone { phase: &'static str, exit: Option<ExitReason> },
     /// It answered, but not with anything we can speak.
@@ -43,21 +47,28 @@ pub(crate) fn declares(capabilities: &[u8], name: &str) -> bool {
 }
 
 impl Instance {
-    /// Talks until the server is open in one era or there is no hope; `eras` is what is known, and learns.
-    pub(super) async fn open(&mut self, facts: &ClientFacts, alone: bool, eras: &mut Eras) -> Result<(), OpenError> {
-        let until = Instant::now() + self.port.server.startup_timeout;
-        let choice = self.port.server.protocol;
+    /// The eras to be tried, in the order that costs least.
+    pub(super) fn order(&self, facts: &ClientFacts, alone: bool, eras: Eras) -> Vec<Era> {
         let first = if alone { facts.revision.era() } else { Era::Modern };
         let second = if first == Era::Legacy { Era::Modern } else { Era::Legacy };
-        let order: Vec<Era> = match choice {
+        match self.port.server.protocol {
             ProtocolChoice::Modern => vec![Era::Modern],
             ProtocolChoice::Legacy => vec![Era::Legacy],
             ProtocolChoice::Auto => {
-                let known: Vec<Era> = [first, second].into_iter().filter(|e| may_speak(*eras, *e)).collect();
+                let known: Vec<Era> = [first, second].into_iter().filter(|e| may_speak(eras, *e)).collect();
                 // A server that refused everything once is asked everything again.
                 if known.is_empty() { vec![first, second] } else { known }
             }
-        };
+        }
+    }
+
+    /// Talks until the server is open in one era or there is no hope; `eras` is what is known, and learns.
+    pub(super) async fn open(&mut self, facts: &ClientFacts, alone: bool, eras: &mut Eras) -> Result<(), OpenError> {
+        if matches!(self.wire, Wire::Http(_)) {
+            return self.open_remote(facts, alone, eras).await;
+        }
+        let until = Instant::now() + self.port.server.startup_timeout;
+        let order = self.order(facts, alone, *eras);
         let mut discover = None;
         let mut error = OpenError::Refused { phase: "initialize", message: "it speaks no era".to_owned() };
         for (i, era) in order.iter().enumerate() {
@@ -75,14 +86,16 @@ impl Instance {
             };
             match result {
                 Ok(()) => return Ok(()),
-                Err(e @ (OpenError::Told(_) | OpenError::Junk | OpenError::Gone { .. })) => return Err(e),
+                Err(e @ (OpenError::Told(_) | OpenError::Junk | OpenError::Gone { .. } | OpenError::Failed { .. })) => {
+                    return Err(e);
+                }
                 Err(e) => error = e,
             }
         }
         Err(error)
     }
 
-    fn send_discover(&mut self, facts: &ClientFacts) -> WireId {
+    pub(super) fn send_discover(&mut self, facts: &ClientFacts) -> WireId {
         let meta = shape::modern_meta(&facts.info, "{}", None);
         self.send_own(Own::Discover, Method::Discover, &format!(r#"{{"_meta":{{{meta}}}}}"#))
     }
@@ -107,7 +120,7 @@ impl Instance {
         self.accept_discover(&message, eras)
     }
 
-    fn accept_discover(&mut self, message: &Message, eras: &mut Eras) -> Result<(), OpenError> {
+    pub(super) fn accept_discover(&mut self, message: &Message, eras: &mut Eras) -> Result<(), OpenError> {
         // However late, it answered.
         eras.probe_harms = false;
         let raw = message.raw();
@@ -129,7 +142,7 @@ impl Instance {
         Ok(())
     }
 
-    fn send_initialize(&mut self, facts: &ClientFacts) -> WireId {
+    pub(super) fn send_initialize(&mut self, facts: &ClientFacts) -> WireId {
         // A client of the other era cannot be asked anything yet: declare nothing that would invite questions.
         let capabilities = match facts.revision.era() {
             Era::Legacy => without_tasks(&facts.capabilities),
@@ -167,18 +180,26 @@ impl Instance {
                 eras.legacy = is_modern.then_some(false).or(eras.legacy);
                 return Err(OpenError::Refused { phase, message: format!("`initialize` was answered with {error}") });
             }
-            let raw = message.raw();
-            let result = message.span(Field::Result);
-            let version = result.and_then(|r| walk::member(raw, r, "protocolVersion")).map(|(_, v)| slice(raw, v));
-            let version = version.and_then(walk::decode).unwrap_or_default();
-            // Whatever it answers is taken; an edition nobody knows is treated as the newest of the legacy ones.
-            self.revision =
-                Revision::from_date(&version).filter(|r| r.era() == Era::Legacy).unwrap_or(Revision::NEWEST_LEGACY);
+            self.accept_initialize(&message);
             eras.legacy = Some(true);
-            self.learn(&message, result, "serverInfo");
             self.notify(Method::Initialized, None);
             return Ok(());
         }
+    }
+
+    /// Takes what the server says of itself in its answer to `initialize`.
+    pub(super) fn accept_initialize(&mut self, message: &Message) {
+        let raw = message.raw();
+        let result = message.span(Field::Result);
+        let version = result.and_then(|r| walk::member(raw, r, "protocolVersion")).map(|(_, v)| slice(raw, v));
+        let version = version.and_then(walk::decode).unwrap_or_default();
+        // Whatever it answers is taken; an edition nobody knows is treated as the newest of the legacy ones.
+        self.revision =
+            Revision::from_date(&version).filter(|r| r.era() == Era::Legacy).unwrap_or(Revision::NEWEST_LEGACY);
+        if let Wire::Http(remote) = &mut self.wire {
+            remote.agreed(&version);
+        }
+        self.learn(message, result, "serverInfo");
     }
 
     /// Takes capabilities, identity and instructions from an opening answer.
@@ -202,7 +223,7 @@ impl Instance {
 
     /// Waits for the answer to one of our requests, doing meanwhile what a client does: answering pings, collecting
     /// notifications.
-    async fn answer_to(
+    pub(super) async fn answer_to(
         &mut self,
         wanted: &[WireId],
         until: Instant,
@@ -213,6 +234,11 @@ impl Instance {
             while let Some((id, message)) = self.own_answers.pop_front() {
                 if wanted.contains(&id) {
                     return Ok((id, message));
+                }
+            }
+            while let Some((id, trouble)) = self.own_failures.pop_front() {
+                if wanted.contains(&id) {
+                    return Err(OpenError::Failed { phase, trouble });
                 }
             }
             let turn = tokio::time::timeout_at(until.into(), self.turn(false)).await;
@@ -234,6 +260,7 @@ impl Instance {
                 Some(End::Told(control)) => return Err(OpenError::Told(control)),
                 Some(End::Junk) => return Err(OpenError::Junk),
                 Some(End::Gone(exit)) => return Err(OpenError::Gone { phase, exit }),
+                Some(End::Lost(trouble)) => return Err(OpenError::Failed { phase, trouble }),
                 Some(End::Idle | End::Stale) => {}
             }
         }

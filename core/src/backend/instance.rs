@@ -1,8 +1,8 @@
-//! One running server: its two pipes, its pending requests, and what it says meanwhile.
+//! One running server: the wire to it, its pending requests, and what it says meanwhile.
 //!
 //! A single task owns everything here, so there is no lock to hold. Calls come in by the port's mailbox and leave as
 //! patched bytes; answers go straight to the session that asked. Nothing in the loop waits for a peer: what cannot be
-//! written yet stays in the outbox, and while that is full no further calls are taken in.
+//! sent yet stays in the wire, and while that is full no further calls are taken in.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -10,11 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::broken;
-use super::call::{Call, Delivery, Outcome};
+use super::call::{Call, Outcome};
 use super::context::Context;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
@@ -22,31 +20,24 @@ use super::own::OwnRows;
 use super::peer::Level;
 use super::pending::{Entry, Origin, Own, PendingTable};
 use super::port::{Control, Mail, Port};
+use super::remote::Trouble;
 use super::shape;
 use super::tenant::Tenant;
 use super::upcalls::Asks;
 use super::users::Users;
-use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
+use super::wire::{Parcel, Step, Wire};
+use crate::observe::Status;
 use crate::protocol::{
-    Era, Fault, Field, Kind, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code,
+    Era, Fault, Field, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code,
 };
-use crate::transport::{ExitReason, Line, Lines, Link, Outbox};
+use crate::transport::ExitReason;
 
 /// While this many bytes wait to be written, no further calls are taken in.
 const OUTBOX_FULL: usize = 1 << 20;
 /// Calls waiting because the server has enough in flight.
 const MAX_BACKLOG: usize = 1024;
-/// Lines in a row that are no messages, until the server is given up: it is talking to somebody else.
-const MAX_JUNK: u32 = 100;
 /// An instance beside the base one, or one that only made lists, is ended after this time without a call.
 const UNUSED: Duration = Duration::from_secs(5 * 60);
-/// Quiet time after `list_changed` before the lists are asked for again: servers send several at once.
-const RELIST_PAUSE: Duration = Duration::from_millis(100);
-
-/// A dead server's pipe that is silent for so long holds no more of its words.
-const QUIET: Duration = Duration::from_millis(20);
-/// Bytes a dead server may have left in its pipe, at most; more comes from somebody else who holds it open.
-const LAST_WORDS: usize = 1 << 20;
 
 /// One running server.
 pub(super) struct Instance {
@@ -54,16 +45,12 @@ pub(super) struct Instance {
     pub(super) ctx: Arc<Context>,
     /// Counts the instances of this server: an answer for an older one finds nothing.
     pub(super) generation: u64,
-    pub(super) link: Link,
-    pub(super) lines: Lines,
-    pub(super) outbox: Outbox,
-    /// The other end is the child's keeper; it fires once the process is gone.
-    pub(super) exit: oneshot::Receiver<ExitReason>,
+    pub(super) wire: Wire,
     pub(super) pending: PendingTable,
     mail: VecDeque<Mail>,
     control: VecDeque<Control>,
     /// Calls that wait because `max_concurrent` are in flight or the server does not read, and since when.
-    backlog: VecDeque<(Instant, Box<Call>)>,
+    pub(super) backlog: VecDeque<(Instant, Box<Call>)>,
     pub(super) revision: Revision,
     pub(super) capabilities: Bytes,
     pub(super) info: Option<Bytes>,
@@ -76,9 +63,16 @@ pub(super) struct Instance {
     /// Under lease: our ping between two sessions. What comes before its answer is still of the one before.
     pub(super) barrier: Option<WireId>,
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
-    stale: bool,
+    pub(super) stale: bool,
     /// The open `subscriptions/listen` of a modern server.
     pub(super) listen: Option<WireId>,
+    /// The one before it, open until the server has taken the new one.
+    pub(super) listen_before: Option<WireId>,
+    /// When it is opened again.
+    pub(super) listen_at: Option<Instant>,
+    /// It was lost: what was missed is made up for once it is open again.
+    pub(super) listen_was_lost: bool,
+    pub(super) n_listen_failures: u32,
     pub(super) listing: Listing,
     pub(super) offer: Option<Arc<Offer>>,
     pub(super) relist_at: Option<Instant>,
@@ -87,10 +81,14 @@ pub(super) struct Instance {
     pub(super) level: Option<Level>,
     /// Answers to our own requests during the opening talk.
     pub(super) own_answers: VecDeque<(WireId, Message)>,
+    /// Those of them that will not be answered.
+    pub(super) own_failures: VecDeque<(WireId, Box<Trouble>)>,
     /// Drain: no further calls, end when the table is empty or at this instant.
     pub(super) drain_until: Option<Instant>,
-    idle_since: Instant,
-    n_junk: u32,
+    pub(super) idle_since: Instant,
+    pub(super) n_junk: u32,
+    /// Its URL could not be reached the last time.
+    pub(super) is_unreached: bool,
     sleep: Pin<Box<Sleep>>,
     /// What `sleep` is set to; `None`: not waiting for anything.
     wake_at: Option<Instant>,
@@ -115,10 +113,12 @@ pub(super) enum Turn {
 }
 
 /// Why serving ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum End {
     /// The process ended or closed its pipes.
     Gone(Option<ExitReason>),
+    /// A URL cannot be used any more.
+    Lost(Box<Trouble>),
     /// It writes no MCP.
     Junk,
     /// A lazy server had nothing to do.
@@ -130,23 +130,14 @@ pub(super) enum End {
 }
 
 impl Instance {
-    pub(super) fn new(
-        port: Arc<Port>,
-        ctx: Arc<Context>,
-        generation: u64,
-        link: Link,
-        exit: oneshot::Receiver<ExitReason>,
-    ) -> Self {
+    pub(super) fn new(port: Arc<Port>, ctx: Arc<Context>, generation: u64, wire: Wire) -> Self {
         let now = Instant::now();
         port.lease.renew();
         Self {
-            lines: Lines::new(ctx.max_message_bytes),
             port,
             ctx,
             generation,
-            link,
-            outbox: Outbox::default(),
-            exit,
+            wire,
             pending: PendingTable::default(),
             mail: VecDeque::new(),
             control: VecDeque::new(),
@@ -161,15 +152,21 @@ impl Instance {
             barrier: None,
             stale: false,
             listen: None,
+            listen_before: None,
+            listen_at: None,
+            listen_was_lost: false,
+            n_listen_failures: 0,
             listing: Listing::default(),
             offer: None,
             relist_at: None,
             own_rows: OwnRows::default(),
             level: None,
             own_answers: VecDeque::new(),
+            own_failures: VecDeque::new(),
             drain_until: None,
             idle_since: now,
             n_junk: 0,
+            is_unreached: false,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             wake_at: None,
             now,
@@ -184,13 +181,11 @@ impl Instance {
     pub(super) async fn turn(&mut self, take_mail: bool) -> Turn {
         self.arm();
         let turn = tokio::select! { biased;
-            written = self.outbox.write(&mut self.link.writer), if !self.outbox.is_empty() => match written {
-                Ok(()) => Turn::Nothing,
-                Err(_) => self.gone().await,
-            },
-            n = self.lines.fill(&mut self.link.reader) => match n {
-                Ok(0) | Err(_) => self.gone().await,
-                Ok(_) => Turn::Read,
+            step = self.wire.step() => match step {
+                Step::Wrote => Turn::Nothing,
+                Step::Read => Turn::Read,
+                Step::Closed => Turn::Gone(self.wire.ended(None).await),
+                Step::Exited(reason) => Turn::Gone(self.wire.ended(Some(reason)).await),
             },
             () = self.port.control.ready() => {
                 self.port.control.drain(&mut self.control);
@@ -200,10 +195,6 @@ impl Instance {
                 self.port.mailbox.drain(&mut self.mail);
                 Turn::Mail
             }
-            reason = &mut self.exit => {
-                self.read_last_words().await;
-                Turn::Gone(reason.ok())
-            }
             () = &mut self.sleep, if self.wake_at.is_some() => {
                 self.wake_at = None;
                 Turn::Timer
@@ -211,25 +202,6 @@ impl Instance {
         };
         self.now = Instant::now();
         turn
-    }
-
-    /// The pipes are closed; the process usually ends at the same moment.
-    async fn gone(&mut self) -> Turn {
-        self.read_last_words().await;
-        let reason = tokio::time::timeout(Duration::from_millis(500), &mut self.exit).await;
-        Turn::Gone(reason.ok().and_then(Result::ok))
-    }
-
-    /// The process is gone; what it wrote before may still be in the pipe. A grandchild that holds the pipe open is not
-    /// waited for.
-    async fn read_last_words(&mut self) {
-        let mut left = LAST_WORDS;
-        while let Ok(Ok(n @ 1..)) = tokio::time::timeout(QUIET, self.lines.fill(&mut self.link.reader)).await {
-            left = left.saturating_sub(n);
-            if left == 0 {
-                return;
-            }
-        }
     }
 
     /// A call that came before everything in the mailbox.
@@ -276,136 +248,11 @@ impl Instance {
             if self.stale && self.pending.n_calls() == 0 {
                 return Some(End::Stale);
             }
-            if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.outbox.is_empty() {
+            if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Told(Control::Shutdown { drain: true }));
             }
         }
         None
-    }
-
-    /// Handles all whole lines that were read.
-    pub(super) fn on_read(&mut self) -> Option<End> {
-        while let Some(line) = self.lines.next_line() {
-            match line {
-                Line::Whole(bytes) => match Message::parse(bytes.clone()) {
-                    Ok(message) => {
-                        self.n_junk = 0;
-                        self.on_message(message, None);
-                    }
-                    Err(malformed) => {
-                        self.junk(&bytes, &malformed.kind.to_string());
-                        if let Some(id) = broken::answers(&bytes, &malformed) {
-                            self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));
-                        }
-                    }
-                },
-                Line::TooLong(long) => {
-                    let limit = self.ctx.max_message_bytes;
-                    let text = format!(
-                        "sent a message of {} bytes; the limit is {limit} (`limits.max_message_bytes`)",
-                        long.n_bytes
-                    );
-                    self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text.clone());
-                    if let Some(id) = broken::answers_long(&long.head, &long.tail) {
-                        self.fail_broken(id, &text);
-                    }
-                }
-            }
-            if self.n_junk >= MAX_JUNK {
-                return Some(End::Junk);
-            }
-        }
-        None
-    }
-
-    fn junk(&mut self, line: &[u8], why: &str) {
-        if self.n_junk == 0 {
-            tracing::debug!(server = %self.port.name(), "a line on stdout is no message: {why}");
-        }
-        self.n_junk += 1;
-        self.ctx.observer.log(self.port.name(), LogStream::Stdout, line);
-    }
-
-    /// A call whose answer cannot be used fails at once instead of at its deadline.
-    fn fail_broken(&mut self, id: WireId, why: &str) {
-        if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(id) {
-            call.fail(self.fault(&format!("server `{}` {why}", self.port.name()), "broken_answer"));
-        }
-    }
-
-    /// A message of the server. `stream`: it came in answer to the request of this id (Streamable HTTP); on stdio nothing says so.
-    pub(super) fn on_message(&mut self, message: Message, stream: Option<WireId>) {
-        match message.kind() {
-            Kind::Response | Kind::Error => self.on_answer(message),
-            Kind::Request => self.on_question(message, stream),
-            Kind::Notification => self.on_notification(message, stream),
-        }
-    }
-
-    fn on_answer(&mut self, message: Message) {
-        let wire = message.get(Field::Id).and_then(WireId::read);
-        let Some((wire, entry)) = wire.and_then(|w| Some((w, self.pending.complete(w)?))) else {
-            let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
-            tracing::debug!(server = %self.port.name(), id, "an answer nobody waits for: dropped");
-            return;
-        };
-        match entry.origin {
-            Origin::Call(call) => {
-                if message.kind() == Kind::Response {
-                    self.note_subscription(&call);
-                }
-                call.end(Outcome::Message { message, era: self.era() }, Some((entry.sent, self.now)));
-                self.idle_since = self.now;
-                self.take_from_backlog();
-            }
-            Origin::Own(own) => self.on_own_answer(own, wire, entry.sent, message),
-        }
-    }
-
-    fn on_notification(&mut self, message: Message, stream: Option<WireId>) {
-        let method = message.method();
-        match method {
-            Some(Method::Progress) => self.on_progress(message),
-            Some(Method::Cancelled) => self.on_question_cancelled(message),
-            Some(m @ (Method::ToolsChanged | Method::PromptsChanged | Method::ResourcesChanged)) => {
-                self.record_note(&message, m.name(), None, Status::Sent);
-                self.relist_at = Some(self.now + RELIST_PAUSE);
-            }
-            Some(Method::Acknowledged) => {}
-            Some(Method::ResourceUpdated) => self.on_resource_updated(message),
-            Some(Method::LogMessage) => self.on_log(message, stream),
-            _ => self.on_other_note(message, stream),
-        }
-    }
-
-    fn on_progress(&mut self, message: Message) {
-        let wire = message.get(Field::ProgressToken).and_then(WireId::read);
-        let Some(entry) = wire.and_then(|w| self.pending.get_mut(w)) else { return };
-        entry.silent_since = self.now;
-        if let Origin::Call(call) = &entry.origin {
-            // A session that does not keep up loses progress, nothing else.
-            let _ = call
-                .peer
-                .mailbox
-                .push(Delivery::Progress { client_id: call.client_id.clone(), message: Box::new(message) });
-        }
-    }
-
-    /// Puts a notification of the server into the journal.
-    pub(super) fn record_note(
-        &self,
-        message: &Message,
-        method: &str,
-        parent: Option<crate::protocol::CallId>,
-        status: Status,
-    ) {
-        let mut flow = Flow::new(FlowKind::ServerNotification, method.into());
-        flow.backend = Some(self.port.name().clone());
-        flow.parent = parent;
-        flow.status = status;
-        flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
-        flow.frames.received = Some(message.raw().clone());
-        self.ctx.observer.begin(flow);
     }
 
     fn on_mail(&mut self, mail: Mail) {
@@ -415,14 +262,14 @@ impl Instance {
             Mail::UpcallAnswer { generation, server_id, answer } => {
                 self.on_upcall_answer(generation, server_id, *answer)
             }
-            Mail::Notification(message) => self.outbox.push(&Spliced::new(message.raw().clone())),
+            Mail::Notification(message) => self.wire.push(&Spliced::new(message.raw().clone()), Parcel::Note),
             Mail::Subscribe { session, uri } => self.subscribe(session, &uri),
             Mail::Unsubscribe { session, uri } => self.unsubscribe(session, &uri),
             Mail::Level => self.send_level(),
         }
     }
 
-    fn on_call(&mut self, call: Box<Call>) {
+    pub(super) fn on_call(&mut self, call: Box<Call>) {
         if self.drain_until.is_some() {
             return call.fail(self.fault(&format!("server `{}` is being stopped", self.port.name()), "stopping"));
         }
@@ -454,7 +301,7 @@ impl Instance {
         }
         let wire = self.pending.next_id();
         let out = shape::outgoing(&call, self.era(), wire);
-        self.outbox.push(&out);
+        self.wire.push(&out, Parcel::Request(wire));
         self.ctx.observer.sent(call.id, wire.0, out);
         self.pending.register(Entry {
             sent: self.now,
@@ -466,7 +313,7 @@ impl Instance {
         });
     }
 
-    fn take_from_backlog(&mut self) {
+    pub(super) fn take_from_backlog(&mut self) {
         while self.has_room()
             && self.backlog.front().is_some_and(|(_, call)| self.has_lease(call))
             && let Some((_, call)) = self.backlog.pop_front()
@@ -520,7 +367,9 @@ impl Instance {
 
     /// Whether the server may get another call now: it has not too many, and it reads.
     fn has_room(&self) -> bool {
-        self.pending.n_calls() < self.port.server.max_concurrent && self.outbox.len() < OUTBOX_FULL
+        self.pending.n_calls() < self.port.server.max_concurrent
+            && self.wire.waiting() < OUTBOX_FULL
+            && !self.listing.holds_calls
     }
 
     /// A call that has waited for its turn as long as the server may be silent about it will not get one in time.
@@ -545,7 +394,8 @@ impl Instance {
     pub(super) fn notify(&mut self, method: Method, params: Option<&str>) {
         let params = params.map_or_else(String::new, |p| format!(r#","params":{p}"#));
         let text = format!(r#"{{"jsonrpc":"2.0","method":"{}"{params}}}"#, method.name());
-        self.outbox.push_parts(&[text.as_bytes()]);
+        let parcel = if method == Method::Initialized { Parcel::Initialized } else { Parcel::Note };
+        self.wire.push_parts(&[text.as_bytes()], parcel);
     }
 
     fn on_cancel(&mut self, session: SessionId, client_id: &RequestId, message: &Message) {
@@ -561,15 +411,18 @@ impl Instance {
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(wire.0));
         }
-        self.outbox.push(&out);
+        self.wire.cancel(wire, &out);
         self.asks.forget_call(wire);
         self.take_from_backlog();
     }
 
     /// Takes a request back that was given up.
-    fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
+    pub(super) fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
         let reason = serde_json::Value::from(reason);
-        self.notify(Method::Cancelled, Some(&format!(r#"{{"requestId":{},"reason":{reason}}}"#, wire.0)));
+        let name = Method::Cancelled.name();
+        let text =
+            format!(r#"{{"jsonrpc":"2.0","method":"{name}","params":{{"requestId":{},"reason":{reason}}}}}"#, wire.0);
+        self.wire.cancel(wire, &Spliced::new(text.into()));
         self.asks.forget_call(wire);
     }
 
@@ -613,7 +466,10 @@ impl Instance {
         self.refuse_asks_of(session);
         let unwanted = self.port.wanted.leave(session);
         self.unwanted(&unwanted);
-        self.send_level();
+        if self.level.is_some() {
+            // It may have been the one who wanted the most.
+            self.send_level();
+        }
         self.take_from_backlog();
     }
 
@@ -621,6 +477,9 @@ impl Instance {
         if self.relist_at.is_some_and(|at| at <= self.now) {
             self.relist_at = None;
             self.relist();
+        }
+        if self.listen_at.is_some_and(|at| at <= self.now) {
+            self.open_listen();
         }
         for (wire, entry) in self.pending.expired(self.now) {
             let waited = self.now - entry.sent;
@@ -688,7 +547,8 @@ impl Instance {
     /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
     fn arm(&mut self) {
         let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
-        let all = [self.relist_at, self.drain_until, self.idle_deadline(), self.pending.nearest(), first];
+        let all =
+            [self.relist_at, self.listen_at, self.drain_until, self.idle_deadline(), self.pending.nearest(), first];
         let earliest = all.into_iter().flatten().min();
         let Some(earliest) = earliest else { return };
         if self.wake_at.is_none_or(|at| earliest < at) {

@@ -4,57 +4,45 @@
 //! instance serves they are taken in here, each with a limit to its patience.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::sync::{SemaphorePermit, oneshot, watch};
+use tokio::sync::watch;
 
 use super::backoff;
 use super::call::Call;
 use super::context::Context;
 use super::failure::{Attempt, Life};
-use super::handshake::OpenError;
-use super::instance::{End, Instance};
 use super::memory::Eras;
 use super::offer::OfferState;
 use super::peer::ClientFacts;
-use super::port::{Control, Mail, Port};
-use super::process::{self, Process};
+use super::port::{Control, Port};
 use super::status::{BackendState, Failure};
 use super::tenant::Tenant;
 use super::waiting::Waiting;
 use crate::config::{RestartPolicy, StartPolicy, Target};
 use crate::observe::NoticeLevel;
 use crate::protocol::{Fault, code};
-use crate::transport::ExitReason;
 
 /// A call waits for a restart that comes within this time, else it fails at once.
 const SHORT_PAUSE: Duration = Duration::from_secs(3);
-/// A server holds its turn to start at most for this time: a slow download must not keep the others waiting.
-const TURN: Duration = Duration::from_secs(5);
-
-/// Turns of the scheduler between two process starts: servers' tasks, catalog, session, writing.
-const HOPS_TO_ANSWER: usize = 5;
-/// How long the start of a process waits for the first client's first word.
-const FIRST_WORD: Duration = Duration::from_millis(5);
 
 /// One instance's task.
 pub(super) struct Lifecycle {
-    port: Arc<Port>,
-    ctx: Arc<Context>,
+    pub(super) port: Arc<Port>,
+    pub(super) ctx: Arc<Context>,
     /// What the handshake says of clients: the first client's word on itself, or whom the instance is for.
-    opening: watch::Receiver<Option<Arc<ClientFacts>>>,
+    pub(super) opening: watch::Receiver<Option<Arc<ClientFacts>>>,
     /// Keeps `opening` open where nobody else does.
     _opening: Option<watch::Sender<Option<Arc<ClientFacts>>>>,
     /// Failures in a row.
     n_failures: u32,
     /// Calls that wait for the next instance.
-    waiting: Waiting,
-    eras: Eras,
+    pub(super) waiting: Waiting,
+    pub(super) eras: Eras,
     /// Client profile `eras` and the remembered offer were loaded for.
-    profile: Option<String>,
+    pub(super) profile: Option<String>,
 }
 
 /// What came while no instance serves.
@@ -71,7 +59,7 @@ enum Event {
 
 /// Who reads the commands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Commands {
+pub(super) enum Commands {
     Here,
     /// The instance does.
     There,
@@ -96,7 +84,7 @@ impl Lifecycle {
     }
 
     /// Whether it is an instance beside the base one: it is there for its callers only, and makes no lists.
-    fn is_beside(&self) -> bool {
+    pub(super) fn is_beside(&self) -> bool {
         !self.port.is_base()
     }
 
@@ -147,11 +135,11 @@ impl Lifecycle {
         }
     }
 
-    fn publish(&self, state: OfferState) {
+    pub(super) fn publish(&self, state: OfferState) {
         self.ctx.offers.publish(&self.port, state);
     }
 
-    fn set(&self, state: BackendState) {
+    pub(super) fn set(&self, state: BackendState) {
         self.port.status.change(|s| s.state = state);
         self.ctx.observer.signal.raise();
     }
@@ -275,7 +263,11 @@ impl Lifecycle {
     }
 
     /// Does `work` while commands and mail go on being read. `Err`: the command that ended it.
-    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>, commands: Commands) -> Result<T, Control> {
+    pub(super) async fn meanwhile<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        commands: Commands,
+    ) -> Result<T, Control> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! { biased;
@@ -297,14 +289,17 @@ impl Lifecycle {
         let hint = failure.hint.clone();
         let never = restart.policy == RestartPolicy::Never;
         self.port.status.change(|s| s.failure = Some(failure));
-        if (hopeless || never || self.n_failures > restart.max) && self.is_beside() {
+        // A process that keeps dying is left alone; a machine that is down comes up again.
+        let is_remote = matches!(self.port.server.target, Target::Http { .. });
+        let is_over = self.n_failures > restart.max;
+        if (hopeless || never || is_over) && self.is_beside() {
             self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}: given up"));
             self.take_mail();
             self.fail_waiting(&summary);
             // The next call makes another one.
             return None;
         }
-        if hopeless || never || self.n_failures > restart.max {
+        if hopeless || never || (is_over && !is_remote) {
             let hint = hint.map_or_else(String::new, |h| format!(": {h}"));
             self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}{hint}"));
             // The call that woke it must not wake it again.
@@ -319,17 +314,19 @@ impl Lifecycle {
         self.ctx.observer.notice(
             NoticeLevel::Warning,
             Some(self.port.name()),
-            format!("{summary}; starting it again in {pause:.1?} ({} of {})", self.n_failures, restart.max),
+            format!("{summary}; trying again in {pause:.1?} ({} of {})", self.n_failures.min(restart.max), restart.max),
         );
-        if matches!(self.ctx.offers.of(self.port.name()), OfferState::Pending) {
+        if is_over || matches!(self.ctx.offers.of(self.port.name()), OfferState::Pending) {
             // It never was ready: nobody should wait for its lists.
             self.publish(OfferState::Absent);
         }
-        let until = Instant::now() + pause;
+        let begun = Instant::now();
+        let mut until = begun + pause;
+        let mut is_cut = false;
         self.set(BackendState::Backoff { until: SystemTime::now() + pause });
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if left > SHORT_PAUSE {
+            if left > SHORT_PAUSE && !is_cut {
                 self.fail_waiting(&summary);
             }
             if left.is_zero() {
@@ -348,188 +345,16 @@ impl Lifecycle {
                     }
                     break;
                 }
+                // Asking a URL again costs little: a call does not wait for the end of a long pause.
+                Event::Mail if is_remote && self.waiting.wakes() => {
+                    until = until.min(begun + restart.backoff_min);
+                    is_cut = true;
+                }
                 _ => {}
             }
         }
         self.port.status.change(|s| s.n_restarts += 1);
         Some(false)
-    }
-
-    /// One attempt: from nothing to serving to nothing.
-    async fn live(&mut self) -> Life {
-        let generation = self.port.generation.fetch_add(1, Ordering::Relaxed) + 1;
-        self.port.status.change(|s| s.started = None);
-        self.set(BackendState::Starting);
-        let mut attempt = Attempt::new();
-        let Target::Stdio { command, cwd, .. } = self.port.server.target.clone() else {
-            let message = "it is reached by HTTP, and this version starts stdio servers only";
-            let hint = "use a stdio bridge such as `npx -y mcp-remote URL`, or set `enabled: false`";
-            return attempt.hopeless(message.to_owned(), hint.to_owned());
-        };
-        let (port, ctx) = (self.port.clone(), self.ctx.clone());
-        self.recall_early().await;
-        let turn = match self.meanwhile(ctx.starting.acquire(), Commands::Here).await {
-            Ok(turn) => turn.ok(),
-            Err(control) => return Life::Told(control),
-        };
-        let spec = match self.meanwhile(process::spec(&port, &ctx), Commands::Here).await {
-            Ok(Ok(spec)) => spec,
-            Ok(Err(missing)) => return attempt.missing(&command, &missing),
-            Err(control) => return Life::Told(control),
-        };
-        attempt.resolved = Some(spec.program.display().to_string());
-        let started = {
-            let _one = ctx.spawning.lock().await;
-            // Between two processes the thread looks after clients: the first ones wait for their first answers, which
-            // take a few hops from what was remembered by way of the catalog to the session.
-            for _ in 0..HOPS_TO_ANSWER {
-                tokio::task::yield_now().await;
-            }
-            Process::start(&port, &ctx, &spec)
-        };
-        let (mut process, link, exit) = match started {
-            Ok(started) => started,
-            Err(error) => {
-                let mut life = attempt.failed("spawn", format!("`{command}` could not be started: {error}"));
-                if let (Life::Failed { failure, .. }, Some(dir)) = (&mut life, cwd.filter(|d| !d.is_dir())) {
-                    failure.hint = Some(format!("`cwd` {} is no directory", dir.display()));
-                }
-                return life;
-            }
-        };
-        self.port.status.change(|s| s.started = Some(Instant::now()));
-        let mut instance = Instance::new(port.clone(), ctx.clone(), generation, link, exit);
-        let ended = self.open_and_serve(&mut instance, turn).await;
-        let view = self.port.status.view();
-        if view.state == BackendState::Ready {
-            attempt.ready = SystemTime::now().duration_since(view.since).ok().or(Some(Duration::ZERO));
-        }
-        let mut life = attempt.judge(ended, &port, &ctx.observer, &mut self.eras);
-        if matches!(life, Life::Failed { .. }) {
-            life.hears(process.last_words().await);
-        } else {
-            self.set(BackendState::Stopping);
-        }
-        // What waited for the instance fails, or waits for the next one.
-        for call in instance.abandon(&life.fault(port.name())) {
-            self.wait(call);
-        }
-        // With it goes our end of its stdin: EOF. The keeper does the rest.
-        drop(instance);
-        life.hears(process.end().await);
-        life
-    }
-
-    /// Waits for the first client's word, opens the talk, serves.
-    async fn open_and_serve(
-        &mut self,
-        instance: &mut Instance,
-        turn: Option<SemaphorePermit<'_>>,
-    ) -> Result<End, OpenError> {
-        let facts = first_facts(self.opening.clone(), &mut instance.exit);
-        let facts = match self.meanwhile(facts, Commands::Here).await.map_err(OpenError::Told)? {
-            Ok(facts) => facts,
-            Err(exit) => return Err(OpenError::Gone { phase: "spawn", exit }),
-        };
-        self.recall(&facts, OfferState::Pending);
-        self.set(BackendState::Handshaking);
-        // Several clients share this instance as soon as a second one comes: then the modern era serves all.
-        let alone = match self.port.tenant {
-            Tenant::Everybody => self.ctx.peers.n() <= 1,
-            Tenant::Client(_) | Tenant::Session(_) => true,
-            Tenant::Lease(_) => false,
-        };
-        let mut eras = self.eras;
-        let open = async {
-            tokio::select! { biased;
-                opened = instance.open(&facts, alone, &mut eras) => opened,
-                never = give_back(turn) => match never {},
-            }
-        };
-        let opened = self.meanwhile(open, Commands::There).await;
-        self.eras = eras;
-        self.port.pool.set_eras(eras);
-        opened.map_err(OpenError::Told)??;
-        self.ready(instance);
-        let mut saved = None;
-        loop {
-            // What it offers is remembered when it has changed.
-            if instance.offer != saved {
-                saved = instance.offer.clone();
-                if let Some(profile) = &self.profile {
-                    self.ctx.memory.save(&self.port.server, profile, self.eras, saved.as_deref());
-                }
-            }
-            if let Some(end) = instance.serve_some().await {
-                return Ok(end);
-            }
-        }
-    }
-
-    /// A client that launched us speaks at once: what is remembered is put before it before any process is started.
-    async fn recall_early(&mut self) {
-        if self.is_beside() {
-            self.eras = self.port.pool.eras();
-            return;
-        }
-        let mut opening = self.opening.clone();
-        let first = tokio::time::timeout(FIRST_WORD, opening.wait_for(Option::is_some)).await;
-        let facts = first.ok().and_then(Result::ok).and_then(|f| f.clone());
-        if let Some(facts) = facts {
-            self.recall(&facts, OfferState::Pending);
-        }
-    }
-
-    /// Loads what is remembered for clients like this one; `unknown` is told where nothing is.
-    fn recall(&mut self, facts: &ClientFacts, unknown: OfferState) {
-        if self.is_beside() {
-            return;
-        }
-        let profile = facts.profile();
-        let is_known = matches!(self.ctx.offers.of(self.port.name()), OfferState::Known { .. });
-        if self.profile.as_ref() == Some(&profile) {
-            if matches!(self.ctx.offers.of(self.port.name()), OfferState::Asleep) {
-                self.publish(unknown);
-            }
-            return;
-        }
-        let (eras, offer) = self.ctx.memory.load(&self.port.server, &profile);
-        self.eras = eras;
-        self.port.pool.set_eras(eras);
-        self.profile = Some(profile);
-        if !is_known {
-            // Published even when nothing is remembered: the first client's `initialize` waits for this word.
-            self.publish(offer.map_or(unknown, |o| OfferState::Known { offer: Arc::new(o), cached: true }));
-        }
-    }
-
-    fn ready(&mut self, instance: &mut Instance) {
-        let info = instance.info.as_deref().and_then(|i| serde_json::from_slice::<serde_json::Value>(i).ok());
-        let text = |key: &str| {
-            info.as_ref().and_then(|i| i[key].as_str()).unwrap_or_default().chars().take(80).collect::<String>()
-        };
-        let server_info = format!("{} {}", text("name"), text("version")).trim().to_owned();
-        self.port.status.change(|s| {
-            s.state = BackendState::Ready;
-            s.revision = Some(instance.revision);
-            s.server_info = Some(server_info).filter(|i| !i.is_empty());
-            s.failure = None;
-        });
-        let pid = self.port.status.view().pid.unwrap_or_default();
-        let text = format!("ready, MCP {}, pid {pid}", instance.revision);
-        if self.is_beside() {
-            // As many as there are sessions: no news for people.
-            tracing::debug!(server = %self.port.name(), tenant = ?self.port.tenant, "{text}");
-        } else {
-            self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), text);
-        }
-        instance.relist();
-        instance.send_level();
-        instance.renew_subscriptions();
-        for call in self.waiting.drain() {
-            // Behind nothing: these came before what is in the mailbox.
-            instance.take_first(Mail::Call(call));
-        }
     }
 
     /// How long a call waits for the server to be ready.
@@ -549,7 +374,7 @@ impl Lifecycle {
         self.waiting.forget_left();
     }
 
-    fn wait(&mut self, call: Box<Call>) {
+    pub(super) fn wait(&mut self, call: Box<Call>) {
         if let Some(call) = self.waiting.push(call, Instant::now()) {
             self.refuse(call, "busy", "too many calls wait for it to start");
         }
@@ -588,28 +413,4 @@ impl Lifecycle {
         self.fail_waiting("mcp-proxy is shutting down, or the server's configuration has changed");
         self.set(BackendState::Stopped);
     }
-}
-
-/// The first client's word on itself, or the end of the process that came before.
-async fn first_facts(
-    mut opening: watch::Receiver<Option<Arc<ClientFacts>>>,
-    exit: &mut oneshot::Receiver<ExitReason>,
-) -> Result<Arc<ClientFacts>, Option<ExitReason>> {
-    loop {
-        if let Some(facts) = opening.borrow_and_update().clone() {
-            return Ok(facts);
-        }
-        tokio::select! { biased;
-            reason = &mut *exit => return Err(reason.ok()),
-            // The sender lives as long as the engine.
-            changed = opening.changed() => if changed.is_err() { return Err(None) },
-        }
-    }
-}
-
-/// Holds a turn to start for a while, then lets the next server have it.
-async fn give_back(turn: Option<SemaphorePermit<'_>>) -> Infallible {
-    tokio::time::sleep(TURN).await;
-    drop(turn);
-    std::future::pending().await
 }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::instance::Instance;
 use super::offer::{ItemKind, Offer, OfferState};
 use super::pending::Own;
+use super::remote::param_headers;
 use super::shape;
+use super::wire::Wire;
 use crate::observe::NoticeLevel;
 use crate::protocol::{Era, Field, Kind, Message, Span, code, walk};
 
@@ -25,6 +27,10 @@ pub(super) struct Listing {
     again: bool,
     /// The lists as they were last complete.
     done: [Vec<Bytes>; 4],
+    /// A list was lost on the way and is asked for once more.
+    pub(super) retried: bool,
+    /// Calls wait until the lists are complete: they need what is in them.
+    pub(super) holds_calls: bool,
 }
 
 #[derive(Debug, Default)]
@@ -36,8 +42,9 @@ struct Progress {
 impl Instance {
     /// Asks for all lists the server has.
     pub(super) fn relist(&mut self) {
-        if !self.port.is_base() {
-            // The base instance makes the lists.
+        // The base instance makes the lists; but by HTTP a modern server's tools say which arguments travel as headers.
+        let needs_lists = self.era() == Era::Modern && matches!(self.wire, Wire::Http(_));
+        if !self.port.is_base() && !needs_lists {
             return;
         }
         if self.listing.open.iter().any(Option::is_some) {
@@ -109,13 +116,42 @@ impl Instance {
         }
         progress.items.truncate(MAX_ITEMS);
         self.listing.done[kind as usize] = progress.items;
+        self.listing.retried = false;
+        if kind == ItemKind::Tool {
+            self.note_param_headers();
+        }
         self.finish_listing();
+    }
+
+    /// Finds the arguments that a modern server by URL wants in headers; a tool that wants something impossible cannot be
+    /// called and is left out (MCP 2026-07-28, server/tools, `x-mcp-header`).
+    fn note_param_headers(&mut self) {
+        if self.era() != Era::Modern {
+            return;
+        }
+        let Wire::Http(remote) = &mut self.wire else { return };
+        let tools = &mut self.listing.done[ItemKind::Tool as usize];
+        let (params, wrong) = param_headers(tools);
+        remote.params = params;
+        for (at, why) in wrong.into_iter().rev() {
+            let tool = tools.remove(at);
+            let all = Span { start: 0, end: u32::try_from(tool.len()).unwrap_or(0) };
+            let name = walk::member(&tool, all, "name").map(|(_, v)| &tool[v.start as usize..v.end as usize]);
+            let name = name.and_then(walk::decode).unwrap_or_default();
+            let text = format!("its tool `{name}` is left out: {why}");
+            self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
+        }
     }
 
     /// A list that does not come keeps what it was before.
     pub(super) fn give_up_list(&mut self, kind: ItemKind) {
+        self.give_up_list_for(kind, "did not answer in time");
+    }
+
+    /// A list that cannot be had keeps what it was before; `why` begins with a verb.
+    pub(super) fn give_up_list_for(&mut self, kind: ItemKind, why: &str) {
         if self.listing.open[kind as usize].take().is_some() {
-            let text = format!("its list of {} did not come in time", kind.key());
+            let text = format!("its list of {} did not come: it {why}", kind.key());
             self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
             self.finish_listing();
         }
@@ -141,7 +177,10 @@ impl Instance {
             self.ctx.offers.publish(&self.port, OfferState::Known { offer, cached: false });
         }
         if self.listing.again {
-            self.relist();
+            return self.relist();
+        }
+        if std::mem::take(&mut self.listing.holds_calls) {
+            self.take_from_backlog();
         }
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::instance::Instance;
 use super::pending::{Entry, Origin, Own};
+use super::wire::{Parcel, Wire};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Field, Kind, Message, Method, Spliced, WireId};
 
@@ -25,6 +26,10 @@ impl Instance {
             max_timeout: server.startup_timeout,
             n_asking: 0,
         };
+        let parcel = match &entry.origin {
+            Origin::Own(Own::Initialize) => Parcel::Initialize(self.pending.next_id()),
+            _ => Parcel::Request(self.pending.next_id()),
+        };
         let wire = self.pending.register(entry);
         let id = wire.0.to_string();
         let line: Bytes =
@@ -32,7 +37,12 @@ impl Instance {
                 .concat()
                 .into();
         let line = Spliced::new(line);
-        self.outbox.push(&line);
+        if method == Method::Listen
+            && let Wire::Http(remote) = &mut self.wire
+        {
+            remote.listens(wire);
+        }
+        self.wire.push(&line, parcel);
         let mut flow = Flow::new(FlowKind::Own, method.name().into());
         flow.backend = Some(self.port.name().clone());
         flow.wire_id = Some(wire.0);
@@ -56,7 +66,7 @@ impl Instance {
         self.end_row(wire, status, timing, Some(message.raw().clone()));
         match own {
             Own::List(kind) => self.on_list(kind, &message),
-            Own::Listen => self.listen = self.listen.filter(|l| *l != wire),
+            Own::Listen => self.on_listen_ended(wire, message.kind() == Kind::Error),
             Own::Barrier => self.is_handed_over(),
             Own::Other(what) => {
                 if let Some(error) = message.get(Field::Error) {

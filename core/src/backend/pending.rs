@@ -119,6 +119,22 @@ impl PendingTable {
         self.entries.get_mut(&id.0)
     }
 
+    /// The client's call under this id.
+    pub(super) fn call(&self, id: WireId) -> Option<&Call> {
+        match &self.entries.get(&id.0)?.origin {
+            Origin::Call(call) => Some(call),
+            Origin::Own(_) => None,
+        }
+    }
+
+    /// The request of our own under this id.
+    pub(super) fn own(&self, id: WireId) -> Option<&Own> {
+        match &self.entries.get(&id.0)?.origin {
+            Origin::Own(own) => Some(own),
+            Origin::Call(_) => None,
+        }
+    }
+
     /// Clients' calls in the table.
     pub(super) const fn n_calls(&self) -> usize {
         self.n_calls
@@ -142,14 +158,6 @@ impl PendingTable {
             .collect();
         calls.sort_by_key(|(id, _)| *id);
         calls
-    }
-
-    /// The client's call with this id, if it is still running.
-    pub(super) fn call(&self, id: WireId) -> Option<&Call> {
-        match &self.entries.get(&id.0)?.origin {
-            Origin::Call(call) => Some(call),
-            Origin::Own(_) => None,
-        }
     }
 
     /// The session that has the lease: whose calls with a seat are running.

@@ -3,13 +3,15 @@
 //! Legacy servers take `resources/subscribe` per URI, modern ones one `subscriptions/listen` with all of them; either
 //! way the server hears of the first who wants a URI and of the last who does not any more.
 
+use super::backoff;
 use super::call::{Call, Outcome};
 use super::instance::Instance;
 use super::offer::ItemKind;
 use super::pending::Own;
 use super::shape;
+use super::wire::Wire;
 use crate::observe::Status;
-use crate::protocol::{Era, Field, Message, Method, SessionId, walk};
+use crate::protocol::{Era, Field, Message, Method, SessionId, WireId, walk};
 
 impl Instance {
     /// The server's own URI a subscription call is about, decoded.
@@ -106,12 +108,8 @@ impl Instance {
             if self.era() == Era::Legacy {
                 self.tell_legacy(Method::ResourcesSubscribe, uri.as_bytes());
             }
-            let update =
-                format!(r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"uri":{uri}}}}}"#);
-            if self.generation > 1
-                && let Ok(message) = Message::parse(update.into())
-            {
-                self.on_resource_updated(message);
+            if self.generation > 1 {
+                self.tell_updated(&uri);
             }
         }
     }
@@ -124,6 +122,7 @@ impl Instance {
     /// Opens the one stream of a modern server for everything wanted now; the one before ends after it (MCP 2026-07-28,
     /// basic/utilities/subscriptions).
     pub(super) fn open_listen(&mut self) {
+        self.listen_at = None;
         let mut filter = serde_json::Map::new();
         for (kind, key) in [
             (ItemKind::Tool, "toolsListChanged"),
@@ -144,10 +143,71 @@ impl Instance {
             let params = format!(r#"{{"_meta":{{{meta}}},"notifications":{}}}"#, serde_json::Value::Object(filter));
             self.listen = Some(self.send_own(Own::Listen, Method::Listen, &params));
         }
-        if let Some(wire) = before {
-            self.pending.complete(wire);
-            self.end_own(wire, Status::Cancelled);
-            self.notify(Method::Cancelled, Some(&format!(r#"{{"requestId":{}}}"#, wire.0)));
+        // Over HTTP the one before goes on until the new one is there: nothing is lost between them.
+        match before {
+            Some(wire) if matches!(self.wire, Wire::Http(_)) && self.listen.is_some() => {
+                if let Some(older) = self.listen_before.replace(wire) {
+                    self.close_listen(older);
+                }
+            }
+            Some(wire) => self.close_listen(wire),
+            None => {}
+        }
+    }
+
+    fn close_listen(&mut self, wire: WireId) {
+        self.pending.complete(wire);
+        self.end_own(wire, Status::Cancelled);
+        self.cancel_upstream(wire, "no more updates are wanted");
+    }
+
+    /// The server has taken the newest `subscriptions/listen`.
+    pub(super) fn on_acknowledged(&mut self, from: Option<WireId>) {
+        if from.is_some() && from != self.listen {
+            return;
+        }
+        if let Some(wire) = self.listen_before.take() {
+            self.close_listen(wire);
+        }
+        self.n_listen_failures = 0;
+        if std::mem::take(&mut self.listen_was_lost) {
+            // Nothing is told twice: what has changed meanwhile nobody knows.
+            self.relist_at = Some(self.now);
+            for uri in self.port.wanted.uris() {
+                self.tell_updated(&serde_json::Value::from(uri).to_string());
+            }
+        }
+    }
+
+    /// A `subscriptions/listen` was answered, which is its end. `refused`: the server has none.
+    pub(super) fn on_listen_ended(&mut self, wire: WireId, refused: bool) {
+        if self.listen_before == Some(wire) {
+            self.listen_before = None;
+        }
+        if self.listen != Some(wire) {
+            return;
+        }
+        self.listen = None;
+        if !refused && matches!(self.wire, Wire::Http(_)) {
+            self.lost_listen();
+        }
+    }
+
+    /// The stream of updates is gone without our doing: it is opened again after a while.
+    pub(super) fn lost_listen(&mut self) {
+        self.listen_was_lost = true;
+        self.n_listen_failures = self.n_listen_failures.saturating_add(1);
+        let restart = self.port.server.restart;
+        let pause = backoff::pause(self.n_listen_failures, restart.backoff_min, restart.backoff_max, backoff::jitter());
+        self.listen_at = Some(self.now + pause);
+    }
+
+    /// Tells those who want updates of `uri` (a raw JSON string) that there is one.
+    fn tell_updated(&mut self, uri: &str) {
+        let update =
+            format!(r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"uri":{uri}}}}}"#);
+        if let Ok(message) = Message::parse(update.into()) {
+            self.on_resource_updated(message);
         }
     }
 

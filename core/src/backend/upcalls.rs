@@ -10,6 +10,7 @@ use super::instance::Instance;
 use super::peer::Peer;
 use super::tenant::Tenant;
 use super::users::Audience;
+use super::wire::Parcel;
 use crate::observe::{LogStream, Status};
 use crate::protocol::{CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code};
 use foldhash::HashMap;
@@ -169,7 +170,8 @@ impl Instance {
     }
 
     fn answer(&mut self, id: &RequestId, rest: &str) {
-        self.outbox.push_parts(&[br#"{"jsonrpc":"2.0","id":"#, &id.0, b",", rest.as_bytes(), b"}"]);
+        let parts = [br#"{"jsonrpc":"2.0","id":"#, &id.0[..], b",", rest.as_bytes(), b"}"];
+        self.wire.push_parts(&parts, Parcel::Note);
     }
 
     fn refuse(&mut self, id: &RequestId, fault: &Fault) {
@@ -196,7 +198,7 @@ impl Instance {
                 for span in message.null_cuts() {
                     out.patch(span, Patch::Bytes(bytes::Bytes::new()));
                 }
-                self.outbox.push(&out);
+                self.wire.push(&out, Parcel::Note);
             }
             Err(fault) => self.refuse(&server_id, &fault),
         }

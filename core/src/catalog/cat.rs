@@ -1,13 +1,19 @@
 //! [`Catalog`]: one immutable value; who has what, and the lists as ready bytes.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use foldhash::HashMap;
 
+use super::capability;
+use super::fence::Fence;
 use super::item::Item;
+use super::merge::Source;
 use super::pattern::matches;
-use crate::backend::ItemKind;
+use super::promoted::{Promoted, promoted};
+use crate::backend::{ItemKind, Offer};
+use crate::config::Routing;
 use crate::protocol::Era;
 
 /// Where an exposed name leads.
@@ -41,6 +47,21 @@ pub struct ListBytes {
     modern: OnceLock<Bytes>,
 }
 
+impl ListBytes {
+    /// A list whose items all look the same to both eras, or are told apart item by item.
+    pub(super) fn new(legacy: Bytes) -> Self {
+        Self { legacy, modern: OnceLock::new() }
+    }
+}
+
+/// What a catalog was made of: views of it are made from the same.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    pub(super) sources: Arc<[Source]>,
+    pub(super) routing: Routing,
+    pub(super) preface: Option<String>,
+}
+
 /// Everything we offer at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -64,8 +85,19 @@ pub struct Catalog {
     pub(super) completers: Vec<Arc<str>>,
     /// What servers say to the model about themselves, put together.
     pub instructions: String,
+    /// The server whose own endpoint this looks like: names, URIs and bytes are its own, and it gets what is not listed too.
+    pub sole: Option<Arc<str>>,
+    /// What that server offers, once known: to clients we are this server.
+    pub transparent: Option<Arc<Offer>>,
+    /// What is declared to clients, as JSON; empty before the first merge.
+    pub(super) capabilities: String,
+    /// Keeps tools a token does not allow from being called by names that are not listed.
+    pub(super) fence: Option<Fence>,
+    pub(super) origin: Origin,
     /// Set aside or repaired items with the reason, by server.
     pub quarantined: HashMap<Arc<str>, Vec<String>>,
+    /// Arguments of tools that also stand in HTTP headers, by exposed name; looked for when first asked for.
+    pub(super) promoted: OnceLock<HashMap<Arc<str>, Vec<Promoted>>>,
 }
 
 impl Catalog {
@@ -73,6 +105,17 @@ impl Catalog {
     #[must_use]
     pub fn tool(&self, exposed: &str) -> Option<&Entry> {
         self.tools.get(exposed)
+    }
+
+    /// Arguments of the tool `exposed` that also stand in HTTP headers.
+    #[must_use]
+    pub fn promoted(&self, exposed: &str) -> &[Promoted] {
+        let all = self.promoted.get_or_init(|| {
+            let tools = self.items[ItemKind::Tool as usize].iter();
+            let found = tools.map(|t| (t.exposed.clone(), promoted(t.json(Era::Modern))));
+            found.filter(|(_, p)| !p.is_empty()).collect()
+        });
+        all.get(exposed).map_or(&[], Vec::as_slice)
     }
 
     /// The server's prompt behind an exposed name.
@@ -87,11 +130,12 @@ impl Catalog {
         let (prefix, backend) = self.prefixes.iter().find(|(p, _)| exposed.starts_with(p.as_str()))?;
         let own = &exposed[prefix.len()..];
         let denied = self.hidden.get(backend).is_some_and(|h| h.iter().any(|rule| matches(rule, own)));
-        if own.is_empty() || denied {
+        let fenced = self.fence.as_ref().is_some_and(|f| !f.permits(backend, own));
+        if own.is_empty() || denied || fenced {
             return None;
         }
-        let own_json = serde_json::Value::from(own).to_string().into();
-        Some(Entry { exposed: exposed.into(), backend: backend.clone(), own: own.into(), own_json: Some(own_json) })
+        let own_json = (!prefix.is_empty()).then(|| serde_json::Value::from(own).to_string().into());
+        Some(Entry { exposed: exposed.into(), backend: backend.clone(), own: own.into(), own_json })
     }
 
     /// The server of a resource: listed, matching a template (longest literal beginning first), or the first server that
@@ -103,6 +147,9 @@ impl Catalog {
             return Some(UriRoute { backend: entry.backend.clone(), own_json: entry.own_json.clone(), own });
         }
         let to = |backend: &Arc<str>| UriRoute { backend: backend.clone(), own_json: None, own: None };
+        if let Some(sole) = &self.sole {
+            return Some(to(sole));
+        }
         let literal = |template: &str| template.find('{').unwrap_or(template.len());
         let by_template = self.items[ItemKind::Template as usize]
             .iter()
@@ -135,10 +182,21 @@ impl Catalog {
         self.items[ItemKind::Resource as usize].iter().find(differs).map(|i| &i.exposed)
     }
 
-    /// Whether `backend` declares completions.
+    /// Whether `backend` declares completions, or may turn out to.
     #[must_use]
     pub fn completes(&self, backend: &str) -> bool {
-        self.completers.iter().any(|b| &**b == backend)
+        let is_unknown = self.sole.as_deref() == Some(backend) && self.transparent.is_none();
+        is_unknown || self.completers.iter().any(|b| &**b == backend)
+    }
+
+    /// What is declared to clients, as JSON.
+    #[must_use]
+    pub fn declared(&self) -> Cow<'_, str> {
+        if self.capabilities.is_empty() {
+            // Nothing is known of any server yet.
+            return Cow::Owned(capability::merged(std::iter::empty(), false));
+        }
+        Cow::Borrowed(&self.capabilities)
     }
 
     /// The whole list result for clients of `era`, without paging.

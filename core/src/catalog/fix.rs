@@ -29,6 +29,8 @@ pub(super) struct Change<'a> {
     pub(super) description: Option<&'a str>,
     /// Repair defects, too.
     pub(super) repair: bool,
+    /// Leave `execution` of a tool as it is: it says nothing without the capability `tasks`, which we do not declare.
+    pub(super) keeps_execution: bool,
 }
 
 /// The member that names an item.
@@ -73,7 +75,7 @@ pub(super) fn fix(kind: ItemKind, raw: &Bytes, change: Change<'_>) -> Fixed {
     if let Some(description) = change.description {
         edit.set("description", &json(description));
     }
-    if kind == ItemKind::Tool {
+    if kind == ItemKind::Tool && !change.keeps_execution {
         // Tasks are not carried: a tool must not ask for being called as one.
         edit.cut(&["execution"]);
     }
@@ -161,7 +163,11 @@ impl Edit<'_> {
             .filter(|(_, v)| is_null(*v))
             .filter_map(|(k, _)| walk::decode(at(self.raw, *k)).map(std::borrow::Cow::into_owned))
             // These are replaced already.
-            .filter(|k| k != "inputSchema" && k != "execution" && !(k == "description" && change.description.is_some()))
+            .filter(|k| {
+                k != "inputSchema"
+                    && (k != "execution" || change.keeps_execution)
+                    && !(k == "description" && change.description.is_some())
+            })
             .collect();
         if nulls.is_empty() {
             return;
@@ -270,7 +276,7 @@ mod tests {
 
     fn check(kind: ItemKind, name: Option<&str>, raw: &str, legacy: &str, modern: Option<&str>) {
         let fixed =
-            fix(kind, &Bytes::copy_from_slice(raw.as_bytes()), Change { name, description: None, repair: true });
+            fix(kind, &Bytes::copy_from_slice(raw.as_bytes()), Change { name, repair: true, ..Change::default() });
         assert_eq!(String::from_utf8_lossy(&fixed.legacy), legacy, "{raw}");
         assert_eq!(fixed.modern.map(|m| String::from_utf8_lossy(&m).into_owned()).as_deref(), modern, "{raw}");
     }

@@ -1,17 +1,18 @@
 //! Many servers' offers into one catalog. Filters, repairs and clashes are settled here and nowhere else. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::cat::{Catalog, Entry};
+use super::capability;
+use super::cat::{Catalog, Entry, Origin};
 use super::fix::{Change, Fixed, fix, name_of};
 use super::item::Item;
 use super::names::{Wanted, expose, prefix};
 use super::pattern::matches;
 use crate::backend::{ItemKind, Offer, OfferState};
-use crate::config::{Routing, Server};
+use crate::config::{Naming, Routing, Server};
 
 /// Longest instructions taken from one server, in bytes.
 const MAX_INSTRUCTIONS: usize = 2000;
@@ -19,7 +20,7 @@ const MAX_INSTRUCTIONS: usize = 2000;
 const MAX_ALL_INSTRUCTIONS: usize = 8000;
 
 /// One server and what is known of its offer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Its configuration.
     pub server: Arc<Server>,
@@ -35,12 +36,57 @@ struct Candidate<'a> {
     raw: &'a Bytes,
 }
 
-/// The catalog of `sources`, in their order.
+/// How servers are shown.
+#[derive(Clone, Copy)]
+enum Manner<'a> {
+    /// Many servers as one.
+    Merged,
+    /// One server as itself; only these tools of it, if given.
+    Transparent(Option<&'a HashSet<Arc<str>>>),
+}
+
+/// The catalog of `sources`, in their order. One server alone under `routing.naming: flat` is shown as itself.
 #[must_use]
 pub fn merge(sources: &[Source], routing: &Routing, preface: Option<&str>, version: u64) -> Catalog {
+    let mut enabled = sources.iter().filter(|s| s.server.enabled);
+    let mut catalog = match (routing.naming, enabled.next(), enabled.next()) {
+        (Naming::Flat, Some(only), None) => merge_transparent(only, routing, preface, version, None),
+        _ => merge_as(Manner::Merged, sources, routing, preface, version),
+    };
+    let preface = preface.map(str::to_owned);
+    catalog.origin = Origin { sources: sources.into(), routing: routing.clone(), preface };
+    catalog
+}
+
+/// The catalog of one server shown as itself: own names and URIs, bytes as it sent them where nothing needs repair, own
+/// instructions. `tools` are the own names of those shown; `None`: all.
+pub(super) fn merge_transparent(
+    source: &Source,
+    routing: &Routing,
+    preface: Option<&str>,
+    version: u64,
+    tools: Option<&HashSet<Arc<str>>>,
+) -> Catalog {
+    let mut catalog = merge_as(Manner::Transparent(tools), std::slice::from_ref(source), routing, preface, version);
+    let name = &source.server.name;
+    catalog.sole = Some(name.clone());
+    catalog.prefixes = vec![(String::new(), name.clone())];
+    if let OfferState::Known { offer, .. } = &source.state {
+        catalog.transparent = Some(offer.clone());
+        catalog.capabilities = capability::transparent(offer);
+        let own = offer.instructions.as_deref().unwrap_or_default();
+        catalog.instructions = match preface.map(str::trim) {
+            Some(preface) if own.is_empty() => preface.to_owned(),
+            Some(preface) => format!("{preface}\n\n{own}"),
+            None => own.to_owned(),
+        };
+    }
+    catalog
+}
+
+fn merge_as(manner: Manner<'_>, sources: &[Source], routing: &Routing, preface: Option<&str>, version: u64) -> Catalog {
     let mut catalog = Catalog { version, ..Catalog::default() };
-    let prefixes: Vec<String> =
-        sources.iter().map(|s| prefix(s.server.prefix.as_deref(), &s.server.name, routing)).collect();
+    let prefixes = prefixes(sources, routing);
     for (source, prefix) in sources.iter().zip(&prefixes) {
         let name = &source.server.name;
         match &source.state {
@@ -67,22 +113,37 @@ pub fn merge(sources: &[Source], routing: &Routing, preface: Option<&str>, versi
     catalog.prefixes.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
     for kind in ItemKind::ALL {
         let mut notes: HashMap<Arc<str>, Vec<String>> = HashMap::new();
-        let candidates = collect(kind, sources, &mut notes);
-        let exposed = match kind {
-            ItemKind::Tool | ItemKind::Prompt => expose_names(&candidates, sources, &prefixes, routing),
-            ItemKind::Resource => expose_uris(&candidates, sources),
-            ItemKind::Template => candidates.iter().map(|c| c.own.clone()).collect(),
+        let candidates = collect(kind, manner, sources, &mut notes);
+        let exposed = match (manner, kind) {
+            (Manner::Transparent(_), _) => own_names(&candidates),
+            (Manner::Merged, ItemKind::Tool | ItemKind::Prompt) => {
+                expose_names(&candidates, sources, &prefixes, routing)
+            }
+            (Manner::Merged, ItemKind::Resource) => expose_uris(&candidates, sources),
+            (Manner::Merged, ItemKind::Template) => candidates.iter().map(|c| c.own.clone()).collect(),
         };
-        render(&mut catalog, kind, &candidates, exposed, sources, routing, &mut notes);
+        render(&mut catalog, kind, manner, &candidates, exposed, sources, routing, &mut notes);
         for (backend, texts) in notes {
             catalog.quarantined.entry(backend).or_default().extend(texts);
         }
     }
     catalog.instructions = instructions(sources, &prefixes, routing, preface);
+    let all_known = sources.iter().all(|s| known(s).is_some() || !s.server.enabled);
+    catalog.capabilities = capability::merged(sources.iter().filter_map(known), all_known);
     catalog
 }
 
-fn known(source: &Source) -> Option<&Offer> {
+fn prefixes(sources: &[Source], routing: &Routing) -> Vec<String> {
+    sources.iter().map(|s| prefix(s.server.prefix.as_deref(), &s.server.name, routing)).collect()
+}
+
+/// What `sources` say of themselves, put together.
+pub(super) fn instructions_of(sources: &[Source], routing: &Routing, preface: Option<&str>) -> String {
+    instructions(sources, &prefixes(sources, routing), routing, preface)
+}
+
+/// The offer of `source`, if it is known.
+pub(super) fn known(source: &Source) -> Option<&Offer> {
     match &source.state {
         OfferState::Known { offer, .. } => Some(offer),
         _ => None,
@@ -92,6 +153,7 @@ fn known(source: &Source) -> Option<&Offer> {
 /// The items of one kind that may be shown, each name of a server once.
 fn collect<'a>(
     kind: ItemKind,
+    manner: Manner<'_>,
     sources: &'a [Source],
     notes: &mut HashMap<Arc<str>, Vec<String>>,
 ) -> Vec<Candidate<'a>> {
@@ -99,7 +161,7 @@ fn collect<'a>(
     for (index, source) in sources.iter().enumerate() {
         let Some(offer) = known(source) else { continue };
         let rules = &source.server.tools;
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for raw in &offer.items[kind as usize] {
             let own = match name_of(kind, raw) {
                 Ok(own) => own,
@@ -110,6 +172,7 @@ fn collect<'a>(
             };
             let is_tool = kind == ItemKind::Tool;
             let allowed = rules.allow.is_empty() || rules.allow.iter().any(|p| matches(p, &own));
+            let allowed = allowed && !matches!(manner, Manner::Transparent(Some(tools)) if !tools.contains(&*own));
             if is_tool && (!allowed || rules.deny.iter().any(|p| matches(p, &own))) {
                 continue;
             }
@@ -145,9 +208,16 @@ fn expose_names(
     expose(&wanted, routing)
 }
 
+/// Own names, and those the configuration gives instead where no other item has them.
+fn own_names(candidates: &[Candidate<'_>]) -> Vec<String> {
+    let mut taken: HashSet<&str> = candidates.iter().map(|c| c.own.as_str()).collect();
+    let name = |c: &Candidate<'_>, free: bool| if free { c.shown.clone() } else { c.own.clone() };
+    candidates.iter().map(|c| name(c, c.shown == c.own || taken.insert(&c.shown))).collect()
+}
+
 /// URIs stay as they are; only one that an earlier server has too is told apart (protocol.md, 5.4).
 fn expose_uris(candidates: &[Candidate<'_>], sources: &[Source]) -> Vec<String> {
-    let mut taken = std::collections::HashSet::new();
+    let mut taken = HashSet::new();
     let mut name = |c: &Candidate<'_>| {
         if taken.insert(c.own.clone()) {
             c.own.clone()
@@ -159,9 +229,11 @@ fn expose_uris(candidates: &[Candidate<'_>], sources: &[Source]) -> Vec<String> 
 }
 
 /// Writes the list of one kind and enters its items.
+#[expect(clippy::too_many_arguments, reason = "the steps of one merge, used once")]
 fn render(
     catalog: &mut Catalog,
     kind: ItemKind,
+    manner: Manner<'_>,
     candidates: &[Candidate<'_>],
     exposed: Vec<String>,
     sources: &[Source],
@@ -182,6 +254,7 @@ fn render(
                 .map(String::as_str)
                 .filter(|_| kind == ItemKind::Tool),
             repair: routing.schema_fixes,
+            keeps_execution: matches!(manner, Manner::Transparent(_)),
         };
         let Fixed { legacy, modern, repairs } = fix(kind, candidate.raw, change);
         if !repairs.is_empty() {

@@ -1,18 +1,24 @@
 //! What we offer: the lists of all servers merged into one immutable [`Catalog`], with names that never clash.
 
+mod capability;
 mod cat;
+mod fence;
 mod fix;
 mod item;
 mod merge;
 mod names;
 mod pattern;
+mod promoted;
 mod refresh;
 mod scope;
+mod view;
 
 pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
 pub use merge::{Source, merge};
 pub use names::exposed_prefix;
 pub use pattern::rule_for;
+pub use promoted::{Promoted, promoted};
 pub use refresh::Refresher;
 pub use scope::Scope;
+pub use view::Views;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::pattern::matches;
 use crate::config::Access;
 
 /// What part of the catalog a client sees. The default is everything.
@@ -11,4 +12,63 @@ pub struct Scope {
     pub server: Option<Arc<str>>,
     /// What its token allows.
     pub access: Arc<Access>,
+}
+
+impl Scope {
+    /// Whether it is everything, merged.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.server.is_none() && self.access.is_full()
+    }
+
+    /// Whether the server `name` exists for this client.
+    #[must_use]
+    pub fn sees(&self, name: &str) -> bool {
+        let servers = &self.access.servers;
+        self.server.as_deref().is_none_or(|s| s == name)
+            && (servers.is_empty() || servers.iter().any(|p| matches(p, name)))
+    }
+
+    /// Whether single tools are kept from this client, besides those of servers it does not see.
+    #[must_use]
+    pub fn limits_tools(&self) -> bool {
+        !self.access.allow.is_empty() || !self.access.deny.is_empty()
+    }
+}
+
+/// Whether `access` allows the tool that is `exposed` in the merged list.
+pub(super) fn permits(access: &Access, exposed: &str) -> bool {
+    (access.allow.is_empty() || access.allow.iter().any(|p| matches(p, exposed)))
+        && !access.deny.iter().any(|p| matches(p, exposed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(server: Option<&str>, servers: &[&str]) -> Scope {
+        let servers = servers.iter().map(|s| (*s).to_owned()).collect();
+        Scope { server: server.map(Into::into), access: Arc::new(Access { servers, ..Access::default() }) }
+    }
+
+    #[test]
+    fn a_server_is_seen_when_endpoint_and_token_both_say_so() {
+        let check = |scope: Scope, expected: &str| {
+            let seen: String = ["a", "ab", "b"].iter().filter(|s| scope.sees(s)).copied().collect();
+            assert_eq!(seen, expected, "{scope:?}");
+        };
+        check(scope(None, &[]), "aabb");
+        check(scope(None, &["a*"]), "aab");
+        check(scope(Some("b"), &[]), "b");
+        check(scope(Some("b"), &["a*"]), "");
+        check(scope(None, &["A"]), "");
+    }
+
+    #[test]
+    fn denied_wins_over_allowed() {
+        let access = Access { allow: vec!["fs__*".into()], deny: vec!["*delete*".into()], ..Access::default() };
+        assert!(permits(&access, "fs__read"));
+        assert!(!permits(&access, "fs__delete_all"));
+        assert!(!permits(&access, "git__log"));
+    }
 }

@@ -38,4 +38,4 @@ pub use model::*;
 pub use secret::Secret;
 pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::{FromClientError, TEMPLATE, template_from};
-pub use watch::{ConfigWatch, Reload};
+pub use watch::{ConfigWatch, Prompt, Reload};

@@ -145,7 +145,7 @@ pub struct JournalLimits {
     pub n_flows: usize,
     /// Most bytes of frames kept with a screen (default 64 MiB).
     pub screen_bytes: usize,
-    /// Most bytes of frames kept headless (default 2 MiB).
+    /// Most bytes of frames kept headless (default 1 MiB).
     pub headless_bytes: usize,
 }
 
@@ -162,6 +162,10 @@ pub struct Server {
     pub enabled: bool,
     /// `start` (default eager).
     pub start: StartPolicy,
+    /// `connect_timeout`: of a server reached by URL, for name, connection and TLS (default 10 s).
+    pub connect_timeout: Duration,
+    /// `tls.ca_file`: certificates trusted beside the system's, absolute.
+    pub ca_file: Option<PathBuf>,
     /// `startup_timeout`: from start to ready (default 60 s).
     pub startup_timeout: Duration,
     /// `timeout`: idle time of one call, reset by progress (default 60 s).
@@ -336,6 +340,8 @@ impl Server {
             shown: String::new(),
             enabled: true,
             start: StartPolicy::Eager,
+            connect_timeout: Duration::from_secs(10),
+            ca_file: None,
             startup_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(60),
             max_timeout: Duration::from_secs(3600),
@@ -411,6 +417,6 @@ impl Default for Limits {
 
 impl Default for JournalLimits {
     fn default() -> Self {
-        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 2 << 20 }
+        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 1 << 20 }
     }
 }

@@ -22,6 +22,9 @@ use super::load::{Loaded, load};
 use super::source::FileSeen;
 use super::{Config, Environment, Located};
 
+/// Watching begins after this time: a client that has launched us gets its first answers first. What changes in between
+/// is found all the same, by the comparison it begins with.
+const START_AFTER: Duration = Duration::from_millis(50);
 /// How often the contents are compared where nothing is told.
 pub const POLL: Duration = Duration::from_secs(2);
 /// Editors write in several steps: this much quiet is waited for.
@@ -52,6 +55,7 @@ impl Reload {
 #[derive(Debug)]
 pub struct ConfigWatch {
     receiver: watch::Receiver<Reload>,
+    tell: mpsc::Sender<()>,
     /// The task of [`Watching::run`]; dropping the set ends it, and the listener with it.
     _task: JoinSet<()>,
 }
@@ -64,8 +68,10 @@ impl ConfigWatch {
         let first = Reload { config, loaded: Arc::new(loaded), n_reloads: 0 };
         let (sender, receiver) = watch::channel(first);
         let mut task = JoinSet::new();
-        task.spawn(Watching::new(located, environment, files, sender).run());
-        Self { receiver, _task: task }
+        let watching = Watching::new(located, environment, files, sender);
+        let tell = watching.listener.tell.clone();
+        task.spawn(watching.run());
+        Self { receiver, tell, _task: task }
     }
 
     /// Waits for the next reading of a changed file; good or bad. `None`: nothing is watched any more.
@@ -77,10 +83,27 @@ impl ConfigWatch {
         Some(self.receiver.borrow_and_update().clone())
     }
 
+    /// A way to have the files looked at now.
+    #[must_use]
+    pub fn prompt(&self) -> Prompt {
+        Prompt(self.tell.clone())
+    }
+
     /// Another reader of the same.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Reload> {
         self.receiver.clone()
+    }
+}
+
+/// A way to have the files looked at now.
+#[derive(Clone, Debug)]
+pub struct Prompt(mpsc::Sender<()>);
+
+impl Prompt {
+    /// Has the files looked at now. A look that is due anyway serves as well.
+    pub fn look(&self) {
+        let _ = self.0.try_send(());
     }
 }
 
@@ -104,6 +127,7 @@ impl Watching {
     }
 
     async fn run(mut self) {
+        tokio::time::sleep(START_AFTER).await;
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

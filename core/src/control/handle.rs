@@ -8,7 +8,7 @@ use super::view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, T
 use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
 use crate::catalog::{Catalog, Item};
 use crate::config::{Config, Server, Target};
-use crate::observe::{Flow, JournalWindow, LogWindow, Status, Subscription};
+use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Status, Subscription};
 use crate::protocol::{CallId, Era, Span, walk};
 use crate::session::{Engine, Entrance};
 use crate::transport::{Link, Mailbox};
@@ -284,6 +284,11 @@ impl ProxyHandle {
     pub fn refuse_reload(&self, problems: String) {
         *self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(problems);
         self.inner.engine.ctx.observer.signal.raise();
+    }
+
+    /// Tells whoever looks at the screen.
+    pub fn notice(&self, level: NoticeLevel, text: String) {
+        self.inner.engine.ctx.observer.notice(level, None, text);
     }
 
     /// Asks the engine to end in order.

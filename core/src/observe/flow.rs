@@ -43,6 +43,18 @@ pub enum Status {
     Dropped(&'static str),
 }
 
+impl Status {
+    /// The code of the error the asking side got, if it got one.
+    #[must_use]
+    pub const fn code(&self) -> Option<i32> {
+        match self {
+            Self::Fault(code) => Some(*code),
+            Self::TimedOut => Some(crate::protocol::code::INTERNAL),
+            _ => None,
+        }
+    }
+}
+
 /// Where the time of a call went. All durations are zero until known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timing {

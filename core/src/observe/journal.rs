@@ -125,12 +125,16 @@ impl Journal {
 
     /// Drops the oldest rows until both bounds hold; the newest row stays.
     fn trim(&mut self) {
-        while self.rows.len() > self.max_flows || (self.n_bytes > self.max_bytes && self.rows.len() > 1) {
-            if let Some(row) = self.rows.pop_front() {
-                self.n_bytes -= ROW_BYTES + n_bytes(&row.frames);
-                self.first += 1;
-            }
+        let mut n_over = 0;
+        while self.rows.len() - n_over > self.max_flows
+            || (self.n_bytes > self.max_bytes && self.rows.len() - n_over > 1)
+        {
+            self.n_bytes -= ROW_BYTES + n_bytes(&self.rows[n_over].frames);
+            n_over += 1;
         }
+        // Dropped where they are: an old row is far from every cache, and moving it out would read all of it.
+        self.rows.drain(..n_over);
+        self.first += n_over as u64;
     }
 
     /// One row with its frames.

@@ -20,6 +20,8 @@ pub mod code {
     pub const RESOURCE_NOT_FOUND: i32 = -32002;
     /// The client must open a URL first (MCP 2025-11-25, client/elicitation).
     pub const URL_ELICITATION_REQUIRED: i32 = -32042;
+    /// Headers and body of an HTTP request disagree (MCP 2026-07-28, transports, Streamable HTTP).
+    pub const HEADER_MISMATCH: i32 = -32020;
     /// A request needs a capability the client did not declare (MCP 2026-07-28, basic).
     pub const MISSING_CAPABILITY: i32 = -32021;
     /// Unsupported protocol version (MCP 2026-07-28, basic, versioning).

@@ -11,6 +11,8 @@ macro_rules! methods {
         )* }
 
         impl Method {
+            /// All methods we know.
+            pub(crate) const ALL: [Self; Self::COUNT] = [$(Self::$variant),*];
             /// How many methods we know.
             pub(crate) const COUNT: usize = [$(Self::$variant),*].len();
 

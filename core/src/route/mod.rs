@@ -76,7 +76,9 @@ fn completion(catalog: &Catalog, message: &Message, era: Era) -> Route {
     let route = if message.span(Field::RefUri).is_some() {
         uri(message, Field::RefUri, era, |uri| catalog.template(uri))
     } else {
-        named(message, Field::RefName, "prompt", |name| catalog.prompt(name).cloned())
+        named(message, Field::RefName, "prompt", |name| {
+            catalog.prompt(name).cloned().or_else(|| catalog.unlisted(name))
+        })
     };
     match route {
         Route::Backend { backend, .. } if !catalog.completes(&backend) => Route::NoCompletions,

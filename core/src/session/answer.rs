@@ -3,11 +3,11 @@
 //! Within one era nothing but the id is touched. Our errors become JSON here and nowhere else.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::http::Weight;
 use super::run::{Active, Session};
 use crate::backend::{Answer, ClientFacts, Outcome};
 use crate::observe::{Ended, FlowKind, Status, Timing};
@@ -147,7 +147,7 @@ impl Session {
             self.calls.insert(client_id.clone(), active);
             return;
         }
-        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.count();
         let returned = match outcome {
             Outcome::Message { message, .. } => Some(message.raw().clone()),
             _ => None,
@@ -162,41 +162,50 @@ impl Session {
             Outcome::Fault(fault) => fault_of(fault, Status::Fault(fault.code)),
             Outcome::TimedOut(fault) => fault_of(fault, Status::TimedOut),
         };
-        self.emit(client_id, &out);
+        self.emit(client_id, &out, status.code());
         let timing = timing(active.arrived, (*handed).max(active.handed), *sent, self.now);
         let ended = Ended { status, timing, returned, answered: Some(out), tool: active.tool };
         self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, ended);
     }
 
     /// Writes an answer, or keeps it for the batch its request came in.
-    pub(super) fn emit(&mut self, id: &RequestId, out: &Spliced) {
+    pub(super) fn emit(&mut self, id: &RequestId, out: &Spliced, code: Option<i32>) {
         if let Some(batch) = self.batches.iter_mut().find(|b| b.waiting.contains(id)) {
             // Once: the same id may stand twice in a batch, and each is answered.
             if let Some(at) = batch.waiting.iter().position(|w| w == id) {
                 batch.waiting.remove(at);
             }
             batch.answers.push(out.to_bytes());
+            self.out.leave_to_batch(id, batch.reply.as_ref());
             return self.finish_batches();
         }
-        self.outbox.push(out);
+        self.out.answer(id, out, code);
     }
 
     /// Writes batches that have all their answers; one of notifications only gets none.
     pub(super) fn finish_batches(&mut self) {
-        let outbox = &mut self.outbox;
+        let out = &mut self.out;
         self.batches.retain(|batch| {
             if !batch.waiting.is_empty() {
                 return true;
             }
             if !batch.answers.is_empty() {
-                outbox.push_parts(&[b"[", &batch.answers.join(&b","[..]), b"]"]);
+                let all = [b"[", &batch.answers.join(&b","[..])[..], b"]"].concat();
+                out.answer_batch(batch.reply.as_ref(), &Spliced::new(all.into()));
+            } else if let Some(reply) = &batch.reply {
+                reply.end();
             }
             false
         });
     }
 
-    /// A request of a batch will not be answered: the client took it back.
-    pub(super) fn batch_lost(&mut self, id: &RequestId) {
+    /// A request will not be answered: the client took it back.
+    pub(super) fn taken_back(&mut self, id: &RequestId) {
+        let reply = self.out.forget(id);
+        let in_batch = self.batches.iter().any(|b| b.waiting.contains(id));
+        if let Some(reply) = reply.filter(|_| !in_batch) {
+            reply.end();
+        }
         for batch in &mut self.batches {
             if let Some(at) = batch.waiting.iter().position(|w| w == id) {
                 batch.waiting.remove(at);
@@ -208,23 +217,29 @@ impl Session {
     /// Answers a request with a result of ours, without a row in the journal.
     pub(super) fn reply(&mut self, id: &RequestId, result: &'static str) {
         let out = around(id, &Bytes::from_static(result.as_bytes()));
-        self.emit(id, &out);
+        self.emit(id, &out, None);
     }
 
     /// Answers with an error, without a row in the journal.
     pub(super) fn refuse(&mut self, id: Option<&RequestId>, fault: &Fault) {
         let out = Spliced::new(refusal(id, fault).into());
         match id {
-            Some(id) => self.emit(id, &out),
-            None => self.outbox.push(&out),
+            Some(id) => self.emit(id, &out, Some(fault.code)),
+            None => self.out.push(&out, Weight::Owed),
         }
+    }
+
+    /// Refuses a request on its own way: its id is that of another one.
+    pub(super) fn refuse_on(&mut self, reply: &super::http::Reply, id: &RequestId, fault: &Fault) {
+        let out = Spliced::new(refusal(Some(id), fault).into());
+        self.out.answer_batch(Some(reply), &out);
     }
 
     /// Answers a request of this client with a result of ours.
     pub(super) fn finish_own(&mut self, id: Option<RequestId>, call: CallId, result: &Bytes, arrived: Instant) {
         let Some(id) = id else { return };
         let out = around(&id, result);
-        self.emit(&id, &out);
+        self.emit(&id, &out, None);
         let timing = Timing { proxy: self.now.saturating_duration_since(arrived), ..Timing::default() };
         let ended = Ended { status: Status::Ok, timing, returned: None, answered: Some(out), tool: None };
         self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
@@ -235,7 +250,7 @@ impl Session {
         let call = self.begin_own(message, facts);
         let Some(id) = message.id() else { return };
         let out = Spliced::new(refusal(Some(&id), fault).into());
-        self.emit(&id, &out);
+        self.emit(&id, &out, Some(fault.code));
         let ended = Ended {
             status: Status::Fault(fault.code),
             timing: Timing::default(),

@@ -1,7 +1,7 @@
 //! A client's requests: answered here, or sent to the server that has what they name.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,6 +12,9 @@ use crate::backend::{Call, ClientFacts, ItemKind, Level, Mail, Port};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{Era, Fault, Field, Message, Method, RequestId, code};
 use crate::route::{Route, route};
+
+/// Names as the journal keeps them, made once.
+static METHOD_NAMES: LazyLock<[Arc<str>; Method::COUNT]> = LazyLock::new(|| Method::ALL.map(|m| m.name().into()));
 
 impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
@@ -35,7 +38,7 @@ impl Session {
         };
         let era = facts.revision.era();
         match (method, era) {
-            (Some(Method::Discover), Era::Modern) => self.on_discover(&message, &facts),
+            (Some(Method::Discover), Era::Modern) => self.on_discover(message, &facts),
             (Some(Method::ToolsList), _) => self.on_list(message, ItemKind::Tool, &facts),
             (Some(Method::PromptsList), _) => self.on_list(message, ItemKind::Prompt, &facts),
             (Some(Method::ResourcesList), _) => self.on_list(message, ItemKind::Resource, &facts),
@@ -64,7 +67,7 @@ impl Session {
             || self.parked_lists.iter().any(|l| l.client_id == *id)
             || self.parked_calls.iter().any(|c| c.message.id().as_ref() == Some(id))
             || self.listens.iter().any(|l| l.id == *id)
-            || self.parked_opening.as_ref().is_some_and(|(m, _, _)| m.id().as_ref() == Some(id))
+            || self.parked_opening.as_ref().is_some_and(|o| o.message.id().as_ref() == Some(id))
     }
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
@@ -116,7 +119,7 @@ impl Session {
     /// A method we do not know goes on when there is only one server it can be meant for.
     fn on_unknown(&mut self, message: Message, method: Option<Method>, facts: Arc<ClientFacts>) {
         if method.is_none()
-            && let Some(port) = self.engine.only_port()
+            && let Some(port) = self.engine.only_port(&self.scope)
         {
             return self.send(message, None, facts, &port, None, None, None, None);
         }
@@ -184,7 +187,7 @@ impl Session {
             seat: if may_ask(method) { port.seat(self.peer.id) } else { None },
         });
         self.calls.insert(client_id, active);
-        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.count();
         if let Err(Mail::Call(call)) = port.mailbox.push(Mail::Call(call)) {
             let text = format!("server `{}` has too many calls waiting, or is being removed", port.name());
             let data = json!({ "backend": &**port.name(), "reason": "busy" });
@@ -216,14 +219,14 @@ impl Session {
 
     /// A journal row for a request of this client.
     pub(super) fn flow(
-        &mut self,
+        &self,
         message: &Message,
         facts: &ClientFacts,
         backend: Option<&Arc<str>>,
         target: Option<Arc<str>>,
     ) -> Flow {
         let method = match message.method() {
-            Some(m) => self.method_names[m as usize].get_or_insert_with(|| m.name().into()).clone(),
+            Some(m) => METHOD_NAMES[m as usize].clone(),
             None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
         };
         let mut flow = Flow::at(FlowKind::Call, method, self.wall);
@@ -245,9 +248,9 @@ impl Session {
             Some(Method::Cancelled) => self.on_cancel(&message),
             Some(Method::Progress) => self.on_client_progress(&message),
             Some(Method::RootsChanged) => {
-                let ports = self.engine.ports.borrow().clone();
+                let ports = self.engine.ports_of(&self.scope);
                 let mut status = Status::Dropped("servers are shared with other clients");
-                for port in ports.values().flat_map(|p| p.private_to(&self.peer)) {
+                for port in ports.iter().flat_map(|p| p.private_to(&self.peer)) {
                     status = Status::Sent;
                     if port.status.state() == crate::backend::BackendState::Ready {
                         let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
@@ -257,7 +260,8 @@ impl Session {
             }
             _ => {
                 let facts = self.legacy.clone().or_else(|| self.modern.clone());
-                let port = self.engine.only_port().zip(facts).and_then(|(p, f)| p.home_of(&self.peer, &f).ok());
+                let only = self.engine.only_port(&self.scope);
+                let port = only.zip(facts).and_then(|(p, f)| p.home_of(&self.peer, &f).ok());
                 let sent = port
                     .as_ref()
                     .is_some_and(|p| p.mailbox.push(Mail::Notification(Box::new(message.clone()))).is_ok());
@@ -285,21 +289,22 @@ impl Session {
             let mail =
                 Mail::Cancel { session: self.peer.id, client_id: id.clone(), message: Box::new(message.clone()) };
             let _ = active.port.mailbox.push_owed(mail);
-            self.batch_lost(&id);
+            self.taken_back(&id);
             return;
         }
         if let Some(at) = self.parked_lists.iter().position(|l| l.client_id == id) {
             let list = self.parked_lists.remove(at);
             self.end_flow(list.call, Status::Cancelled);
-            return self.batch_lost(&id);
+            return self.taken_back(&id);
         }
         if let Some(at) = self.parked_calls.iter().position(|c| c.message.id().as_ref() == Some(&id)) {
             let call = self.parked_calls.remove(at);
             let row = self.begin_own(&call.message, &call.facts);
             self.end_flow(row, Status::Cancelled);
-            return self.batch_lost(&id);
+            return self.taken_back(&id);
         }
         self.end_listen(&id);
+        self.taken_back(&id);
     }
 
     /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
@@ -315,7 +320,7 @@ impl Session {
         }
     }
 
-    fn cancelled(&self, active: &Active) {
+    fn cancelled(&mut self, active: &Active) {
         let total = self.now - active.arrived;
         self.engine.ctx.observer.end(
             active.call,
@@ -329,7 +334,7 @@ impl Session {
                 tool: active.tool.clone(),
             },
         );
-        self.status.n_in_flight.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.count();
     }
 
     /// The client has left: its calls end unanswered. The servers hear of it by [`crate::backend::Control::Detach`].
@@ -337,9 +342,10 @@ impl Session {
         for (_, active) in std::mem::take(&mut self.calls) {
             self.cancelled(&active);
         }
+        self.count();
         let lists = std::mem::take(&mut self.parked_lists).into_iter().map(|l| l.call);
         let listens = std::mem::take(&mut self.listens).into_iter().map(|l| l.call);
-        let opening = self.parked_opening.take().map(|(_, call, _)| call);
+        let opening = self.parked_opening.take().map(|o| o.call);
         for call in lists.chain(listens).chain(opening).collect::<Vec<_>>() {
             self.end_flow(call, Status::Cancelled);
         }

@@ -1,5 +1,6 @@
 //! The sessions as others may see them.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -38,7 +39,7 @@ impl ClientStatus {
 /// All sessions.
 #[derive(Debug, Default)]
 pub struct Clients {
-    all: Mutex<Vec<Arc<ClientStatus>>>,
+    all: Mutex<BTreeMap<SessionId, Arc<ClientStatus>>>,
     n: AtomicU64,
 }
 
@@ -46,24 +47,29 @@ impl Clients {
     /// A client has come; `name` is shown until it says who it is.
     pub(super) fn add(&self, via: &'static str, name: &str) -> Arc<ClientStatus> {
         let client = Arc::new(ClientStatus {
-            id: SessionId(self.n.fetch_add(1, Ordering::Relaxed) + 1),
+            id: self.next_id(),
             via,
             since: SystemTime::now(),
             said: Mutex::new((name.into(), None)),
             n_calls: AtomicU64::new(0),
             n_in_flight: AtomicU64::new(0),
         });
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(client.id, client.clone());
         client
     }
 
+    /// An id nobody has had.
+    pub(super) fn next_id(&self) -> SessionId {
+        SessionId(self.n.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
     pub(super) fn remove(&self, id: SessionId) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).retain(|c| c.id != id);
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// The sessions at this moment, in the order they came.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<ClientStatus>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::clients::Clients;
 use crate::backend::{Context, Port, Ports};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Scope, Views};
 use crate::config::Config;
 
 /// What all sessions share.
@@ -18,6 +18,8 @@ pub struct Engine {
     pub ports: watch::Receiver<Ports>,
     /// What we offer.
     pub catalog: watch::Receiver<Arc<Catalog>>,
+    /// The same as clients of a scope see it.
+    pub views: Views,
     /// The configuration.
     pub config: watch::Receiver<Arc<Config>>,
     /// The sessions, for whoever looks.
@@ -31,11 +33,45 @@ impl Engine {
         self.ports.borrow().get(backend).cloned()
     }
 
-    /// The only server, if there is only one.
+    /// An answer for whoever looks after us (`/health` and the like); `None`: no such page.
     #[must_use]
-    pub fn only_port(&self) -> Option<Arc<Port>> {
-        let ports = self.ports.borrow();
-        let mut enabled = ports.values().filter(|p| p.server.enabled);
-        enabled.next().filter(|_| enabled.next().is_none()).cloned()
+    pub const fn ops(&self, _path: &str) -> Option<Page> {
+        None
     }
+
+    /// What a client of `scope` sees at this moment.
+    #[must_use]
+    pub fn view(&self, scope: &Scope) -> Arc<Catalog> {
+        let main = self.catalog.borrow().clone();
+        self.views.of(&main, scope)
+    }
+
+    /// The servers a client of `scope` may reach, by any request or notification.
+    #[must_use]
+    pub fn ports_of(&self, scope: &Scope) -> Vec<Arc<Port>> {
+        self.ports.borrow().values().filter(|p| scope.sees(p.name())).cloned().collect()
+    }
+
+    /// The only server a client of `scope` sees, if there is only one: what we do not know can be meant for nobody else.
+    /// A client that may not call every tool gets nothing past us that we cannot read.
+    #[must_use]
+    pub fn only_port(&self, scope: &Scope) -> Option<Arc<Port>> {
+        if scope.limits_tools() {
+            return None;
+        }
+        let ports = self.ports.borrow();
+        let mut seen = ports.values().filter(|p| p.server.enabled && scope.sees(p.name()));
+        seen.next().filter(|_| seen.next().is_none()).cloned()
+    }
+}
+
+/// A page for operations.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`
+    pub content_type: &'static str,
+    /// What it says.
+    pub body: bytes::Bytes,
 }

@@ -1,29 +1,18 @@
 //! The opening talk with a client: `initialize` of the legacy era, `server/discover` and per-request facts of the modern.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::json;
 
 use super::run::{OPENING_WAIT, Session};
 use crate::backend::{ClientFacts, Level};
-use crate::protocol::{CallId, Fault, Field, Message, Revision, code, walk};
+use crate::protocol::{CallId, Fault, Field, Message, Method, Revision, code, walk};
 
 /// What we are to clients (MCP 2025-11-25, lifecycle, `serverInfo`).
 fn server_info(title: &str) -> serde_json::Value {
     json!({ "name": "mcp-proxy", "title": title, "version": env!("CARGO_PKG_VERSION") })
-}
-
-/// What we can do. A constant superset: a client's view is frozen here while servers come and go, and a capability that
-/// turns out empty costs one empty list, while a missing one would cost the server for the whole session.
-fn capabilities() -> serde_json::Value {
-    json!({
-        "tools": { "listChanged": true },
-        "prompts": { "listChanged": true },
-        "resources": { "subscribe": true, "listChanged": true },
-        "completions": {},
-        "logging": {},
-    })
 }
 
 /// A member of `_meta` or `params` that is an object, as raw JSON.
@@ -35,6 +24,17 @@ fn name_in(info: &[u8]) -> Arc<str> {
     let all = crate::protocol::Span { start: 0, end: u32::try_from(info.len()).unwrap_or(0) };
     let name = walk::member(info, all, "name").and_then(|(_, v)| walk::decode(&info[v.start as usize..v.end as usize]));
     name.map(|n| n.chars().filter(|c| !c.is_control()).take(60).collect::<String>()).unwrap_or_default().into()
+}
+
+/// An `initialize` or `server/discover` that waits for what is remembered of the servers, or for the one server whose own
+/// endpoint this is.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) message: Message,
+    pub(super) call: CallId,
+    arrived: Instant,
+    /// When it is answered with what is known.
+    pub(super) until: Instant,
 }
 
 impl Session {
@@ -63,8 +63,9 @@ impl Session {
         let call = self.begin_own(&message, &facts);
         self.legacy = Some(facts.clone());
         let first = self.meet(&facts);
-        self.parked_opening = Some((message, call, self.now + OPENING_WAIT));
-        if !first {
+        let until = if first { self.now + OPENING_WAIT } else { self.now };
+        self.parked_opening = Some(Opening { message, call, arrived: self.now, until });
+        if !self.awaits_identity() && !first {
             self.answer_opening();
         }
     }
@@ -82,37 +83,89 @@ impl Session {
         })
     }
 
-    /// Answers the `initialize` that waited for what is remembered of the servers.
-    pub(super) fn answer_opening(&mut self) {
-        let Some((message, call, _)) = self.parked_opening.take() else { return };
-        let Some(facts) = self.legacy.clone() else { return };
-        let mut result = json!({
-            "protocolVersion": facts.revision.date(),
-            "capabilities": capabilities(),
-            "serverInfo": server_info(&self.engine.config.borrow().name),
-        });
-        if !self.catalog.instructions.is_empty() {
-            result["instructions"] = self.catalog.instructions.as_str().into();
+    /// Whether the parked opening still waits for the one server whose endpoint this is to say who it is. Not longer than
+    /// a list waits.
+    fn awaits_identity(&mut self) -> bool {
+        let Some(arrived) = self.parked_opening.as_ref().map(|o| o.arrived) else { return false };
+        let view = &self.catalog;
+        // Before the first catalog nobody knows more than the name.
+        let is_of_one = view.sole.is_some() || (view.version == 0 && self.scope.server.is_some());
+        if !is_of_one || view.transparent.is_some() {
+            return false;
         }
-        self.finish_own(message.id(), call, &result.to_string().into(), self.now);
+        self.wake_unknown();
+        let Some(until) = self.waits_until(arrived) else { return false };
+        if let Some(opening) = &mut self.parked_opening {
+            opening.until = opening.until.max(until);
+        }
+        until > self.now
     }
 
-    pub(super) fn on_discover(&mut self, message: &Message, facts: &Arc<ClientFacts>) {
-        let call = self.begin_own(message, facts);
-        let versions: Vec<&str> = Revision::ALL.iter().map(|r| r.date()).collect();
-        let info = server_info(&self.engine.config.borrow().name);
-        let mut result = json!({
-            "resultType": "complete",
-            "supportedVersions": versions,
-            "capabilities": capabilities(),
-            "ttlMs": 0,
-            "cacheScope": "private",
-            "_meta": { "io.modelcontextprotocol/serverInfo": info },
-        });
-        if !self.catalog.instructions.is_empty() {
-            result["instructions"] = self.catalog.instructions.as_str().into();
+    /// Something is known that was not: answers the parked opening unless it waits for more.
+    pub(super) fn settle_opening(&mut self) {
+        if !self.awaits_identity() {
+            self.answer_opening();
         }
-        self.finish_own(message.id(), call, &result.to_string().into(), self.now);
+    }
+
+    /// Answers the opening that waited for what is remembered of the servers.
+    pub(super) fn answer_opening(&mut self) {
+        let Some(Opening { message, call, arrived, .. }) = self.parked_opening.take() else { return };
+        let result = if message.method() == Some(Method::Initialize) {
+            let Some(facts) = &self.legacy else { return };
+            self.initialize_result(facts.revision)
+        } else {
+            self.discover_result()
+        };
+        self.finish_own(message.id(), call, &result.into(), arrived);
+    }
+
+    /// The `serverInfo` of this endpoint, as JSON: a server's own where it is transparent.
+    fn identity(&self) -> String {
+        let own = self.catalog.transparent.as_ref().and_then(|offer| offer.info.as_ref());
+        match own {
+            Some(info) => String::from_utf8_lossy(info).into_owned(),
+            None => server_info(&self.engine.config.borrow().name).to_string(),
+        }
+    }
+
+    /// What both kinds of opening end with: capabilities and instructions.
+    fn offered(&self) -> String {
+        let mut members = format!(r#""capabilities":{}"#, self.catalog.declared());
+        if !self.catalog.instructions.is_empty() {
+            let text = serde_json::Value::from(self.catalog.instructions.as_str());
+            members.push_str(&format!(r#","instructions":{text}"#));
+        }
+        members
+    }
+
+    fn initialize_result(&self, revision: Revision) -> String {
+        let (date, info, offered) = (revision.date(), self.identity(), self.offered());
+        format!(r#"{{"protocolVersion":"{date}","serverInfo":{info},{offered}}}"#)
+    }
+
+    fn discover_result(&self) -> String {
+        let versions: Vec<&str> = Revision::ALL.iter().map(|r| r.date()).collect();
+        let (versions, info, offered) = (json!(versions), self.identity(), self.offered());
+        format!(
+            r#"{{"resultType":"complete","supportedVersions":{versions},"ttlMs":0,"cacheScope":"private","_meta":{{"io.modelcontextprotocol/serverInfo":{info}}},{offered}}}"#
+        )
+    }
+
+    pub(super) fn on_discover(&mut self, message: Message, facts: &Arc<ClientFacts>) {
+        let call = self.begin_own(&message, facts);
+        // One that waits already is answered with what there is.
+        self.answer_opening();
+        self.parked_opening = Some(Opening { message, call, arrived: self.now, until: self.now });
+        self.settle_opening();
+    }
+
+    /// What the client said of itself before, in another session. One who wants log messages tells the servers each time.
+    pub(super) fn knows(&mut self, facts: Option<&Arc<ClientFacts>>) {
+        if let Some(facts) = facts.filter(|f| f.level.is_none()) {
+            self.peer.set_facts(facts.clone());
+            self.modern = Some(facts.clone());
+        }
     }
 
     /// What the client says of itself with this request.

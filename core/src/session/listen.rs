@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::http::Weight;
 use super::run::Session;
 use crate::backend::{ClientFacts, ItemKind, Mail};
 use crate::catalog::Catalog;
@@ -96,7 +97,7 @@ impl Session {
             r#"{{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{{"_meta":{},"notifications":{accepted}}}}}"#,
             tag(&listen.id)
         );
-        self.outbox.push_parts(&[text.as_bytes()]);
+        self.out.beside(&listen.id, &Spliced::new(text.into()), Weight::Owed);
     }
 
     pub(super) fn tell_listeners(&mut self, kind: ItemKind) {
@@ -110,7 +111,7 @@ impl Session {
                 let method = kind.changed_method().name();
                 let text =
                     format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"_meta":{}}}}}"#, tag(&listen.id));
-                self.outbox.push_parts(&[text.as_bytes()]);
+                self.out.beside(&listen.id, &Spliced::new(text.into()), Weight::Note);
             }
         }
     }
@@ -142,7 +143,7 @@ impl Session {
                 };
                 out.patch(Span { start: at, end: at }, Patch::Bytes(member.into()));
             }
-            self.outbox.push(&out);
+            self.out.beside(&listen.id, &out, Weight::Note);
         }
     }
 

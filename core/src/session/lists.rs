@@ -153,8 +153,7 @@ impl Session {
             if !told.contains(&method) {
                 told.push(method);
                 if self.legacy.is_some() {
-                    self.outbox
-                        .push_parts(&[format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, method.name()).as_bytes()]);
+                    self.out.changed(method);
                 }
                 self.tell_listeners(kind);
             }

@@ -8,13 +8,16 @@ mod clients;
 mod engine;
 mod entrance;
 mod handshake;
+pub mod http;
 mod listen;
 mod lists;
 mod notes;
+mod out;
+mod piped;
 mod run;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};
-pub use engine::Engine;
+pub use engine::{Engine, Page};
 pub use entrance::Entrance;
-pub use run::Session;
+pub use piped::Piped;

@@ -1,8 +1,9 @@
 //! What servers say meanwhile: progress, log messages, updates.
 
+use super::http::Weight;
 use super::run::Session;
 use crate::backend::{Level, ServerNote};
-use crate::protocol::{Era, Field, Message, Method, Patch, RequestId, Spliced, walk};
+use crate::protocol::{CallId, Era, Field, Message, Method, Patch, RequestId, Spliced, walk};
 
 impl Session {
     pub(super) fn on_progress(&mut self, client_id: &RequestId, message: &Message) {
@@ -16,11 +17,12 @@ impl Session {
             out.patch(span, Patch::Bytes(token));
         }
         self.engine.ctx.observer.progress(active.call);
-        self.outbox.push(&out);
+        self.out.beside(client_id, &out, Weight::Note);
     }
 
     pub(super) fn on_server_note(&mut self, note: &ServerNote) {
-        if self.is_behind() {
+        // A server may take the only client there is for its own: not one that does not see it.
+        if self.is_behind() || !self.scope.sees(&note.backend) {
             return;
         }
         match note.method {
@@ -29,7 +31,7 @@ impl Session {
             _ => {
                 // A notification we do not know is for the client it belongs to, in the era that has such a thing.
                 if self.legacy.is_some() {
-                    self.outbox.push(&Spliced::new(note.message.raw().clone()));
+                    self.pass_on(note);
                 }
             }
         }
@@ -45,7 +47,22 @@ impl Session {
             call.and_then(|a| a.facts.level).is_some_and(|least| level >= least)
         };
         if wanted {
-            self.outbox.push(&Spliced::new(note.message.raw().clone()));
+            self.pass_on(note);
+        }
+    }
+
+    /// A notification goes where the call it belongs to is answered, as it came.
+    fn pass_on(&mut self, note: &ServerNote) {
+        let out = Spliced::new(note.message.raw().clone());
+        self.tell(note.parent, &out, Weight::Note);
+    }
+
+    /// What arose from a call goes where that is answered, else where everybody's goes.
+    pub(super) fn tell(&mut self, parent: Option<CallId>, out: &Spliced, weight: Weight) {
+        let call = parent.and_then(|call| self.calls.iter().find(|(_, a)| a.call == call));
+        match call {
+            Some((id, _)) => self.out.beside(id, out, weight),
+            None => self.out.push(out, weight),
         }
     }
 
@@ -78,7 +95,7 @@ impl Session {
                 out.patch(span, Patch::Bytes(bytes::Bytes::new()));
             }
         }
-        self.outbox.push(&out);
+        self.out.push(&out, Weight::Note);
     }
 
     /// Whether this session speaks the legacy era at all.

@@ -1,4 +1,7 @@
-//! [`Session`]: one client's link, its calls in flight, and the loop that serves it.
+//! [`Session`]: one client, its calls in flight, and what it does when something comes. It reads no bytes and writes none:
+//! [`super::Piped`] and `session/http/` bring its messages and take its answers.
+//!
+//! Dropping it is the client's leaving: its calls are cancelled, nothing of it stays anywhere.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -16,36 +19,34 @@ use super::engine::Engine;
 use super::entrance::Entrance;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
+use super::out::Out;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
-use crate::catalog::Catalog;
-use crate::protocol::{CallId, Fault, Field, Frame, Kind, Message, Method, RequestId, Revision, SessionId, code};
-use crate::transport::{Line, Lines, Link, Mailbox, Outbox};
+use crate::catalog::{Catalog, Scope};
+use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, Revision, SessionId, code};
+use crate::transport::Mailbox;
 
 /// Notifications waiting for one session, at most; answers are not counted here.
 const N_DELIVERIES: usize = 4096;
-/// While this many bytes wait to be written, the client is not read: who does not listen may not ask.
-const OUTBOX_FULL: usize = 1 << 20;
 /// Over this many bytes notifications are dropped: the client does not keep up.
 const OUTBOX_BUSY: usize = 8 << 20;
-/// Over this many bytes the session is ended: the client has stopped reading.
-const OUTBOX_LOST: usize = 256 << 20;
-/// After the client closed its side, calls in flight may end within this time.
-const EOF_GRACE: Duration = Duration::from_secs(5);
 /// Answers may leave within this time when the engine shuts down.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// How long `initialize` waits for what is remembered of the servers, so that it can carry their instructions.
 pub(super) const OPENING_WAIT: Duration = Duration::from_millis(25);
 
 /// One client.
-pub struct Session {
+pub(super) struct Session {
     pub(super) engine: Arc<Engine>,
-    link: Link,
-    lines: Lines,
-    pub(super) outbox: Outbox,
+    pub(super) out: Out,
     pub(super) peer: Arc<Peer>,
     pub(super) status: Arc<ClientStatus>,
-    catalog_rx: watch::Receiver<Arc<Catalog>>,
+    /// Shared with other sessions of the same client: then it stays when this one ends.
+    shares_status: bool,
+    pub(super) catalog_rx: watch::Receiver<Arc<Catalog>>,
+    /// What it sees of the catalog.
     pub(super) catalog: Arc<Catalog>,
+    /// How much of it that is.
+    pub(super) scope: Scope,
     deliveries: VecDeque<Delivery>,
     /// What the client said of itself in `initialize`.
     pub(super) legacy: Option<Arc<ClientFacts>>,
@@ -61,7 +62,7 @@ pub struct Session {
     pub(super) parked_lists: Vec<ParkedList>,
     pub(super) parked_calls: Vec<ParkedCall>,
     /// An `initialize` that waits for what is remembered of the servers.
-    pub(super) parked_opening: Option<(Message, CallId, Instant)>,
+    pub(super) parked_opening: Option<super::handshake::Opening>,
     pub(super) listens: Vec<Listen>,
     /// The catalog the client has seen, by kind of list (tools, prompts, resources).
     pub(super) seen: [Option<Arc<Catalog>>; 4],
@@ -70,13 +71,12 @@ pub struct Session {
     /// Answers of a batch that is not complete yet.
     pub(super) batches: Vec<Batch>,
     /// The client closed its side: no more requests.
-    closing: Option<Instant>,
-    sleep: Pin<Box<Sleep>>,
+    pub(super) closing: Option<Instant>,
     pub(super) now: Instant,
     /// The time of day of what was read last.
     pub(super) wall: SystemTime,
-    /// Names as the journal keeps them, made once.
-    pub(super) method_names: [Option<Arc<str>>; Method::COUNT],
+    /// Calls in flight as they were counted last.
+    n_counted: u64,
 }
 
 /// A call in flight.
@@ -101,25 +101,44 @@ pub(super) struct Active {
 pub(super) struct Batch {
     pub(super) waiting: Vec<RequestId>,
     pub(super) answers: Vec<Bytes>,
+    /// Where the array goes, if it came by a POST.
+    pub(super) reply: Option<super::http::Reply>,
 }
 
 impl Session {
-    /// A session on `link`.
-    #[must_use]
-    pub fn new(engine: Arc<Engine>, link: Link, entrance: Entrance) -> Self {
+    /// A session that answers by `out`.
+    pub(super) fn new(engine: Arc<Engine>, out: Out, entrance: Entrance) -> Self {
         let status = engine.clients.add(entrance.via, &entrance.name);
-        let peer = Arc::new(Peer::new(status.id, entrance.principal, Mailbox::new(N_DELIVERIES)));
+        let id = status.id;
+        Self::with(engine, out, entrance, status, id, false)
+    }
+
+    /// A session that lives for one request of a client that is known by `status`.
+    pub(super) fn brief(engine: Arc<Engine>, out: Out, entrance: Entrance, status: Arc<ClientStatus>) -> Self {
+        let id = engine.clients.next_id();
+        Self::with(engine, out, entrance, status, id, true)
+    }
+
+    fn with(
+        engine: Arc<Engine>,
+        out: Out,
+        entrance: Entrance,
+        status: Arc<ClientStatus>,
+        id: SessionId,
+        shares_status: bool,
+    ) -> Self {
+        let peer = Arc::new(Peer::new(id, entrance.principal, Mailbox::new(N_DELIVERIES)));
         engine.ctx.peers.add(peer.clone());
         let mut catalog_rx = engine.catalog.clone();
-        let catalog = catalog_rx.borrow_and_update().clone();
+        let catalog = engine.views.of(&catalog_rx.borrow_and_update().clone(), &entrance.scope);
         Self {
-            lines: Lines::new(engine.ctx.max_message_bytes),
-            link,
-            outbox: Outbox::default(),
+            out,
             peer,
             status,
+            shares_status,
             catalog_rx,
             catalog,
+            scope: entrance.scope,
             deliveries: VecDeque::new(),
             legacy: None,
             modern: None,
@@ -135,98 +154,82 @@ impl Session {
             tell_at: None,
             batches: Vec::new(),
             closing: None,
-            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             now: Instant::now(),
             wall: SystemTime::now(),
-            method_names: [const { None }; Method::COUNT],
+            n_counted: 0,
             engine,
         }
     }
 
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> SessionId {
-        self.peer.id
-    }
-
-    /// Where the rest of the engine reaches it.
-    #[must_use]
-    pub fn peer(&self) -> Arc<Peer> {
-        self.peer.clone()
-    }
-
-    /// The task's body: serves the client until it leaves or the engine shuts down.
-    pub async fn run(mut self) {
-        while self.turn().await {}
-    }
-
-    /// One turn of the loop. `false`: the end.
-    async fn turn(&mut self) -> bool {
+    /// Waits for the next thing that comes from the servers' side or is due, and acts on it.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: what has come is acted on before this returns.
+    pub(super) async fn happens(&mut self, sleep: &mut Option<Pin<Box<Sleep>>>) {
         let wake = self.next_wake();
-        if let Some(at) = wake
-            && self.sleep.deadline().into_std() != at
-        {
-            self.sleep.as_mut().reset(at.into());
-        }
-        let reads = self.closing.is_none() && self.outbox.len() < OUTBOX_FULL;
-        tokio::select! { biased;
-            written = self.outbox.write(&mut self.link.writer), if !self.outbox.is_empty() => {
-                if let Err(error) = written {
-                    tracing::debug!(session = %self.peer.id, %error, "the client does not read any more");
-                    return false;
-                }
-            }
-            n = self.lines.fill(&mut self.link.reader), if reads => {
-                self.now = Instant::now();
-                self.wall = SystemTime::now();
-                let ended = matches!(n, Ok(0) | Err(_));
-                while let Some(line) = self.lines.next_line() {
-                    self.on_line(line);
-                }
-                if ended {
-                    if let Some(line) = self.lines.rest() {
-                        self.on_line(line);
-                    }
-                    self.closing = Some(self.now + EOF_GRACE);
-                }
-            }
-            () = self.peer.mailbox.ready() => {
-                self.now = Instant::now();
-                self.peer.mailbox.drain(&mut self.deliveries);
-                while let Some(delivery) = self.deliveries.pop_front() {
-                    self.on_delivery(delivery);
-                }
-            }
-            changed = self.catalog_rx.changed() => {
-                self.now = Instant::now();
-                if changed.is_ok() {
-                    self.catalog = self.catalog_rx.borrow_and_update().clone();
-                    self.on_catalog();
-                }
-            }
-            () = &mut self.sleep, if wake.is_some() => {
-                self.now = Instant::now();
-                self.on_timer();
+        if let Some(at) = wake {
+            match sleep {
+                None => *sleep = Some(Box::pin(tokio::time::sleep_until(at.into()))),
+                Some(sleep) if sleep.deadline().into_std() != at => sleep.as_mut().reset(at.into()),
+                Some(_) => {}
             }
         }
-        if self.outbox.len() > OUTBOX_LOST {
-            tracing::warn!(session = %self.peer.id, "the client has stopped reading: its session is ended");
-            return false;
+        let due = async {
+            match sleep {
+                Some(sleep) if wake.is_some() => sleep.await,
+                _ => std::future::pending().await,
+            }
+        };
+        let what = tokio::select! { biased;
+            () = self.peer.mailbox.ready() => What::Deliveries,
+            changed = self.catalog_rx.changed() => What::Catalog(changed.is_ok()),
+            () = due => What::Timer,
+        };
+        self.now = Instant::now();
+        match what {
+            What::Deliveries => self.take_deliveries(),
+            What::Catalog(true) => self.take_catalog(),
+            What::Catalog(false) => {}
+            What::Timer => self.on_timer(),
         }
-        // After the client has left, what it asked for may still be answered for a while.
+    }
+
+    /// Something is read now.
+    pub(super) fn reads(&mut self) {
+        self.now = Instant::now();
+        self.wall = SystemTime::now();
+    }
+
+    pub(super) fn take_deliveries(&mut self) {
+        let mut deliveries = std::mem::take(&mut self.deliveries);
+        self.peer.mailbox.drain(&mut deliveries);
+        while let Some(delivery) = deliveries.pop_front() {
+            self.on_delivery(delivery);
+        }
+        self.deliveries = deliveries;
+    }
+
+    pub(super) fn take_catalog(&mut self) {
+        let main = self.catalog_rx.borrow_and_update().clone();
+        self.on_catalog(&main);
+    }
+
+    /// Whether the session goes on. After its client or the engine has closed it, what was asked for may still be
+    /// answered for a while.
+    pub(super) fn goes_on(&self) -> bool {
         let parked = !self.parked_lists.is_empty() || !self.parked_calls.is_empty() || self.parked_opening.is_some();
         let busy = !self.calls.is_empty() || parked;
-        self.closing.is_none_or(|until| self.now < until && (busy || !self.outbox.is_empty()))
+        !self.out.is_lost() && self.closing.is_none_or(|until| self.now < until && (busy || !self.out.lines.is_empty()))
     }
 
-    fn next_wake(&self) -> Option<Instant> {
+    pub(super) fn next_wake(&self) -> Option<Instant> {
         let lists = self.parked_lists.iter().map(|l| l.deadline).chain(self.parked_calls.iter().map(|c| c.deadline));
-        let opening = self.parked_opening.as_ref().map(|(_, _, at)| *at);
+        let opening = self.parked_opening.as_ref().map(|o| o.until);
         lists.chain(opening).chain(self.tell_at).chain(self.closing).min()
     }
 
-    fn on_timer(&mut self) {
-        if self.parked_opening.as_ref().is_some_and(|(_, _, at)| *at <= self.now) {
+    pub(super) fn on_timer(&mut self) {
+        if self.parked_opening.as_ref().is_some_and(|o| o.until <= self.now) {
             self.answer_opening();
         }
         self.answer_lists();
@@ -237,46 +240,32 @@ impl Session {
         }
     }
 
-    fn on_catalog(&mut self) {
-        if self.parked_opening.is_some() {
-            self.answer_opening();
+    fn on_catalog(&mut self, main: &Arc<Catalog>) {
+        let view = self.engine.views.of(main, &self.scope);
+        if Arc::ptr_eq(&view, &self.catalog) {
+            // Other clients see something else now, this one does not.
+            return;
         }
+        self.catalog = view;
+        self.settle_opening();
         self.answer_lists();
         self.retry_calls();
         self.note_changed_lists();
     }
 
-    fn on_line(&mut self, line: Line) {
-        match line {
-            Line::Whole(bytes) => match Message::parse_frame(bytes) {
-                Ok(Frame::One(message)) => self.on_message(message),
-                Ok(Frame::Batch(members)) => self.on_batch(members),
-                Err(malformed) => {
-                    let fault = Fault::from(&malformed);
-                    tracing::warn!(session = %self.peer.id, "the client sent a line that is no message: {}", fault.message);
-                    self.refuse(malformed.id.as_ref(), &fault);
-                }
-            },
-            Line::TooLong(long) => {
-                let limit = self.engine.ctx.max_message_bytes;
-                let text = format!(
-                    "the message has {} bytes; the limit is {limit} (`limits.max_message_bytes`)",
-                    long.n_bytes
-                );
-                self.refuse(None, &Fault::new(code::INVALID_REQUEST, text));
-            }
-        }
-    }
-
     /// Batches exist in one edition (MCP 2025-03-26, basic, batching); `initialize` may not be in one.
-    fn on_batch(&mut self, members: Vec<Result<Message, crate::protocol::Malformed>>) {
+    pub(super) fn on_batch(
+        &mut self,
+        members: Vec<Result<Message, crate::protocol::Malformed>>,
+        reply: Option<super::http::Reply>,
+    ) {
         if self.legacy.as_ref().is_none_or(|f| f.revision != Revision::V2025_03_26) {
             let text = "JSON-RPC batches exist in MCP 2025-03-26 only, after `initialize`: send one message a line";
             return self.refuse(None, &Fault::new(code::INVALID_REQUEST, text));
         }
         let is_request = |m: &Message| m.kind() == Kind::Request;
         let waiting = members.iter().flatten().filter(|m| is_request(m)).filter_map(Message::id).collect();
-        self.batches.push(Batch { waiting, answers: Vec::new() });
+        self.batches.push(Batch { waiting, answers: Vec::new(), reply });
         for member in members {
             match member {
                 Ok(message) if message.text(Field::Method).as_deref() == Some(Method::Initialize.name()) => {
@@ -295,7 +284,7 @@ impl Session {
         self.finish_batches();
     }
 
-    fn on_message(&mut self, message: Message) {
+    pub(super) fn on_message(&mut self, message: Message) {
         match message.kind() {
             Kind::Request => self.on_request(message),
             Kind::Notification => self.on_client_note(message),
@@ -326,15 +315,26 @@ impl Session {
 
     /// Whether notifications are to be dropped because the client does not keep up.
     pub(super) fn is_behind(&self) -> bool {
-        self.outbox.len() > OUTBOX_BUSY
+        self.out.lines.len() > OUTBOX_BUSY
+    }
+
+    /// Calls have begun or ended.
+    pub(super) fn count(&mut self) {
+        let n = self.calls.len() as u64;
+        // Shared by several sessions of one client: the difference counts.
+        self.status.n_in_flight.fetch_add(n.wrapping_sub(self.n_counted), Ordering::Relaxed);
+        self.n_counted = n;
     }
 
     /// The client has left: nothing of it stays anywhere.
     fn leave(&mut self) {
+        self.out.close();
         self.drop_questions();
         self.peer.mailbox.close();
         self.engine.ctx.peers.remove(self.peer.id);
-        self.engine.clients.remove(self.peer.id);
+        if !self.shares_status {
+            self.engine.clients.remove(self.peer.id);
+        }
         if self.legacy.is_some() || !self.listens.is_empty() {
             // What it wants of servers may have moved to other instances since, and its level counts everywhere.
             let (ports, peer) = (self.engine.ports.borrow().clone(), self.peer.clone());
@@ -347,7 +347,6 @@ impl Session {
             let _ = port.control.push_owed(Control::Detach(self.peer.id));
         }
         self.abandon_calls();
-        self.status.n_in_flight.store(0, Ordering::Relaxed);
     }
 }
 
@@ -356,6 +355,13 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// What a session waited for.
+enum What {
+    Deliveries,
+    Catalog(bool),
+    Timer,
 }
 
 impl std::fmt::Debug for Session {

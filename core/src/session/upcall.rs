@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::http::Weight;
 use super::run::Session;
 use crate::backend::{Answer, Mail, Outcome, Port, Upcall};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
@@ -21,6 +22,8 @@ pub(super) struct Question {
     /// The server's progress token as raw JSON.
     token: Option<Bytes>,
     call: CallId,
+    /// The call it arose from, if that is certain.
+    parent: Option<CallId>,
     asked: Instant,
 }
 
@@ -28,9 +31,15 @@ impl Session {
     pub(super) fn on_upcall(&mut self, upcall: Upcall) {
         let Upcall { port, generation, message, method, parent } = upcall;
         let Some(server_id) = message.id() else { return };
-        if !self.speaks(Era::Legacy) {
-            let answer =
-                Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"));
+        let refused = if !self.scope.sees(port.name()) {
+            Some(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"))
+        } else if !self.speaks(Era::Legacy) {
+            Some(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"))
+        } else {
+            None
+        };
+        if let Some(fault) = refused {
+            let answer = Err(fault);
             let _ = port.mailbox.push_owed(Mail::UpcallAnswer { generation, server_id, answer: Box::new(answer) });
             return;
         }
@@ -56,8 +65,8 @@ impl Session {
         flow.frames.received = Some(message.raw().clone());
         flow.frames.sent = Some(out.clone());
         let call = self.engine.ctx.observer.begin(flow);
-        self.outbox.push(&out);
-        self.questions.insert(id, Question { port, generation, server_id, token, call, asked: self.now });
+        self.tell(parent, &out, Weight::Owed);
+        self.questions.insert(id, Question { port, generation, server_id, token, call, parent, asked: self.now });
     }
 
     /// The client answers a question.
@@ -107,7 +116,7 @@ impl Session {
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(id));
         }
-        self.outbox.push(&out);
+        self.tell(question.parent, &out, Weight::Note);
         self.end_question(&question, Status::Cancelled, None);
     }
 
@@ -128,8 +137,8 @@ impl Session {
             let text = format!(
                 r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the server has ended"}}}}"#
             );
-            self.outbox.push_parts(&[text.as_bytes()]);
             if let Some(question) = self.questions.remove(&id) {
+                self.tell(question.parent, &Spliced::new(text.into()), Weight::Note);
                 self.end_question(&question, Status::Cancelled, None);
             }
         }

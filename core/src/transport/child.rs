@@ -109,6 +109,7 @@ impl Child {
         if let Some(cwd) = &spec.cwd {
             command.current_dir(cwd);
         }
+        guardian.start();
         let mut process = command.spawn()?;
         let (pid, tree) = process
             .id()

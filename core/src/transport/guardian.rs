@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,10 +34,18 @@ const KILL_GRACE: Duration = Duration::from_secs(1);
 /// Between two looks at what is left.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A clonable way to the guardian process. It ends when the last clone is gone.
+/// A clonable way to the guardian process, which is started with the first child. It ends when the last clone is gone.
 #[derive(Clone)]
 pub struct Guardian {
-    inner: Option<Arc<Inner>>,
+    later: Option<Arc<Later>>,
+}
+
+/// A guardian that is started when there is something to guard: a client's first answer does not wait for it.
+struct Later {
+    exe: PathBuf,
+    args: Vec<String>,
+    /// `None` inside: it could not be started.
+    inner: OnceLock<Option<Inner>>,
 }
 
 struct Inner {
@@ -49,30 +57,72 @@ struct Inner {
 }
 
 impl Guardian {
-    /// Starts `exe` with `args`, which must come to [`guardian_main`]. Does not wait for it. When it cannot be started that
-    /// is only a warning: children are then left behind if this process is killed.
+    /// A guardian that will be `exe` with `args`, which must come to [`guardian_main`].
     #[must_use]
-    pub fn start(exe: &Path, args: &[&str]) -> Self {
-        match Self::try_start(exe, args) {
-            Ok(guardian) => guardian,
+    pub fn new(exe: &Path, args: &[&str]) -> Self {
+        let args = args.iter().map(|&a| a.to_owned()).collect();
+        Self { later: Some(Arc::new(Later { exe: exe.to_owned(), args, inner: OnceLock::new() })) }
+    }
+
+    /// Starts it, if that was not done yet: before the first child. Does not wait for it. When it cannot be started that is
+    /// only a warning: children are then left behind if this process is killed.
+    pub(super) fn start(&self) {
+        let Some(later) = &self.later else { return };
+        later.inner.get_or_init(|| match Inner::start(&later.exe, &later.args) {
+            Ok(inner) => Some(inner),
             Err(error) => {
                 tracing::warn!(
-                    exe = %exe.display(),
+                    exe = %later.exe.display(),
                     %error,
                     "the guardian process did not start: servers would be left behind if mcp-proxy were killed"
                 );
-                Self::none()
+                None
             }
-        }
+        });
+    }
+
+    fn inner(&self) -> Option<&Inner> {
+        self.later.as_ref()?.inner.get()?.as_ref()
     }
 
     /// No guardian: for tests, and for commands that end before anybody could kill them.
     #[must_use]
     pub fn none() -> Self {
-        Self { inner: None }
+        Self { later: None }
     }
 
-    fn try_start(exe: &Path, args: &[&str]) -> io::Result<Self> {
+    /// Process id of the guardian, once it was started.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.inner()?.process.as_ref().map(std::process::Child::id)
+    }
+
+    pub(super) fn add(&self, pid: u32, start: Option<u64>) {
+        self.tell(&format!("add {pid} {}\n", start.unwrap_or(0)));
+    }
+
+    pub(super) fn del(&self, pid: u32) {
+        self.tell(&format!("del {pid}\n"));
+    }
+
+    fn tell(&self, line: &str) {
+        let Some(inner) = self.inner() else { return };
+        let Some(pipe) = &inner.pipe else { return };
+        let Err(error) = rustix::io::write(pipe, line.as_bytes()) else { return };
+        if !inner.complained.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "the guardian process does not listen: servers would be left behind if mcp-proxy were killed");
+        }
+    }
+}
+
+impl fmt::Debug for Guardian {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guardian").field("pid", &self.pid()).finish()
+    }
+}
+
+impl Inner {
+    fn start(exe: &Path, args: &[String]) -> io::Result<Self> {
         // No environment: it needs none, and ours has secrets. Root as directory: it must not keep a disk busy.
         let mut process = command(exe.as_os_str())
             .args(args)
@@ -88,37 +138,7 @@ impl Guardian {
 
     fn over(pipe: OwnedFd, process: Option<std::process::Child>) -> io::Result<Self> {
         fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
-        let inner = Inner { pipe: Some(pipe), process, complained: AtomicBool::new(false) };
-        Ok(Self { inner: Some(Arc::new(inner)) })
-    }
-
-    /// Process id of the guardian, if there is one.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        self.inner.as_ref()?.process.as_ref().map(std::process::Child::id)
-    }
-
-    pub(super) fn add(&self, pid: u32, start: Option<u64>) {
-        self.tell(&format!("add {pid} {}\n", start.unwrap_or(0)));
-    }
-
-    pub(super) fn del(&self, pid: u32) {
-        self.tell(&format!("del {pid}\n"));
-    }
-
-    fn tell(&self, line: &str) {
-        let Some(inner) = &self.inner else { return };
-        let Some(pipe) = &inner.pipe else { return };
-        let Err(error) = rustix::io::write(pipe, line.as_bytes()) else { return };
-        if !inner.complained.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "the guardian process does not listen: servers would be left behind if mcp-proxy were killed");
-        }
-    }
-}
-
-impl fmt::Debug for Guardian {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guardian").field("pid", &self.pid()).finish()
+        Ok(Self { pipe: Some(pipe), process, complained: AtomicBool::new(false) })
     }
 }
 

@@ -13,10 +13,16 @@ fn spec(script: &str) -> ChildSpec {
     ChildSpec { program: "/bin/sh".into(), args, cwd: None, env: vec![path] }
 }
 
+/// A guardian whose pipe this is.
+fn running_over(pipe: OwnedFd) -> Guardian {
+    let inner = OnceLock::from(Some(Inner::over(pipe, None).unwrap()));
+    Guardian { later: Some(Arc::new(Later { exe: PathBuf::new(), args: Vec::new(), inner })) }
+}
+
 /// A guardian played by a thread; it ends when every clone is gone and its work is done.
 fn in_a_thread() -> (Guardian, thread::JoinHandle<()>) {
     let (reader, writer) = io::pipe().unwrap();
-    let guardian = Guardian::over(writer.into(), None).unwrap();
+    let guardian = running_over(writer.into());
     (guardian, thread::spawn(move || guard(BufReader::new(reader))))
 }
 
@@ -99,7 +105,7 @@ async fn a_child_does_not_hold_the_guardians_pipe() {
 #[tokio::test]
 async fn a_child_is_on_record_from_its_start_to_its_end() {
     let (reader, writer) = io::pipe().unwrap();
-    let guardian = Guardian::over(writer.into(), None).unwrap();
+    let guardian = running_over(writer.into());
     let grace = Grace::default();
     let ended = Child::spawn(&spec("exec cat"), &guardian).unwrap();
     let (first, start) = (ended.pid(), start_time(ended.pid()).unwrap_or(0));
@@ -116,11 +122,11 @@ async fn a_child_is_on_record_from_its_start_to_its_end() {
 #[test]
 fn a_guardian_that_does_not_read_holds_nobody_up() {
     let (_reader, writer) = io::pipe().unwrap();
-    let guardian = Guardian::over(writer.into(), None).unwrap();
+    let guardian = running_over(writer.into());
     for pid in 0..100_000 {
         guardian.add(pid, None);
     }
-    assert!(guardian.inner.as_ref().unwrap().complained.load(Ordering::Relaxed));
+    assert!(guardian.inner().unwrap().complained.load(Ordering::Relaxed));
 }
 
 /// Runs this test program again as one of the two roles below.
@@ -141,7 +147,8 @@ async fn role_proxy() {
         return;
     }
     let args = role("role_guardian");
-    let guardian = Guardian::start(&env::current_exe().unwrap(), &args.each_ref().map(String::as_str));
+    let guardian = Guardian::new(&env::current_exe().unwrap(), &args.each_ref().map(String::as_str));
+    guardian.start();
     let spec = spec("trap '' TERM; sleep 1000 & echo $!; while :; do wait; done");
     let mut child = Child::spawn(&spec, &guardian).unwrap();
     let grandchild = first_line(&mut child).await;
@@ -207,7 +214,9 @@ async fn a_kill_of_us_leaves_nobody_behind() {
 
 #[test]
 fn without_its_program_there_is_none() {
-    assert_eq!(Guardian::start(Path::new("/no/such/program"), &[]).pid(), None);
+    let guardian = Guardian::new(Path::new("/no/such/program"), &[]);
+    guardian.start();
+    assert_eq!(guardian.pid(), None);
 }
 
 #[test]

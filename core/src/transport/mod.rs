@@ -3,6 +3,7 @@
 mod child;
 mod environment;
 mod guardian;
+pub mod http;
 mod lines;
 mod link;
 mod login_shell;

@@ -160,6 +160,8 @@ impl Reader<'_> {
             [("auto", ProtocolChoice::Auto), ("modern", ProtocolChoice::Modern), ("legacy", ProtocolChoice::Legacy)];
         let at = At { fields, path };
         self.fill(at, "start", &mut server.start, |r, n, p| r.choice(n, p, &starts));
+        self.fill(at, "connect_timeout", &mut server.connect_timeout, Self::positive_duration);
+        self.fill(at, "tls.ca_file", &mut server.ca_file, |r, n, p| r.path(n, p).map(Some));
         self.fill(at, "startup_timeout", &mut server.startup_timeout, Self::positive_duration);
         self.fill(at, "timeout", &mut server.timeout, |r, n, p| r.call_timeout(n, p, fields.is_foreign));
         self.fill(at, "max_timeout", &mut server.max_timeout, Self::positive_duration);

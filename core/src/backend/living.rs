@@ -1,0 +1,285 @@
+//! One attempt of a server's life: started or reached, opened, serving, ended.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{SemaphorePermit, watch};
+
+use super::failure::{Attempt, Life};
+use super::handshake::OpenError;
+use super::instance::{End, Instance};
+use super::lifecycle::{Commands, Lifecycle};
+use super::offer::OfferState;
+use super::peer::ClientFacts;
+use super::port::Mail;
+use super::process::{self, Process};
+use super::remote::{Endpoint, Remote};
+use super::status::BackendState;
+use super::tenant::Tenant;
+use super::wire::{Pipe, Wire};
+use crate::config::Target;
+use crate::observe::NoticeLevel;
+use crate::transport::ExitReason;
+
+/// A server holds its turn to start at most for this time: a slow download must not keep the others waiting.
+const TURN: Duration = Duration::from_secs(5);
+/// Turns of the scheduler between two process starts: servers' tasks, catalog, session, writing.
+const HOPS_TO_ANSWER: usize = 5;
+/// How long the start of a process waits for the first client's first word.
+const FIRST_WORD: Duration = Duration::from_millis(5);
+
+impl Lifecycle {
+    /// One attempt: from nothing to serving to nothing.
+    pub(super) async fn live(&mut self) -> Life {
+        let generation = self.port.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        self.port.status.change(|s| s.started = None);
+        self.set(BackendState::Starting);
+        match self.port.server.target {
+            Target::Stdio { .. } => self.live_process(generation).await,
+            Target::Http { .. } => self.live_remote(generation).await,
+        }
+    }
+
+    /// As a child process.
+    async fn live_process(&mut self, generation: u64) -> Life {
+        let mut attempt = Attempt::new();
+        let Target::Stdio { command, cwd, .. } = self.port.server.target.clone() else { return Life::Over };
+        let (port, ctx) = (self.port.clone(), self.ctx.clone());
+        self.recall_early().await;
+        let turn = match self.meanwhile(ctx.starting.acquire(), Commands::Here).await {
+            Ok(turn) => turn.ok(),
+            Err(control) => return Life::Told(control),
+        };
+        let spec = match self.meanwhile(process::spec(&port, &ctx), Commands::Here).await {
+            Ok(Ok(spec)) => spec,
+            Ok(Err(missing)) => return attempt.missing(&command, &missing),
+            Err(control) => return Life::Told(control),
+        };
+        attempt.resolved = Some(spec.program.display().to_string());
+        let started = {
+            let _one = ctx.spawning.lock().await;
+            // Between two processes the thread looks after clients: the first ones wait for their first answers, which
+            // take a few hops from what was remembered by way of the catalog to the session.
+            for _ in 0..HOPS_TO_ANSWER {
+                tokio::task::yield_now().await;
+            }
+            Process::start(&port, &ctx, &spec)
+        };
+        let (mut process, link, exit) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                let mut life = attempt.failed("spawn", format!("`{command}` could not be started: {error}"));
+                if let (Life::Failed { failure, .. }, Some(dir)) = (&mut life, cwd.filter(|d| !d.is_dir())) {
+                    failure.hint = Some(format!("`cwd` {} is no directory", dir.display()));
+                }
+                return life;
+            }
+        };
+        self.port.status.change(|s| s.started = Some(Instant::now()));
+        let wire = Wire::Pipe(Pipe::new(link, exit, ctx.max_message_bytes));
+        let mut instance = Instance::new(port.clone(), ctx.clone(), generation, wire);
+        let ended = self.open_and_serve(&mut instance, turn).await;
+        attempt.ready = self.ready_for();
+        let mut life = attempt.judge(ended, &port, &ctx.observer, &mut self.eras);
+        if matches!(life, Life::Failed { .. }) {
+            life.hears(process.last_words().await);
+        } else {
+            self.set(BackendState::Stopping);
+        }
+        // What waited for the instance fails, or waits for the next one.
+        for call in instance.abandon(&life.fault(port.name())) {
+            self.wait(call);
+        }
+        // With it goes our end of its stdin: EOF. The keeper does the rest.
+        drop(instance);
+        life.hears(process.end().await);
+        life
+    }
+
+    /// By its URL: what is started is a connection.
+    async fn live_remote(&mut self, generation: u64) -> Life {
+        let (port, ctx) = (self.port.clone(), self.ctx.clone());
+        let mut attempt = Attempt::new();
+        if let Target::Http { url_shown, .. } = &port.server.target {
+            attempt.resolved = Some(url_shown.clone());
+        }
+        self.recall_early().await;
+        let turn = match self.meanwhile(ctx.starting.acquire(), Commands::Here).await {
+            Ok(turn) => turn.ok(),
+            Err(control) => return Life::Told(control),
+        };
+        let endpoint = match Endpoint::new(&port.server, &ctx.http, ctx.max_message_bytes) {
+            Ok(endpoint) => endpoint,
+            Err(trouble) => return attempt.troubled("connect", &trouble),
+        };
+        self.port.status.change(|s| s.started = Some(Instant::now()));
+        let server = &port.server;
+        let wire = Wire::Http(Box::new(Remote::new(endpoint, server.max_concurrent, server.startup_timeout)));
+        let mut instance = Instance::new(port.clone(), ctx.clone(), generation, wire);
+        let ended = self.open_and_serve(&mut instance, turn).await;
+        attempt.ready = self.ready_for();
+        // A new session within the instance counted too.
+        self.port.generation.fetch_max(instance.generation, Ordering::Relaxed);
+        let life = attempt.judge(ended, &port, &ctx.observer, &mut self.eras);
+        if !matches!(life, Life::Failed { .. }) {
+            self.set(BackendState::Stopping);
+        }
+        for call in instance.abandon(&life.fault(port.name())) {
+            self.wait(call);
+        }
+        instance.wire.close().await;
+        life
+    }
+
+    /// For how long it has been ready; `None`: it is not.
+    fn ready_for(&self) -> Option<Duration> {
+        let view = self.port.status.view();
+        let is_ready = view.state == BackendState::Ready;
+        is_ready.then(|| SystemTime::now().duration_since(view.since).unwrap_or_default())
+    }
+
+    /// Waits for the first client's word, opens the talk, serves.
+    async fn open_and_serve(
+        &mut self,
+        instance: &mut Instance,
+        turn: Option<SemaphorePermit<'_>>,
+    ) -> Result<End, OpenError> {
+        let facts = first_facts(self.opening.clone(), &mut instance.wire);
+        let facts = match self.meanwhile(facts, Commands::Here).await.map_err(OpenError::Told)? {
+            Ok(facts) => facts,
+            Err(exit) => return Err(OpenError::Gone { phase: "spawn", exit }),
+        };
+        self.recall(&facts, OfferState::Pending);
+        self.set(BackendState::Handshaking);
+        // Several clients share this instance as soon as a second one comes: then the modern era serves all.
+        let alone = match self.port.tenant {
+            Tenant::Everybody => self.ctx.peers.n() <= 1,
+            Tenant::Client(_) | Tenant::Session(_) => true,
+            Tenant::Lease(_) => false,
+        };
+        let mut eras = self.eras;
+        let open = async {
+            tokio::select! { biased;
+                opened = instance.open(&facts, alone, &mut eras) => opened,
+                never = give_back(turn) => match never {},
+            }
+        };
+        let opened = self.meanwhile(open, Commands::There).await;
+        self.eras = eras;
+        self.port.pool.set_eras(eras);
+        opened.map_err(OpenError::Told)??;
+        if instance.wire.has_session() {
+            self.port.has_sessions();
+        }
+        self.ready(instance);
+        let mut saved = None;
+        loop {
+            // What it offers is remembered when it has changed.
+            if instance.offer != saved {
+                saved = instance.offer.clone();
+                if let Some(profile) = &self.profile {
+                    self.ctx.memory.save(&self.port.server, profile, self.eras, saved.as_deref());
+                }
+            }
+            if let Some(end) = instance.serve_some().await {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// A client that launched us speaks at once: what is remembered is put before it before any process is started.
+    async fn recall_early(&mut self) {
+        if self.is_beside() {
+            self.eras = self.port.pool.eras();
+            return;
+        }
+        let mut opening = self.opening.clone();
+        let first = tokio::time::timeout(FIRST_WORD, opening.wait_for(Option::is_some)).await;
+        let facts = first.ok().and_then(Result::ok).and_then(|f| f.clone());
+        if let Some(facts) = facts {
+            self.recall(&facts, OfferState::Pending);
+        }
+    }
+
+    /// Loads what is remembered for clients like this one; `unknown` is told where nothing is.
+    pub(super) fn recall(&mut self, facts: &ClientFacts, unknown: OfferState) {
+        if self.is_beside() {
+            return;
+        }
+        let profile = facts.profile();
+        let is_known = matches!(self.ctx.offers.of(self.port.name()), OfferState::Known { .. });
+        if self.profile.as_ref() == Some(&profile) {
+            if matches!(self.ctx.offers.of(self.port.name()), OfferState::Asleep) {
+                self.publish(unknown);
+            }
+            return;
+        }
+        let (eras, offer) = self.ctx.memory.load(&self.port.server, &profile);
+        self.eras = eras;
+        self.port.pool.set_eras(eras);
+        self.profile = Some(profile);
+        if !is_known {
+            // Published even when nothing is remembered: the first client's `initialize` waits for this word.
+            self.publish(offer.map_or(unknown, |o| OfferState::Known { offer: Arc::new(o), cached: true }));
+        }
+    }
+
+    fn ready(&mut self, instance: &mut Instance) {
+        let info = instance.info.as_deref().and_then(|i| serde_json::from_slice::<serde_json::Value>(i).ok());
+        let text = |key: &str| {
+            info.as_ref().and_then(|i| i[key].as_str()).unwrap_or_default().chars().take(80).collect::<String>()
+        };
+        let server_info = format!("{} {}", text("name"), text("version")).trim().to_owned();
+        self.port.status.change(|s| {
+            s.state = BackendState::Ready;
+            s.revision = Some(instance.revision);
+            s.server_info = Some(server_info).filter(|i| !i.is_empty());
+            s.failure = None;
+        });
+        let view = self.port.status.view();
+        let place = match &self.port.server.target {
+            Target::Http { url_shown, .. } => url_shown.clone(),
+            Target::Stdio { .. } => format!("pid {}", view.pid.unwrap_or_default()),
+        };
+        let text = format!("ready, MCP {}, {place}", instance.revision);
+        if self.is_beside() {
+            // As many as there are sessions: no news for people.
+            tracing::debug!(server = %self.port.name(), tenant = ?self.port.tenant, "{text}");
+        } else {
+            self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), text);
+        }
+        instance.relist();
+        instance.send_level();
+        instance.renew_subscriptions();
+        for call in self.waiting.drain() {
+            // Behind nothing: these came before what is in the mailbox.
+            instance.take_first(Mail::Call(call));
+        }
+    }
+}
+
+/// The first client's word on itself, or the end of the process that came before.
+async fn first_facts(
+    mut opening: watch::Receiver<Option<Arc<ClientFacts>>>,
+    wire: &mut Wire,
+) -> Result<Arc<ClientFacts>, Option<ExitReason>> {
+    loop {
+        if let Some(facts) = opening.borrow_and_update().clone() {
+            return Ok(facts);
+        }
+        tokio::select! { biased;
+            reason = wire.exited() => return Err(reason),
+            // The sender lives as long as the engine.
+            changed = opening.changed() => if changed.is_err() { return Err(None) },
+        }
+    }
+}
+
+/// Holds a turn to start for a while, then lets the next server have it.
+async fn give_back(turn: Option<SemaphorePermit<'_>>) -> Infallible {
+    tokio::time::sleep(TURN).await;
+    drop(turn);
+    std::future::pending().await
+}

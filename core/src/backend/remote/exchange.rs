@@ -1,0 +1,393 @@
+//! [`Exchange`]: one message of ours to a URL and what comes back, as one task of the instance it belongs to.
+//!
+//! MCP 2025-11-25, transports, Streamable HTTP: the answer is one JSON body, or an event stream on which notifications and
+//! questions that belong to the request come first. A legacy stream that breaks is taken up again where it gave ids. Dropping
+//! the task drops the connection, which takes a modern request back. Nothing is sent twice here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tokio::sync::mpsc;
+
+use super::endpoint::Endpoint;
+use super::trouble::{Trouble, TroubleKind, words};
+use super::wake::SleepWatch;
+use super::{Held, Lane, Said};
+use crate::backend::broken;
+use crate::protocol::{Field, Frame, Kind, Malformed, Message, WireId};
+use crate::transport::http::{EventParser, Framed, HttpError, HttpResponse, Url};
+
+/// Bytes of a body that is no message, at most: for the server's words.
+const MAX_REFUSAL: usize = 64 * 1024;
+/// What comes behind an answer is read for so long, so that the connection can be used again.
+const REST: Duration = Duration::from_secs(1);
+/// Tries in a row to take a broken stream up again.
+const MAX_RESUMES: u32 = 5;
+/// Pause before a stream is taken up again, unless the server says how long.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// Longest pause a server may ask for.
+pub(super) const MAX_RETRY: Duration = Duration::from_secs(60);
+/// A body that takes long shows that its server is alive, so often.
+const ALIVE: Duration = Duration::from_secs(1);
+/// How long a server of 2024-11-05 may take to accept a message: some never do.
+const ACCEPT: Duration = Duration::from_secs(30);
+
+/// The header sessions are known by.
+pub(super) const SESSION: &str = "mcp-session-id";
+/// Where a stream goes on.
+pub(super) const LAST_EVENT_ID: &str = "last-event-id";
+
+/// One message on its way.
+pub(super) struct Exchange {
+    pub(super) endpoint: Arc<Endpoint>,
+    /// Where to, if not to the endpoint.
+    pub(super) url: Option<Url>,
+    pub(super) lane: Lane,
+    /// All headers of the request.
+    pub(super) head: HeaderMap,
+    pub(super) held: Held,
+    /// Which session it is of; `None`: it carries none.
+    pub(super) session: Option<u32>,
+    /// It is `initialize`: its answer brings a session.
+    pub(super) opens: bool,
+    /// It is `subscriptions/listen`: nobody waits for its end.
+    pub(super) listens: bool,
+    pub(super) said: mpsc::Sender<Said>,
+}
+
+impl Exchange {
+    /// The task's body.
+    pub(super) async fn run(self) {
+        let wire = self.held.wire();
+        let done = match self.lane {
+            Lane::Sse => self.hand_in().await,
+            Lane::Legacy | Lane::Modern => self.talk().await,
+        };
+        let holds_back = self.held.holds_back();
+        if let Err(trouble) = done {
+            self.say(Said::Failed { wire, trouble: Box::new(trouble) }).await;
+        }
+        if holds_back {
+            self.say(Said::Sent).await;
+        }
+    }
+
+    async fn say(&self, said: Said) {
+        // An instance that has ended hears nothing any more.
+        let _ = self.said.send(said).await;
+    }
+
+    fn url(&self) -> &Url {
+        self.url.as_ref().unwrap_or(&self.endpoint.url)
+    }
+
+    async fn post(&self) -> Result<HttpResponse, HttpError> {
+        self.endpoint.client.send(&Method::POST, self.url(), &self.head, &self.held.body).await
+    }
+
+    /// HTTP+SSE of 2024-11-05: the answer comes by the other stream.
+    async fn hand_in(&self) -> Result<(), Trouble> {
+        let accepted = async {
+            let mut response = self.post().await?;
+            if response.status().is_success() {
+                response.beginning(MAX_REFUSAL).await;
+                return Ok(());
+            }
+            Err(refused(&mut response, self.held.wire()).await)
+        };
+        tokio::time::timeout(ACCEPT, accepted).await.unwrap_or_else(|_| {
+            Err(Trouble::new(TroubleKind::Broken, format!("did not accept the message within {ACCEPT:.0?}")))
+        })
+    }
+
+    async fn talk(&self) -> Result<(), Trouble> {
+        let mut response = self.post().await?;
+        let status = response.status();
+        if status == StatusCode::NOT_FOUND
+            && let Some(number) = self.session
+        {
+            self.say(Said::NoSession { number, held: Some(self.held.clone()) }).await;
+            return Ok(());
+        }
+        let wire = self.held.wire();
+        if !status.is_success() {
+            return Err(refused(&mut response, wire).await);
+        }
+        if self.opens {
+            self.say(Said::Opened(response.headers().get(SESSION).cloned())).await;
+        }
+        let Some(wire) = wire else {
+            response.beginning(MAX_REFUSAL).await;
+            return Ok(());
+        };
+        match Body::of(response.headers()) {
+            Body::Json => self.read_json(&mut response, wire).await,
+            Body::Events => self.read_events(response, wire).await,
+            Body::Other(kind) => {
+                let said = words(&response.beginning(MAX_REFUSAL).await);
+                let text = match (kind.as_str(), said.as_str()) {
+                    ("", "") => format!("answered the request with HTTP {status} and nothing else"),
+                    (_, "") => format!("answered with HTTP {status} and nothing of type `{kind}`"),
+                    ("", _) => format!("answered with HTTP {status} and a body without a type: {said}"),
+                    _ => format!("answered with HTTP {status} and `{kind}`, which is no MCP: {said}"),
+                };
+                Err(Trouble::new(TroubleKind::NoMcp, text))
+            }
+        }
+    }
+
+    async fn read_json(&self, response: &mut HttpResponse, wire: WireId) -> Result<(), Trouble> {
+        let mut marked = None;
+        let said = &self.said;
+        let alive = || {
+            let now = Instant::now();
+            if now.duration_since(*marked.get_or_insert(now)) >= ALIVE {
+                marked = Some(now);
+                // A full box has other signs of life in it.
+                let _ = said.try_send(Said::Alive(wire));
+            }
+        };
+        let body = response.collect(self.endpoint.max, alive).await.map_err(|error| match error {
+            HttpError::TooLong(max) => {
+                let text = format!("answered with more than {max} bytes (`limits.max_message_bytes`)");
+                Trouble::new(TroubleKind::NoMcp, text)
+            }
+            error => Trouble::from(error),
+        })?;
+        if body.is_empty() {
+            let text = format!("answered the request with HTTP {} and nothing else", response.status());
+            return Err(Trouble::new(TroubleKind::NoMcp, text));
+        }
+        match self.say_frame(&body, wire).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Trouble::new(TroubleKind::NoMcp, "answered, but not this request: the id is another one")),
+            Err(malformed) => Err(broken_answer(&body, &malformed)),
+        }
+    }
+
+    /// Reads a stream to its end, taking it up again where it breaks, until the answer has come.
+    async fn read_events(&self, response: HttpResponse, wire: WireId) -> Result<(), Trouble> {
+        let mut response = response;
+        let mut stream = Stream { last_id: None, retry: RETRY, overlong: None };
+        let mut n_silent = 0;
+        loop {
+            let before = stream.last_id.clone();
+            match self.read_stream(&mut response, wire, &mut stream).await? {
+                Ended::Answered => return Ok(()),
+                Ended::Cut(why) => {
+                    let lost = stream.lost(why);
+                    let Some(last_id) = stream.last_id.clone().filter(|_| self.lane == Lane::Legacy) else {
+                        return Err(lost);
+                    };
+                    n_silent = if before == stream.last_id { n_silent + 1 } else { 0 };
+                    response = self.resume(&last_id, stream.retry, n_silent, lost).await?;
+                }
+            }
+        }
+    }
+
+    async fn read_stream(
+        &self,
+        response: &mut HttpResponse,
+        wire: WireId,
+        stream: &mut Stream,
+    ) -> Result<Ended, Trouble> {
+        let mut parser = EventParser::new(self.endpoint.max);
+        let mut watch = self.listens.then(SleepWatch::new);
+        loop {
+            let chunk = match &mut watch {
+                None => response.chunk().await,
+                Some(watch) => watch.chunk(response).await,
+            };
+            match chunk {
+                Ok(Some(bytes)) => parser.feed(bytes),
+                Ok(None) => return Ok(Ended::Cut("its stream ended before the answer".to_owned())),
+                Err(error) => return Ok(Ended::Cut(error.to_string())),
+            }
+            while let Some(framed) = parser.next() {
+                match framed {
+                    Framed::TooLong { n_bytes } => {
+                        stream.overlong = Some(n_bytes);
+                        self.say(Said::TooLong { n_bytes }).await;
+                    }
+                    Framed::Event { data, .. } if data.is_empty() => {}
+                    Framed::Event { data, .. } => match self.say_frame(&data, wire).await {
+                        Ok(true) => {
+                            let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
+                            let _ = tokio::time::timeout(REST, rest).await;
+                            return Ok(Ended::Answered);
+                        }
+                        Ok(false) => {}
+                        Err(malformed) if broken::answers(&data, &malformed) == Some(wire) => {
+                            return Err(broken_answer(&data, &malformed));
+                        }
+                        Err(malformed) => {
+                            self.say(Said::Junk { bytes: data, why: malformed.kind.to_string() }).await;
+                        }
+                    },
+                }
+            }
+            if let Some(id) = parser.last_id()
+                && stream.last_id.as_ref().is_none_or(|before| before.as_bytes() != &id[..])
+            {
+                stream.last_id = HeaderValue::from_bytes(id).ok();
+            }
+            if let Some(retry) = parser.retry() {
+                stream.retry = retry.min(MAX_RETRY);
+            }
+        }
+    }
+
+    /// Asks for what comes behind the last event.
+    async fn resume(
+        &self,
+        last_id: &HeaderValue,
+        retry: Duration,
+        n_silent: u32,
+        lost: Trouble,
+    ) -> Result<HttpResponse, Trouble> {
+        let mut head = self.head.clone();
+        head.remove(header::CONTENT_TYPE);
+        head.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        head.insert(LAST_EVENT_ID, last_id.clone());
+        let mut lost = lost;
+        for _ in n_silent..MAX_RESUMES {
+            tokio::time::sleep(retry).await;
+            match self.endpoint.client.send(&Method::GET, self.url(), &head, &Bytes::new()).await {
+                Ok(response)
+                    if response.status().is_success() && matches!(Body::of(response.headers()), Body::Events) =>
+                {
+                    return Ok(response);
+                }
+                Ok(response) if response.status().is_server_error() => {}
+                Ok(response) => {
+                    lost.message.push_str(&format!(
+                        "; asked for the rest of the stream, it answered with HTTP {}",
+                        response.status()
+                    ));
+                    return Err(lost);
+                }
+                Err(error) => {
+                    lost = Trouble::new(TroubleKind::Broken, format!("lost the stream of its answer: {error}"))
+                }
+            }
+        }
+        Err(lost)
+    }
+
+    /// Passes on what one body or event holds. `true`: the answer was among it.
+    async fn say_frame(&self, bytes: &Bytes, wire: WireId) -> Result<bool, Malformed> {
+        let mut answered = false;
+        let messages = match Message::parse_frame(bytes.clone())? {
+            Frame::One(message) => {
+                return Ok(self.say_message(message, wire).await);
+            }
+            Frame::Batch(messages) => messages,
+        };
+        for message in messages {
+            match message {
+                Ok(message) => answered |= self.say_message(message, wire).await,
+                Err(malformed) => {
+                    self.say(Said::Junk { bytes: bytes.clone(), why: malformed.kind.to_string() }).await;
+                }
+            }
+        }
+        Ok(answered)
+    }
+
+    /// `true`: it is the answer.
+    async fn say_message(&self, message: Message, wire: WireId) -> bool {
+        let message = if message.single_line() { message } else { message.to_single_line() };
+        if matches!(message.kind(), Kind::Request | Kind::Notification) {
+            self.say(Said::Message { from: Some(wire), message }).await;
+            return false;
+        }
+        let Some(message) = answer_to(message, wire) else {
+            tracing::debug!(wire = wire.0, "an answer to another request than the one it came with: dropped");
+            return false;
+        };
+        self.say(Said::Message { from: Some(wire), message }).await;
+        true
+    }
+}
+
+/// What is known of an event stream.
+struct Stream {
+    last_id: Option<HeaderValue>,
+    retry: Duration,
+    /// An event that was too long: it may have been the answer.
+    overlong: Option<usize>,
+}
+
+impl Stream {
+    fn lost(&self, why: String) -> Trouble {
+        if let Some(n_bytes) = self.overlong {
+            let text =
+                format!("sent an event of {n_bytes} bytes, over `limits.max_message_bytes`, and no other answer");
+            return Trouble::new(TroubleKind::NoMcp, text);
+        }
+        Trouble::new(TroubleKind::Broken, format!("did not answer: {why}"))
+    }
+}
+
+enum Ended {
+    Answered,
+    Cut(String),
+}
+
+/// What a body is, by its type.
+pub(super) enum Body {
+    Json,
+    Events,
+    Other(String),
+}
+
+impl Body {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if kind.eq_ignore_ascii_case("application/json") {
+            Self::Json
+        } else if kind.eq_ignore_ascii_case("text/event-stream") {
+            Self::Events
+        } else {
+            Self::Other(kind.chars().take(80).collect())
+        }
+    }
+}
+
+/// A refusal with its reason; an error answer in the body is the answer to the request.
+async fn refused(response: &mut HttpResponse, wire: Option<WireId>) -> Trouble {
+    let body = response.beginning(MAX_REFUSAL).await;
+    let mut trouble = Trouble::status(response.status(), &body);
+    if let Some(after) = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()) {
+        trouble.message.push_str(&format!(" (try again after: {})", words(after.as_bytes())));
+    }
+    if let Some(wire) = wire
+        && let Ok(message) = Message::parse(body)
+        && message.kind() == Kind::Error
+    {
+        let message = if message.single_line() { message } else { message.to_single_line() };
+        trouble.answer = answer_to(message, wire);
+    }
+    trouble
+}
+
+/// The message as the answer to `wire`: it has its id, or is an error without one, which can be no other's.
+fn answer_to(message: Message, wire: WireId) -> Option<Message> {
+    match message.get(Field::Id) {
+        Some(id) if id != b"null" => (WireId::read(id) == Some(wire)).then_some(message),
+        _ if message.kind() == Kind::Error => {
+            let error = String::from_utf8_lossy(message.get(Field::Error)?);
+            Message::parse(format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, wire.0).into()).ok()
+        }
+        _ => None,
+    }
+}
+
+fn broken_answer(body: &[u8], malformed: &Malformed) -> Trouble {
+    let said = words(&body[..body.len().min(MAX_REFUSAL)]);
+    Trouble::new(TroubleKind::NoMcp, format!("answered with a message that is {}: {said}", malformed.kind))
+}

@@ -1,0 +1,92 @@
+//! A request of the modern era: it stands alone (MCP 2026-07-28, transports, Streamable HTTP). Its session lives in the
+//! request's own future: when the client hangs up, both are dropped and the call is cancelled.
+
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use super::admit::Visitor;
+use super::door::Inner;
+use super::post::Wait;
+use super::reply::{First, Reply};
+use super::{headers, params, response};
+use crate::catalog::Scope;
+use crate::protocol::{Fault, Field, Message, Method, Revision, code};
+use crate::session::Entrance;
+use crate::session::out::Out;
+use crate::session::run::Session;
+use crate::transport::http::Body;
+
+/// The status of an answer that is an error with this code.
+const fn status_of(code: Option<i32>) -> StatusCode {
+    match code {
+        Some(code::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
+        Some(code::HEADER_MISMATCH | code::MISSING_CAPABILITY | code::UNSUPPORTED_VERSION) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
+}
+
+impl Inner {
+    /// What must be right before a request is looked at, in the order of protocol.md 3.1.
+    fn check_modern(&self, head: &Parts, message: &Message, scope: &Scope) -> Result<(), Fault> {
+        headers::agree(&head.headers, message)?;
+        let version = message.text(Field::MetaVersion).unwrap_or_default();
+        if version != Revision::V2026_07_28.date() {
+            return Err(headers::unsupported(&version));
+        }
+        let capabilities = message.get(Field::MetaCapabilities);
+        if capabilities.is_none_or(|c| c.first() != Some(&b'{')) {
+            let text = "`params._meta` lacks `io.modelcontextprotocol/clientCapabilities` (MCP 2026-07-28, basic)";
+            return Err(Fault::new(code::INVALID_PARAMS, text));
+        }
+        if message.method() == Some(Method::ToolsCall)
+            && let Some(name) = message.text(Field::Name)
+        {
+            let catalog = self.engine.view(scope);
+            params::agree(&head.headers, message, catalog.promoted(&name))?;
+        }
+        Ok(())
+    }
+
+    /// Answers a request that stands alone.
+    pub(super) async fn modern(
+        &self,
+        head: &Parts,
+        message: Message,
+        visitor: Visitor,
+        scope: Scope,
+    ) -> Response<Body> {
+        if let Err(fault) = self.check_modern(head, &message, &scope) {
+            return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
+        }
+        let Some(id) = message.id() else { return response::bare(StatusCode::ACCEPTED) };
+        let principal = visitor.principal;
+        let info = message.slice(Field::MetaClientInfo).unwrap_or_default();
+        let (status, facts) = self.known.client(&self.engine.clients, &principal, &info);
+        let entrance = Entrance { via: "http", name: "".into(), principal: principal.clone(), scope };
+        let wait = Wait(Reply::new(None));
+        let mut session = Session::brief(self.engine.clone(), Out::one(wait.0.clone()), entrance, status);
+        session.knows(facts.as_ref());
+        session.on_message(message);
+        if let Some(said) = session.modern.as_ref()
+            && facts.is_none_or(|f| !std::sync::Arc::ptr_eq(&f, said))
+        {
+            self.known.remember(&principal, said);
+        }
+        let mut sleep = None;
+        match wait.first_of(&mut session, &mut sleep).await {
+            (First::Answer(runs, code), _) => response::json(status_of(code), runs),
+            (First::Stream(stream), silent) => {
+                let driver = async move {
+                    while session.goes_on() {
+                        session.happens(&mut sleep).await;
+                    }
+                };
+                response::events(stream.attach(None), Some(Box::pin(driver)), silent)
+            }
+            (First::Nothing, _) => {
+                let fault = Fault::new(code::INTERNAL, "the request was ended: mcp-proxy is shutting down");
+                response::refused(StatusCode::SERVICE_UNAVAILABLE, Some(&id), &fault)
+            }
+        }
+    }
+}

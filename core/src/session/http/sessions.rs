@@ -1,0 +1,149 @@
+//! [`Sessions`]: the open HTTP sessions by their ids, within bounds.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use foldhash::HashMap;
+
+use super::handle::{Handle, Posted};
+use super::stream::Style;
+use crate::backend::Principal;
+use crate::catalog::Scope;
+use crate::protocol::Revision;
+
+/// Sessions at once, at most: each costs a few kilobytes.
+const MAX_SESSIONS: usize = 20_000;
+/// Sessions of one principal, at most; everybody without a token is one.
+const MAX_OF_ONE: usize = 15_000;
+/// A session that is not used for so long is ended.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+/// Bytes of a session id: 256 bits (protocol.md 7).
+const ID_BYTES: usize = 32;
+
+/// Why no session was opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotOpened {
+    /// There are enough.
+    #[error("{0} sessions are open already: end some (HTTP DELETE), or wait for idle ones to end")]
+    TooMany(usize),
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers for a session id: {0}")]
+    NoChance(#[from] getrandom::Error),
+}
+
+/// The open sessions.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    all: Mutex<Table>,
+    start: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    by_id: HashMap<Arc<str>, Arc<Handle>>,
+    by_principal: HashMap<Principal, usize>,
+}
+
+impl Sessions {
+    pub(super) fn new() -> Self {
+        Self { all: Mutex::default(), start: Instant::now() }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seconds(&self) -> u32 {
+        u32::try_from(self.start.elapsed().as_secs()).unwrap_or(u32::MAX)
+    }
+
+    /// A new session of `principal`.
+    pub(super) fn open(
+        &self,
+        principal: &Principal,
+        scope: &Scope,
+        revision: Revision,
+        style: Style,
+    ) -> Result<Arc<Handle>, NotOpened> {
+        let mut bytes = [0; ID_BYTES];
+        getrandom::fill(&mut bytes)?;
+        let id: Arc<str> = URL_SAFE_NO_PAD.encode(bytes).into();
+        let mut table = self.table();
+        if table.by_id.len() >= MAX_SESSIONS {
+            return Err(NotOpened::TooMany(MAX_SESSIONS));
+        }
+        let n = table.by_principal.entry(principal.clone()).or_default();
+        if *n >= MAX_OF_ONE {
+            return Err(NotOpened::TooMany(MAX_OF_ONE));
+        }
+        *n += 1;
+        let handle = Arc::new(Handle::new(id.clone(), principal.clone(), scope.clone(), revision, style));
+        handle.touch(self.seconds());
+        table.by_id.insert(id, handle.clone());
+        Ok(handle)
+    }
+
+    /// The session `id` if it is this principal's; to anybody else it does not exist.
+    pub(super) fn find(&self, id: &str, principal: &Principal) -> Option<Arc<Handle>> {
+        let handle =
+            self.table().by_id.get(id).cloned().filter(|h| h.principal == *principal && !h.mail.is_closed())?;
+        handle.touch(self.seconds());
+        Some(handle)
+    }
+
+    pub(super) fn remove(&self, id: &str) {
+        let mut table = self.table();
+        if let Some(handle) = table.by_id.remove(id)
+            && let Some(n) = table.by_principal.get_mut(&handle.principal)
+        {
+            *n -= 1;
+            if *n == 0 {
+                table.by_principal.remove(&handle.principal);
+            }
+        }
+    }
+
+    /// Ends what nobody has used for long.
+    pub(super) fn sweep(&self) {
+        let now = self.seconds();
+        let all: Vec<Arc<Handle>> = self.table().by_id.values().cloned().collect();
+        for handle in all {
+            handle.forget_old(Instant::now());
+            if handle.style == Style::Named || handle.is_listened_to() {
+                // Somebody holds its stream.
+                handle.touch(now);
+            }
+            let unused = now.saturating_sub(handle.used.load(Ordering::Relaxed));
+            if u64::from(unused) > IDLE.as_secs() {
+                // A full mailbox belongs to a session that is used.
+                let _ = handle.mail.push(Posted::End);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_exists_for_whoever_opened_it() {
+        let sessions = Sessions::new();
+        let (a, b) = (Principal::token("a"), Principal::token("b"));
+        let open = || sessions.open(&a, &Scope::default(), Revision::V2025_11_25, Style::Primed).expect("room");
+        let (first, second) = (open(), open());
+        assert_ne!(first.id, second.id);
+        assert!(first.id.len() == 43 && first.id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
+        assert!(sessions.find(&first.id, &a).is_some());
+        assert!(sessions.find(&first.id, &b).is_none());
+        sessions.remove(&first.id);
+        assert!(sessions.find(&first.id, &a).is_none());
+        second.close();
+        assert!(sessions.find(&second.id, &a).is_none(), "it has ended");
+        sessions.remove(&second.id);
+        assert!(sessions.table().by_principal.is_empty());
+    }
+}

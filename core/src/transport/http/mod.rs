@@ -1,0 +1,17 @@
+//! HTTP, and no MCP: a client for servers reached by URL, a listener for clients (HTTP/1.1), and server-sent events both ways.
+
+mod body;
+mod client;
+mod connection;
+mod events;
+mod listener;
+mod pulse;
+mod redirect;
+mod sse;
+mod tls;
+
+pub use body::{Body, Runs};
+pub use client::{ClientSpec, HttpClient, HttpClients, HttpError, HttpResponse, Url};
+pub use events::{EventId, comment, event, priming};
+pub use listener::{Listener, Serve};
+pub use sse::{EventParser, Framed};

@@ -1,0 +1,124 @@
+//! [`Pulse`]: what a connection is doing, so that one look at all of them a second takes the place of a timer for each.
+//!
+//! The connection's own task writes it, the listener reads it; both live on one thread, so nothing here is ordered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+/// The head of a request has to arrive within this many seconds, from its first byte or from the connect: slow ones hold
+/// a connection for nothing.
+const HEAD_S: u32 = 10;
+/// A connection without a request is kept this many seconds: longer than clients keep theirs, so that it is they who
+/// close it and no request meets a closing door.
+const IDLE_S: u32 = 150;
+/// A peer that takes no bytes of its response for this many seconds is gone.
+const STUCK_S: u32 = 60;
+
+/// What one connection is doing.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    /// Whole seconds, set by the listener.
+    clock: Arc<AtomicU32>,
+    busy: AtomicBool,
+    reading: AtomicBool,
+    since: AtomicU32,
+    /// Since when the peer takes nothing; 0: it does.
+    stuck: AtomicU32,
+}
+
+/// Ends a request when it is dropped.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Pulse>);
+
+impl Pulse {
+    /// A connection that has just been accepted.
+    pub(super) fn new(clock: Arc<AtomicU32>) -> Arc<Self> {
+        let since = clock.load(Relaxed).into();
+        Arc::new(Self { clock, busy: false.into(), reading: true.into(), since, stuck: 0.into() })
+    }
+
+    /// Bytes came.
+    pub(super) fn on_read(&self) {
+        if !self.reading.load(Relaxed) && !self.busy.load(Relaxed) {
+            self.reading.store(true, Relaxed);
+            self.since.store(self.clock.load(Relaxed), Relaxed);
+        }
+    }
+
+    /// The peer took bytes, or did not.
+    pub(super) fn on_write(&self, taken: bool) {
+        if taken {
+            self.stuck.store(0, Relaxed);
+        } else if self.stuck.load(Relaxed) == 0 {
+            self.stuck.store(self.clock.load(Relaxed).max(1), Relaxed);
+        }
+    }
+
+    /// A request has been read; it ends with what is given.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.busy.store(true, Relaxed);
+        self.reading.store(false, Relaxed);
+        Busy(self.clone())
+    }
+
+    /// Whether its time is over.
+    pub(super) fn is_over(&self) -> bool {
+        let now = self.clock.load(Relaxed);
+        let past = |since: u32, limit| now.saturating_sub(since) > limit;
+        let stuck = self.stuck.load(Relaxed);
+        if stuck != 0 && past(stuck, STUCK_S) {
+            return true;
+        }
+        let limit = if self.reading.load(Relaxed) { HEAD_S } else { IDLE_S };
+        !self.busy.load(Relaxed) && past(self.since.load(Relaxed), limit)
+    }
+
+    /// Whether nothing is going on: no request, and nothing left to be written.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.busy.load(Relaxed) && self.stuck.load(Relaxed) == 0
+    }
+
+    /// Since when, for whoever looks for the one idle longest.
+    pub(super) fn since(&self) -> u32 {
+        self.since.load(Relaxed)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Relaxed);
+        self.0.since.store(self.0.clock.load(Relaxed), Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_has_its_own_patience() {
+        let clock = Arc::new(AtomicU32::new(100));
+        let pulse = Pulse::new(clock.clone());
+        let over_after = |n: u32| {
+            let now = clock.load(Relaxed);
+            clock.store(now + n, Relaxed);
+            let over = pulse.is_over();
+            clock.store(now, Relaxed);
+            over
+        };
+        assert!(!over_after(HEAD_S) && over_after(HEAD_S + 1), "nothing said since the connect");
+        let busy = pulse.begin();
+        assert!(!over_after(100_000), "a request takes as long as it takes");
+        assert!(!pulse.is_idle());
+        drop(busy);
+        assert!(pulse.is_idle());
+        assert!(!over_after(IDLE_S) && over_after(IDLE_S + 1), "kept alive");
+        pulse.on_read();
+        assert!(!over_after(HEAD_S) && over_after(HEAD_S + 1), "half a head");
+        let _busy = pulse.begin();
+        pulse.on_write(false);
+        assert!(!over_after(STUCK_S) && over_after(STUCK_S + 1), "does not read");
+        pulse.on_write(true);
+        assert!(!over_after(100_000));
+    }
+}
