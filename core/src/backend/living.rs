@@ -170,6 +170,9 @@ impl Lifecycle {
         self.eras = eras;
         self.port.pool.set_eras(eras);
         opened.map_err(OpenError::Told)??;
+        if instance.wire.has_session() {
+            self.port.has_sessions();
+        }
         self.ready(instance);
         let mut saved = None;
         loop {

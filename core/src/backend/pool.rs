@@ -304,9 +304,8 @@ impl Port {
         }
     }
 
-    /// The server has turned out to give each of its clients a session (`Mcp-Session-Id`): with `isolation: auto` each
-    /// session of ours gets one of its own from now on.
-    #[expect(dead_code, reason = "servers by HTTP tell it")]
+    /// The server has turned out to give each of its clients a session (`Mcp-Session-Id`, or the stream of 2024-11-05): with
+    /// `isolation: auto` each session of ours gets one of its own from now on.
     pub(super) fn has_sessions(&self) {
         self.pool.has_sessions.store(true, Ordering::Relaxed);
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::server::{Reply, Request, Server, json_body, manners, status};
-use super::{client_of, refused, text_of, works};
+use super::{client_of, home_of, refused, text_of, works};
 
 /// Gives each `initialize` another session and knows the newest only.
 fn forgetful() -> (Server, Arc<AtomicUsize>) {
@@ -121,4 +121,37 @@ fn a_client_that_takes_a_call_back() {
     assert_eq!(note.header("mcp-session-id"), Some("s1"));
     works(&mut client);
     assert!(client.left_over().is_empty(), "no answer to what was taken back");
+}
+
+#[test]
+fn each_client_by_http_gets_a_session_of_its_own() {
+    let n = AtomicUsize::new(0);
+    let server = Server::start(move |r: &Request| {
+        let reply = manners(r);
+        match reply {
+            Reply::Full(status, mut headers, body) if r.rpc() == "initialize" => {
+                headers.retain(|h| !h.starts_with("mcp-session-id"));
+                headers.push(format!("mcp-session-id: s{}", n.fetch_add(1, Ordering::SeqCst) + 1));
+                Reply::Full(status, headers, body)
+            }
+            reply => reply,
+        }
+    });
+    let home = home_of(&server);
+    let web = home.web();
+    let (mut a, mut b) = (web.open("2025-11-25", &json!({})), web.open("2025-11-25", &json!({})));
+    // The lists are made by a session of the proxy's own.
+    a.request("tools/list", &json!({}));
+    for client in [&mut a, &mut b, &mut a] {
+        assert_eq!(text_of(&client.call("a__echo", &json!({}))["result"]), "well");
+    }
+    let used: Vec<_> = server.seen_of("tools/call").iter().map(|r| r.header("mcp-session-id").map(str::to_owned)).collect();
+    assert_eq!(used[0], used[2]);
+    assert!(used[0] != used[1] && !used.contains(&Some("s1".to_owned())), "{used:?}");
+    a.delete();
+    // It ends with the client's.
+    crate::harness::eventually("its end", || {
+        server.seen_by("DELETE").into_iter().find(|r| r.header("mcp-session-id").map(str::to_owned) == used[0])
+    });
+    assert_eq!(text_of(&b.call("a__echo", &json!({}))["result"]), "well");
 }
