@@ -105,7 +105,13 @@ impl Inner {
         let cors = visitor.cors.clone();
         let (verb, path) = (head.method.clone(), head.uri.path().to_owned());
         let f = self.visit(head, body, visitor);
-        eprintln!("SIZES visit {} session {} served {} handle {} ", size_of_val(&f), size_of::<Session>(), size_of::<Served>(), size_of::<Handle>());
+        eprintln!(
+            "SIZES visit {} session {} served {} handle {} ",
+            size_of_val(&f),
+            size_of::<Session>(),
+            size_of::<Served>(),
+            size_of::<Handle>()
+        );
         let response = f.await;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
