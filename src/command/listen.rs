@@ -30,7 +30,9 @@ impl Place {
     pub(super) fn or_as_typed(self, args: &Serve) -> Result<Self, Failure> {
         let path = args.path.clone().unwrap_or(self.path);
         if !path.starts_with('/') || path.contains(|c: char| c.is_whitespace() || "?#".contains(c)) {
-            return Err(Failure::usage(format!("`--path` must begin with `/`, got `{path}`")).hint("as in `--path /mcp`"));
+            return Err(
+                Failure::usage(format!("`--path` must begin with `/`, got `{path}`")).hint("as in `--path /mcp`")
+            );
         }
         Ok(Self { host: args.host.clone().unwrap_or(self.host), port: args.port.unwrap_or(self.port), path })
     }
@@ -45,7 +47,9 @@ impl Place {
                     "another process listens there: end it, or choose another port (`proxy.port`, `--port`)"
                 }
                 std::io::ErrorKind::AddrNotAvailable => "this machine has no such address (`proxy.host`, `--host`)",
-                std::io::ErrorKind::PermissionDenied => "ports below 1024 need rights: choose another (`proxy.port`, `--port`)",
+                std::io::ErrorKind::PermissionDenied => {
+                    "ports below 1024 need rights: choose another (`proxy.port`, `--port`)"
+                }
                 _ => "see `proxy.host` and `proxy.port`",
             };
             Failure::failed(format!("cannot listen on {shown}")).because(error).hint(hint)

@@ -1,7 +1,7 @@
 //! A client's requests: answered here, or sent to the server that has what they name.
 
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::json;

@@ -218,8 +218,7 @@ impl Session {
     pub(super) fn goes_on(&self) -> bool {
         let parked = !self.parked_lists.is_empty() || !self.parked_calls.is_empty() || self.parked_opening.is_some();
         let busy = !self.calls.is_empty() || parked;
-        !self.out.is_lost()
-            && self.closing.is_none_or(|until| self.now < until && (busy || !self.out.lines.is_empty()))
+        !self.out.is_lost() && self.closing.is_none_or(|until| self.now < until && (busy || !self.out.lines.is_empty()))
     }
 
     pub(super) fn next_wake(&self) -> Option<Instant> {

@@ -33,6 +33,7 @@ pub(super) struct Refused {
 }
 
 /// Whether a request may come in, and on whose behalf.
+#[expect(clippy::result_large_err, reason = "the error is a response, on its way out at once")]
 pub(super) fn admit(_engine: &Engine, head: &Parts, _peer: SocketAddr) -> Result<Visitor, Refused> {
     let forbidden = |text: String| Refused {
         status: http::StatusCode::FORBIDDEN,

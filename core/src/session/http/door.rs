@@ -104,9 +104,7 @@ impl Inner {
         };
         let cors = visitor.cors.clone();
         let (verb, path) = (head.method.clone(), head.uri.path().to_owned());
-        let f = self.visit(head, body, visitor);
-        eprintln!("SIZES visit {} session {} served {} handle {} ", size_of_val(&f), size_of::<Session>(), size_of::<Served>(), size_of::<Handle>());
-        let response = f.await;
+        let response = self.visit(head, body, visitor).await;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             tracing::info!(%peer, status = status.as_u16(), "{verb} {path} was refused");
@@ -227,6 +225,7 @@ impl Inner {
         response::failed(StatusCode::NOT_FOUND, text)
     }
 
+    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn scope(&self, server: Option<&str>, visitor: &Visitor) -> Result<Scope, Response<Body>> {
         let server = match server {
             None => None,
@@ -301,8 +300,7 @@ impl Inner {
                 self.modern(head, message, visitor, scope).await
             }
             Kind::Request if is_modern => {
-                let text =
-                    "`params._meta` lacks `io.modelcontextprotocol/protocolVersion` (MCP 2026-07-28, basic)";
+                let text = "`params._meta` lacks `io.modelcontextprotocol/protocolVersion` (MCP 2026-07-28, basic)";
                 response::refused(StatusCode::BAD_REQUEST, id.as_ref(), &Fault::new(code::INVALID_PARAMS, text))
             }
             // Requests that stand alone are cancelled by hanging up: ids of other clients may be the same.
@@ -484,6 +482,7 @@ impl Inner {
     }
 
     /// The version a GET or DELETE names; the modern era has neither.
+    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn legacy_version<'a>(&self, head: &'a Parts) -> Result<Option<&'a str>, Response<Body>> {
         match headers::single(&head.headers, headers::VERSION) {
             Err(fault) => Err(response::refused(StatusCode::BAD_REQUEST, None, &fault)),
@@ -515,7 +514,10 @@ impl Inner {
     async fn messages(&self, head: &Parts, body: Incoming, visitor: &Visitor) -> Response<Body> {
         let query = head.uri.query().unwrap_or_default();
         let Some(id) = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")) else {
-            return response::failed(StatusCode::BAD_REQUEST, "`sessionId` is missing: open the stream at `/sse` first");
+            return response::failed(
+                StatusCode::BAD_REQUEST,
+                "`sessionId` is missing: open the stream at `/sse` first",
+            );
         };
         let found = self.sessions.find(id, &visitor.principal);
         let Some(handle) = found.filter(|h| h.style == Style::Named) else {

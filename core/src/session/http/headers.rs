@@ -63,9 +63,8 @@ pub(super) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
             let fits = name.eq_ignore_ascii_case(kind)
                 || name == "*/*"
                 || name.strip_suffix("/*").is_some_and(|m| m.eq_ignore_ascii_case(main));
-            let is_none = |p: &str| {
-                p.strip_prefix("q=").or(p.strip_prefix("Q=")).is_some_and(|q| q.parse() == Ok(0.0f32))
-            };
+            let is_none =
+                |p: &str| p.strip_prefix("q=").or(p.strip_prefix("Q=")).is_some_and(|q| q.parse() == Ok(0.0f32));
             if fits && !parts.any(is_none) {
                 return true;
             }
@@ -81,7 +80,10 @@ pub(super) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
 pub(super) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), Fault> {
     let check = |name: &str, expected: Cow<'_, str>, encoded: bool| {
         let Some(found) = single(headers, name)? else {
-            return Err(Fault::new(code::HEADER_MISMATCH, format!("the header `{name}` is missing: it says `{expected}`")));
+            return Err(Fault::new(
+                code::HEADER_MISMATCH,
+                format!("the header `{name}` is missing: it says `{expected}`"),
+            ));
         };
         let text = if encoded { decoded(found) } else { Some(found.into()) };
         match text {
@@ -192,7 +194,8 @@ mod tests {
         }
         let without = headers(&[("mcp-method", "tools/call"), ("mcp-name", "a__x")]);
         assert!(agree(&without, &call("a__x")).is_err(), "no version");
-        let other = headers(&[("mcp-protocol-version", "2025-11-25"), ("mcp-method", "tools/call"), ("mcp-name", "a__x")]);
+        let other =
+            headers(&[("mcp-protocol-version", "2025-11-25"), ("mcp-method", "tools/call"), ("mcp-name", "a__x")]);
         assert!(agree(&other, &call("a__x")).is_err(), "another version");
     }
 }

@@ -23,7 +23,10 @@ pub(super) fn agree(headers: &HeaderMap, message: &Message, promoted: &[Promoted
         match (found, said) {
             (None, None) => {}
             (Some(_), None) => {
-                return mismatch(format!("the header `{}` stands for `{place}`, which the arguments lack", argument.header));
+                return mismatch(format!(
+                    "the header `{}` stands for `{place}`, which the arguments lack",
+                    argument.header
+                ));
             }
             (None, Some(_)) => {
                 return mismatch(format!("the header `{}` for the argument `{place}` is missing", argument.header));
@@ -68,7 +71,8 @@ mod tests {
     use super::*;
 
     fn check(arguments: Value, all: &[(&str, &str)]) -> Result<(), i32> {
-        let text = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x", "arguments": arguments}});
+        let text =
+            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "x", "arguments": arguments}});
         let message = Message::parse(text.to_string().into()).expect("valid");
         let mut headers = HeaderMap::new();
         for (name, value) in all {

@@ -88,7 +88,8 @@ impl Sessions {
 
     /// The session `id` if it is this principal's; to anybody else it does not exist.
     pub(super) fn find(&self, id: &str, principal: &Principal) -> Option<Arc<Handle>> {
-        let handle = self.table().by_id.get(id).cloned().filter(|h| h.principal == *principal && !h.mail.is_closed())?;
+        let handle =
+            self.table().by_id.get(id).cloned().filter(|h| h.principal == *principal && !h.mail.is_closed())?;
         handle.touch(self.seconds());
         Some(handle)
     }
