@@ -36,6 +36,8 @@ use crate::transport::ExitReason;
 const OUTBOX_FULL: usize = 1 << 20;
 /// Calls waiting because the server has enough in flight.
 const MAX_BACKLOG: usize = 1024;
+/// An instance whose client has left may read for this long what that means for it.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// An instance beside the base one, or one that only made lists, is ended after this time without a call.
 const UNUSED: Duration = Duration::from_secs(5 * 60);
 
@@ -433,10 +435,8 @@ impl Instance {
                 Control::Detach(session) => {
                     self.detach(session);
                     if self.port.tenant == Tenant::Session(session) {
-                        return Some(End::Told(Control::Shutdown { drain: false }));
-                    }
-                    if self.stale && self.pending.n_calls() == 0 {
-                        return Some(End::Stale);
+                        // It ends, but hears first that its client does not wait any more.
+                        self.drain_until = Some(self.now + LAST_WORD);
                     }
                 }
                 #[cfg(test)]

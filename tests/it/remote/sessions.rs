@@ -157,7 +157,8 @@ fn each_client_by_http_gets_a_session_of_its_own() {
     a.request("tools/list", &json!({}));
     for is_first in [true, false, true] {
         let client = if is_first { &mut a } else { &mut b };
-        assert_eq!(text_of(&client.call("a__echo", &json!({}))["result"]), "well");
+        let answer = client.call("a__echo", &json!({}));
+        assert_eq!(text_of(&answer), "well", "{answer}");
     }
     let used: Vec<_> =
         server.seen_of("tools/call").iter().map(|r| r.header("mcp-session-id").map(str::to_owned)).collect();
@@ -168,5 +169,5 @@ fn each_client_by_http_gets_a_session_of_its_own() {
     crate::harness::eventually("its end", || {
         server.seen_by("DELETE").into_iter().find(|r| r.header("mcp-session-id").map(str::to_owned) == used[0])
     });
-    assert_eq!(text_of(&b.call("a__echo", &json!({}))["result"]), "well");
+    assert_eq!(text_of(&b.call("a__echo", &json!({}))), "well");
 }
