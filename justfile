@@ -31,3 +31,13 @@ bench:
 real:
     cargo build --release
     tests/real/run.sh target/release/mcp-proxy
+
+# The container image's steps in an empty root, where no Docker daemon is. Needs root, and Debian's curl and tini.
+image-proof:
+    cargo build --release
+    deploy/prove.sh
+
+# The official conformance suite, directly and through the proxy.
+conformance:
+    cargo build --release
+    tests/conformance/run.sh target/release/mcp-proxy

@@ -47,6 +47,8 @@ pub enum Command {
     /// Make, list or take away the tokens that clients show over HTTP
     #[command(subcommand)]
     Token(Token),
+    /// Ask a running `serve --http` whether it is up; for health checks of containers
+    Health(Health),
     /// Run one of the servers of the built-in demo on stdin and stdout
     #[command(name = "demo-server", hide = true)]
     DemoServer {
@@ -181,6 +183,14 @@ pub struct Read {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `health`
+#[derive(Debug, Args)]
+pub struct Health {
+    /// Whom to ask [default: `/health` where the configuration says it listens]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 /// What `list` can list.

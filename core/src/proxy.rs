@@ -1,7 +1,8 @@
 //! Puts the rooms together; starts them in order, shuts them down in order; no more.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -116,6 +117,8 @@ impl Proxy {
             config: config.subscribe(),
             guard: Arc::new(Guard::new(config.subscribe())),
             clients: Clients::default(),
+            stopping: AtomicBool::new(false),
+            config_error: Mutex::default(),
         });
         let (handle, errands) = ProxyHandle::new(engine.clone());
         Self {
@@ -177,7 +180,7 @@ impl Proxy {
                     self.errands.drain(&mut errands);
                     while let Some(errand) = errands.pop_front() {
                         match errand {
-                            Errand::Connect { link, name } => self.serve(link, Entrance::own("memory", &name), false),
+                            Errand::Connect { link, entrance } => self.serve(link, entrance, false),
                             Errand::Reload(config) => self.reload(config),
                             Errand::Shutdown => break 'running,
                         }
@@ -221,6 +224,7 @@ impl Proxy {
     }
 
     async fn shutdown(mut self) {
+        self.engine.stopping.store(true, Ordering::Relaxed);
         // Nobody new is let in; streams end with their sessions.
         self.stop.cancel();
         self.doors.iter().for_each(Door::close);
@@ -250,3 +254,7 @@ impl Proxy {
 #[cfg(test)]
 #[path = "proxy_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "isolation_tests.rs"]
+mod isolation_tests;

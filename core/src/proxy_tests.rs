@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::*;
-use crate::backend::BackendState;
+use crate::backend::{BackendState, Principal};
 use crate::config::{Server, StartPolicy};
 use crate::control::{Command, Snapshot};
 use crate::observe::{Flow, FlowKind, Status};
 use crate::protocol::CallId;
 
 /// After this long a test has failed. Never reached by one that passes.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What all shell servers have in common: `$id` is the id of the line, `ok TEXT` answers it. `$n` counts calls.
-const PROLOGUE: &str = r#"
+pub(super) const PROLOGUE: &str = r#"
 n=0
 say() { printf '%s\n' "$1"; }
 ok() { say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":$1}"; }
@@ -32,43 +32,47 @@ each() {
 call() { ok "{\"n\":$n}"; }
 prompt() { ok '{}'; }
 "#;
-const LOOP: &str = r#"
+pub(super) const LOOP: &str = r#"
 while read -r l; do id=${l#*\"id\":}; id=${id%%,*}; each; done
 "#;
 
+#[path = "proxy_scope_tests.rs"]
+mod scopes;
+
 /// A server named `s` that does what `script` redefines.
-fn server(script: &str) -> Server {
+pub(super) fn server(script: &str) -> Server {
     let script = format!("{PROLOGUE}{script}{LOOP}");
     let mut server = Server::stdio("s", "/bin/sh", &["-c", &script]);
     server.protocol = crate::config::ProtocolChoice::Legacy;
     server
 }
 
-struct World {
-    handle: ProxyHandle,
+pub(super) struct World {
+    pub(super) handle: ProxyHandle,
+    pub(super) engine: Arc<Engine>,
     running: JoinSet<()>,
 }
 
 impl World {
-    fn new(server: Server) -> Self {
+    pub(super) fn new(server: Server) -> Self {
         Self::with(server, |_| {}, false)
     }
 
-    fn with(server: Server, change: impl FnOnce(&mut Config), await_client: bool) -> Self {
+    pub(super) fn with(server: Server, change: impl FnOnce(&mut Config), await_client: bool) -> Self {
         let mut config = Config { servers: vec![Arc::new(server)], ..Config::default() };
         config.env.path_from_login_shell = false;
         change(&mut config);
         let options =
             Options { has_screen: false, await_client, guardian: Guardian::none(), memory: Memory::new(None) };
         let proxy = Proxy::start(config, options);
-        let handle = proxy.handle();
+        let (handle, engine) = (proxy.handle(), proxy.engine.clone());
         let mut running = JoinSet::new();
         running.spawn(proxy.run(std::future::pending()));
-        Self { handle, running }
+        Self { handle, engine, running }
     }
 
     /// Waits until what can be seen is as wanted.
-    async fn until(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
+    pub(super) async fn until(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let mut changes = self.handle.subscribe();
         let look = async {
             loop {
@@ -84,37 +88,41 @@ impl World {
         found.unwrap_or_else(|_| panic!("never happened: {what}: {:#?}", self.handle.snapshot().backends))
     }
 
-    async fn until_state(&self, state: &str) -> Snapshot {
+    pub(super) async fn until_state(&self, state: &str) -> Snapshot {
         self.until(state, |s| s.backends[0].state.word() == state).await
     }
 
-    async fn command(&self, command: Command) {
+    pub(super) async fn command(&self, command: Command) {
         self.handle.command(command).await.expect("accepted");
     }
 
-    fn flows(&self) -> Vec<Flow> {
+    pub(super) fn flows(&self) -> Vec<Flow> {
         let rows = self.handle.flows(CallId(0), 1000).rows;
         rows.iter().filter_map(|f| self.handle.flow(f.id)).collect()
     }
 
     /// Waits for a row of the journal.
-    async fn flow(&self, what: &str, wanted: impl Fn(&Flow) -> bool) -> Flow {
+    pub(super) async fn flow(&self, what: &str, wanted: impl Fn(&Flow) -> bool) -> Flow {
         self.until(what, |_| self.flows().iter().any(&wanted)).await;
         self.flows().into_iter().find(wanted).expect("just seen")
     }
 
-    async fn client(&self) -> Client {
+    pub(super) async fn client(&self) -> Client {
         let mut client = self.silent_client();
         client.open("2025-11-25").await;
         client
     }
 
-    fn silent_client(&self) -> Client {
-        let link = self.handle.connect("test");
+    pub(super) fn silent_client(&self) -> Client {
+        self.client_as(Principal::own())
+    }
+
+    pub(super) fn client_as(&self, principal: Principal) -> Client {
+        let link = self.handle.connect_as(Entrance { principal, ..Entrance::own("memory", "test") });
         Client { reader: BufReader::new(link.reader), writer: Some(link.writer), kept: Vec::new() }
     }
 
-    async fn end(mut self) {
+    pub(super) async fn end(mut self) {
         self.handle.shutdown();
         let end = async { while self.running.join_next().await.is_some() {} };
         tokio::time::timeout(DEADLINE, end).await.expect("the engine ends");
@@ -122,46 +130,49 @@ impl World {
 }
 
 /// Lets every task that has something to do come to rest.
-async fn settle() {
+pub(super) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
 
-struct Client {
+pub(super) struct Client {
     reader: BufReader<Box<dyn tokio::io::AsyncRead + Send + Unpin>>,
     writer: Option<Box<dyn tokio::io::AsyncWrite + Send + Unpin>>,
-    kept: Vec<Value>,
+    pub(super) kept: Vec<Value>,
 }
 
 impl Client {
-    async fn open(&mut self, revision: &str) {
-        let params =
-            json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    pub(super) async fn open(&mut self, revision: &str) {
+        self.open_with(revision, json!({})).await;
+    }
+
+    pub(super) async fn open_with(&mut self, revision: &str, capabilities: Value) {
+        let params = json!({"protocolVersion": revision, "capabilities": capabilities, "clientInfo": {"name": "t", "version": "1"}});
         self.ask(&json!("open"), "initialize", params).await;
         assert!(self.answer(&json!("open")).await["result"].is_object());
     }
 
-    async fn send(&mut self, line: &str) {
+    pub(super) async fn send(&mut self, line: &str) {
         let writer = self.writer.as_mut().expect("still connected");
         writer.write_all(format!("{line}\n").as_bytes()).await.expect("memory");
         writer.flush().await.expect("memory");
     }
 
-    async fn ask(&mut self, id: &Value, method: &str, params: Value) {
+    pub(super) async fn ask(&mut self, id: &Value, method: &str, params: Value) {
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()).await;
     }
 
-    async fn call(&mut self, id: u64, tool: &str) {
+    pub(super) async fn call(&mut self, id: u64, tool: &str) {
         self.ask(&json!(id), "tools/call", json!({"name": format!("s__{tool}"), "arguments": {}})).await;
     }
 
-    async fn cancel(&mut self, id: u64) {
+    pub(super) async fn cancel(&mut self, id: u64) {
         let params = json!({"requestId": id});
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}).to_string()).await;
     }
 
-    async fn line(&mut self) -> Option<Value> {
+    pub(super) async fn line(&mut self) -> Option<Value> {
         let mut line = String::new();
         let n = tokio::time::timeout(DEADLINE, self.reader.read_line(&mut line)).await;
         match n.unwrap_or_else(|_| panic!("nothing comes; before: {:?}", self.kept)).expect("memory") {
@@ -171,7 +182,7 @@ impl Client {
     }
 
     /// The first line not given yet that is wanted.
-    async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.kept.iter().position(&wanted) {
             return self.kept.remove(at);
         }
@@ -184,11 +195,11 @@ impl Client {
         }
     }
 
-    async fn answer(&mut self, id: &Value) -> Value {
+    pub(super) async fn answer(&mut self, id: &Value) -> Value {
         self.wait_for(|l| l.get("method").is_none() && l["id"] == *id).await
     }
 
-    async fn number(&mut self, id: u64) -> Value {
+    pub(super) async fn number(&mut self, id: u64) -> Value {
         self.answer(&json!(id)).await["result"]["n"].clone()
     }
 }

@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod engine;
+mod health;
 mod init;
 mod listen;
 mod list;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Call(args) => call::run(config, &args),
         Command::Read(args) => read::run(config, &args),
         Command::Token(args) => token::run(config, args),
+        Command::Health(args) => health::run(config, &args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
     }
 }

@@ -145,7 +145,6 @@ impl Call {
     }
 
     /// Ends the call.
-    #[expect(clippy::boxed_local, reason = "calls stay in their boxes all their life: out of one only here")]
     pub fn end(self: Box<Self>, outcome: Outcome, sent: Option<(Instant, Instant)>) {
         let Self { id, peer, client_id, handed, .. } = *self;
         let answer = Answer { client_id, call: id, outcome, sent, handed };

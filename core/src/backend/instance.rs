@@ -50,7 +50,7 @@ pub(super) struct Instance {
     mail: VecDeque<Mail>,
     control: VecDeque<Control>,
     /// Calls that wait because `max_concurrent` are in flight or the server does not read, and since when.
-    backlog: VecDeque<(Instant, Box<Call>)>,
+    pub(super) backlog: VecDeque<(Instant, Box<Call>)>,
     pub(super) revision: Revision,
     pub(super) capabilities: Bytes,
     pub(super) info: Option<Bytes>,
@@ -87,6 +87,8 @@ pub(super) struct Instance {
     pub(super) drain_until: Option<Instant>,
     pub(super) idle_since: Instant,
     pub(super) n_junk: u32,
+    /// Its URL could not be reached the last time.
+    pub(super) is_unreached: bool,
     sleep: Pin<Box<Sleep>>,
     /// What `sleep` is set to; `None`: not waiting for anything.
     wake_at: Option<Instant>,
@@ -164,6 +166,7 @@ impl Instance {
             drain_until: None,
             idle_since: now,
             n_junk: 0,
+            is_unreached: false,
             sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
             wake_at: None,
             now,
@@ -242,7 +245,7 @@ impl Instance {
                     return Some(end);
                 }
             }
-            if self.stale && self.pending.n_calls() == 0 {
+            if self.stale && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Stale);
             }
             if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
@@ -364,7 +367,9 @@ impl Instance {
 
     /// Whether the server may get another call now: it has not too many, and it reads.
     fn has_room(&self) -> bool {
-        self.pending.n_calls() < self.port.server.max_concurrent && self.wire.waiting() < OUTBOX_FULL
+        self.pending.n_calls() < self.port.server.max_concurrent
+            && self.wire.waiting() < OUTBOX_FULL
+            && !self.listing.holds_calls
     }
 
     /// A call that has waited for its turn as long as the server may be silent about it will not get one in time.

@@ -29,6 +29,8 @@ pub(super) struct Listing {
     done: [Vec<Bytes>; 4],
     /// A list was lost on the way and is asked for once more.
     pub(super) retried: bool,
+    /// Calls wait until the lists are complete: they need what is in them.
+    pub(super) holds_calls: bool,
 }
 
 #[derive(Debug, Default)]
@@ -174,7 +176,10 @@ impl Instance {
             self.ctx.offers.publish(&self.port, OfferState::Known { offer, cached: false });
         }
         if self.listing.again {
-            self.relist();
+            return self.relist();
+        }
+        if std::mem::take(&mut self.listing.holds_calls) {
+            self.take_from_backlog();
         }
     }
 }

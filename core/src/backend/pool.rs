@@ -16,6 +16,7 @@ use super::memory::Eras;
 use super::peer::{ClientFacts, Peer};
 use super::port::{Control, Port};
 use super::tenant::{Profile, Tenant};
+use super::wanted::Wanted;
 use crate::config::{ClientFeatures, Isolation, Server, Target};
 use crate::observe::NoticeLevel;
 use crate::protocol::{Era, Fault, Revision, code};
@@ -128,7 +129,13 @@ impl Pool {
     }
 
     /// Starts an instance beside the base one.
-    fn add(&self, rooms: &mut Rooms, base: &Port, tenant: Tenant, facts: Arc<ClientFacts>) -> Result<Arc<Port>, Fault> {
+    fn add(
+        &self,
+        rooms: &mut Rooms,
+        base: &Port,
+        (tenant, facts): (Tenant, Arc<ClientFacts>),
+        wanted: Arc<Wanted>,
+    ) -> Result<Arc<Port>, Fault> {
         let max = max_beside(&base.server);
         let data = |reason: &str| serde_json::json!({ "backend": &**base.name(), "reason": reason });
         if rooms.n() >= max {
@@ -139,7 +146,7 @@ impl Pool {
             );
             return Err(Fault::new(code::INTERNAL, text).with_data(&data("busy")));
         }
-        let port = Arc::new(Port::beside(base, tenant, facts));
+        let port = Arc::new(Port::beside(base, tenant, facts, wanted));
         // One message a port, and their number is limited above.
         if self.ctx.as_ref().is_none_or(|ctx| ctx.newcomers.push_owed(port.clone()).is_err()) {
             let text = format!("server `{}` cannot be started: mcp-proxy is shutting down", base.name());
@@ -230,7 +237,7 @@ impl Port {
         match rooms.own.get(&tenant) {
             Some(port) => Ok(port.clone()),
             None if rooms.closed => base(),
-            None => self.pool.add(&mut rooms, self, tenant, facts.clone()),
+            None => self.pool.add(&mut rooms, self, (tenant, facts.clone()), Arc::default()),
         }
     }
 
@@ -268,7 +275,23 @@ impl Port {
                     capabilities: profile.capabilities(),
                     level: None,
                 };
-                self.pool.add(&mut rooms, self, Tenant::Lease(profile), Arc::new(facts))
+                self.pool.add(&mut rooms, self, (Tenant::Lease(profile), Arc::new(facts)), Arc::default())
+            }
+        }
+    }
+
+    /// What is still wanted of an instance of the server as it was before a reload is asked of one in its place.
+    pub(super) fn adopt(&self, old: &Self) {
+        let (now, before) = (&self.server, &old.server);
+        let is_same = (now.isolation, now.client_features) == (before.isolation, before.client_features);
+        if old.wanted.is_empty() || !is_same || self.status.is_off() {
+            return;
+        }
+        if let Some(facts) = old.facts.clone() {
+            let mut rooms = self.pool.lock();
+            let added = self.pool.add(&mut rooms, self, (old.tenant.clone(), facts), old.wanted.clone());
+            if let Err(fault) = added {
+                tracing::warn!(server = %self.name(), "subscriptions were lost: {}", fault.message);
             }
         }
     }

@@ -162,14 +162,14 @@ impl Port {
     }
 
     /// The port of an instance beside that of `base`.
-    pub(super) fn beside(base: &Self, tenant: Tenant, facts: Arc<ClientFacts>) -> Self {
+    pub(super) fn beside(base: &Self, tenant: Tenant, facts: Arc<ClientFacts>, wanted: Arc<Wanted>) -> Self {
         let status = Status::new(&base.server, Arc::default());
         Self {
             server: base.server.clone(),
             mailbox: Mailbox::new(N_MAIL),
             control: Mailbox::new(N_CONTROL),
             status,
-            wanted: Arc::default(),
+            wanted,
             tenant,
             number: next_number(),
             pool: base.pool.clone(),

@@ -99,8 +99,10 @@ impl Instance {
         };
         match entry.origin {
             Origin::Call(call) => {
-                if message.kind() == Kind::Response {
-                    self.note_subscription(&call);
+                match message.kind() {
+                    Kind::Response => self.note_subscription(&call),
+                    _ if self.wants_other_headers(&message, &call) => return self.call_after_lists(call),
+                    _ => {}
                 }
                 call.end(Outcome::Message { message, era: self.era() }, Some((entry.sent, self.now)));
                 self.idle_since = self.now;

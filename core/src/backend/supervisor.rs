@@ -74,6 +74,9 @@ impl Supervisor {
             if after.get(name).is_none_or(|p| !Arc::ptr_eq(p, port)) {
                 for beside in port.pool.close() {
                     let _ = beside.control.push_owed(Control::Shutdown { drain: true });
+                    if let Some(now) = after.get(name) {
+                        now.adopt(&beside);
+                    }
                 }
                 // A full box is that of a task that is ending already.
                 let _ = port.control.push_owed(Control::Shutdown { drain: true });

@@ -20,6 +20,7 @@ const ENDING: Duration = Duration::from_millis(500);
 
 /// The way to one server.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a server; a pipe's every message would go through the box")]
 pub(super) enum Wire {
     /// A child process.
     Pipe(Pipe),

@@ -14,7 +14,7 @@ mod expand;
 mod keys;
 mod load;
 mod locate;
-mod mask;
+pub(crate) mod mask;
 mod model;
 mod node;
 mod origin;

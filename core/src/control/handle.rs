@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, Item};
 use crate::config::{Config, Server, Target};
 use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Status, Subscription};
 use crate::protocol::{CallId, Era, Span, walk};
-use crate::session::Engine;
+use crate::session::{Engine, Entrance};
 use crate::transport::{Link, Mailbox};
 
 /// Requests to the engine's main task waiting, at most.
@@ -22,7 +22,7 @@ const N_TOOLS: usize = 50;
 #[derive(Debug)]
 pub(crate) enum Errand {
     /// A client in memory.
-    Connect { link: Link, name: String },
+    Connect { link: Link, entrance: Entrance },
     /// Another configuration.
     Reload(Arc<Config>),
     /// Clients have all left, or somebody wants the end.
@@ -42,7 +42,6 @@ struct Inner {
     errands: Mailbox<Errand>,
     /// The catalog as shown last, and what it was made of.
     shown: Mutex<Option<Shown>>,
-    config_error: Mutex<Option<String>>,
 }
 
 /// A catalog as it was shown.
@@ -86,7 +85,7 @@ pub enum CommandError {
 impl ProxyHandle {
     pub(crate) fn new(engine: Arc<Engine>) -> (Self, Mailbox<Errand>) {
         let errands = Mailbox::new(N_ERRANDS);
-        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default(), config_error: Mutex::default() };
+        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default() };
         (Self { inner: Arc::new(inner) }, errands)
     }
 
@@ -120,7 +119,7 @@ impl ProxyHandle {
         Snapshot {
             name: config.name.clone(),
             config_paths: config.paths.clone(),
-            config_error: self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            config_error: engine.refused_config(),
             backends: config.servers.iter().map(view).collect(),
             clients: engine.clients.all().iter().map(|c| client(c)).collect(),
             totals,
@@ -263,21 +262,26 @@ impl ProxyHandle {
     /// the client says who it is. When the engine is shutting down the link is closed.
     #[must_use]
     pub fn connect(&self, name: &str) -> Link {
+        self.connect_as(Entrance::own("memory", name))
+    }
+
+    /// Connects a client in memory as somebody else.
+    pub(crate) fn connect_as(&self, entrance: Entrance) -> Link {
         let (ours, theirs) = Link::memory();
         // Refused only at the end; dropping our side closes theirs.
-        let _ = self.inner.errands.push(Errand::Connect { link: ours, name: name.to_owned() });
+        let _ = self.inner.errands.push(Errand::Connect { link: ours, entrance });
         theirs
     }
 
     /// Puts another configuration in the place of the present one: unchanged servers keep running.
     pub fn reload(&self, config: Config) {
-        *self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.inner.engine.set_refused_config(None);
         let _ = self.inner.errands.push_owed(Errand::Reload(Arc::new(config)));
     }
 
     /// Says that a changed configuration was refused; the present one stays.
     pub fn refuse_reload(&self, problems: String) {
-        *self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(problems);
+        self.inner.engine.set_refused_config(Some(problems));
         self.inner.engine.ctx.observer.signal.raise();
     }
 

@@ -335,11 +335,11 @@ impl Session {
         if !self.shares_status {
             self.engine.clients.remove(self.peer.id);
         }
-        if self.peer.owns && self.engine.ctx.is_owned {
-            // Servers that are its own count it among their clients even before its first call.
-            let ports = self.engine.ports.borrow().clone();
-            for port in ports.values() {
-                self.uses(port);
+        if self.legacy.is_some() || !self.listens.is_empty() {
+            // What it wants of servers may have moved to other instances since, and its level counts everywhere.
+            let (ports, peer) = (self.engine.ports.borrow().clone(), self.peer.clone());
+            for port in ports.values().flat_map(|p| p.open_to(&peer)) {
+                self.uses(&port);
             }
         }
         for port in &self.used {

@@ -49,6 +49,12 @@ impl Home {
         self
     }
 
+    /// One more server, by URL.
+    pub(crate) fn url(mut self, name: &str, url: &str) -> Self {
+        writeln!(self.servers, "  {name}:\n    url: {url:?}").expect("a string grows");
+        self
+    }
+
     /// A line for the server named last, e.g. `start: lazy`.
     pub(crate) fn and(mut self, line: &str) -> Self {
         writeln!(self.servers, "    {line}").expect("a string grows");

@@ -4,8 +4,10 @@ mod home;
 mod peer;
 mod process;
 mod screen;
+mod web;
 
 pub(crate) use home::{Home, fake_server};
 pub(crate) use peer::Peer;
 pub(crate) use process::{Running, descendants, eventually, is_alive};
 pub(crate) use screen::Screen;
+pub(crate) use web::{Client, Http, USUAL, Web, modern};

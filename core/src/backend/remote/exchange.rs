@@ -362,6 +362,9 @@ impl Body {
 async fn refused(response: &mut HttpResponse, wire: Option<WireId>) -> Trouble {
     let body = response.beginning(MAX_REFUSAL).await;
     let mut trouble = Trouble::status(response.status(), &body);
+    if let Some(after) = response.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()) {
+        trouble.message.push_str(&format!(" (try again after: {})", words(after.as_bytes())));
+    }
     if let Some(wire) = wire
         && let Ok(message) = Message::parse(body)
         && message.kind() == Kind::Error

@@ -78,10 +78,11 @@ fn argument(message: &Message, path: &[Box<str>]) -> Option<String> {
 fn encoded(value: &str) -> std::borrow::Cow<'_, str> {
     let is_blank = |b: Option<&u8>| matches!(b, Some(b' ' | b'\t'));
     let bytes = value.as_bytes();
+    let looks_encoded = value.starts_with("=?base64?") && value.ends_with("?=");
     let is_plain = bytes.iter().all(|b| (0x20..=0x7e).contains(b))
         && !is_blank(bytes.first())
         && !is_blank(bytes.last())
-        && !(value.starts_with("=?base64?") && value.ends_with("?="));
+        && !looks_encoded;
     if is_plain { value.into() } else { format!("=?base64?{}?=", BASE64.encode(value)).into() }
 }
 

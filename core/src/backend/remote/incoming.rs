@@ -1,13 +1,16 @@
 //! What an instance does with what a URL says, and with requests that have no answer.
 
+use std::time::{Duration, SystemTime};
+
 use super::{Incoming, Trouble, TroubleKind};
-use crate::backend::call::Outcome;
+use crate::backend::call::{Call, Outcome};
 use crate::backend::instance::{End, Instance};
 use crate::backend::pending::{Origin, Own};
 use crate::backend::reading::RELIST_PAUSE;
+use crate::backend::status::Failure;
 use crate::backend::wire::Wire;
 use crate::observe::{NoticeLevel, Status};
-use crate::protocol::{Era, Message, WireId, code};
+use crate::protocol::{Era, Field, Message, WireId, code};
 
 impl Instance {
     fn next_incoming(&mut self) -> Option<Incoming> {
@@ -21,7 +24,10 @@ impl Instance {
     pub(in crate::backend) fn on_incoming(&mut self) -> Option<End> {
         while let Some(incoming) = self.next_incoming() {
             match incoming {
-                Incoming::Message { from, message } => self.on_message(message, from),
+                Incoming::Message { from, message } => {
+                    self.note_reach(None);
+                    self.on_message(message, from);
+                }
                 Incoming::Junk { bytes, why } => self.junk(&bytes, &why),
                 Incoming::TooLong { n_bytes } => {
                     let limit = self.ctx.max_message_bytes;
@@ -42,8 +48,51 @@ impl Instance {
         None
     }
 
+    /// Whether a modern server refused a call because its headers are not those it wants: its list of tools has changed.
+    pub(in crate::backend) fn wants_other_headers(&self, message: &Message, call: &Call) -> bool {
+        let mismatch = code::HEADER_MISMATCH.to_string();
+        let is_mismatch = message.get(Field::ErrorCode) == Some(mismatch.as_bytes());
+        is_mismatch && !call.retried && self.era() == Era::Modern && matches!(self.wire, Wire::Http(_))
+    }
+
+    /// The call was not processed: it is sent once more when the lists have been read again (protocol.md, 3.9).
+    pub(in crate::backend) fn call_after_lists(&mut self, mut call: Box<Call>) {
+        call.retried = true;
+        self.backlog.push_front((self.now, call));
+        self.listing.holds_calls = true;
+        self.relist();
+    }
+
+    /// Tells once that the server cannot be reached, and once that it can be again.
+    fn note_reach(&mut self, trouble: Option<&Trouble>) {
+        if self.is_unreached == trouble.is_some() {
+            return;
+        }
+        self.is_unreached = trouble.is_some();
+        let failure = trouble.map(|trouble| Failure {
+            at: SystemTime::now(),
+            phase: trouble.phase("request"),
+            message: format!("it {}", trouble.message),
+            resolved: None,
+            exit: None,
+            after: Duration::ZERO,
+            stderr: Vec::new(),
+            hint: trouble.hint(),
+        });
+        let (level, text) = match &failure {
+            Some(failure) => (NoticeLevel::Warning, failure.summary()),
+            None => (NoticeLevel::Info, "it can be reached again".to_owned()),
+        };
+        self.ctx.observer.notice(level, Some(self.port.name()), text);
+        self.port.status.change(|s| s.failure = failure);
+    }
+
     /// A request will not be answered: it is sent once more where that does no harm, else it fails.
     fn on_failed(&mut self, wire: WireId, mut trouble: Box<Trouble>) {
+        match trouble.kind {
+            TroubleKind::Connect | TroubleKind::Tls if !self.is_opening(wire) => self.note_reach(Some(&trouble)),
+            _ => {}
+        }
         if let Some(answer) = trouble.answer.take() {
             if !trouble.is_unauthorized() && !self.is_opening(wire) {
                 return self.on_answer(answer);

@@ -85,15 +85,30 @@ fn place<'a>(root: &str, path: &'a str) -> Place<'a> {
 }
 
 impl Serve for Door {
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Body>> + Send {
+        // In a box of its own: every open connection keeps room for one of these.
+        Box::pin(self.0.clone().answer(request, peer))
+    }
+}
+
+impl Inner {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let visitor = match self.0.admit(&head, peer) {
+        let visitor = match self.admit(&head, peer) {
             Ok(visitor) => visitor,
             Err(response) => return response,
         };
         let cors = visitor.cors.clone();
         let (verb, path) = (head.method.clone(), head.uri.path().to_owned());
-        let response = self.0.clone().visit(head, body, visitor).await;
+        let f = self.visit(head, body, visitor);
+        eprintln!(
+            "SIZES visit {} session {} served {} handle {} ",
+            size_of_val(&f),
+            size_of::<Session>(),
+            size_of::<Served>(),
+            size_of::<Handle>()
+        );
+        let response = f.await;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             tracing::info!(%peer, status = status.as_u16(), "{verb} {path} was refused");
@@ -280,10 +295,21 @@ impl Inner {
         }
         let read = post::body(body, self.engine.ctx.max_message_bytes).await;
         let bytes = read.map_err(|(status, text)| response::failed(status, text))?;
-        Message::parse_frame(bytes).map_err(|malformed| {
+        let frame = Message::parse_frame(bytes).map_err(|malformed| {
             let fault = Fault::from(&malformed);
             tracing::info!("a client sent a body that is no message: {}", fault.message);
             response::refused(StatusCode::BAD_REQUEST, malformed.id.as_ref(), &fault)
+        })?;
+        // To a server on stdio a message is one line, whatever its client made of it (edge case 39).
+        Ok(match frame {
+            Frame::One(message) if !message.single_line() => Frame::One(message.to_single_line()),
+            Frame::Batch(mut members) => {
+                for member in members.iter_mut().flatten().filter(|m| !m.single_line()) {
+                    *member = member.to_single_line();
+                }
+                Frame::Batch(members)
+            }
+            one => one,
         })
     }
 

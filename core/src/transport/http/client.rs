@@ -208,7 +208,10 @@ impl HttpResponse {
             return Err(HttpError::TooLong(max));
         }
         // Nearly always that was all.
-        let Some(second) = self.chunk().await? else { return Ok(first) };
+        let Some(second) = self.chunk().await? else {
+            // A small piece would hold on to the whole buffer it was read into, which is used again without it.
+            return Ok(if first.len() < COPY_BELOW { Bytes::copy_from_slice(&first) } else { first });
+        };
         let mut all = BytesMut::with_capacity(self.expected(max).max(first.len() + second.len()));
         all.extend_from_slice(&first);
         self.ahead = Some(second);
@@ -241,6 +244,8 @@ impl HttpResponse {
     }
 }
 
+/// Bodies shorter than this are copied out of the connection's buffer.
+const COPY_BELOW: usize = 16 * 1024;
 /// Memory taken in advance for a body, at most.
 const BELIEVE: usize = 1 << 20;
 
@@ -268,33 +273,32 @@ fn is_tls(error: &reqwest::Error) -> bool {
         if cause.is::<rustls::Error>() {
             return true;
         }
-        // An I/O error hides its cause.
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if inner.is_some_and(|e| e.is::<rustls::Error>()) {
-            return true;
-        }
-        source = cause.source();
+        // An I/O error is not the cause of itself: what it holds comes first.
+        let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        source = match held {
+            Some(held) => Some(held),
+            None => cause.source(),
+        };
     }
     false
 }
 
-/// The innermost causes of an error: what the library says of itself is left out.
+/// The innermost causes of an error: what the libraries say of themselves is left out.
 fn chain(error: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
+    let mut causes: Vec<String> = Vec::new();
     let mut source = error.source();
     while let Some(cause) = source {
-        causes.push(cause.to_string());
+        let text = cause.to_string();
+        // Some repeat what they hold.
+        if !text.starts_with("client error (") && !causes.iter().any(|c| c.contains(&text)) {
+            causes.push(text);
+        }
         source = cause.source();
     }
-    match causes.len() {
-        0 => error.to_string(),
-        1 => causes.remove(0),
-        // "client error (Connect): tcp connect error: Connection refused": the last two say it.
-        n => {
-            let mut last = causes.split_off(n - 2);
-            last.dedup();
-            let last: Vec<_> = if last.len() == 2 && last[0].contains(&last[1]) { last[..1].to_vec() } else { last };
-            last.join(": ")
-        }
+    // "tcp connect error: Connection refused": the last two say it.
+    match &causes[..] {
+        [] => error.to_string(),
+        [.., before, last] => format!("{before}: {last}"),
+        [one] => one.clone(),
     }
 }

@@ -1,0 +1,121 @@
+//! What every request carries, and what never leaves.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use super::server::{Server, answer, json_body, manners, modern_manners, tool};
+use super::{client_of, home_of, modern, modern_client_of, open, works};
+use crate::harness::eventually;
+
+#[test]
+fn legacy_requests_carry_session_and_edition() {
+    let server = Server::start(manners);
+    let mut client = client_of(&server);
+    works(&mut client);
+    let all = server.seen();
+    let first = &all[0];
+    assert_eq!(first.rpc(), "initialize", "a legacy client's server is asked that first");
+    assert_eq!(first.header("mcp-session-id"), None);
+    assert_eq!(first.header("accept"), Some("application/json, text/event-stream"));
+    for request in &all {
+        if request.method == "POST" {
+            assert_eq!(request.header("content-type"), Some("application/json"), "{request:?}");
+        }
+    }
+    for request in &all[1..] {
+        assert_eq!(request.header("mcp-session-id"), Some("s1"), "{request:?}");
+        assert_eq!(request.header("mcp-protocol-version"), Some("2025-11-25"), "{request:?}");
+    }
+    assert_eq!(all[1].rpc(), "notifications/initialized");
+    let stream = eventually("the stream is asked for", || server.seen_by("GET").pop());
+    assert_eq!(stream.header("accept"), Some("text/event-stream"));
+    client.close();
+    client.exit_code();
+    let end = server.seen_by("DELETE");
+    assert!(matches!(&end[..], [one] if one.header("mcp-session-id") == Some("s1")), "{end:?}");
+}
+
+#[test]
+fn configured_headers_arrive_and_are_never_shown() {
+    let server = Server::start(manners);
+    let home = home_of(&server)
+        .and("headers: { X-Team: tools, X-Key: hunter2, Mcp-Session-Id: forged }")
+        .and("auth: { type: basic, credentials: \"me:hunter3\" }");
+    let mut client = open(home);
+    works(&mut client);
+    for request in server.seen() {
+        assert_eq!(request.header("x-team"), Some("tools"));
+        assert_eq!(request.header("x-key"), Some("hunter2"));
+        assert_eq!(request.header("authorization"), Some("Basic bWU6aHVudGVyMw=="));
+        assert_ne!(request.header("mcp-session-id"), Some("forged"));
+    }
+    client.close();
+    client.exit_code();
+    let log = client.stderr();
+    assert!(!log.contains("hunter") && !log.contains("bWU6"), "{log}");
+}
+
+/// Edge case 31.
+#[test]
+fn modern_requests_repeat_the_body_in_headers() {
+    let server = Server::start(|r| match r.rpc().as_str() {
+        "tools/list" => {
+            let region = json!({ "name": "wetter für", "inputSchema": { "type": "object",
+                "properties": { "region": { "type": "string", "x-mcp-header": "Region" } } } });
+            let wrong = json!({ "name": "wrong", "inputSchema": { "type": "object",
+                "properties": { "a": { "type": "array", "x-mcp-header": "A" } } } });
+            let tools = json!([tool("echo"), region, wrong]);
+            answer(r, &json!({ "tools": tools, "resultType": "complete", "ttlMs": 0, "cacheScope": "private" }))
+        }
+        _ => modern_manners(r),
+    });
+    let mut client = modern_client_of(&server);
+    let list = client.request("tools/list", &modern(json!({})));
+    let names: Vec<&str> =
+        list["tools"].as_array().expect("a list").iter().filter_map(|t| t["name"].as_str()).collect();
+    assert_eq!(names.len(), 2, "a tool with an impossible annotation is left out: {names:?}");
+    assert!(client.stderr().contains("`wrong` is left out"), "{}", client.stderr());
+    let weather = names.iter().find(|n| n.contains("wetter")).copied().expect("listed").to_owned();
+    client.request("tools/call", &modern(json!({"name": "a__echo", "arguments": {"region": "eu"}})));
+    client.request("tools/call", &modern(json!({"name": weather, "arguments": {"region": "Zürich"}})));
+    for request in server.seen() {
+        assert_eq!(request.header("mcp-protocol-version"), Some("2026-07-28"), "{request:?}");
+        assert_eq!(request.header("mcp-method"), Some(request.rpc().as_str()), "{request:?}");
+        assert_eq!(request.header("mcp-session-id"), None);
+    }
+    let calls = server.seen_of("tools/call");
+    assert_eq!(calls[0].header("mcp-name"), Some("echo"));
+    assert_eq!(calls[0].header("mcp-param-region"), None, "another tool's argument");
+    assert_eq!(calls[1].header("mcp-name"), Some("=?base64?d2V0dGVyIGbDvHI=?="));
+    assert_eq!(calls[1].header("mcp-param-region"), Some("=?base64?WsO8cmljaA==?="));
+    assert!(server.seen_by("GET").is_empty() && server.seen_by("DELETE").is_empty(), "there are no sessions");
+}
+
+/// 3.9: a refusal for the headers was none of the call; the list says which headers are wanted now.
+#[test]
+fn a_call_refused_for_its_headers_is_sent_again_with_the_right_ones() {
+    let lists = AtomicUsize::new(0);
+    let server = Server::start(move |r| match r.rpc().as_str() {
+        "tools/call" if r.header("mcp-param-region").is_none() => {
+            let error = r#"{"code":-32020,"message":"Mcp-Param-Region is missing"}"#;
+            json_body(400, &[], &format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, r.id()))
+        }
+        "tools/list" if lists.fetch_add(1, Ordering::SeqCst) > 0 => {
+            let region = json!({ "name": "echo", "inputSchema": { "type": "object",
+                "properties": { "region": { "type": "string", "x-mcp-header": "Region" } } } });
+            answer(r, &json!({ "tools": [region], "resultType": "complete", "ttlMs": 0, "cacheScope": "private" }))
+        }
+        _ => modern_manners(r),
+    });
+    let mut client = modern_client_of(&server);
+    let call = modern(json!({"name": "a__echo", "arguments": {"region": "eu"}}));
+    assert_eq!(super::text_of(&client.request("tools/call", &call)), "well");
+    let calls = server.seen_of("tools/call");
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[1].header("mcp-param-region"), Some("eu"));
+    // It is sent once more, not for ever.
+    let error = client.refusal("tools/call", &modern(json!({"name": "a__echo", "arguments": {}})));
+    assert_eq!(error["code"], -32020);
+    assert_eq!(server.seen_of("tools/call").len(), 4);
+}
