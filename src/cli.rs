@@ -44,11 +44,11 @@ pub enum Command {
     Call(Call),
     /// Read one resource
     Read(Read),
+    /// Ask a running `serve --http` whether it is up; for health checks of containers
+    Health(Health),
     /// Make, list or take away the tokens that clients show over HTTP
     #[command(subcommand)]
     Token(Token),
-    /// Ask a running `serve --http` whether it is up; for health checks of containers
-    Health(Health),
     /// Run one of the servers of the built-in demo on stdin and stdout
     #[command(name = "demo-server", hide = true)]
     DemoServer {

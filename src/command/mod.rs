@@ -36,8 +36,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => list::run(config, &args),
         Command::Call(args) => call::run(config, &args),
         Command::Read(args) => read::run(config, &args),
-        Command::Token(args) => token::run(config, args),
         Command::Health(args) => health::run(config, &args),
+        Command::Token(args) => token::run(config, args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
     }
 }

@@ -13,8 +13,6 @@ use crate::catalog::Catalog;
 use crate::config::{Secret, Server, Target, mask};
 use crate::observe::EXPOSITION_TYPE;
 
-/// Where the metrics are.
-const METRICS_PATH: &str = "/metrics";
 /// HTTP status: well.
 const OK: u16 = 200;
 /// HTTP status: not now.
@@ -41,17 +39,44 @@ impl Page {
     }
 }
 
+/// What can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Health,
+    Ready,
+    Status,
+    Metrics,
+}
+
 impl Engine {
+    fn look(&self, path: &str) -> Option<Look> {
+        match path {
+            "/health" => Some(Look::Health),
+            "/ready" => Some(Look::Ready),
+            "/status" => Some(Look::Status),
+            _ => {
+                let config = self.config.borrow();
+                (config.metrics.enabled && config.metrics.path == path).then_some(Look::Metrics)
+            }
+        }
+    }
+
     /// The answer to a GET of `path`, if it is one of ours.
     #[must_use]
     pub fn ops(&self, path: &str) -> Option<Page> {
-        match path {
-            "/health" => Some(health()),
-            "/ready" => Some(ready(self)),
-            "/status" => Some(status(self)),
-            METRICS_PATH => Some(metrics(self)),
-            _ => None,
-        }
+        Some(match self.look(path)? {
+            Look::Health => health(),
+            Look::Ready => ready(self),
+            Look::Status => status(self),
+            Look::Metrics => metrics(self),
+        })
+    }
+
+    /// Whether the page at `path` tells of traffic and failures: who asks from elsewhere has to show a token. `/health` and
+    /// `/ready` are for probes, which have none.
+    #[must_use]
+    pub fn is_private(&self, path: &str) -> bool {
+        matches!(self.look(path), Some(Look::Status | Look::Metrics))
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use super::*;
 use crate::backend::{Context, Memory, Offer, OfferState, Offers, Peers, Port};
 use crate::catalog::{Source, Views, merge};
-use crate::config::Config;
+use crate::config::{Config, Metrics};
 use crate::guard::Guard;
 use crate::observe::{Ended, Flow, FlowKind, Observer, Status, Timing};
 use crate::protocol::{Revision, Spliced};
@@ -52,11 +52,11 @@ fn engine(servers: Vec<Server>) -> Engine {
     };
     let config = watch::Sender::new(Arc::new(config)).subscribe();
     Engine {
+        guard: Arc::new(Guard::new(config.clone())),
         ctx: Arc::new(ctx),
         ports: watch::Sender::new(Arc::new(ports)).subscribe(),
         catalog: watch::Sender::new(Arc::new(catalog)).subscribe(),
         views: Views::default(),
-        guard: Arc::new(Guard::new(config.clone())),
         config,
         clients: Clients::default(),
         stopping: std::sync::atomic::AtomicBool::new(false),
@@ -324,6 +324,24 @@ fn nothing_is_ready_before_the_first_catalog() {
     assert_eq!(unmerged.ops("/ready").map(|a| a.status), Some(UNAVAILABLE));
     assert_eq!(unmerged.ops("/nothing"), None);
     assert_eq!(unmerged.ops("/health/"), None);
+}
+
+#[test]
+fn metrics_are_where_the_configuration_says() {
+    let with = |enabled, path: &str| {
+        let metrics = Metrics { enabled, path: path.to_owned() };
+        let config = Config { metrics, ..Config::default() };
+        Engine { config: watch::Sender::new(Arc::new(config)).subscribe(), ..engine(vec![]) }
+    };
+    let moved = with(true, "/prom");
+    assert!(moved.ops("/prom").is_some_and(|p| p.content_type.starts_with("text/plain")));
+    assert_eq!((moved.ops("/metrics"), moved.is_private("/prom"), moved.is_private("/status")), (None, true, true));
+    assert_eq!(
+        (moved.is_private("/health"), moved.is_private("/ready"), moved.is_private("/x")),
+        (false, false, false)
+    );
+    let off = with(false, "/metrics");
+    assert_eq!((off.ops("/metrics"), off.is_private("/metrics")), (None, false));
 }
 
 #[test]

@@ -100,15 +100,7 @@ impl Inner {
         };
         let cors = visitor.cors.clone();
         let (verb, path) = (head.method.clone(), head.uri.path().to_owned());
-        let f = self.visit(head, body, visitor);
-        eprintln!(
-            "SIZES visit {} session {} served {} handle {} ",
-            size_of_val(&f),
-            size_of::<Session>(),
-            size_of::<Served>(),
-            size_of::<Handle>()
-        );
-        let response = f.await;
+        let response = self.visit(head, body, visitor).await;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             tracing::info!(%peer, status = status.as_u16(), "{verb} {path} was refused");
@@ -268,6 +260,7 @@ impl Inner {
         response::failed(StatusCode::NOT_FOUND, text)
     }
 
+    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn scope(&self, server: Option<&str>, visitor: &Visitor) -> Result<Scope, Response<Body>> {
         let server = match server {
             None => None,
@@ -345,6 +338,11 @@ impl Inner {
             return response;
         }
         match message.kind() {
+            Kind::Request if message.method() == Some(Method::Initialize) && is_modern => {
+                let text = "Method not found: initialize (MCP 2026-07-28 has none; leave the version header out)";
+                let fault = Fault::new(code::METHOD_NOT_FOUND, text);
+                response::refused(StatusCode::NOT_FOUND, id.as_ref(), &fault)
+            }
             Kind::Request if message.method() == Some(Method::Initialize) => {
                 self.initialize(head, message, &visitor, scope).await
             }
@@ -535,6 +533,7 @@ impl Inner {
     }
 
     /// The version a GET or DELETE names; the modern era has neither.
+    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn legacy_version<'a>(&self, head: &'a Parts) -> Result<Option<&'a str>, Response<Body>> {
         match headers::single(&head.headers, headers::VERSION) {
             Err(fault) => Err(response::refused(StatusCode::BAD_REQUEST, None, &fault)),
