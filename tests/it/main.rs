@@ -14,4 +14,5 @@ mod remote;
 mod rmcp_peers;
 mod roundtrip;
 mod terminal;
+mod token;
 mod upcalls;
