@@ -32,6 +32,11 @@ real:
     cargo build --release
     tests/real/run.sh target/release/mcp-proxy
 
+# The container image's steps in an empty root, where no Docker daemon is. Needs root, and Debian's curl and tini.
+image-proof:
+    cargo build --release
+    deploy/prove.sh
+
 # The official conformance suite, directly and through the proxy.
 conformance:
     cargo build --release

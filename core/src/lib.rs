@@ -1,7 +1,7 @@
 //! The engine of mcp-proxy: many MCP servers behind one endpoint.
 //!
 //! Rooms, in reading order; a room uses only the rooms above it:
-//! [`protocol`], [`observe`], [`config`], [`transport`], [`backend`], [`catalog`], [`route`], [`session`], [`control`],
+//! [`protocol`], [`observe`], [`config`], [`transport`], [`backend`], [`catalog`], [`route`], [`guard`], [`session`], [`control`],
 //! and [`proxy`], which puts them together. The way of one `tools/call` through them is in ARCHITECTURE.md.
 
 #[cfg(test)]
@@ -15,6 +15,7 @@ pub mod transport;
 pub mod backend;
 pub mod catalog;
 pub mod route;
+pub mod guard;
 pub mod session;
 pub mod control;
 pub mod proxy;

@@ -1,7 +1,8 @@
 //! Puts the rooms together; starts them in order, shuts them down in order; no more.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
 use crate::catalog::{Refresher, Views};
 use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};
+use crate::guard::Guard;
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
@@ -113,7 +115,10 @@ impl Proxy {
             catalog,
             views: Views::default(),
             config: config.subscribe(),
+            guard: Arc::new(Guard::new(config.subscribe())),
             clients: Clients::default(),
+            stopping: AtomicBool::new(false),
+            config_error: Mutex::default(),
         });
         let (handle, errands) = ProxyHandle::new(engine.clone());
         Self {
@@ -219,6 +224,7 @@ impl Proxy {
     }
 
     async fn shutdown(mut self) {
+        self.engine.stopping.store(true, Ordering::Relaxed);
         // Nobody new is let in; streams end with their sessions.
         self.stop.cancel();
         self.doors.iter().for_each(Door::close);

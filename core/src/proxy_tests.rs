@@ -36,6 +36,9 @@ pub(super) const LOOP: &str = r#"
 while read -r l; do id=${l#*\"id\":}; id=${id%%,*}; each; done
 "#;
 
+#[path = "proxy_scope_tests.rs"]
+mod scopes;
+
 /// A server named `s` that does what `script` redefines.
 pub(super) fn server(script: &str) -> Server {
     let script = format!("{PROLOGUE}{script}{LOOP}");

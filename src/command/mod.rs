@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod engine;
+mod health;
 mod init;
 mod listen;
 mod list;
@@ -10,6 +11,7 @@ mod load;
 mod peer;
 mod read;
 mod serve;
+mod token;
 mod tui;
 
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => list::run(config, &args),
         Command::Call(args) => call::run(config, &args),
         Command::Read(args) => read::run(config, &args),
+        Command::Health(args) => health::run(config, &args),
+        Command::Token(args) => token::run(config, args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
     }
 }

@@ -35,6 +35,10 @@ pub enum BackendState {
 }
 
 impl BackendState {
+    /// The words of all states.
+    pub const WORDS: [&'static str; 9] =
+        ["disabled", "idle", "stopped", "starting", "handshake", "ready", "retry", "failed", "stopping"];
+
     /// Whether there is an instance, however young or old.
     #[must_use]
     pub const fn is_running(&self) -> bool {

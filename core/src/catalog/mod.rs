@@ -17,6 +17,7 @@ pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
 pub use merge::{Source, merge};
 pub use names::exposed_prefix;
+pub(crate) use pattern::matches;
 pub use pattern::rule_for;
 pub use promoted::{Promoted, promoted};
 pub use refresh::Refresher;

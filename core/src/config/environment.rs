@@ -10,6 +10,9 @@ pub struct Environment {
     variables: BTreeMap<String, String>,
     home: Option<PathBuf>,
     current_dir: PathBuf,
+    is_insecure: bool,
+    /// Variables that stand for what was typed, and how it was typed.
+    typed: BTreeMap<String, &'static str>,
 }
 
 impl Environment {
@@ -19,13 +22,19 @@ impl Environment {
         let variables =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let current_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Self { variables, home: dirs::home_dir(), current_dir }
+        Self { variables, home: dirs::home_dir(), current_dir, is_insecure: false, typed: BTreeMap::new() }
     }
 
     /// An empty one: no variables, no home, `/` as the working directory.
     #[must_use]
     pub fn empty() -> Self {
-        Self { variables: BTreeMap::new(), home: None, current_dir: PathBuf::from("/") }
+        Self {
+            variables: BTreeMap::new(),
+            home: None,
+            current_dir: PathBuf::from("/"),
+            is_insecure: false,
+            typed: BTreeMap::new(),
+        }
     }
 
     /// The same with a variable.
@@ -33,6 +42,18 @@ impl Environment {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// The same with a variable that stands for a `flag` of the command line: messages name the flag.
+    #[must_use]
+    pub fn with_typed(mut self, flag: &'static str, name: &str, value: &str) -> Self {
+        self.typed.insert(name.to_owned(), flag);
+        self.with(name, value)
+    }
+
+    /// What the value of a variable is called: `environment variable X`, or the flag it stands for.
+    pub(crate) fn title_of(&self, name: &str) -> String {
+        self.typed.get(name).map_or_else(|| format!("environment variable {name}"), |flag| (*flag).to_owned())
     }
 
     /// The same with a home directory.
@@ -47,6 +68,19 @@ impl Environment {
     pub fn with_current_dir(mut self, dir: &Path) -> Self {
         dir.clone_into(&mut self.current_dir);
         self
+    }
+
+    /// The same, with the user's word (`--insecure`) that anybody who can reach us may come in: MP501 stops nothing.
+    #[must_use]
+    pub fn with_insecure(mut self, is_insecure: bool) -> Self {
+        self.is_insecure = is_insecure;
+        self
+    }
+
+    /// Whether `--insecure` was given.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        self.is_insecure
     }
 
     /// The value of a variable.

@@ -50,9 +50,9 @@ pub(crate) const ROOT: &[Key] = &[
     key("mcp", Read),
     key("context_servers", Read),
     key("profiles", LaterMap),
-    key("clients", LaterSection(CLIENTS)),
+    key("clients", Section(CLIENTS)),
     key("security", LaterSection(SECURITY)),
-    key("features", LaterSection(FEATURES)),
+    key("features", Section(FEATURES)),
     key("$schema", Ignored),
     key("inputs", Ignored),
 ];
@@ -66,7 +66,9 @@ const PROXY: &[Key] = &[
     key("log_level", Read),
     key("instructions", Read),
     key("env", Section(ENV_POLICY)),
-    key("allowed_origins", LaterList),
+    key("allowed_origins", Read),
+    key("allowed_hosts", Read),
+    key("tls", Section(&[key("cert", Read), key("key", Read)])),
     key("daemon", LaterSection(&[key("mode", LaterScalar), key("idle_exit", LaterScalar)])),
 ];
 
@@ -88,7 +90,7 @@ const LIMITS: &[Key] = &[
     key("max_message_bytes", Read),
     key("max_concurrent", Read),
     key("max_starting", Read),
-    key("requests_per_minute", LaterScalar),
+    key("requests_per_minute", Read),
 ];
 
 const OBSERVABILITY: &[Key] = &[
@@ -102,7 +104,7 @@ const OBSERVABILITY: &[Key] = &[
             key("redact", LaterList),
         ]),
     ),
-    key("metrics", LaterSection(&[key("enabled", LaterScalar), key("path", LaterScalar)])),
+    key("metrics", Section(&[key("enabled", Read), key("path", Read)])),
     key(
         "log",
         LaterSection(&[
@@ -115,11 +117,26 @@ const OBSERVABILITY: &[Key] = &[
     key("otlp", LaterScalar),
 ];
 
-const CLIENTS: &[Key] = &[key("require_auth", LaterScalar), key("tokens", LaterMap), key("rules", LaterList)];
+const CLIENTS: &[Key] = &[key("require_auth", Read), key("tokens", Read), key("rules", LaterList)];
+
+/// One entry of `clients.tokens`, and of the tokens in the credentials.
+pub(crate) const TOKEN: &[Key] = &[
+    key("hash", Read),
+    key("token", Read),
+    key("servers", Read),
+    key("tools", Section(&[key("allow", Read), key("deny", Read)])),
+    key("profile", LaterScalar),
+];
 
 const SECURITY: &[Key] = &[key("pin_tools", LaterScalar), key("approve", LaterMap), key("allow_commands", LaterList)];
 
-const FEATURES: &[Key] = &[key("authentication", Later), key("rate_limiting", Later), key("monitoring", Later)];
+const FEATURES: &[Key] = &[key("authentication", Read), key("rate_limiting", Read), key("monitoring", Read)];
+
+/// `features.rate_limiting`, where it is more than yes or no.
+pub(crate) const RATE_LIMITING: &[Key] = &[key("enabled", Read), key("requests_per_minute", Read)];
+
+/// `features.monitoring`, where it is more than yes or no.
+pub(crate) const MONITORING: &[Key] = &[key("enable_metrics", Read), key("prometheus_endpoint", Read)];
 
 /// One entry of `servers`.
 pub(crate) const SERVER: &[Key] = &[
@@ -165,7 +182,7 @@ pub(crate) const SERVER: &[Key] = &[
 
 const RESTART: &[Key] = &[key("policy", Read), key("max", Read), key("backoff", Read)];
 
-const SERVER_LIMITS: &[Key] = &[key("max_concurrent", Read), key("requests_per_minute", LaterScalar)];
+const SERVER_LIMITS: &[Key] = &[key("max_concurrent", Read), key("requests_per_minute", Read)];
 
 const TOOLS: &[Key] =
     &[key("allow", Read), key("deny", Read), key("rename", Read), key("describe", Read), key("timeout", Read)];

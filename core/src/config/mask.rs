@@ -36,7 +36,11 @@ const SECRET_STARTS: [&str; 14] = [
 
 /// One line with what may be secret turned to stars; as many characters as before, so that columns stay.
 pub(crate) fn line(line: &str) -> String {
-    let mut hidden: Vec<(usize, usize)> = Vec::new();
+    line_with(line, Vec::new())
+}
+
+/// The same, with more parts that are known to be secret.
+pub(crate) fn line_with(line: &str, mut hidden: Vec<(usize, usize)>) -> String {
     let lower = line.to_ascii_lowercase();
     for name in SECRET_NAMES {
         for (at, _) in lower.match_indices(name) {
@@ -63,6 +67,26 @@ pub(crate) fn line(line: &str) -> String {
         }
     }
     blank(line, &hidden)
+}
+
+/// What is secret on the line at `range` of `text` because of a name before it, there or on a line above: below `tokens:` the
+/// names are the user's, and the values are tokens.
+pub(crate) fn tokens_in(text: &str, range: &std::ops::Range<usize>) -> Vec<(usize, usize)> {
+    const NAME: &str = "tokens";
+    const MAX_LINES: usize = 200;
+    let Some(line) = text.get(range.clone()) else { return Vec::new() };
+    let values = |from: usize| {
+        let colons = line[from..].match_indices(':').map(move |(at, _)| from + at);
+        colons.filter_map(|at| value_after(line, at)).collect()
+    };
+    // All in one line: `clients: { tokens: { laptop: … } }`.
+    if let Some(at) = line.find(NAME) {
+        return values(at + NAME.len());
+    }
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let above = text.get(..range.start).unwrap_or_default().lines().rev().take(MAX_LINES);
+    let parent = above.filter(|l| !l.trim().is_empty()).find(|l| depth(l) < depth(line));
+    if parent.is_some_and(|l| l.contains(NAME)) { values(0) } else { Vec::new() }
 }
 
 /// The value that belongs to a name ending around `at`: behind `:`, `=` or, for an argument, behind the comma.
@@ -128,12 +152,15 @@ fn blank(line: &str, hidden: &[(usize, usize)]) -> String {
             depth += 1;
         }
         if depth > 0 && matches!(&line[i..], rest if rest.starts_with(":-") || rest.starts_with('-')) {
-            in_default = true;
+            // In `${keyring:a-b}` it is part of a name.
+            let name = line[..i].rsplit("${").next().unwrap_or_default();
+            in_default |= depth > 1 || name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         }
         let covered = hidden.iter().any(|(start, end)| (*start..*end).contains(&i));
         let sign = matches!(c, ':' | '-') && line[..i].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
         let keep = depth > 0 && (!in_default || c == '}' || sign);
-        out.push(if covered && !keep && !c.is_whitespace() { '*' } else { c });
+        let keep = keep || c.is_whitespace() || matches!(c, '"' | '\'');
+        out.push(if covered && !keep { '*' } else { c });
         if c == '}' && depth > 0 {
             depth -= 1;
             in_default &= depth > 0;
@@ -196,6 +223,25 @@ mod tests {
             ("  token: {not: a, secret: b}", "  token: {not: a, secret: *}"),
         ] {
             assert_eq!(line(text), expected);
+        }
+    }
+
+    #[test]
+    fn tokens_have_names_of_the_user() {
+        for (text, expected) in [
+            ("  tokens:\n    laptop: abc", "    laptop: ***"),
+            ("  tokens:\n    desk: abc\n\n    # mine\n    laptop: \"abc\"", "    laptop: \"***\""),
+            ("  \"tokens\": {\n    \"laptop\": \"abc\",", "    \"laptop\": \"***\","),
+            ("  tokens:\n    laptop: { servers: [abc] }", "    laptop: { servers: [abc] }"),
+            ("  tokens:\n  laptop: abc", "  laptop: abc"),
+            ("  servers:\n    laptop: abc", "    laptop: abc"),
+            ("c: { tokens: { laptop: abc, b: d } }", "c: { tokens: { laptop: ***, b: * } }"),
+            ("c: { tokens: { laptop: ${keyring:a-b} } }", "c: { tokens: { laptop: ${keyring:a-b} } }"),
+            ("c: { tokens: { laptop: ${A-bc} } }", "c: { tokens: { laptop: ${A-**} } }"),
+        ] {
+            let start = text.rfind('\n').map_or(0, |i| i + 1);
+            let last = &text[start..];
+            assert_eq!(line_with(last, tokens_in(text, &(start..text.len()))), expected, "{text}");
         }
     }
 

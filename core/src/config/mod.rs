@@ -6,6 +6,7 @@
 //! configuration names. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
 
 mod build;
+mod credentials;
 mod diagnostic;
 mod diff;
 mod environment;
@@ -13,9 +14,10 @@ mod expand;
 mod keys;
 mod load;
 mod locate;
-mod mask;
+pub(crate) mod mask;
 mod model;
 mod node;
+mod origin;
 mod overrides;
 mod quantity;
 pub mod render;
@@ -23,19 +25,23 @@ mod secret;
 mod source;
 mod syntax;
 mod template;
+mod token;
 mod variables;
 pub mod watch;
 
 #[cfg(test)]
 mod tests;
 
+pub use credentials::{Credentials, CredentialsError, Kept};
 pub use diagnostic::{Diagnostic, Level, NoteKind, Place, Span};
 pub use diff::ConfigDiff;
 pub use environment::Environment;
 pub use load::{Loaded, load, load_text};
 pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
+pub use origin::{HostName, Origin};
 pub use secret::Secret;
 pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::{FromClientError, TEMPLATE, template_from};
+pub use token::{TokenHash, new_token};
 pub use watch::{ConfigWatch, Prompt, Reload};

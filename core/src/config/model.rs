@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Secret;
+use super::{HostName, Origin, Secret, TokenHash};
 
 /// Everything the engine needs to know. Immutable; a reload makes a new one.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,18 +24,69 @@ pub struct Config {
     pub path: String,
     /// `proxy.log_level`
     pub log_level: LogLevel,
+    /// `proxy.allowed_origins`: pages that may talk to us, beside those on this machine.
+    pub allowed_origins: Vec<Origin>,
+    /// `proxy.allowed_hosts`: names we are reached by, lower case, beside `host` and those of this machine; `*.` at the
+    /// beginning stands for any name before it.
+    pub allowed_hosts: Vec<String>,
+    /// `proxy.tls`; `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// `proxy.env`: what children inherit.
     pub env: EnvPolicy,
     /// `routing`
     pub routing: Routing,
     /// `limits`
     pub limits: Limits,
+    /// `clients`
+    pub clients: ClientRules,
+    /// `observability.metrics`
+    pub metrics: Metrics,
     /// `observability.traffic`
     pub journal: JournalLimits,
     /// `proxy.instructions`: text put before the servers' own instructions.
     pub instructions: Option<String>,
     /// `servers`, in the order of the file. Disabled ones are listed too.
     pub servers: Vec<Arc<Server>>,
+}
+
+/// `proxy.tls`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+/// `clients`: who may come in by HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientRules {
+    /// `require_auth`, also `features.authentication`: nobody without a token (default false).
+    pub require_auth: bool,
+    /// `tokens`, those of the credentials included, each name once.
+    pub tokens: Vec<Arc<Token>>,
+}
+
+/// One token, known by what it hashes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Who shows it; no secret.
+    pub name: Arc<str>,
+    /// Of its text.
+    pub hash: TokenHash,
+    /// What it opens.
+    pub access: Arc<Access>,
+    /// `mcp-proxy token add` made it: it stands in the credentials.
+    pub is_stored: bool,
+}
+
+/// `observability.metrics`, also `features.monitoring`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Whether they are served (default true).
+    pub enabled: bool,
+    /// Under which path (default `/metrics`).
+    pub path: String,
 }
 
 /// `clients.tokens.X`: what whoever shows the token may see and call. The default is everything.
@@ -130,6 +181,8 @@ pub enum NameCharset {
 /// `limits`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Requests of one principal, also `features.rate_limiting` (default `None`: as many as it likes).
+    pub requests_per_minute: Option<u32>,
     /// Longest message in bytes, either side (default 16 MiB).
     pub max_message_bytes: usize,
     /// Calls in flight of one client (default 1024).
@@ -190,6 +243,8 @@ pub struct Server {
     pub cache_lists: bool,
     /// `limits.max_concurrent`: calls in flight (default 64).
     pub max_concurrent: usize,
+    /// `limits.requests_per_minute`: of all clients together (default `None`: as many as they like).
+    pub requests_per_minute: Option<u32>,
     /// `roots`: directories (as `file://` URIs) told to a shared server that asks for roots.
     pub roots: Vec<String>,
     /// `isolation`: who shares an instance (default auto).
@@ -314,6 +369,20 @@ pub struct ToolRules {
     pub timeout: BTreeMap<String, Duration>,
 }
 
+impl Config {
+    /// Whether `host` is an address that others than this machine can reach.
+    #[must_use]
+    pub fn is_open_to_others(&self) -> bool {
+        !HostName::parse(&self.host).is_some_and(|host| host.is_loopback())
+    }
+
+    /// Whether a token is needed to come in and there is none: nobody could.
+    #[must_use]
+    pub fn lacks_token(&self) -> bool {
+        self.clients.require_auth && self.clients.tokens.is_empty()
+    }
+}
+
 impl Server {
     /// A server with the defaults of this page, started from `command`.
     #[must_use]
@@ -359,6 +428,7 @@ impl Server {
             prefix: None,
             cache_lists: true,
             max_concurrent: 64,
+            requests_per_minute: None,
             roots: Vec::new(),
             isolation: Isolation::Auto,
             client_features: ClientFeatures::Lease,
@@ -379,9 +449,14 @@ impl Default for Config {
             port: 8000,
             path: "/mcp".to_owned(),
             log_level: LogLevel::Info,
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            tls: None,
             env: EnvPolicy::default(),
             routing: Routing::default(),
             limits: Limits::default(),
+            clients: ClientRules::default(),
+            metrics: Metrics::default(),
             journal: JournalLimits::default(),
             instructions: None,
             servers: Vec::new(),
@@ -411,7 +486,13 @@ impl Default for Routing {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_message_bytes: 16 << 20, max_concurrent: 1024, max_starting: 8 }
+        Self { requests_per_minute: None, max_message_bytes: 16 << 20, max_concurrent: 1024, max_starting: 8 }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { enabled: true, path: "/metrics".to_owned() }
     }
 }
 

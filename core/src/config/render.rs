@@ -122,8 +122,11 @@ impl Excerpt {
             if range.len() > MAX_LINE_BYTES {
                 return None;
             }
+            let mut secret = source.covered_in(&range);
+            secret.extend(mask::tokens_in(full, &range));
             let raw = full.get(range)?.trim_end_matches('\r');
-            let shown: String = mask::line(raw).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let shown: String =
+                mask::line_with(raw, secret).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             text.push_str(&shown);
             text.push('\n');
         }

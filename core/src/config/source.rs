@@ -20,6 +20,8 @@ pub struct Source {
     pub text: Option<String>,
     /// What stands for each of its values in messages, if the text must not be shown.
     pub(crate) stand_in: &'static str,
+    /// Parts of the text that are secret whatever stands around them.
+    covered: Vec<(usize, usize)>,
     /// First byte of every line.
     line_starts: Vec<usize>,
 }
@@ -45,8 +47,21 @@ impl Sources {
         let text = text.map(str::to_owned);
         let newlines = text.iter().flat_map(|t| t.bytes().enumerate()).filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
         let line_starts = std::iter::once(0).chain(newlines).collect();
-        self.0.push(Source { path: path.to_owned(), text, stand_in: "", line_starts });
+        self.0.push(Source { path: path.to_owned(), text, stand_in: "", covered: Vec::new(), line_starts });
         self.0.len() - 1
+    }
+
+    /// Says that what stands at `span` is secret.
+    pub(crate) fn cover(&mut self, span: Span) {
+        if let Some(source) = self.0.get_mut(span.source) {
+            source.covered.push((span.start, span.end));
+        }
+    }
+
+    /// Whether what stands at `span` is secret.
+    pub(crate) fn is_covered(&self, span: Span) -> bool {
+        let source = self.0.get(span.source);
+        source.is_some_and(|s| s.covered.iter().any(|(start, end)| *start < span.end && *end > span.start))
     }
 
     /// The source of that index.
@@ -94,6 +109,12 @@ impl Source {
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let column = text.get(start..offset).map_or(0, |t| t.chars().count()) + 1;
         (line, column)
+    }
+
+    /// The parts of `range` that are secret, from its beginning.
+    pub(crate) fn covered_in(&self, range: &std::ops::Range<usize>) -> Vec<(usize, usize)> {
+        let near = self.covered.iter().filter(|(start, end)| *start < range.end && *end > range.start);
+        near.map(|(start, end)| (start.saturating_sub(range.start), (end - range.start).min(range.len()))).collect()
     }
 
     /// Byte range of a line counted from 1, without its line end.

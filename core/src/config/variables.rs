@@ -1,7 +1,8 @@
 //! Where `${…}` gets its values: the process environment, then the credentials, then nothing. Credentials are where
 //! `MCP_CREDENTIALS_PATH` says (a file or a folder), else beside the configuration and in the user's folder.
 //!
-//! The credentials file holds variables (texts) and, under the name of a server, that server's `auth` (maps). Its text is
+//! The credentials file holds variables (texts), under the name of a server that server's `auth` (maps), and under `mcp-proxy`
+//! what we keep there ourselves. Its text is
 //! never shown, and its values never leave but as [`Lookup`] answers.
 
 use std::cell::RefCell;
@@ -22,7 +23,9 @@ const MAX_VALUE_BYTES: u64 = 64 << 10;
 /// What messages say for a value of the credentials.
 const HIDDEN: &str = "(from the credentials)";
 
-const FILE_NAME: &str = "credentials.json";
+pub(super) const FILE_NAME: &str = "credentials.json";
+/// What is ours in it: no server can have that name.
+pub(super) const OURS: &str = "mcp-proxy";
 
 /// See the page.
 pub(crate) struct Variables<'a> {
@@ -31,6 +34,8 @@ pub(crate) struct Variables<'a> {
     base: PathBuf,
     texts: BTreeMap<String, String>,
     auth: Vec<Entry>,
+    /// What `mcp-proxy token add` keeps there: one a file, the first one read counts most.
+    tokens: Vec<Node>,
     /// A folder with one file a variable.
     folder: Option<PathBuf>,
     /// For `looked in`.
@@ -47,8 +52,7 @@ impl<'a> Variables<'a> {
         sources: &mut Sources,
         out: &mut Vec<Diagnostic>,
     ) -> Self {
-        let named = environment.get_filled("MCP_CREDENTIALS_PATH").map(|p| environment.absolute_here(Path::new(p)));
-        let mut paths: Vec<PathBuf> = match named {
+        let mut paths: Vec<PathBuf> = match named(environment) {
             Some(path) => vec![path],
             None => {
                 let of_user = locate::user_dir(environment).map(|dir| dir.join(FILE_NAME));
@@ -61,6 +65,7 @@ impl<'a> Variables<'a> {
             base: base.to_owned(),
             texts: BTreeMap::new(),
             auth: Vec::new(),
+            tokens: Vec::new(),
             folder: None,
             looked: "process environment".to_owned(),
             seen: RefCell::new(Vec::new()),
@@ -122,6 +127,10 @@ impl<'a> Variables<'a> {
                     // What was read before counts.
                     self.texts.entry(entry.key).or_insert(scalar.text);
                 }
+                Value::Map(_) if entry.key == OURS => {
+                    let ours = at(entry.value, span);
+                    self.tokens.extend(ours.get("tokens").cloned());
+                }
                 Value::Map(_) => self.auth.push(Entry { key: entry.key, key_span: span, value: at(entry.value, span) }),
                 Value::Null | Value::List(_) => {
                     let d = Diagnostic::new(
@@ -140,6 +149,11 @@ impl<'a> Variables<'a> {
     /// The `auth` of a server from the credentials.
     pub(crate) fn auth(&self, server: &str) -> Option<&Node> {
         self.auth.iter().find(|e| e.key == server).map(|e| &e.value)
+    }
+
+    /// The tokens that are kept in the credentials: one map a file.
+    pub(crate) fn tokens(&self) -> &[Node] {
+        &self.tokens
     }
 
     /// For `looked in`.
@@ -182,6 +196,11 @@ impl Lookup for Variables<'_> {
     }
 }
 
+/// The file or folder that somebody named for the credentials.
+pub(super) fn named(environment: &Environment) -> Option<PathBuf> {
+    environment.get_filled("MCP_CREDENTIALS_PATH").map(|p| environment.absolute_here(Path::new(p)))
+}
+
 /// The tree with every place set to `span`: its text is not shown.
 fn at(node: Node, span: Span) -> Node {
     let value = match node.value {
@@ -196,7 +215,7 @@ fn at(node: Node, span: Span) -> Node {
 
 /// The mode of a file that others than its owner may read.
 #[cfg(unix)]
-fn open_to_others(path: &Path) -> Option<String> {
+pub(super) fn open_to_others(path: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then(|| format!("{mode:04o}"))
@@ -204,7 +223,7 @@ fn open_to_others(path: &Path) -> Option<String> {
 
 /// Access lists of other systems are not read.
 #[cfg(not(unix))]
-fn open_to_others(_: &Path) -> Option<String> {
+pub(super) fn open_to_others(_: &Path) -> Option<String> {
     None
 }
 

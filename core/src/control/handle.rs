@@ -42,7 +42,6 @@ struct Inner {
     errands: Mailbox<Errand>,
     /// The catalog as shown last, and what it was made of.
     shown: Mutex<Option<Shown>>,
-    config_error: Mutex<Option<String>>,
 }
 
 /// A catalog as it was shown.
@@ -86,7 +85,7 @@ pub enum CommandError {
 impl ProxyHandle {
     pub(crate) fn new(engine: Arc<Engine>) -> (Self, Mailbox<Errand>) {
         let errands = Mailbox::new(N_ERRANDS);
-        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default(), config_error: Mutex::default() };
+        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default() };
         (Self { inner: Arc::new(inner) }, errands)
     }
 
@@ -120,7 +119,7 @@ impl ProxyHandle {
         Snapshot {
             name: config.name.clone(),
             config_paths: config.paths.clone(),
-            config_error: self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            config_error: engine.refused_config(),
             backends: config.servers.iter().map(view).collect(),
             clients: engine.clients.all().iter().map(|c| client(c)).collect(),
             totals,
@@ -276,13 +275,13 @@ impl ProxyHandle {
 
     /// Puts another configuration in the place of the present one: unchanged servers keep running.
     pub fn reload(&self, config: Config) {
-        *self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.inner.engine.set_refused_config(None);
         let _ = self.inner.errands.push_owed(Errand::Reload(Arc::new(config)));
     }
 
     /// Says that a changed configuration was refused; the present one stays.
     pub fn refuse_reload(&self, problems: String) {
-        *self.inner.config_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(problems);
+        self.inner.engine.set_refused_config(Some(problems));
         self.inner.engine.ctx.observer.signal.raise();
     }
 

@@ -6,8 +6,17 @@ use std::time::{Duration, SystemTime};
 use foldhash::HashMap;
 use hdrhistogram::Histogram;
 
+use super::buckets::Buckets;
+use super::flow::Timing;
+
 /// Tools measured per server; calls of further ones count for the server only.
 const MAX_TOOLS: usize = 256;
+/// Tools with a histogram of their own among the metrics, of all servers together. Those called first have one for good, so
+/// that series do not come and go; calls of others are `other`. At some 1.5 kB a histogram it keeps a look at the metrics
+/// under half a megabyte.
+const MAX_TOOL_SERIES: usize = 200;
+/// Longest name of such a tool, in bytes.
+const MAX_TOOL_NAME: usize = 128;
 /// Longest latency told apart, in microseconds (one hour).
 const MAX_US: u64 = 3_600_000_000;
 
@@ -35,6 +44,116 @@ pub struct ToolLatency {
     pub latency: Latency,
 }
 
+/// How a request ended, told apart by who is to blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With a result.
+    Ok,
+    /// With a result that says `isError`.
+    ToolError,
+    /// With a JSON-RPC error of the server.
+    ServerError,
+    /// With a JSON-RPC error of ours: no such tool, no server, too many calls.
+    ProxyError,
+    /// The server did not answer in time.
+    Timeout,
+    /// Whoever asked took it back, or left.
+    Cancelled,
+}
+
+impl Outcome {
+    /// All, in the order they are counted in.
+    pub const ALL: [Self; 6] =
+        [Self::Ok, Self::ToolError, Self::ServerError, Self::ProxyError, Self::Timeout, Self::Cancelled];
+
+    /// One word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ToolError => "tool_error",
+            Self::ServerError => "server_error",
+            Self::ProxyError => "proxy_error",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    const fn is_error(self) -> bool {
+        !matches!(self, Self::Ok | Self::Cancelled)
+    }
+}
+
+/// A client's request that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
+    /// When.
+    pub at: SystemTime,
+    /// The server it was for.
+    pub backend: Option<&'a Arc<str>>,
+    /// The server's own name of the tool.
+    pub tool: Option<&'a Arc<str>>,
+    /// Where the time went.
+    pub timing: Timing,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its server gave an answer worth measuring.
+    pub answered: bool,
+    /// Bytes of the answer.
+    pub n_bytes: u64,
+}
+
+/// What can be added up over servers.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Requests begun.
+    pub n_calls: u64,
+    /// Of these, not ended yet.
+    pub n_in_flight: u64,
+    /// Of these, ended, by [`Outcome`].
+    pub ended: [u64; Outcome::ALL.len()],
+    /// Bytes of requests as they came from clients.
+    pub n_bytes_in: u64,
+    /// Bytes of answers as clients got them.
+    pub n_bytes_out: u64,
+    /// From arrival to answer, where the server gave one.
+    pub latency: Buckets,
+}
+
+impl Counts {
+    /// All of `other` too.
+    pub fn add(&mut self, other: &Self) {
+        self.n_calls += other.n_calls;
+        self.n_in_flight += other.n_in_flight;
+        for (count, more) in self.ended.iter_mut().zip(&other.ended) {
+            *count += more;
+        }
+        self.n_bytes_in += other.n_bytes_in;
+        self.n_bytes_out += other.n_bytes_out;
+        self.latency.add(&other.latency);
+    }
+
+    fn begun(&mut self, n_bytes: u64) {
+        self.n_calls += 1;
+        self.n_in_flight += 1;
+        self.n_bytes_in += n_bytes;
+    }
+
+    fn ended(&mut self, outcome: Outcome, n_bytes: u64) {
+        self.n_in_flight = self.n_in_flight.saturating_sub(1);
+        self.ended[outcome as usize] += 1;
+        self.n_bytes_out += n_bytes;
+    }
+}
+
+/// One tool's times.
+#[derive(Debug)]
+struct Tool {
+    latency: Histogram<u32>,
+    /// Among the metrics, if it is one of [`MAX_TOOL_SERIES`].
+    series: Option<Box<Buckets>>,
+}
+
 /// What is counted for one server.
 #[derive(Debug)]
 pub struct BackendMetrics {
@@ -44,8 +163,12 @@ pub struct BackendMetrics {
     pub n_errors: u64,
     /// Of these, not ended yet.
     pub n_in_flight: u64,
+    /// The same and more, to be added up.
+    pub counts: Counts,
     latency: Histogram<u32>,
-    tools: HashMap<Arc<str>, Histogram<u32>>,
+    tools: HashMap<Arc<str>, Tool>,
+    /// Tools that have no series of their own.
+    other_tools: Buckets,
     /// Calls ended in each second, `seconds[i]` for the seconds `i` modulo 60.
     seconds: [u16; 60],
     /// The second `seconds` was last written in.
@@ -58,6 +181,12 @@ pub struct Metrics {
     start: SystemTime,
     backends: HashMap<Arc<str>, BackendMetrics>,
     all: Histogram<u32>,
+    /// Requests answered by ourselves.
+    pub own: Counts,
+    /// Our own share of the time of answered calls.
+    pub overhead: Buckets,
+    /// Tools with a series of their own.
+    n_tool_series: usize,
     /// Client requests begun, those answered by ourselves included.
     pub n_calls: u64,
     /// Of these, ended with an error.
@@ -84,8 +213,10 @@ impl BackendMetrics {
             n_calls: 0,
             n_errors: 0,
             n_in_flight: 0,
+            counts: Counts::default(),
             latency: histogram(2),
             tools: HashMap::default(),
+            other_tools: Buckets::default(),
             seconds: [0; 60],
             now_second: 0,
         }
@@ -99,6 +230,26 @@ impl BackendMetrics {
         self.now_second = self.now_second.max(second);
     }
 
+    /// A call of `tool` took so long. `true`: it has a series of its own from now on.
+    fn tool_took(&mut self, tool: &Arc<str>, us: u64, begins_series: bool) -> bool {
+        let is_full = self.tools.len() >= MAX_TOOLS;
+        let of = match self.tools.get_mut(tool) {
+            Some(of) => of,
+            None if is_full => {
+                self.other_tools.record(us);
+                return false;
+            }
+            None => self.tools.entry(tool.clone()).or_insert_with(|| Tool { latency: histogram(1), series: None }),
+        };
+        of.latency.saturating_record(us);
+        let begins = begins_series && of.series.is_none();
+        if begins {
+            of.series = Some(Box::default());
+        }
+        of.series.as_deref_mut().unwrap_or(&mut self.other_tools).record(us);
+        begins
+    }
+
     /// Its latency.
     #[must_use]
     pub fn latency(&self) -> Latency {
@@ -108,11 +259,19 @@ impl BackendMetrics {
     /// The latency of its tools, slowest p95 first, at most `n`.
     #[must_use]
     pub fn tools(&self, n: usize) -> Vec<ToolLatency> {
-        let of = |(tool, h): (&Arc<str>, &Histogram<u32>)| ToolLatency { tool: tool.clone(), latency: latency(h) };
+        let of = |(name, tool): (&Arc<str>, &Tool)| ToolLatency { tool: name.clone(), latency: latency(&tool.latency) };
         let mut tools: Vec<_> = self.tools.iter().map(of).collect();
         tools.sort_by(|a, b| b.latency.p95.cmp(&a.latency.p95).then_with(|| a.tool.cmp(&b.tool)));
         tools.truncate(n);
         tools
+    }
+
+    /// The times of its tools that have a series of their own, by name, and of all others together.
+    #[must_use]
+    pub fn tool_series(&self) -> (Vec<(&Arc<str>, &Buckets)>, &Buckets) {
+        let mut series: Vec<_> = self.tools.iter().filter_map(|(name, t)| Some((name, t.series.as_deref()?))).collect();
+        series.sort_by_key(|(name, _)| *name);
+        (series, &self.other_tools)
     }
 }
 
@@ -122,6 +281,9 @@ impl Default for Metrics {
             start: SystemTime::now(),
             backends: HashMap::default(),
             all: histogram(2),
+            own: Counts::default(),
+            overhead: Buckets::default(),
+            n_tool_series: 0,
             n_calls: 0,
             n_errors: 0,
             n_in_flight: 0,
@@ -134,38 +296,34 @@ impl Metrics {
         self.backends.entry(backend.clone()).or_insert_with(BackendMetrics::new)
     }
 
-    /// A client's request has begun.
-    pub fn begun(&mut self, backend: Option<&Arc<str>>) {
+    /// A client's request of `n_bytes` has begun.
+    pub fn begun(&mut self, backend: Option<&Arc<str>>, n_bytes: u64) {
         self.n_calls += 1;
         self.n_in_flight += 1;
-        if let Some(backend) = backend {
-            let of = self.of(backend);
-            of.n_calls += 1;
-            of.n_in_flight += 1;
-        }
+        let Some(backend) = backend else { return self.own.begun(n_bytes) };
+        let of = self.of(backend);
+        of.n_calls += 1;
+        of.n_in_flight += 1;
+        of.counts.begun(n_bytes);
     }
 
-    /// A client's request has ended at `at`, after `total`; `answered` says whether its server gave an answer worth measuring.
-    pub fn ended(
-        &mut self,
-        at: SystemTime,
-        backend: Option<&Arc<str>>,
-        tool: Option<&Arc<str>>,
-        total: Duration,
-        error: bool,
-        answered: bool,
-    ) {
+    /// A client's request has ended.
+    pub fn ended(&mut self, measured: &Measured<'_>) {
+        let Measured { at, backend, tool, timing, outcome, answered, n_bytes } = *measured;
         let second = at.duration_since(self.start).unwrap_or_default().as_secs();
-        let us = u64::try_from(total.as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
+        let us = u64::try_from(timing.total().as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);
-        self.n_errors += u64::from(error);
-        let Some(backend) = backend else { return };
+        self.n_errors += u64::from(outcome.is_error());
+        let Some(backend) = backend else { return self.own.ended(outcome, n_bytes) };
         if answered {
             self.all.saturating_record(us);
+            self.overhead.record(u64::try_from(timing.proxy.as_micros()).unwrap_or(MAX_US));
         }
+        let may_have_series = self.n_tool_series < MAX_TOOL_SERIES;
         let of = self.of(backend);
         of.n_in_flight = of.n_in_flight.saturating_sub(1);
-        of.n_errors += u64::from(error);
+        of.n_errors += u64::from(outcome.is_error());
+        of.counts.ended(outcome, n_bytes);
         of.tick(second);
         let slot = &mut of.seconds[(second % 60) as usize];
         *slot = slot.saturating_add(1);
@@ -173,15 +331,23 @@ impl Metrics {
             return;
         }
         of.latency.saturating_record(us);
+        of.counts.latency.record(us);
         if let Some(tool) = tool {
-            if let Some(h) = of.tools.get_mut(tool) {
-                h.saturating_record(us);
-            } else if of.tools.len() < MAX_TOOLS {
-                let mut h = histogram(1);
-                h.saturating_record(us);
-                of.tools.insert(tool.clone(), h);
-            }
+            // A name that never gave a result may be made up.
+            let begins_series = may_have_series && outcome == Outcome::Ok && tool.len() <= MAX_TOOL_NAME;
+            self.n_tool_series += usize::from(of.tool_took(tool, us, begins_series));
         }
+    }
+
+    /// All servers ever called.
+    pub fn backends(&self) -> impl Iterator<Item = (&Arc<str>, &BackendMetrics)> {
+        self.backends.iter()
+    }
+
+    /// Since when is counted.
+    #[must_use]
+    pub const fn start(&self) -> SystemTime {
+        self.start
     }
 
     /// Latency over all servers.
@@ -210,31 +376,71 @@ impl Metrics {
 mod tests {
     use super::*;
 
+    fn call(metrics: &mut Metrics, backend: &str, tool: &str, ms: u64, outcome: Outcome) {
+        let (backend, tool): (Arc<str>, Arc<str>) = (backend.into(), tool.into());
+        metrics.begun(Some(&backend), 10);
+        metrics.ended(&Measured {
+            at: SystemTime::now(),
+            backend: Some(&backend),
+            tool: Some(&tool),
+            timing: Timing { server: Duration::from_millis(ms), ..Timing::default() },
+            outcome,
+            answered: true,
+            n_bytes: 20,
+        });
+    }
+
     #[test]
     fn percentiles_and_counts_by_server_and_tool() {
         let mut metrics = Metrics::default();
-        let (backend, tool): (Arc<str>, Arc<str>) = ("b".into(), "t".into());
         for i in 1..=100 {
-            metrics.begun(Some(&backend));
-            metrics.ended(SystemTime::now(), Some(&backend), Some(&tool), Duration::from_millis(i), i == 100, true);
+            call(&mut metrics, "b", "t", i, if i == 100 { Outcome::ServerError } else { Outcome::Ok });
         }
         let of = metrics.backend("b").expect("called");
         assert_eq!((of.n_calls, of.n_errors, of.n_in_flight), (100, 1, 0));
         let p50 = of.latency().p50.as_millis();
         assert!((49..=52).contains(&p50), "{p50}");
         assert_eq!(of.tools(5)[0].latency.n, 100);
-        assert_eq!(metrics.per_second(&backend).iter().sum::<u16>(), 100);
+        assert_eq!((of.counts.ended[0], of.counts.ended[2]), (99, 1));
+        assert_eq!((of.counts.n_bytes_in, of.counts.n_bytes_out, of.counts.latency.n()), (1000, 2000, 100));
+        assert_eq!(metrics.per_second(&"b".into()).iter().sum::<u16>(), 100);
+    }
+
+    #[test]
+    fn what_we_answer_ourselves_is_counted_apart() {
+        let mut metrics = Metrics::default();
+        metrics.begun(None, 7);
+        assert_eq!((metrics.own.n_in_flight, metrics.n_in_flight), (1, 1));
+        let timing = Timing::default();
+        let outcome = Outcome::ProxyError;
+        let at = SystemTime::now();
+        metrics.ended(&Measured { at, backend: None, tool: None, timing, outcome, answered: false, n_bytes: 9 });
+        assert_eq!((metrics.own.n_in_flight, metrics.own.n_calls, metrics.n_errors), (0, 1, 1));
+        assert_eq!((metrics.own.n_bytes_in, metrics.own.n_bytes_out), (7, 9));
     }
 
     #[test]
     fn the_number_of_tools_is_bounded() {
         let mut metrics = Metrics::default();
-        let backend: Arc<str> = "b".into();
         for i in 0..2 * MAX_TOOLS {
-            let tool: Arc<str> = i.to_string().into();
-            metrics.begun(Some(&backend));
-            metrics.ended(SystemTime::now(), Some(&backend), Some(&tool), Duration::from_millis(1), false, true);
+            call(&mut metrics, "b", &i.to_string(), 1, Outcome::Ok);
         }
-        assert_eq!(metrics.backend("b").map(|b| b.tools.len()), Some(MAX_TOOLS));
+        let of = metrics.backend("b").expect("called");
+        assert_eq!(of.tools.len(), MAX_TOOLS);
+        let (series, other) = of.tool_series();
+        assert_eq!((series.len(), other.n()), (MAX_TOOL_SERIES, (2 * MAX_TOOLS - MAX_TOOL_SERIES) as u64));
+        assert!(series.iter().all(|(_, b)| b.n() == 1));
+    }
+
+    #[test]
+    fn made_up_names_take_no_series() {
+        let mut metrics = Metrics::default();
+        call(&mut metrics, "b", "made-up", 1, Outcome::ServerError);
+        call(&mut metrics, "b", &"x".repeat(MAX_TOOL_NAME + 1), 1, Outcome::Ok);
+        call(&mut metrics, "b", "real", 1, Outcome::ToolError);
+        call(&mut metrics, "b", "real", 1, Outcome::Ok);
+        let (series, other) = metrics.backend("b").expect("called").tool_series();
+        let names: Vec<&str> = series.iter().map(|(name, _)| &***name).collect();
+        assert_eq!((names, other.n()), (vec!["real"], 3));
     }
 }

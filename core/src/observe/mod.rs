@@ -1,16 +1,22 @@
 //! What an inspector may know. Never slows a message: writers take a short lock, readers pull with cursors and lose the
 //! oldest when they are late.
 
+mod buckets;
+mod exposition;
 mod flow;
 mod journal;
 mod log_ring;
 mod metrics;
 mod observer;
+mod process;
 mod signal;
 
+pub use buckets::{BOUNDS_US, Buckets};
+pub use exposition::{CONTENT_TYPE as EXPOSITION_TYPE, Exposition, FamilyKind};
 pub use flow::{Flow, FlowKind, Frames, Status, Timing};
 pub use journal::{Journal, JournalWindow};
 pub use log_ring::{LogLine, LogRing, LogStream, LogWindow};
-pub use metrics::{BackendMetrics, Latency, Metrics, ToolLatency};
+pub use metrics::{BackendMetrics, Counts, Latency, Measured, Metrics, Outcome, ToolLatency};
 pub use observer::{Ended, Notice, NoticeLevel, Observer};
+pub use process::ProcessUse;
 pub use signal::{Signal, Subscription};

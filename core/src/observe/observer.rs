@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use super::flow::{Flow, FlowKind, Status, Timing};
 use super::journal::Journal;
 use super::log_ring::{LogRing, LogStream};
-use super::metrics::Metrics;
+use super::metrics::{Measured, Metrics, Outcome};
 use super::signal::Signal;
 use crate::protocol::{CallId, Spliced};
 
@@ -95,7 +95,7 @@ impl Observer {
     pub fn begin(&self, flow: Flow) -> CallId {
         let mut inner = self.lock();
         if flow.kind == FlowKind::Call {
-            inner.metrics.begun(flow.backend.as_ref());
+            inner.metrics.begun(flow.backend.as_ref(), u64::from(flow.n_bytes_in));
         }
         let id = inner.journal.push(flow);
         drop(inner);
@@ -119,14 +119,13 @@ impl Observer {
 
     /// A flow has ended. A flow ends once; further ends change the row but no counter (`counts` says which it is).
     pub fn end(&self, id: CallId, backend: Option<&Arc<str>>, kind: FlowKind, ended: Ended) {
-        let error = matches!(ended.status, Status::ToolError | Status::Fault(_) | Status::TimedOut);
-        let answered =
-            matches!(ended.status, Status::Ok | Status::ToolError | Status::Fault(_)) && ended.returned.is_some();
-        let total: Duration = ended.timing.total();
+        let (outcome, answered) = outcome(&ended);
         let mut inner = self.lock();
         if kind == FlowKind::Call {
-            let at = inner.journal.get(id).map_or_else(SystemTime::now, |f| f.at + total);
-            inner.metrics.ended(at, backend, ended.tool.as_ref(), total, error, answered);
+            let at = inner.journal.get(id).map_or_else(SystemTime::now, |f| f.at + ended.timing.total());
+            let n_bytes = ended.answered.as_ref().map_or(0, |a| a.len() as u64);
+            let (tool, timing) = (ended.tool.as_ref(), ended.timing);
+            inner.metrics.ended(&Measured { at, backend, tool, timing, outcome, answered, n_bytes });
         }
         inner.journal.update(id, |flow| {
             flow.status = ended.status;
@@ -178,4 +177,18 @@ impl Observer {
     pub fn notices(&self) -> Vec<Notice> {
         self.lock().notices.iter().cloned().collect()
     }
+}
+
+/// How a flow ended, and whether its server gave an answer worth measuring.
+const fn outcome(ended: &Ended) -> (Outcome, bool) {
+    let returned = ended.returned.is_some();
+    let outcome = match ended.status {
+        Status::ToolError => Outcome::ToolError,
+        Status::Fault(_) if returned => Outcome::ServerError,
+        Status::Fault(_) => Outcome::ProxyError,
+        Status::TimedOut => Outcome::Timeout,
+        Status::Cancelled => Outcome::Cancelled,
+        _ => Outcome::Ok,
+    };
+    (outcome, returned && matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::ServerError))
 }

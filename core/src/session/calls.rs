@@ -20,6 +20,12 @@ impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
         self.status.n_calls.fetch_add(1, Ordering::Relaxed);
+        // Over HTTP this was asked before, where there is a status for it.
+        if !matches!(self.status.via, "http" | "sse")
+            && let Err(after) = self.engine.guard.allow_call(&self.peer.principal, None)
+        {
+            return self.refuse(Some(&id), &after.fault());
+        }
         let method = message.method();
         if self.is_in_flight(&id) {
             let fault =
@@ -44,7 +50,7 @@ impl Session {
             (Some(Method::ResourcesList), _) => self.on_list(message, ItemKind::Resource, &facts),
             (Some(Method::TemplatesList), _) => self.on_list(message, ItemKind::Template, &facts),
             (Some(Method::SetLevel), Era::Legacy) => self.on_set_level(&message, &facts),
-            (Some(Method::Listen), Era::Modern) => self.on_listen(&message, &facts),
+            (Some(Method::Listen), Era::Modern) => self.on_routed(message, Method::Listen, facts),
             (Some(m @ (Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete)), _)
             | (Some(m @ (Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)), Era::Legacy) => {
                 self.on_routed(message, m, facts);
@@ -83,8 +89,9 @@ impl Session {
     }
 
     fn route(&mut self, call: ParkedCall) {
-        let is_unknown = |s: &Self| {
-            matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_))
+        let is_unknown = |s: &Self| match call.method {
+            Method::Listen => s.misses_resources(&call.message),
+            _ => matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_)),
         };
         let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
         if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
@@ -96,6 +103,9 @@ impl Session {
             return self.parked_calls.push(ParkedCall { deadline, ..call });
         }
         let ParkedCall { message, method, facts, .. } = call;
+        if method == Method::Listen {
+            return self.on_listen(&message, &facts);
+        }
         match route(&self.catalog, method, &message, facts.revision.era()) {
             Route::Backend { backend, target, shown, tool, own_uri } => {
                 let Some(port) = self.engine.port(&backend) else {
@@ -149,6 +159,9 @@ impl Session {
             Ok(port) => port,
             Err(fault) => return self.fault_own(&message, &facts, &fault),
         };
+        if let Err(after) = self.engine.guard.allow_server(port.name()) {
+            return self.fault_own(&message, &facts, &after.fault());
+        }
         self.uses(&port);
         let n_max = self.engine.config.borrow().limits.max_concurrent;
         if self.calls.len() >= n_max {

@@ -72,4 +72,10 @@ impl Clients {
     pub fn all(&self) -> Vec<Arc<ClientStatus>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
+
+    /// Sessions ever.
+    #[must_use]
+    pub fn n_ever(&self) -> u64 {
+        self.n.load(Ordering::Relaxed)
+    }
 }

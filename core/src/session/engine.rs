@@ -1,6 +1,7 @@
 //! What all sessions share.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -8,6 +9,7 @@ use super::clients::Clients;
 use crate::backend::{Context, Port, Ports};
 use crate::catalog::{Catalog, Scope, Views};
 use crate::config::Config;
+use crate::guard::Guard;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -22,8 +24,14 @@ pub struct Engine {
     pub views: Views,
     /// The configuration.
     pub config: watch::Receiver<Arc<Config>>,
+    /// Who may come in, and how often.
+    pub guard: Arc<Guard>,
     /// The sessions, for whoever looks.
     pub clients: Clients,
+    /// We are on our way to the end.
+    pub stopping: AtomicBool,
+    /// Why a changed configuration was refused last; `None` while the file is what is in force.
+    pub config_error: Mutex<Option<String>>,
 }
 
 impl Engine {
@@ -33,10 +41,21 @@ impl Engine {
         self.ports.borrow().get(backend).cloned()
     }
 
-    /// An answer for whoever looks after us (`/health` and the like); `None`: no such page.
+    /// Whether we are on our way to the end.
     #[must_use]
-    pub const fn ops(&self, _path: &str) -> Option<Page> {
-        None
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Why a changed configuration was refused, if the file is not what is in force.
+    #[must_use]
+    pub fn refused_config(&self) -> Option<String> {
+        self.config_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A changed configuration was refused, or (`None`) another one is in force.
+    pub fn set_refused_config(&self, problems: Option<String>) {
+        *self.config_error.lock().unwrap_or_else(PoisonError::into_inner) = problems;
     }
 
     /// What a client of `scope` sees at this moment.
@@ -63,15 +82,4 @@ impl Engine {
         let mut seen = ports.values().filter(|p| p.server.enabled && scope.sees(p.name()));
         seen.next().filter(|_| seen.next().is_none()).cloned()
     }
-}
-
-/// A page for operations.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// HTTP status.
-    pub status: u16,
-    /// `Content-Type`
-    pub content_type: &'static str,
-    /// What it says.
-    pub body: bytes::Bytes,
 }

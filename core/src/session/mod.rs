@@ -12,12 +12,15 @@ pub mod http;
 mod listen;
 mod lists;
 mod notes;
+mod ops;
+mod ops_metrics;
 mod out;
 mod piped;
 mod run;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};
-pub use engine::{Engine, Page};
+pub use engine::Engine;
 pub use entrance::Entrance;
+pub use ops::{Page, health, metrics, ready, status};
 pub use piped::Piped;

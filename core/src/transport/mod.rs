@@ -11,6 +11,7 @@ mod mailbox;
 mod outbox;
 mod search_path;
 mod stdio;
+mod tls;
 mod tree;
 
 pub use child::{Child, ChildSpec, Ended, ExitReason, Grace};
@@ -23,3 +24,4 @@ pub use mailbox::Mailbox;
 pub use outbox::Outbox;
 pub use search_path::{NotFound, SearchPath};
 pub use stdio::own_stdio;
+pub use tls::{TlsAcceptor, TlsError, acceptor};

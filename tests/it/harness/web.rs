@@ -282,8 +282,7 @@ impl Client {
         assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
         let session = reply.header("mcp-session-id").expect("a session").to_owned();
         let revision = reply.json()["result"]["protocolVersion"].as_str().expect("an edition").to_owned();
-        let mut client =
-            Self { address: web.address.clone(), path: path.to_owned(), session, revision, n_requests: 0 };
+        let mut client = Self { address: web.address.clone(), path: path.to_owned(), session, revision, n_requests: 0 };
         assert_eq!(client.notify("notifications/initialized", &json!({})).status, 202);
         client
     }

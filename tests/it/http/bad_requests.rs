@@ -40,7 +40,11 @@ fn headers_that_are_wrong() {
         ("an unknown session", &[json, both, ("mcp-session-id", "AAAA")], 404),
         ("no text as a session", &[json, both, ("mcp-session-id", "\u{fc}")], 400),
         ("an unknown version", &[json, both, id, ("mcp-protocol-version", "2031-01-01")], 400),
-        ("two versions", &[json, both, id, ("mcp-protocol-version", "2025-11-25"), ("mcp-protocol-version", "2025-11-25")], 400),
+        (
+            "two versions",
+            &[json, both, id, ("mcp-protocol-version", "2025-11-25"), ("mcp-protocol-version", "2025-11-25")],
+            400,
+        ),
         ("a known version", &[json, both, id, ("mcp-protocol-version", "2025-06-18")], 200),
         ("a foreign host", &[json, both, id, ("host", "evil.example")], 403),
         ("a foreign origin", &[json, both, id, ("origin", "https://evil.example")], 403),

@@ -44,7 +44,11 @@ fn errors_have_their_status() {
     assert_eq!(web.modern(1, "tools/call", json!({"name": "a__", "arguments": {}})).refusal(), (200, -32602));
     let mut client = web.open("2025-11-25", &json!({}));
     let body = client.body("vendor/unknown", &json!({}));
-    assert_eq!(client.post(&body).refusal(), (200, -32601), "to a legacy client 404 would mean that its session has ended");
+    assert_eq!(
+        client.post(&body).refusal(),
+        (200, -32601),
+        "to a legacy client 404 would mean that its session has ended"
+    );
 
     let (headers, mut body) = modern(1, "tools/list", json!({}));
     let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -142,8 +146,12 @@ fn client_that_hangs_up_cancels() {
 fn client_that_leaves_its_stream_cancels() {
     let home = Home::with_fake(&["--never-answer", "progress"]);
     let web = home.web();
-    let mut stream = web.start_modern(1, "subscriptions/listen", json!({"notifications":
-        {"resourceSubscriptions": ["fake://a/note"]}}));
+    let mut stream = web.start_modern(
+        1,
+        "subscriptions/listen",
+        json!({"notifications":
+        {"resourceSubscriptions": ["fake://a/note"]}}),
+    );
     stream.head();
     stream.message().expect("acknowledged");
     eventually("the server is told", || home.received_of("a", "resources/subscribe").pop());

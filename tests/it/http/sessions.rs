@@ -119,7 +119,10 @@ fn batches_exist_in_one_edition() {
     assert_eq!(client.post(&json!([{"jsonrpc": "2.0", "method": "notifications/vendor"}])).status, 202);
     let with_open = json!([{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}]);
     assert_eq!(client.post(&with_open).refusal(), (400, -32600));
-    assert_eq!(client.post(&json!([7, {"jsonrpc": "2.0", "id": 3, "method": "ping"}])).json().as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        client.post(&json!([7, {"jsonrpc": "2.0", "id": 3, "method": "ping"}])).json().as_array().map(Vec::len),
+        Some(2)
+    );
     for revision in ["2025-06-18", "2025-11-25"] {
         let client = web.open(revision, &json!({}));
         assert_eq!(client.post(&batch).refusal(), (400, -32600), "{revision}");

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::server::{Reply, Request, Server, json_body, manners, status};
 use super::{client_of, home_of, refused, text_of, works};
 
-/// Gives each `initialize` another session and knows the newest only.
-fn forgetful() -> (Server, Arc<AtomicUsize>) {
+/// Gives each `initialize` another session and knows the newest only; says so in this way.
+fn forgetful(no: fn(&Request) -> Reply) -> (Server, Arc<AtomicUsize>) {
     let newest = Arc::new(AtomicUsize::new(0));
     let known = newest.clone();
     let server = Server::start(move |r: &Request| {
@@ -21,14 +21,27 @@ fn forgetful() -> (Server, Arc<AtomicUsize>) {
             return Reply::Full(status, headers, body);
         }
         let session = format!("s{}", known.load(Ordering::SeqCst));
-        if r.header("mcp-session-id") == Some(&session) { manners(r) } else { status(404, "no such session") }
+        if r.header("mcp-session-id") == Some(&session) { manners(r) } else { no(r) }
     });
     (server, newest)
 }
 
 #[test]
 fn a_forgotten_session_is_renewed_and_the_call_sent_again() {
-    let (server, newest) = forgetful();
+    forgets(|_| status(404, "no such session"));
+}
+
+/// As servers do that were made after the examples of the TypeScript SDK.
+#[test]
+fn a_session_forgotten_with_400() {
+    forgets(|_| {
+        let error = r#"{"code":-32000,"message":"Bad Request: No valid session ID provided"}"#;
+        json_body(400, &[], &format!(r#"{{"jsonrpc":"2.0","error":{error},"id":null}}"#))
+    });
+}
+
+fn forgets(no: fn(&Request) -> Reply) {
+    let (server, newest) = forgetful(no);
     let mut client = client_of(&server);
     works(&mut client);
     // The server is started anew: it knows no session of before.
@@ -62,7 +75,7 @@ fn a_server_that_forgets_at_once_is_not_asked_for_ever() {
     let mut client = client_of(&server);
     works(&mut client);
     let error = refused(&mut client);
-    assert!(error["message"].as_str().is_some_and(|m| m.contains("404")), "{error}");
+    assert!(error["message"].as_str().is_some_and(|m| m.contains("session it has just begun")), "{error}");
     assert_eq!(server.seen().iter().filter(|r| r.json()["params"]["arguments"]["bad"] == true).count(), 2);
     works(&mut client);
 }

@@ -148,7 +148,7 @@ impl Instance {
 
     /// The server had forgotten our session; there is a new one, in which nothing of the old one is known.
     fn on_renewed(&mut self, message: &Message) {
-        let text = "it had forgotten the session (HTTP 404); a new one has been begun";
+        let text = "it had forgotten the session; a new one has been begun";
         self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), text);
         // Questions of the old session find nothing any more, nor do answers to them.
         self.refuse_all_asks();

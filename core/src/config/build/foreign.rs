@@ -26,7 +26,8 @@ pub(super) struct ServerLists {
 
 /// Finds the maps of servers: ours, and those of the clients.
 pub(super) fn server_lists(root: &Node, reader: &mut Reader<'_>) -> ServerLists {
-    let ours = ["version", "proxy", "defaults", "routing", "limits", "observability", "profiles", "features"];
+    let ours =
+        ["version", "proxy", "defaults", "routing", "limits", "observability", "profiles", "clients", "features"];
     // What a variable of the environment put there says nothing about the file.
     let is_ours = ours.iter().any(|key| root.entry(key).is_some_and(|e| e.key_span.source == root.span.source));
     // VS Code keeps what it asks the user beside its servers.

@@ -4,12 +4,15 @@
 //! whether there is a configuration in the end is decided by the diagnostics.
 
 mod auth;
+mod clients;
+mod door;
 mod endpoint;
 mod foreign;
 mod reader;
 mod server;
 mod shape;
 mod target;
+mod token;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -22,6 +25,7 @@ use super::source::Sources;
 use super::variables::Variables;
 use super::{Config, Environment, LogLevel, NameCharset, Naming, Transports};
 use reader::{Reader, quoted};
+pub(super) use token::is_token_name;
 
 /// The configuration of a tree, and how many servers it names. Only without errors in `out` is it worth anything.
 pub(super) fn build(
@@ -56,6 +60,10 @@ pub(super) fn build(
     reader.routing(root, &mut config);
     reader.limits(root, &mut config);
     reader.traffic(root, &mut config);
+    reader.door(root, &mut config);
+    reader.clients(root, &mut config);
+    reader.metrics(root, &mut config);
+    reader.exposure(root, &config);
     let defaults = root.get("defaults").filter(|n| !matches!(n.value, Value::Null));
     reader.defaults(defaults);
     if !lists.is_given {
@@ -76,18 +84,25 @@ pub(super) fn build(
         }
     }
     reader.soft = false;
+    reader.token_servers(root, &config);
     reader.tell_unused();
     (config, n_servers)
 }
 
 impl Reader<'_> {
     /// The value under a dotted path, if there is one.
-    fn find<'n>(root: &'n Node, path: &str) -> Option<&'n Node> {
+    pub(super) fn find<'n>(root: &'n Node, path: &str) -> Option<&'n Node> {
         let node = path.split('.').try_fold(root, |node, key| node.get(key))?;
         (!matches!(node.value, Value::Null)).then_some(node)
     }
 
-    fn set<T>(&mut self, root: &Node, path: &str, to: &mut T, read: impl FnOnce(&mut Self, &Node, &str) -> Option<T>) {
+    pub(super) fn set<T>(
+        &mut self,
+        root: &Node,
+        path: &str,
+        to: &mut T,
+        read: impl FnOnce(&mut Self, &Node, &str) -> Option<T>,
+    ) {
         if let Some(value) = Self::find(root, path).and_then(|node| read(self, node, path)) {
             *to = value;
         }
@@ -167,7 +182,7 @@ impl Reader<'_> {
         Some(host.to_owned())
     }
 
-    fn http_path(&mut self, node: &Node, path: &str) -> Option<String> {
+    pub(super) fn http_path(&mut self, node: &Node, path: &str) -> Option<String> {
         let text = self.text(node, path)?;
         let is_path =
             text.value.starts_with('/') && !text.value.contains(|c: char| c.is_whitespace() || "?#".contains(c));
@@ -207,6 +222,9 @@ impl Reader<'_> {
         let limits = &mut config.limits;
         self.set(root, "limits.max_message_bytes", &mut limits.max_message_bytes, |r, n, p| r.size(n, p, 4096));
         self.set(root, "limits.max_concurrent", &mut limits.max_concurrent, |r, n, p| r.count(n, p, 1..=1_000_000));
+        self.set(root, "limits.requests_per_minute", &mut limits.requests_per_minute, |r, n, p| {
+            r.requests_per_minute(n, p).map(Some)
+        });
         self.set(root, "limits.max_starting", &mut limits.max_starting, |r, n, p| r.count(n, p, 1..=1_000));
     }
 

@@ -122,7 +122,15 @@ impl Reader<'_> {
         let span = self.narrow(span, at);
         let error = |code, message: String| Diagnostic::new(code, Level::Error, message).label(path);
         let looked = self.variables.looked().to_owned();
+        // What looks like a reference may be a part of a secret that has a `$` in it.
+        let is_covered = self.sources.is_covered(span);
+        let at = if is_covered { "${…}" } else { at };
         let d = match problem.kind {
+            ProblemKind::BareName { .. } if is_covered => {
+                Diagnostic::new("MP208", Level::Warning, "a `$` without braces begins no reference here")
+                    .label(path)
+                    .note(NoteKind::Fix, "write `${NAME}`, or `$$` for the character itself")
+            }
             ProblemKind::Unset { name } if name.starts_with("workspaceFolder") || name == "userHome" => {
                 error("MP201", format!("`{name}` is known to editors only"))
                     .note(NoteKind::Fix, "write the path itself, or a variable of the environment")

@@ -178,6 +178,9 @@ impl Reader<'_> {
         }
         self.fill(at, "cache_lists", &mut server.cache_lists, Self::truth);
         self.fill(at, "limits.max_concurrent", &mut server.max_concurrent, |r, n, p| r.count(n, p, 1..=1_000_000));
+        self.fill(at, "limits.requests_per_minute", &mut server.requests_per_minute, |r, n, p| {
+            r.requests_per_minute(n, p).map(Some)
+        });
         self.fill(at, "tags", &mut server.tags, Self::plain_texts);
         self.fill(at, "roots", &mut server.roots, Self::roots);
         let isolations = [

@@ -5,6 +5,7 @@ mod credentials;
 mod example;
 mod files;
 mod paper;
+mod door;
 
 use std::path::Path;
 use std::time::Duration;
@@ -43,6 +44,21 @@ fn codes(loaded: &Loaded) -> Vec<&'static str> {
     loaded.diagnostics.iter().map(|d| d.code).collect()
 }
 
+const TOKENS: &str = "\
+clients:
+  tokens:
+    \"my laptop\": hunter2hunter2hunter2hunter2
+    both: { hash: hunter2, token: hunter2 }
+    hash: { hash: hunter2 }
+    neither: { servers: [a] }
+    nothing:
+    list: [hunter2]
+    same: abcdefghijklmnopqrstuvwx
+    again: { token: abcdefghijklmnopqrstuvwx, profile: work }
+    empty: { token: hunter2hunter2hunter2hunter3, servers: [], tools: { alow: [] } }
+servers: {}
+";
+
 #[test]
 fn what_check_says() {
     let s = |server: &str| format!("servers:\n  demo:\n{server}");
@@ -62,7 +78,7 @@ fn what_check_says() {
         ("mp008", "version: 2\nservers: {}\n".to_owned()),
         (
             "mp009",
-            "servers: {}\nprofiles: { work: { servers: [a] } }\nclients: { require_auth: true, tokens: {} }\n".to_owned(),
+            "servers: {}\nprofiles: { work: { servers: [a] } }\nclients: { rules: [{ profile: work }] }\n".to_owned(),
         ),
         ("mp101_empty", "# nothing\n".to_owned()),
         ("mp101_list", "servers:\n  - name: a\n    command: b\n".to_owned()),
@@ -116,6 +132,19 @@ fn what_check_says() {
             "mp404",
             s("    url: https://h/mcp\n    auth: { type: bearer, token: x }\n    headers: { authorization: y }\n"),
         ),
+        ("mp102_door", "proxy: { allowed_origins: [\"*\", localhost, \"https://a.example.com\"], allowed_hosts: [\"*\", \"http://h\", h.example.com] }\nservers: {}\n".to_owned()),
+        ("mp102_tls", "proxy: { tls: { cert: cert.pem } }\nlimits: { requests_per_minute: 0 }\nservers: {}\n".to_owned()),
+        ("mp102_metrics", "observability: { metrics: { path: /mcp } }\nservers: {}\n".to_owned()),
+        ("mp104_features", "features: { authentication: perhaps, rate_limiting: { requests: 1 }, monitoring: { path: /x } }\nservers: {}\n".to_owned()),
+        ("mp102_tokens", TOKENS.to_owned()),
+        ("mp307_tls", "proxy: { tls: { cert: cert.pem, key: key.pem } }\nservers: {}\n".to_owned()),
+        ("mp402_door", "proxy: { transport: http, host: 0.0.0.0 }\nclients: { require_auth: true }\nservers: {}\n".to_owned()),
+        ("mp501", "proxy: { transport: http, host: 0.0.0.0 }\nservers: {}\n".to_owned()),
+        ("mp501_stdio", "proxy: { host: box.lan }\nservers: {}\n".to_owned()),
+        ("mp502", "proxy: { transport: [stdio, http] }\nfeatures: { authentication: true }\nservers: {}\n".to_owned()),
+        ("mp503", "proxy: { transport: http, port: 80 }\nservers: {}\n".to_owned()),
+        ("mp504", "clients:\n  tokens:\n    laptop: hunter2\n    phone: \"two words of hunter2\"\n    desk: \"\"\nservers: {}\n".to_owned()),
+        ("mp603", s("    command: x\n") + "clients: { tokens: { laptop: { token: \"abcdefghijklmnopqrstuvwx\", servers: [dmeo, \"d*\"] } } }\n"),
         ("zero_byte", s("    command: \"x\\0y\"\n")),
     ] {
         let loaded = read(&text);

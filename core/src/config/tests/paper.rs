@@ -74,6 +74,9 @@ fn production() {
     snapshot!("paper_production", rendered(&loaded));
     let config = good(loaded);
     assert_eq!((config.transports, config.host.as_str()), (Transports { stdio: false, http: true }, "0.0.0.0"));
+    assert!(config.clients.require_auth && config.lacks_token() && config.is_open_to_others());
+    assert_eq!(config.limits.requests_per_minute, Some(1000));
+    assert_eq!(config.metrics, Metrics { enabled: true, path: "/metrics".to_owned() });
     let Target::Http { headers, .. } = &config.servers[1].target else { panic!() };
     assert_eq!(headers["Authorization"].reveal(), "Basic dXNlcjpwdw==");
 }

@@ -1,0 +1,509 @@
+//! The one part of the credentials that we write ourselves: the hashes of our tokens, under `"mcp-proxy": { "tokens": { … } }`.
+//!
+//! Everything else in the file stays as it is, byte for byte. A file appears whole or not at all (written beside it, then renamed),
+//! for its owner only, and two writers come one after the other (a lock on the folder). What has comments in it, or is
+//! broken, is never written over. Input: what is typed at the command line. Output: `credentials.json`; the text of a new
+//! token goes back to the caller and nowhere else.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::build::is_token_name;
+use super::source::{FileSeen, MAX_FILE_BYTES, ReadError};
+use super::variables::{FILE_NAME, OURS, named};
+use super::{Access, Environment, Located, Secret, TokenHash, locate, new_token};
+
+const TOKENS: &str = "tokens";
+/// Another writer has the lock for milliseconds.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a token could not be kept, or taken away.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// Neither a configuration nor a home.
+    #[error("there is no folder for the credentials: neither XDG_CONFIG_HOME nor HOME is set")]
+    NoFolder,
+    /// The file cannot be read.
+    #[error("cannot read `{}`: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The file is no JSON object, or has comments: writing would lose something.
+    #[error("`{}` is not plain JSON (comments are read, but cannot be kept when it is written)", path.display())]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A token of this name is there.
+    #[error("there is a token `{name}` already")]
+    Exists {
+        /// Its name.
+        name: String,
+    },
+    /// There is no token of this name.
+    #[error("there is no token `{name}` in `{}`", path.display())]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A token cannot be called so.
+    #[error("a token cannot be called `{}`: letters, digits, `-`, `_` and `.`, at most 64", name.escape_debug())]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// Another process is at it, and does not come to an end.
+    #[error("another process is writing in `{}`", folder.display())]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file cannot be written.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system gives no chance.
+    #[error("the operating system has no random numbers")]
+    NoRandom,
+}
+
+/// A token that is kept: what there is to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub name: String,
+    /// What it opens.
+    pub access: Access,
+}
+
+/// Where our tokens are kept.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    path: PathBuf,
+}
+
+impl Credentials {
+    /// Those of a configuration: what `MCP_CREDENTIALS_PATH` names, else the file beside the configuration, else the one in the
+    /// user's folder. Always one of the places where they are read.
+    ///
+    /// # Errors
+    /// [`CredentialsError::NoFolder`]
+    pub fn of(located: &Located, environment: &Environment) -> Result<Self, CredentialsError> {
+        let path = match (named(environment), located) {
+            (Some(path), _) if path.is_dir() => path.join(FILE_NAME),
+            (Some(path), _) => path,
+            (None, Located::File { path }) => path.with_file_name(FILE_NAME),
+            (None, Located::Nothing { .. }) => {
+                locate::user_dir(environment).ok_or(CredentialsError::NoFolder)?.join(FILE_NAME)
+            }
+        };
+        Ok(Self { path })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tokens that are kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn tokens(&self) -> Result<Vec<Kept>, CredentialsError> {
+        let texts = |value: &serde_json::Value| -> Vec<String> {
+            value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        };
+        let tokens = self.read(&self.path)?.tokens.0.into_iter().map(|(name, raw)| {
+            let value: serde_json::Value = serde_json::from_str(raw.get()).unwrap_or_default();
+            let access = Access {
+                servers: texts(&value["servers"]),
+                allow: texts(&value["tools"]["allow"]),
+                deny: texts(&value["tools"]["deny"]),
+            };
+            Kept { name, access }
+        });
+        Ok(tokens.collect())
+    }
+
+    /// Makes a token and keeps its hash. Its text is nowhere but in the answer.
+    ///
+    /// # Errors
+    /// When there is one of that name, or it cannot be kept: then nothing has changed.
+    pub fn add(&self, name: &str, access: &Access) -> Result<Secret, CredentialsError> {
+        if !is_token_name(name) {
+            return Err(CredentialsError::Name { name: name.to_owned() });
+        }
+        let token = new_token().ok_or(CredentialsError::NoRandom)?;
+        let mut entry = json!({ "hash": TokenHash::of(token.reveal()).to_text() });
+        if !access.servers.is_empty() {
+            entry["servers"] = json!(access.servers);
+        }
+        for (key, patterns) in [("allow", &access.allow), ("deny", &access.deny)] {
+            if !patterns.is_empty() {
+                entry["tools"][key] = json!(patterns);
+            }
+        }
+        self.change(|tokens| {
+            if tokens.0.iter().any(|(n, _)| n == name) {
+                return Err(CredentialsError::Exists { name: name.to_owned() });
+            }
+            // A `Value` is always JSON.
+            let raw = RawValue::from_string(entry.to_string()).map_err(|_| CredentialsError::NoRandom)?;
+            tokens.0.push((name.to_owned(), raw));
+            Ok(())
+        })?;
+        Ok(token)
+    }
+
+    /// Takes a token away.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the file cannot be written.
+    pub fn remove(&self, name: &str) -> Result<(), CredentialsError> {
+        self.change(|tokens| {
+            let n_before = tokens.0.len();
+            tokens.0.retain(|(n, _)| n != name);
+            if tokens.0.len() < n_before {
+                return Ok(());
+            }
+            Err(CredentialsError::Unknown { name: name.to_owned(), path: self.path.clone() })
+        })
+    }
+
+    /// Reads, changes and writes, while nobody else does.
+    fn change(
+        &self,
+        change: impl FnOnce(&mut Members) -> Result<(), CredentialsError>,
+    ) -> Result<(), CredentialsError> {
+        // A link is followed: what it leads to is written, and it stays a link.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let failed = |source| CredentialsError::Write { path: path.clone(), source };
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        make_folder(folder).map_err(failed)?;
+        let _lock = lock(folder)?;
+        let mut content = self.read(&path)?;
+        change(&mut content.tokens)?;
+        write(&path, &content.to_text()).map_err(failed)
+    }
+
+    fn read(&self, path: &Path) -> Result<Content, CredentialsError> {
+        let not_json = || CredentialsError::NotJson { path: self.path.clone() };
+        let text = match FileSeen::read(path, MAX_FILE_BYTES).0 {
+            Ok(text) => text,
+            Err(ReadError::Io(e)) if e.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(CredentialsError::Read { path: self.path.clone(), reason: error.to_string() });
+            }
+        };
+        Content::parse(&text).ok_or_else(not_json)
+    }
+}
+
+/// The file: what is not ours, what may be ours in a later version, and the tokens.
+struct Content {
+    others: Members,
+    ours: Members,
+    tokens: Members,
+}
+
+impl Content {
+    fn parse(text: &str) -> Option<Self> {
+        if text.trim().is_empty() {
+            return Some(Self { others: Members::default(), ours: Members::default(), tokens: Members::default() });
+        }
+        let mut others: Members = serde_json::from_str(text).ok()?;
+        let mut ours = others.take(OURS)?;
+        let tokens = ours.take(TOKENS)?;
+        Some(Self { others, ours, tokens })
+    }
+
+    fn to_text(&self) -> String {
+        let mut ours = self.ours.clone();
+        if !self.tokens.0.is_empty() {
+            ours.put(TOKENS, &self.tokens, 2);
+        }
+        let mut all = self.others.clone();
+        if !ours.0.is_empty() {
+            all.put(OURS, &ours, 1);
+        }
+        all.to_text(0) + "\n"
+    }
+}
+
+/// The members of an object, values as they are written.
+#[derive(Clone, Default)]
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl Members {
+    /// Takes out the object under `key`; an empty one if there is none. `None`: it is there twice, or is no object.
+    fn take(&mut self, key: &str) -> Option<Self> {
+        let at: Vec<usize> = self.0.iter().enumerate().filter(|(_, m)| m.0 == key).map(|(i, _)| i).collect();
+        match at.as_slice() {
+            [] => Some(Self::default()),
+            [at] => serde_json::from_str(self.0.remove(*at).1.get()).ok(),
+            _ => None,
+        }
+    }
+
+    fn put(&mut self, key: &str, value: &Self, depth: usize) {
+        // What we write is JSON.
+        if let Ok(raw) = RawValue::from_string(value.to_text(depth)) {
+            self.0.push((key.to_owned(), raw));
+        }
+    }
+
+    /// One member a line.
+    fn to_text(&self, depth: usize) -> String {
+        let inner = "  ".repeat(depth + 1);
+        let lines: Vec<String> = self
+            .0
+            .iter()
+            .map(|(k, v)| format!("{inner}{}: {}", serde_json::Value::from(k.as_str()), v.get()))
+            .collect();
+        if lines.is_empty() {
+            return "{}".to_owned();
+        }
+        format!("{{\n{}\n{}}}", lines.join(",\n"), "  ".repeat(depth))
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Held until it is dropped. On the folder itself, so that nothing is left behind.
+fn lock(folder: &Path) -> Result<Option<File>, CredentialsError> {
+    #[cfg(unix)]
+    let opened = File::open(folder);
+    #[cfg(not(unix))]
+    let opened = OpenOptions::new().create(true).append(true).open(folder.join(".credentials.lock"));
+    let file = opened.map_err(|source| CredentialsError::Write { path: folder.to_owned(), source })?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            // A file system without locks: nobody else can have one.
+            Err(TryLockError::Error(_)) => return Ok(None),
+        }
+    }
+    Err(CredentialsError::Locked { folder: folder.to_owned() })
+}
+
+/// Replaces the file in one step. Only while the folder is locked.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_file_name(format!(".{FILE_NAME}.new"));
+    // Left behind by somebody who was ended in the middle.
+    match fs::remove_file(&new) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let done = options.open(&new).and_then(|mut file| {
+        keep_owner(path, &file)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    done.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
+        // The first problem is the one to be told.
+        let _ = fs::remove_file(&new);
+    })
+}
+
+/// Whoever could read the old file can read the new one: an administrator may write for a service.
+#[cfg(unix)]
+fn keep_owner(old: &Path, new: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let Ok(old) = fs::metadata(old) else { return Ok(()) };
+    let now = new.metadata()?;
+    let is_other = (old.uid(), old.gid()) != (now.uid(), now.gid());
+    // Only the administrator can give a file away; a group of our own, everybody.
+    match is_other.then(|| fchown(new, Some(old.uid()), Some(old.gid()))) {
+        Some(Err(e)) if old.uid() != now.uid() => Err(e),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &Path, _: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(dir: &Path) -> Credentials {
+        Credentials { path: dir.join(FILE_NAME) }
+    }
+
+    fn names(credentials: &Credentials) -> Vec<String> {
+        credentials.tokens().unwrap().into_iter().map(|t| t.name).collect()
+    }
+
+    #[test]
+    fn what_is_added_is_there_until_it_is_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let credentials = open(&dir.path().join("new/folder"));
+        assert_eq!(names(&credentials), [""; 0]);
+        let access = Access { servers: vec!["a".into()], allow: vec!["a__*".into()], deny: vec!["a__x".into()] };
+        let token = credentials.add("laptop", &access).unwrap();
+        credentials.add("phone", &Access::default()).unwrap();
+        let kept = credentials.tokens().unwrap();
+        assert_eq!(kept[0], Kept { name: "laptop".to_owned(), access });
+        assert!(kept[1].access.is_full());
+        let text = fs::read_to_string(credentials.path()).unwrap();
+        assert!(text.contains(&TokenHash::of(token.reveal()).to_text()) && !text.contains(token.reveal()), "{text}");
+        assert!(matches!(credentials.add("laptop", &Access::default()), Err(CredentialsError::Exists { .. })));
+        assert_eq!(fs::read_to_string(credentials.path()).unwrap(), text);
+        credentials.remove("laptop").unwrap();
+        assert_eq!(names(&credentials), ["phone"]);
+        assert!(matches!(credentials.remove("laptop"), Err(CredentialsError::Unknown { .. })));
+        credentials.remove("phone").unwrap();
+        assert_eq!(fs::read_to_string(credentials.path()).unwrap(), "{}\n");
+        assert_eq!(fs::read_dir(credentials.path().parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let credentials = open(dir.path());
+        let values = ["\"h\\u00e9\\/\"", "1.10", "{ \"type\" : \"bearer\",\n\t\"token\": \"x\" }", "\"\""];
+        let text = format!(
+            "{{\"KEY\": {}, \"n\":{},\"server\": {}, \"mcp-proxy\": {{\"later\": [1,  2], \"tokens\": {{}}}}, \"e\": {}}}",
+            values[0], values[1], values[2], values[3]
+        );
+        fs::write(credentials.path(), text).unwrap();
+        credentials.add("laptop", &Access::default()).unwrap();
+        let text = fs::read_to_string(credentials.path()).unwrap();
+        for value in values.iter().chain(&["[1,  2]"]) {
+            assert!(text.contains(value), "{value} in {text}");
+        }
+        let order: Vec<_> =
+            ["KEY", "\"n\"", "\"server\"", "\"e\"", "mcp-proxy"].map(|k| text.find(k).unwrap()).to_vec();
+        assert!(order.is_sorted(), "{text}");
+    }
+
+    #[test]
+    fn what_would_lose_something_is_not_written() {
+        for text in
+            ["// mine\n{}", "{\"a\": 1,}", "[]", "{", "{\"mcp-proxy\": 1}", "{\"mcp-proxy\": {}, \"mcp-proxy\": {}}"]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let credentials = open(dir.path());
+            fs::write(credentials.path(), text).unwrap();
+            let error = credentials.add("laptop", &Access::default()).unwrap_err();
+            assert!(matches!(error, CredentialsError::NotJson { .. }), "{text}: {error}");
+            assert_eq!(fs::read_to_string(credentials.path()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn names_that_cannot_be() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["", "two words", "a/b", "a\nb", "é", &"a".repeat(65)] {
+            assert!(
+                matches!(open(dir.path()).add(name, &Access::default()), Err(CredentialsError::Name { .. })),
+                "{name}"
+            );
+        }
+        assert!(!dir.path().join(FILE_NAME).exists());
+    }
+
+    #[test]
+    fn many_at_once_come_one_after_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let credentials = open(dir.path());
+        std::thread::scope(|scope| {
+            for i in 0..8 {
+                let credentials = credentials.clone();
+                scope.spawn(move || {
+                    for j in 0..4 {
+                        credentials.add(&format!("t{i}-{j}"), &Access::default()).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(names(&credentials).len(), 32);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_file_is_for_its_owner_only_and_a_link_stays_one() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("dots")).unwrap();
+        let real = dir.path().join("dots/real.json");
+        fs::write(&real, "{\"KEY\": \"x\"}").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o644)).unwrap();
+        symlink(&real, dir.path().join(FILE_NAME)).unwrap();
+        open(dir.path()).add("laptop", &Access::default()).unwrap();
+        assert!(dir.path().join(FILE_NAME).is_symlink());
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(names(&open(dir.path())), ["laptop"]);
+    }
+
+    #[test]
+    fn they_are_kept_where_they_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Environment::empty().with_home(dir.path());
+        let nothing = Located::Nothing { looked: Vec::new() };
+        let file = Located::File { path: dir.path().join("x/config.yaml") };
+        let of = |located: &Located, environment: &Environment| {
+            Credentials::of(located, environment).map(|c| c.path().strip_prefix(dir.path()).unwrap().to_owned()).ok()
+        };
+        assert_eq!(of(&file, &home), Some("x/credentials.json".into()));
+        assert_eq!(of(&nothing, &home), Some(".config/mcp-proxy/credentials.json".into()));
+        assert_eq!(of(&nothing, &Environment::empty()), None);
+        let named = |path: &str| home.clone().with("MCP_CREDENTIALS_PATH", dir.path().join(path).to_str().unwrap());
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        assert_eq!(of(&file, &named("folder")), Some("folder/credentials.json".into()));
+        assert_eq!(of(&file, &named("my.json")), Some("my.json".into()));
+    }
+}

@@ -1,0 +1,189 @@
+//! The metrics: what the observer counts, and what the rooms are doing at this moment, as families of samples.
+//!
+//! Counting costs the message path a few additions; everything else happens here, when somebody looks.
+
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::engine::Engine;
+use super::ops;
+use crate::backend::{BackendState, ItemKind, StatusView};
+use crate::config::Server;
+use crate::observe::{Buckets, Counts, Exposition, FamilyKind, Metrics, Outcome, ProcessUse};
+
+use FamilyKind::{Counter, Gauge, Histogram};
+
+/// Servers with series of their own: the first ones configured. Others are [`OTHER`] together. Each has some 60 lines.
+const MAX_SERVERS: usize = 100;
+/// The label of what has none of its own.
+const OTHER: &str = "other";
+/// The label of requests we answer ourselves; no server may be called so.
+const OURS: &str = "mcp-proxy";
+
+/// What is told of one server, or of the others together.
+#[derive(Default)]
+struct Row {
+    label: String,
+    counts: Counts,
+    n_waiting: u64,
+    tools: Vec<(String, Buckets)>,
+}
+
+/// All of it.
+pub(super) fn text(engine: &Engine) -> String {
+    let config = engine.config.borrow().clone();
+    let servers: Vec<(&Arc<Server>, Option<StatusView>)> = config
+        .servers
+        .iter()
+        .take(MAX_SERVERS)
+        .map(|s| (s, engine.port(&s.name).map(|port| port.status.view())))
+        .collect();
+    let (rows, overhead, start) = engine.ctx.observer.metrics(|m| (rows(m, &servers), m.overhead.clone(), m.start()));
+    let mut out = Exposition::default();
+    out.family("mcp_proxy_build_info", Gauge, "Which mcp-proxy this is; the value is always 1.");
+    let build =
+        [("version", env!("CARGO_PKG_VERSION")), ("os", std::env::consts::OS), ("arch", std::env::consts::ARCH)];
+    out.sample(&build, 1);
+    out.family("mcp_proxy_start_time_seconds", Gauge, "When this run began, in seconds since 1970.");
+    out.sample(&[], start.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+    requests(&mut out, &rows);
+    out.family("mcp_proxy_overhead_seconds", Histogram, "Our own share of the time of calls a server answered.");
+    out.histogram(&[], &overhead);
+    server_states(&mut out, engine, &servers);
+    sessions(&mut out, engine);
+    if let Some(used) = ProcessUse::now() {
+        process(&mut out, &used);
+    }
+    out.finish()
+}
+
+/// What is counted, by label. Two things with one label are told together: a server may be called `other`.
+fn rows(m: &Metrics, servers: &[(&Arc<Server>, Option<StatusView>)]) -> Vec<Row> {
+    let mut rows: Vec<Row> = vec![Row { label: OURS.to_owned(), counts: m.own.clone(), ..Row::default() }];
+    // Configured ones have their series before they are called.
+    rows.extend(servers.iter().map(|(s, _)| Row { label: s.name.to_string(), ..Row::default() }));
+    for (name, of) in m.backends() {
+        let own = servers.iter().find(|(s, _)| s.name == *name);
+        let label = if own.is_some() { name } else { OTHER };
+        let at = rows.iter().position(|row| row.label == label).unwrap_or_else(|| {
+            rows.push(Row { label: label.to_owned(), ..Row::default() });
+            rows.len() - 1
+        });
+        let row = &mut rows[at];
+        row.counts.add(&of.counts);
+        row.n_waiting += own.map_or(0, |(s, status)| n_waiting(of.n_in_flight, s, status.as_ref()));
+        let (series, others) = of.tool_series();
+        let others = (others.n() > 0).then_some((OTHER, others));
+        for (tool, buckets) in series.into_iter().map(|(tool, b)| (&**tool, b)).chain(others) {
+            let tool = if own.is_some() { tool } else { OTHER };
+            match row.tools.iter_mut().find(|(name, _)| name == tool) {
+                Some((_, sum)) => sum.add(buckets),
+                None => row.tools.push((tool.to_owned(), buckets.clone())),
+            }
+        }
+    }
+    rows
+}
+
+/// Calls in flight the server cannot have yet: it is not there, or has as many as it may.
+fn n_waiting(n_in_flight: u64, server: &Server, status: Option<&StatusView>) -> u64 {
+    match status.map(|s| &s.state) {
+        Some(BackendState::Ready) => n_in_flight.saturating_sub(server.max_concurrent as u64),
+        _ => n_in_flight,
+    }
+}
+
+fn requests(out: &mut Exposition, rows: &[Row]) {
+    let each = |out: &mut Exposition, value: &dyn Fn(&Row) -> u64| {
+        for row in rows {
+            out.sample(&[("server", &row.label)], value(row));
+        }
+    };
+    let what = "Requests of clients, by the server they are for; `mcp-proxy`: answered here.";
+    out.family("mcp_proxy_requests_total", Counter, what);
+    each(out, &|r| r.counts.n_calls);
+    out.family("mcp_proxy_requests_ended_total", Counter, "Requests that have ended, by who is to blame.");
+    for row in rows {
+        for (outcome, n) in Outcome::ALL.iter().zip(row.counts.ended) {
+            out.sample(&[("server", &row.label), ("outcome", outcome.word())], n);
+        }
+    }
+    out.family("mcp_proxy_requests_in_flight", Gauge, "Requests that have not ended.");
+    each(out, &|r| r.counts.n_in_flight);
+    let what = "Of these, those a server cannot have yet: it is not ready, or has `max_concurrent` already.";
+    out.family("mcp_proxy_requests_queued", Gauge, what);
+    each(out, &|r| r.n_waiting);
+    out.family("mcp_proxy_request_bytes_total", Counter, "Bytes of requests as clients sent them.");
+    each(out, &|r| r.counts.n_bytes_in);
+    out.family("mcp_proxy_answer_bytes_total", Counter, "Bytes of answers as clients got them.");
+    each(out, &|r| r.counts.n_bytes_out);
+    let what = "From arrival to answer, of calls a server answered.";
+    out.family("mcp_proxy_request_duration_seconds", Histogram, what);
+    for row in rows.iter().filter(|row| row.label != OURS) {
+        out.histogram(&[("server", &row.label)], &row.counts.latency);
+    }
+    out.family("mcp_proxy_tool_duration_seconds", Histogram, "The same by tool, under the server's own name of it.");
+    for row in rows {
+        for (tool, buckets) in &row.tools {
+            out.histogram(&[("server", &row.label), ("tool", tool)], buckets);
+        }
+    }
+}
+
+fn server_states(out: &mut Exposition, engine: &Engine, servers: &[(&Arc<Server>, Option<StatusView>)]) {
+    out.family("mcp_proxy_server_up", Gauge, "1 while the server can be called.");
+    for (server, status) in servers {
+        let is_ready = ops::state_of(status.as_ref()) == BackendState::Ready;
+        out.sample(&[("server", &server.name)], u8::from(is_ready));
+    }
+    out.family("mcp_proxy_server_state", Gauge, "1 for the state the server is in.");
+    for (server, status) in servers {
+        let state = ops::state_of(status.as_ref());
+        for word in BackendState::WORDS {
+            out.sample(&[("server", &server.name), ("state", word)], u8::from(state.word() == word));
+        }
+    }
+    out.family("mcp_proxy_server_restarts_total", Counter, "Times the server was started again.");
+    for (server, status) in servers {
+        out.sample(&[("server", &server.name)], status.as_ref().map_or(0, |s| s.n_restarts));
+    }
+    out.family("mcp_proxy_server_items", Gauge, "What clients are offered of the server, by kind.");
+    let catalog = engine.catalog.borrow().clone();
+    for (server, _) in servers {
+        for kind in ItemKind::ALL {
+            let n = catalog.items[kind as usize].iter().filter(|i| i.backend == server.name).count();
+            out.sample(&[("server", &server.name), ("kind", kind.key())], n);
+        }
+    }
+    out.family("mcp_proxy_servers_disabled", Gauge, "Servers with `enabled: false`.");
+    out.sample(&[], engine.config.borrow().servers.iter().filter(|s| !s.enabled).count());
+}
+
+fn sessions(out: &mut Exposition, engine: &Engine) {
+    let (by, _) = ops::sessions(engine);
+    out.family("mcp_proxy_sessions", Gauge, "Clients connected now, by transport.");
+    for via in ["stdio", "http", "sse", "memory"] {
+        out.sample(&[("transport", via)], by.get(via).copied().unwrap_or(0));
+    }
+    out.family("mcp_proxy_sessions_total", Counter, "Clients that have connected.");
+    out.sample(&[], engine.clients.n_ever());
+}
+
+fn process(out: &mut Exposition, used: &ProcessUse) {
+    let mut one = |name, kind, help, value: f64| {
+        out.family(name, kind, help);
+        out.sample(&[], value);
+    };
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+    let number = |n: u64| n as f64;
+    one("process_cpu_seconds_total", Counter, "Processor time used.", used.cpu.as_secs_f64());
+    one("process_resident_memory_bytes", Gauge, "Memory in use.", number(used.resident_bytes));
+    one("process_virtual_memory_bytes", Gauge, "Address space.", number(used.virtual_bytes));
+    one("process_threads", Gauge, "Threads.", number(used.n_threads));
+    if let Some(n) = used.n_fds {
+        one("process_open_fds", Gauge, "Open file descriptors.", number(n));
+    }
+    if let Some(n) = used.max_fds {
+        one("process_max_fds", Gauge, "Most file descriptors there may be.", number(n));
+    }
+}
