@@ -245,7 +245,7 @@ impl Instance {
                     return Some(end);
                 }
             }
-            if self.stale && self.pending.n_calls() == 0 {
+            if self.stale && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Stale);
             }
             if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {

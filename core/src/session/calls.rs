@@ -44,7 +44,7 @@ impl Session {
             (Some(Method::ResourcesList), _) => self.on_list(message, ItemKind::Resource, &facts),
             (Some(Method::TemplatesList), _) => self.on_list(message, ItemKind::Template, &facts),
             (Some(Method::SetLevel), Era::Legacy) => self.on_set_level(&message, &facts),
-            (Some(Method::Listen), Era::Modern) => self.on_listen(&message, &facts),
+            (Some(Method::Listen), Era::Modern) => self.on_routed(message, Method::Listen, facts),
             (Some(m @ (Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::Complete)), _)
             | (Some(m @ (Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)), Era::Legacy) => {
                 self.on_routed(message, m, facts);
@@ -83,8 +83,9 @@ impl Session {
     }
 
     fn route(&mut self, call: ParkedCall) {
-        let is_unknown = |s: &Self| {
-            matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_))
+        let is_unknown = |s: &Self| match call.method {
+            Method::Listen => s.misses_resources(&call.message),
+            _ => matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_)),
         };
         let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
         if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
@@ -96,6 +97,9 @@ impl Session {
             return self.parked_calls.push(ParkedCall { deadline, ..call });
         }
         let ParkedCall { message, method, facts, .. } = call;
+        if method == Method::Listen {
+            return self.on_listen(&message, &facts);
+        }
         match route(&self.catalog, method, &message, facts.revision.era()) {
             Route::Backend { backend, target, shown, tool, own_uri } => {
                 let Some(port) = self.engine.port(&backend) else {

@@ -32,6 +32,17 @@ pub(super) struct Listen {
 }
 
 impl Session {
+    /// Whether a `subscriptions/listen` names resources no server is known for: one that is about to come may have them.
+    pub(super) fn misses_resources(&self, message: &Message) -> bool {
+        let raw = message.raw();
+        let filter = message.span(Field::ListenFilter).filter(|f| raw.get(f.start as usize) == Some(&b'{'));
+        let wanted = filter.and_then(|f| walk::member(raw, f, "resourceSubscriptions")).map(|(_, v)| v);
+        wanted.into_iter().flat_map(|w| walk::elements(raw, w)).take(MAX_URIS).any(|element| {
+            walk::decode(&raw[element.start as usize..element.end as usize])
+                .is_some_and(|uri| self.catalog.resource(&uri).is_none())
+        })
+    }
+
     pub(super) fn on_listen(&mut self, message: &Message, facts: &Arc<ClientFacts>) {
         let Some(id) = message.id() else { return };
         let raw = message.raw();
