@@ -182,7 +182,9 @@ fn read(text: &str) -> Families {
 
 /// Buckets grow, the last one is `+Inf` and the same as the count; sum and count stand once.
 fn check_histograms(family: &str, samples: &[(String, BTreeMap<String, String>, f64)]) {
-    let mut series: BTreeMap<BTreeMap<String, String>, (Vec<(f64, f64)>, Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    /// Buckets, sums and counts of one series.
+    type Parts = (Vec<(f64, f64)>, Vec<f64>, Vec<f64>);
+    let mut series: BTreeMap<BTreeMap<String, String>, Parts> = BTreeMap::new();
     for (name, labels, value) in samples {
         let mut labels = labels.clone();
         let bound = labels.remove("le");
