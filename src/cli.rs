@@ -46,6 +46,9 @@ pub enum Command {
     Read(Read),
     /// Ask a running `serve --http` whether it is up; for health checks of containers
     Health(Health),
+    /// Make, list or take away the tokens that clients show over HTTP
+    #[command(subcommand)]
+    Token(Token),
     /// Run one of the servers of the built-in demo on stdin and stdout
     #[command(name = "demo-server", hide = true)]
     DemoServer {
@@ -72,12 +75,50 @@ pub struct Serve {
     /// Path of the endpoint [default: `proxy.path`, else /mcp]
     #[arg(long, value_name = "PATH")]
     pub path: Option<String>,
+    /// Listen where others can reach it although nobody has to show a token
+    #[arg(long)]
+    pub insecure: bool,
     /// How log lines are written to stderr
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Least important lines to log [default: `proxy.log_level`]
     #[arg(long, value_name = "LEVEL", value_parser = log_level)]
     pub log_level: Option<LogLevel>,
+}
+
+/// `token`
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token: it is printed once, and only its hash is kept
+    Add(TokenAdd),
+    /// Name the tokens that are known, and what they open
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a token away: who shows it is refused from then on
+    #[command(visible_alias = "remove")]
+    Rm {
+        /// Its name
+        name: String,
+    },
+}
+
+/// `token add`
+#[derive(Debug, Args)]
+pub struct TokenAdd {
+    /// Who will show it, e.g. laptop
+    pub name: String,
+    /// Open this server only, by name; `*` stands for any characters [default: all; may be repeated]
+    #[arg(long = "server", value_name = "SERVER")]
+    pub servers: Vec<String>,
+    /// Open these tools only, by the name clients see, e.g. 'files__read*' [default: all; may be repeated]
+    #[arg(long = "tool", value_name = "PATTERN")]
+    pub tools: Vec<String>,
+    /// Never open these tools [may be repeated]
+    #[arg(long = "deny-tool", value_name = "PATTERN")]
+    pub deny: Vec<String>,
 }
 
 /// `check`

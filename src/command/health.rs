@@ -6,6 +6,8 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mcp_proxy_core::config::Environment;
+
 use super::load;
 use crate::cli::Health;
 use crate::report::{self, Failure};
@@ -25,7 +27,7 @@ pub(super) fn run(config: Option<&Path>, args: &Health) -> Result<(), Failure> {
 
 /// The address in the configuration. One that cannot be read now may have been good when the engine started.
 fn url_of(config: Option<&Path>) -> String {
-    let chosen = load::required(config).ok();
+    let chosen = load::required(config, Environment::of_process()).ok();
     let (host, port) = chosen.as_ref().map_or(DEFAULT, |c| (c.config.host.as_str(), c.config.port));
     // Who listens everywhere is asked here.
     let host = match host {

@@ -1,7 +1,10 @@
 //! The port that clients come by: where it is, and why it cannot be had.
 
-use mcp_proxy_core::config::Config;
+use std::error::Error as _;
+
+use mcp_proxy_core::config::{Config, TlsFiles};
 use mcp_proxy_core::proxy::Listener;
+use mcp_proxy_core::transport::{TlsAcceptor, acceptor};
 
 use crate::cli::Serve;
 use crate::report::Failure;
@@ -12,6 +15,7 @@ pub(super) struct Place {
     host: String,
     port: u16,
     path: String,
+    tls: Option<TlsFiles>,
 }
 
 /// A bound port, and the path of the endpoint.
@@ -23,7 +27,7 @@ pub(super) struct Bound {
 impl Place {
     /// As the configuration says.
     pub(super) fn of(config: &Config) -> Self {
-        Self { host: config.host.clone(), port: config.port, path: config.path.clone() }
+        Self { host: config.host.clone(), port: config.port, path: config.path.clone(), tls: config.tls.clone() }
     }
 
     /// As the command line says, where it says something.
@@ -34,12 +38,12 @@ impl Place {
                 Failure::usage(format!("`--path` must begin with `/`, got `{path}`")).hint("as in `--path /mcp`")
             );
         }
-        Ok(Self { host: args.host.clone().unwrap_or(self.host), port: args.port.unwrap_or(self.port), path })
+        Ok(Self { port: args.port.unwrap_or(self.port), path, ..self })
     }
 
     /// Takes the port, and logs where it is.
     pub(super) async fn bind(self) -> Result<Bound, Failure> {
-        let Self { host, port, path } = self;
+        let Self { host, port, path, tls } = self;
         let shown = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let failed = |error: std::io::Error| {
             let hint = match error.kind() {
@@ -54,10 +58,22 @@ impl Place {
             };
             Failure::failed(format!("cannot listen on {shown}")).because(error).hint(hint)
         };
-        let listener = Listener::bind(&host, port).await.map_err(failed)?;
+        let acceptor = tls.map(|files| tls_of(&files)).transpose()?;
+        let mut listener = Listener::bind(&host, port).await.map_err(failed)?;
+        if let Some(acceptor) = acceptor {
+            listener = listener.with_tls(acceptor);
+        }
         let address = listener.address().map_err(failed)?;
         let scheme = if listener.is_tls() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{address}{path}");
         Ok(Bound { listener, path })
     }
+}
+
+/// The certificate of our door.
+fn tls_of(files: &TlsFiles) -> Result<TlsAcceptor, Failure> {
+    acceptor(&files.cert, &files.key).map_err(|error| {
+        let why = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+        Failure::usage("`proxy.tls` cannot be used").because(format!("{error}{why}"))
+    })
 }

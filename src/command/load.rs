@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mcp_proxy_core::config::{self, Config, ConfigWatch, Environment, Level, Loaded, Located, render};
+use mcp_proxy_core::config::{
+    self, Access, Config, ConfigWatch, Credentials, CredentialsError, Environment, Level, Loaded, Located, TokenHash,
+    render,
+};
 
 use crate::demo;
 use crate::report::{self, Failure};
@@ -34,15 +37,45 @@ impl Origin {
     }
 }
 
-/// The configuration there must be.
-pub(super) fn required(path: Option<&Path>) -> Result<Chosen, Failure> {
-    let environment = Environment::of_process();
+/// The configuration there must be; `environment` may hold what was typed.
+pub(super) fn required(path: Option<&Path>, environment: Environment) -> Result<Chosen, Failure> {
     match config::locate(path, &environment) {
         Located::Nothing { looked } => Err(Failure::usage("no configuration found")
             .because(format!("looked at --config, MCP_CONFIG_PATH, {}", shown(&looked, &environment)))
             .hint("`mcp-proxy init` writes a commented one; `mcp-proxy tui` shows a demo without any")),
         located => usable(located, environment),
     }
+}
+
+/// Makes a token where one is needed to come in by HTTP and there is none, and shows it on stderr, once.
+pub(super) fn with_token(chosen: Chosen) -> Result<Chosen, Failure> {
+    const NAME: &str = "first";
+    let lacks = chosen.config.transports.http && chosen.config.lacks_token();
+    let Some(Origin { located, environment, .. }) = chosen.origin.as_ref().filter(|_| lacks) else {
+        return Ok(chosen);
+    };
+    let (located, mut environment) = (located.clone(), environment.clone());
+    let kept = Credentials::of(&located, &environment).and_then(|c| Ok((c.add(NAME, &Access::default())?, c)));
+    let (token, rest) = match kept {
+        Ok((token, credentials)) => {
+            let path = render::short_path(credentials.path(), environment.home());
+            (token, format!("its hash is kept in {path} as `{NAME}`; `mcp-proxy token add NAME` makes more"))
+        }
+        // Another process of ours was faster, and has shown it.
+        Err(CredentialsError::Exists { .. }) => return usable(located, environment),
+        Err(error) => {
+            let no_random = || Failure::failed("cannot make a token").because(CredentialsError::NoRandom);
+            let token = config::new_token().ok_or_else(no_random)?;
+            let hash = TokenHash::of(token.reveal()).to_text();
+            environment = environment.with(&format!("MCP_PROXY__CLIENTS__TOKENS__{}", NAME.to_uppercase()), &hash);
+            (token, format!("it is good until this process ends, since its hash cannot be kept: {error}"))
+        }
+    };
+    report::note(&format!(
+        "a token is needed to come in over HTTP and there was none; this one is shown once:\n\n    {}\n\n{rest}",
+        token.reveal()
+    ));
+    usable(located, environment)
 }
 
 /// The configuration, or the demo when there is none.

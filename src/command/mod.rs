@@ -11,6 +11,7 @@ mod load;
 mod peer;
 mod read;
 mod serve;
+mod token;
 mod tui;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Call(args) => call::run(config, &args),
         Command::Read(args) => read::run(config, &args),
         Command::Health(args) => health::run(config, &args),
+        Command::Token(args) => token::run(config, args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
     }
 }

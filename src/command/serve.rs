@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use mcp_proxy_core::config::Environment;
+
 use super::engine::{Engine, Face};
 use super::listen::Place;
 use super::load::{self, Chosen};
@@ -11,12 +13,25 @@ use crate::log;
 use crate::report::Failure;
 use crate::signals::Signals;
 
+/// What is typed goes before what is written, also when the file is read again, and is checked in the same way.
+fn typed(args: &Serve) -> Environment {
+    let mut environment = Environment::of_process().with_insecure(args.insecure);
+    let transports = [(args.stdio, "--stdio", "stdio"), (args.http, "--http", "http")];
+    let given: Vec<_> = transports.into_iter().filter(|t| t.0).collect();
+    if let Some((_, flag, _)) = given.first() {
+        let names: Vec<&str> = given.iter().map(|t| t.2).collect();
+        environment = environment.with_typed(flag, "MCP_PROXY__PROXY__TRANSPORT", &names.join("|"));
+    }
+    if let Some(host) = &args.host {
+        environment = environment.with_typed("--host", "MCP_PROXY__PROXY__HOST", host);
+    }
+    environment
+}
+
 pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
-    let Chosen { config, warnings, origin, .. } = load::required(config)?;
-    // What is typed goes before what is written.
-    let is_typed = args.stdio || args.http;
-    let has_stdio = if is_typed { args.stdio } else { config.transports.stdio };
-    let has_http = if is_typed { args.http } else { config.transports.http };
+    let chosen = load::with_token(load::required(config, typed(args))?)?;
+    let Chosen { config, warnings, origin, .. } = chosen;
+    let (has_stdio, has_http) = (config.transports.stdio, config.transports.http);
     if !has_http && (args.host.is_some() || args.port.is_some() || args.path.is_some()) {
         return Err(Failure::usage("`--host`, `--port` and `--path` are for HTTP, which is not served here")
             .hint("add --http, or set `proxy.transport: http`"));

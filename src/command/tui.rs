@@ -35,6 +35,8 @@ pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
             .because(why)
             .hint("`mcp-proxy serve --stdio` runs without a screen"));
     }
+    // Before the screen is there: it is told on the terminal as it is.
+    let chosen = load::with_token(chosen)?;
     log::start_on_screen(chosen.config.log_level);
     let is_demo = chosen.is_demo;
     // Both channels carry one thing each: the door, or why there is none; and the end.

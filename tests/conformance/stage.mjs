@@ -26,7 +26,7 @@ const STAGE_MS = 360_000;
 const START_MS = 15_000;
 /** Runs at the same time; each has a reference server and a proxy of its own. */
 const N_AT_ONCE = 2;
-/** Problems that are printed; the rest is in a file. */
+/** Scenarios whose problems are printed; the rest is in a file. */
 const MAX_LINES = 40;
 
 // Processes
@@ -315,7 +315,13 @@ for (const { scenario, front = '', reason, needs } of expected) {
 }
 const lines = problems.map(([run, scenario, id, what]) => [run, scenario, id, what].filter(Boolean).join(': '));
 writeFileSync(join(out, 'problems.txt'), lines.map((line) => `${line}\n`).join(''));
-for (const line of lines.slice(0, MAX_LINES)) console.log(`PROBLEM ${line.slice(0, 500)}`);
-if (lines.length > MAX_LINES) console.log(`… and ${lines.length - MAX_LINES} more in ${join(out, 'problems.txt')}`);
-console.log(`${lines.length} problems, ${Math.round((Date.now() - began) / 1000)} s; each scenario: ${join(out, 'table.tsv')}`);
+// One line a scenario: what says why comes first.
+const grouped = Map.groupBy(problems, ([run, scenario]) => [run, scenario].filter(Boolean).join(': '));
+for (const [where, all] of [...grouped].slice(0, MAX_LINES)) {
+  const [, , id, what] = all.toSorted((x, y) => y[3].length - x[3].length)[0];
+  const others = all.length > 1 ? ` (and ${all.length - 1} more checks)` : '';
+  console.log(`PROBLEM ${where}: ${[id, what].filter(Boolean).join(': ').trim().slice(0, 300)}${others}`);
+}
+if (grouped.size > MAX_LINES) console.log(`… and ${grouped.size - MAX_LINES} more scenarios in ${join(out, 'problems.txt')}`);
+console.log(`${grouped.size} problems, ${Math.round((Date.now() - began) / 1000)} s; each scenario: ${join(out, 'table.tsv')}`);
 process.exit(problems.length ? 1 : 0);

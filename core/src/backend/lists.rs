@@ -42,8 +42,9 @@ struct Progress {
 impl Instance {
     /// Asks for all lists the server has.
     pub(super) fn relist(&mut self) {
-        if !self.port.is_base() {
-            // The base instance makes the lists.
+        // The base instance makes the lists; but by HTTP a modern server's tools say which arguments travel as headers.
+        let needs_lists = self.era() == Era::Modern && matches!(self.wire, Wire::Http(_));
+        if !self.port.is_base() && !needs_lists {
             return;
         }
         if self.listing.open.iter().any(Option::is_some) {

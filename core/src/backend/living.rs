@@ -21,6 +21,7 @@ use super::tenant::Tenant;
 use super::wire::{Pipe, Wire};
 use crate::config::Target;
 use crate::observe::NoticeLevel;
+use crate::protocol::Era;
 use crate::transport::ExitReason;
 
 /// A server holds its turn to start at most for this time: a slow download must not keep the others waiting.
@@ -167,9 +168,19 @@ impl Lifecycle {
             }
         };
         let opened = self.meanwhile(open, Commands::There).await;
+        if matches!(self.port.tenant, Tenant::Session(_)) && facts.revision.era() != instance.era() {
+            // It was asked in its client's era first: it has no other than this one.
+            match instance.era() {
+                Era::Modern => eras.legacy = Some(false),
+                Era::Legacy => eras.modern = Some(false),
+            }
+        }
         self.eras = eras;
         self.port.pool.set_eras(eras);
         opened.map_err(OpenError::Told)??;
+        if instance.wire.has_session() {
+            self.port.has_sessions();
+        }
         self.ready(instance);
         let mut saved = None;
         loop {

@@ -17,7 +17,7 @@ use super::peer::{ClientFacts, Peer};
 use super::port::{Control, Port};
 use super::tenant::{Profile, Tenant};
 use super::wanted::Wanted;
-use crate::config::{ClientFeatures, Isolation, Server, Target};
+use crate::config::{ClientFeatures, Isolation, ProtocolChoice, Server, Target};
 use crate::observe::NoticeLevel;
 use crate::protocol::{Era, Fault, Revision, code};
 
@@ -207,7 +207,9 @@ impl Port {
         let base = || Ok(self.clone());
         let is_modern = facts.revision.era() == Era::Modern;
         let isolation = match self.server.isolation {
-            Isolation::Auto if self.pool.has_sessions.load(Ordering::Relaxed) && !is_modern => Isolation::PerSession,
+            Isolation::Auto if !is_modern && (self.pool.has_sessions.load(Ordering::Relaxed) || self.may_be_both()) => {
+                Isolation::PerSession
+            }
             Isolation::Auto => Isolation::Shared,
             Isolation::PerSession if is_modern => Isolation::PerClient,
             given => given,
@@ -239,6 +241,15 @@ impl Port {
             None if rooms.closed => base(),
             None => self.pool.add(&mut rooms, self, (tenant, facts.clone()), Arc::default()),
         }
+    }
+
+    /// Whether the server may speak the legacy era beside the modern one of its base instance. Over HTTP that costs a
+    /// handshake and no process, so a legacy client gets a server's own answers in its own era.
+    fn may_be_both(&self) -> bool {
+        matches!(self.server.target, Target::Http { .. })
+            && self.server.protocol == ProtocolChoice::Auto
+            && self.pool.eras().legacy != Some(false)
+            && self.status.era() != Some(Era::Legacy)
     }
 
     /// An instance for clients of this profile: one that is free, else another one, else the one with the shortest queue.
@@ -304,9 +315,8 @@ impl Port {
         }
     }
 
-    /// The server has turned out to give each of its clients a session (`Mcp-Session-Id`): with `isolation: auto` each
-    /// session of ours gets one of its own from now on.
-    #[expect(dead_code, reason = "servers by HTTP tell it")]
+    /// The server has turned out to give each of its clients a session (`Mcp-Session-Id`, or the stream of 2024-11-05): with
+    /// `isolation: auto` each session of ours gets one of its own from now on.
     pub(super) fn has_sessions(&self) {
         self.pool.has_sessions.store(true, Ordering::Relaxed);
     }

@@ -112,6 +112,14 @@ impl Wire {
         }
     }
 
+    /// Whether the server keeps a session for us, in which it may remember what we did.
+    pub(super) fn has_session(&self) -> bool {
+        match self {
+            Self::Pipe(_) => false,
+            Self::Http(remote) => remote.has_session(),
+        }
+    }
+
     /// Takes a request back; `note` is the notification that says so, where the edition has one.
     pub(super) fn cancel(&mut self, wire: WireId, note: &Spliced) {
         match self {

@@ -11,6 +11,8 @@ pub struct Environment {
     home: Option<PathBuf>,
     current_dir: PathBuf,
     is_insecure: bool,
+    /// Variables that stand for what was typed, and how it was typed.
+    typed: BTreeMap<String, &'static str>,
 }
 
 impl Environment {
@@ -20,13 +22,19 @@ impl Environment {
         let variables =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let current_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Self { variables, home: dirs::home_dir(), current_dir, is_insecure: false }
+        Self { variables, home: dirs::home_dir(), current_dir, is_insecure: false, typed: BTreeMap::new() }
     }
 
     /// An empty one: no variables, no home, `/` as the working directory.
     #[must_use]
     pub fn empty() -> Self {
-        Self { variables: BTreeMap::new(), home: None, current_dir: PathBuf::from("/"), is_insecure: false }
+        Self {
+            variables: BTreeMap::new(),
+            home: None,
+            current_dir: PathBuf::from("/"),
+            is_insecure: false,
+            typed: BTreeMap::new(),
+        }
     }
 
     /// The same with a variable.
@@ -34,6 +42,18 @@ impl Environment {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// The same with a variable that stands for a `flag` of the command line: messages name the flag.
+    #[must_use]
+    pub fn with_typed(mut self, flag: &'static str, name: &str, value: &str) -> Self {
+        self.typed.insert(name.to_owned(), flag);
+        self.with(name, value)
+    }
+
+    /// What the value of a variable is called: `environment variable X`, or the flag it stands for.
+    pub(crate) fn title_of(&self, name: &str) -> String {
+        self.typed.get(name).map_or_else(|| format!("environment variable {name}"), |flag| (*flag).to_owned())
     }
 
     /// The same with a home directory.

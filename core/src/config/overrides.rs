@@ -33,7 +33,7 @@ pub(crate) fn apply(root: &mut Node, environment: &Environment, sources: &mut So
         if !keys::ROOT.iter().any(|k| k.name.eq_ignore_ascii_case(&path[0])) {
             path.insert(0, "proxy".to_owned());
         }
-        let source = sources.add_hidden(Path::new(&format!("environment variable {name}")), HIDDEN);
+        let source = sources.add_hidden(Path::new(&environment.title_of(name)), HIDDEN);
         let span = Span { source, start: 0, end: 0 };
         let parsed = if value.trim_start().starts_with(['[', '{']) {
             // What is no list is text: problems would quote it, and it may be secret.

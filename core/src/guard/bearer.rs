@@ -55,8 +55,9 @@ impl Tokens {
         Some((known.principal.clone(), known.access.clone()))
     }
 
-    pub(super) fn has(&self, principal: &Principal) -> bool {
-        self.0.iter().any(|k| k.principal == *principal)
+    /// What the token opens that `principal` has shown, if it is still known.
+    pub(super) fn access_of(&self, principal: &Principal) -> Option<Arc<Access>> {
+        self.0.iter().find(|k| k.principal == *principal).map(|k| k.access.clone())
     }
 }
 

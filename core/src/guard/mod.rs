@@ -53,6 +53,11 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// Somebody without a token.
+    fn nobody() -> Self {
+        Self { principal: Principal::anonymous(), access: Arc::default(), cors: None }
+    }
+
     /// Whether it may use the server `name` at all.
     #[must_use]
     pub fn may_use(&self, name: &str) -> bool {
@@ -73,30 +78,26 @@ impl Guard {
     ///
     /// # Errors
     /// What to answer instead: 403 or 401.
-    pub fn admit(&self, head: &Parts, _peer: SocketAddr) -> Result<Visitor, Refused> {
+    pub fn admit(&self, head: &Parts) -> Result<Visitor, Refused> {
         let rules = self.rules();
         let cors = look(&rules, head)?;
         identify(&rules, head, rules.require_auth, cors)
     }
 
-    /// The same for what tells about the proxy itself (`/status`): who comes from elsewhere needs a token in any case.
+    /// The same for a request that is for no MCP endpoint: anybody may ask whether we are well, but for what tells more (`/status`
+    /// and the metrics) who comes from elsewhere needs a token, whatever is configured.
     ///
     /// # Errors
     /// What to answer instead: 403 or 401.
-    pub fn admit_to_status(&self, head: &Parts, peer: SocketAddr) -> Result<Visitor, Refused> {
+    pub fn admit_to_page(&self, head: &Parts, peer: SocketAddr) -> Result<Visitor, Refused> {
         let rules = self.rules();
         let cors = look(&rules, head)?;
+        if !rules.is_telling(head.uri.path()) {
+            return Ok(Visitor { cors, ..Visitor::nobody() });
+        }
         // Someone between us and the asker is on this machine, the asker need not be.
         let is_here = peer.ip().to_canonical().is_loopback() && !is_forwarded(head);
         identify(&rules, head, rules.require_auth || !is_here, cors)
-    }
-
-    /// Looks at the names only, for what anybody may ask (`/health`): gives the configured origin of the page that asks.
-    ///
-    /// # Errors
-    /// What to answer instead: 403.
-    pub fn look(&self, head: &Parts) -> Result<Option<HeaderValue>, Refused> {
-        look(&self.rules(), head)
     }
 
     /// The answer to a browser that asks before it sends the request itself (Fetch, CORS-preflight); it shows no token.
@@ -106,24 +107,38 @@ impl Guard {
         Preflight::is_meant(head).then(|| look(&self.rules(), head).map(|origin| Preflight::answer(head, origin)))
     }
 
-    /// One more request of `principal`, to `backend` if it goes to one server.
+    /// One more request of `principal`, to `backend` if it is known already that it goes to one server. A request is asked for once
+    /// with its principal; where the server shows later, [`Guard::allow_server`] asks for that alone.
     ///
     /// # Errors
     /// How long it has to wait until there is room for the next one. Nothing was counted.
     pub fn allow_call(&self, principal: &Principal, backend: Option<&str>) -> Result<(), RetryAfter> {
+        self.take(Some(principal), backend)
+    }
+
+    /// One more request to `backend`, whose principal was asked for before.
+    ///
+    /// # Errors
+    /// As [`Guard::allow_call`]
+    pub fn allow_server(&self, backend: &str) -> Result<(), RetryAfter> {
+        self.take(None, Some(backend))
+    }
+
+    fn take(&self, principal: Option<&Principal>, backend: Option<&str>) -> Result<(), RetryAfter> {
         let rules = self.rules();
+        let of_principal = principal.and_then(|p| Some((p, rules.of_principal?)));
         let of_server = backend.and_then(|b| rules.of_server(b));
-        if rules.of_principal.is_none() && of_server.is_none() {
+        if of_principal.is_none() && of_server.is_none() {
             return Ok(());
         }
         let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
-        limiter.take(Instant::now(), rules.of_principal.map(|l| (principal, l)), of_server).map_err(RetryAfter)
+        limiter.take(Instant::now(), of_principal, of_server).map_err(RetryAfter)
     }
 
-    /// Whether who was let in as `principal` would be let in now: its token may have been taken away since.
+    /// Whether who was let in as `principal` would be let in now, for the same: its token may have been taken away since.
     #[must_use]
-    pub fn is_welcome(&self, principal: &Principal) -> bool {
-        self.rules().knows(principal)
+    pub fn is_welcome(&self, principal: &Principal, access: &Access) -> bool {
+        self.rules().access_of(principal).is_some_and(|now| *now == *access)
     }
 
     fn rules(&self) -> Arc<Rules> {
@@ -164,15 +179,15 @@ fn look(rules: &Rules, head: &Parts) -> Result<Option<HeaderValue>, Refused> {
 fn identify(rules: &Rules, head: &Parts, is_needed: bool, cors: Option<HeaderValue>) -> Result<Visitor, Refused> {
     let refuse = |refused: Refused| refused.with_cors(cors.clone());
     let shown = only(head, &AUTHORIZATION).map_err(refuse)?;
-    let (principal, access) = match shown {
-        None if is_needed => return Err(refuse(Refused::no_token(has_token_in_url(head)))),
-        None => (Principal::anonymous(), Arc::default()),
+    match shown {
+        None if is_needed => Err(refuse(Refused::no_token(has_token_in_url(head)))),
+        None => Ok(Visitor { cors, ..Visitor::nobody() }),
         Some(value) => {
             let known = bearer::token_in(value).and_then(|text| rules.tokens.find(text));
-            known.ok_or_else(|| refuse(Refused::wrong_token()))?
+            let (principal, access) = known.ok_or_else(|| refuse(Refused::wrong_token()))?;
+            Ok(Visitor { principal, access, cors })
         }
-    };
-    Ok(Visitor { principal, access, cors })
+    }
 }
 
 /// The value of a header that may stand there once only.

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::bearer::Tokens;
 use crate::backend::Principal;
-use crate::config::{Config, HostName, Origin};
+use crate::config::{Access, Config, HostName, Origin};
 
 /// Made from one configuration.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Rules {
     origins: Vec<Origin>,
     pub(super) require_auth: bool,
     pub(super) tokens: Tokens,
+    /// Where the metrics are.
+    metrics: String,
     /// Requests a minute of each principal.
     pub(super) of_principal: Option<u32>,
     /// Requests a minute to each server that has a limit.
@@ -33,6 +35,7 @@ impl Rules {
             origins: config.allowed_origins.clone(),
             require_auth: config.clients.require_auth,
             tokens: Tokens::new(&config.clients.tokens),
+            metrics: config.metrics.path.clone(),
             of_principal: config.limits.requests_per_minute,
             of_server: limited.collect(),
         }
@@ -52,13 +55,18 @@ impl Rules {
         self.origins.iter().any(|pattern| pattern.matches(origin))
     }
 
+    /// Whether this page tells more than that we are well.
+    pub(super) fn is_telling(&self, path: &str) -> bool {
+        path == "/status" || path == self.metrics
+    }
+
     pub(super) fn of_server(&self, name: &str) -> Option<(&Arc<str>, u32)> {
         self.of_server.get_key_value(name).map(|(name, limit)| (name, *limit))
     }
 
-    pub(super) fn knows(&self, principal: &Principal) -> bool {
-        *principal == Principal::own()
-            || (*principal == Principal::anonymous() && !self.require_auth)
-            || self.tokens.has(principal)
+    /// What `principal` may do now; `None`: it may not come in.
+    pub(super) fn access_of(&self, principal: &Principal) -> Option<Arc<Access>> {
+        let is_free = *principal == Principal::own() || (*principal == Principal::anonymous() && !self.require_auth);
+        if is_free { Some(Arc::default()) } else { self.tokens.access_of(principal) }
     }
 }

@@ -57,7 +57,7 @@ fn outcome(result: Result<Visitor, Refused>) -> String {
 
 impl Setup {
     fn admit(&self, headers: &[(&str, &str)]) -> String {
-        outcome(self.guard.admit(&head(headers), ELSEWHERE.parse().unwrap()))
+        outcome(self.guard.admit(&head(headers)))
     }
 }
 
@@ -113,7 +113,7 @@ fn a_target_with_a_host_of_its_own_must_be_ours_too() {
     ] {
         let headers: Vec<_> = host.map(|h| ("host", h)).into_iter().collect();
         let head = head_of("POST", uri, &headers);
-        assert_eq!(outcome(setup.guard.admit(&head, HERE.parse().unwrap())), expected, "{uri} {host:?}");
+        assert_eq!(outcome(setup.guard.admit(&head)), expected, "{uri} {host:?}");
     }
 }
 
@@ -140,7 +140,7 @@ fn pages_that_may_ask() {
         ("app://localhost", "403 origin_not_allowed", false),
     ] {
         let head = head(&[("host", "localhost"), ("origin", origin)]);
-        let result = setup.guard.admit(&head, HERE.parse().unwrap());
+        let result = setup.guard.admit(&head);
         let cors = result.as_ref().ok().and_then(|v| v.cors.clone());
         assert_eq!(cors.as_ref().map(|v| v.to_str().unwrap()), is_readable.then_some(origin), "{origin}");
         assert_eq!(outcome(result), expected, "{origin}");
@@ -177,7 +177,7 @@ fn a_token_opens_what_it_opens() {
     let setup = setup(|_| {});
     let admit = |bearer: &str| {
         let head = head(&[("host", "localhost"), ("authorization", bearer)]);
-        setup.guard.admit(&head, HERE.parse().unwrap()).unwrap()
+        setup.guard.admit(&head).unwrap()
     };
     let laptop = admit(&format!("Bearer {LAPTOP}"));
     assert_eq!((laptop.may_use("files"), laptop.may_use("mail")), (true, false));
@@ -190,7 +190,7 @@ fn a_refusal_says_how_to_come_in_and_shows_nothing() {
     let setup = setup(|c| c.clients.require_auth = true);
     let refused = |uri: &str, headers: &[(&str, &str)]| {
         let headers: Vec<_> = [("host", "localhost")].into_iter().chain(headers.iter().copied()).collect();
-        setup.guard.admit(&head_of("POST", uri, &headers), HERE.parse().unwrap()).unwrap_err()
+        setup.guard.admit(&head_of("POST", uri, &headers)).unwrap_err()
     };
     let missing = refused("/mcp", &[]);
     assert_eq!(missing.status, StatusCode::UNAUTHORIZED);
@@ -213,24 +213,35 @@ fn headers_cannot_be_smuggled_into_answers() {
         assert!(HeaderValue::from_str(host).is_err());
     }
     let setup = setup(|_| {});
-    let refused = setup.guard.admit(&head(&[("host", "evil.com<script>")]), HERE.parse().unwrap()).unwrap_err();
+    let refused = setup.guard.admit(&head(&[("host", "evil.com<script>")])).unwrap_err();
     assert!(!refused.fault.to_json().contains("script"));
 }
 
 #[test]
-fn status_needs_a_token_off_loopback() {
-    let setup = setup(|_| {});
-    let status = |peer: &str, headers: &[(&str, &str)]| {
+fn what_tells_more_needs_a_token_off_loopback() {
+    let (free, locked) = (setup(|_| {}), setup(|c| c.clients.require_auth = true));
+    let bearer = format!("Bearer {LAPTOP}");
+    let shown = ("authorization", bearer.as_str());
+    let page = |setup: &Setup, path: &str, peer: &str, headers: &[(&str, &str)]| {
         let headers: Vec<_> = [("host", "localhost")].into_iter().chain(headers.iter().copied()).collect();
-        outcome(setup.guard.admit_to_status(&head_of("GET", "/status", &headers), peer.parse().unwrap()))
+        outcome(setup.guard.admit_to_page(&head_of("GET", path, &headers), peer.parse().unwrap()))
     };
-    assert_eq!(status(HERE, &[]), "anonymous");
-    assert_eq!(status("[::ffff:127.0.0.1]:1", &[]), "anonymous");
-    assert_eq!(status(ELSEWHERE, &[]), "401 token_missing");
-    assert_eq!(status(HERE, &[("x-forwarded-for", "127.0.0.1")]), "401 token_missing");
-    assert_eq!(status(ELSEWHERE, &[("authorization", &format!("Bearer {LAPTOP}"))]), "token:laptop");
-    assert!(setup.guard.look(&head(&[("host", "localhost")])).is_ok());
-    assert!(setup.guard.look(&head(&[("host", "evil.com")])).is_err());
+    for path in ["/status", "/metrics"] {
+        assert_eq!(page(&free, path, HERE, &[]), "anonymous");
+        assert_eq!(page(&free, path, "[::ffff:127.0.0.1]:1", &[]), "anonymous");
+        assert_eq!(page(&free, path, ELSEWHERE, &[]), "401 token_missing");
+        assert_eq!(page(&free, path, HERE, &[("x-forwarded-for", "127.0.0.1")]), "401 token_missing");
+        assert_eq!(page(&free, path, ELSEWHERE, &[shown]), "token:laptop");
+        assert_eq!(page(&locked, path, HERE, &[]), "401 token_missing");
+    }
+    for path in ["/health", "/ready", "/.well-known/oauth-protected-resource"] {
+        assert_eq!(page(&locked, path, ELSEWHERE, &[]), "anonymous");
+        assert_eq!(page(&locked, path, ELSEWHERE, &[("origin", "https://evil.com")]), "403 origin_not_allowed");
+    }
+    assert_eq!(
+        outcome(locked.guard.admit_to_page(&head(&[("host", "evil.com")]), HERE.parse().unwrap())),
+        "403 host_not_allowed"
+    );
 }
 
 #[test]
@@ -269,7 +280,7 @@ fn a_refused_page_of_a_configured_origin_can_read_why() {
         c.allowed_origins = vec![Origin::parse_pattern("https://app.example.com").unwrap()];
     });
     let head = head(&[("host", "localhost"), ("origin", "https://app.example.com")]);
-    let refused = setup.guard.admit(&head, HERE.parse().unwrap()).unwrap_err();
+    let refused = setup.guard.admit(&head).unwrap_err();
     assert_eq!(refused.cors.unwrap(), "https://app.example.com");
 }
 
@@ -278,13 +289,19 @@ fn a_new_configuration_counts_at_once() {
     let setup = setup(|c| c.clients.require_auth = true);
     let bearer = format!("Bearer {LAPTOP}");
     let headers = [("host", "localhost"), ("authorization", bearer.as_str())];
-    let laptop = Principal::token("laptop");
-    assert_eq!(setup.admit(&headers), "token:laptop");
-    assert!(setup.guard.is_welcome(&laptop) && !setup.guard.is_welcome(&Principal::anonymous()));
+    let (laptop, nobody) = (Principal::token("laptop"), Principal::anonymous());
+    let files = token("laptop", LAPTOP, &["files"]).access.clone();
+    let all = Access::default();
+    let welcome = || {
+        let guard = &setup.guard;
+        [guard.is_welcome(&laptop, &files), guard.is_welcome(&laptop, &all), guard.is_welcome(&nobody, &all)]
+    };
+    assert_eq!((setup.admit(&headers).as_str(), welcome()), ("token:laptop", [true, false, false]));
+    setup.sender.send_replace(Arc::new(config(|c| c.clients.tokens = vec![token("laptop", LAPTOP, &[])])));
+    assert_eq!((setup.admit(&headers).as_str(), welcome()), ("token:laptop", [false, true, true]));
     setup.sender.send_replace(Arc::new(config(|c| c.clients.tokens.clear())));
-    assert_eq!(setup.admit(&headers), "401 token_unknown");
-    assert!(!setup.guard.is_welcome(&laptop) && setup.guard.is_welcome(&Principal::anonymous()));
-    assert!(setup.guard.is_welcome(&Principal::own()));
+    assert_eq!((setup.admit(&headers).as_str(), welcome()), ("401 token_unknown", [false, false, true]));
+    assert!(setup.guard.is_welcome(&Principal::own(), &all));
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,6 +322,8 @@ async fn limits_of_principals_and_of_servers() {
     assert_eq!(call(&b, None), Ok(()));
     tokio::time::advance(Duration::from_secs(20)).await;
     assert_eq!(call(&a, None), Ok(()));
+    let server = |name| setup.guard.allow_server(name).map_err(|RetryAfter(wait)| wait);
+    assert_eq!((server("slow"), server("other")), (Err(Duration::from_secs(40)), Ok(())));
     setup.sender.send_replace(Arc::new(config(|_| {})));
     for _ in 0..100 {
         assert_eq!(call(&a, Some("slow")), Ok(()));

@@ -20,6 +20,12 @@ impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
         self.status.n_calls.fetch_add(1, Ordering::Relaxed);
+        // Over HTTP this was asked before, where there is a status for it.
+        if !matches!(self.status.via, "http" | "sse")
+            && let Err(after) = self.engine.guard.allow_call(&self.peer.principal, None)
+        {
+            return self.refuse(Some(&id), &after.fault());
+        }
         let method = message.method();
         if self.is_in_flight(&id) {
             let fault =
@@ -153,6 +159,9 @@ impl Session {
             Ok(port) => port,
             Err(fault) => return self.fault_own(&message, &facts, &fault),
         };
+        if let Err(after) = self.engine.guard.allow_server(port.name()) {
+            return self.fault_own(&message, &facts, &after.fault());
+        }
         self.uses(&port);
         let n_max = self.engine.config.borrow().limits.max_concurrent;
         if self.calls.len() >= n_max {

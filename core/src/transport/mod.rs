@@ -24,4 +24,4 @@ pub use mailbox::Mailbox;
 pub use outbox::Outbox;
 pub use search_path::{NotFound, SearchPath};
 pub use stdio::own_stdio;
-pub use tls::{TlsError, acceptor};
+pub use tls::{TlsAcceptor, TlsError, acceptor};

@@ -4,64 +4,24 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import * as types from '@modelcontextprotocol/sdk/types.js';
-import { INFO, PROMPTS, RESOURCES, TEMPLATES, TOOLS, answer, complete, object, pause, read, text } from './features.mjs';
+import { INFO, RESOURCES, TEMPLATES, complete, prompts, read, times, tools } from './features.mjs';
 
 /** How long a client waits before it comes back to a stream that was closed. */
 const RETRY_MS = 500;
+const ANSWERS = {
+  'elicitation/create': types.ElicitResultSchema,
+  'sampling/createMessage': types.CreateMessageResultSchema,
+  'roots/list': types.ListRootsResultSchema,
+};
 
-const options = (names) => names.map(([value, title]) => ({ const: value, title }));
-const elicit = (name, description, properties, argument) => ({
-  name,
-  description,
-  inputSchema: argument ? object({ [argument]: { type: 'string' } }, [argument]) : object(),
-  async call(args, { ask }) {
-    const message = args[argument] ?? 'Please look at the values';
-    const { action, content } = await ask('elicitation/create', { message, requestedSchema: object(properties) }, types.ElicitResultSchema);
-    return answer(text(`Elicitation completed: action=${action}, content=${JSON.stringify(content)}`));
-  },
-});
-
-/** Tools that ask the client while they run, which only this era has. */
-const ASKING = [
-  {
-    name: 'test_sampling',
-    description: 'Asks the client for a text of its model',
-    inputSchema: object({ prompt: { type: 'string' } }, ['prompt']),
-    async call({ prompt }, { ask }) {
-      const messages = [{ role: 'user', content: text(prompt) }];
-      const { content } = await ask('sampling/createMessage', { messages, maxTokens: 100 }, types.CreateMessageResultSchema);
-      return answer(text(`LLM response: ${content.text}`));
-    },
-  },
-  elicit('test_elicitation', 'Asks the user', { username: { type: 'string' }, email: { type: 'string' } }, 'message'),
-  elicit('test_elicitation_sep1034_defaults', 'Asks with default values', {
-    name: { type: 'string', default: 'John Doe' },
-    age: { type: 'integer', default: 30 },
-    score: { type: 'number', default: 95.5 },
-    status: { type: 'string', enum: ['active', 'inactive', 'pending'], default: 'active' },
-    verified: { type: 'boolean', default: true },
-  }),
-  elicit('test_elicitation_sep1330_enums', 'Asks with every kind of choice', {
-    untitledSingle: { type: 'string', enum: ['option1', 'option2', 'option3'] },
-    titledSingle: { type: 'string', oneOf: options([['value1', 'First Option'], ['value2', 'Second Option'], ['value3', 'Third Option']]) },
-    legacyEnum: { type: 'string', enum: ['opt1', 'opt2', 'opt3'], enumNames: ['Option One', 'Option Two', 'Option Three'] },
-    untitledMulti: { type: 'array', items: { type: 'string', enum: ['option1', 'option2', 'option3'] } },
-    titledMulti: { type: 'array', items: { anyOf: options([['value1', 'First Choice'], ['value2', 'Second Choice'], ['value3', 'Third Choice']]) } },
-  }),
-  {
-    name: 'test_reconnection',
-    description: 'Closes its stream before it answers',
-    inputSchema: object(),
-    async call(_, { log, hangUp }) {
-      // So that there is a stream, also for those who answer as JSON when the answer comes first.
-      await log('info', 'about to hang up');
-      hangUp();
-      await pause(100);
-      return answer(text('answered on the stream that was taken up again'));
-    },
-  },
-];
-const ALL = [...TOOLS, ...ASKING];
+/** Asks the client by requests, one after the other. */
+async function ask({ rounds, finish }, args, client, extra) {
+  const answers = {};
+  for (const round of rounds) {
+    for (const [key, request] of Object.entries(round(args, client))) answers[key] = await extra.sendRequest(request, ANSWERS[request.method]);
+  }
+  return finish(answers);
+}
 
 function build() {
   const server = new Server(INFO, {
@@ -70,20 +30,28 @@ function build() {
     },
   });
   const handle = (schema, handler) => server.setRequestHandler(schema, (request, extra) => handler(request.params ?? {}, extra));
-  handle(types.ListToolsRequestSchema, () => ({ tools: ALL.map(({ call, ...tool }) => tool) }));
+  const named = (list, name) => {
+    const found = list.find((item) => item.name === name);
+    if (!found) throw new types.McpError(types.ErrorCode.InvalidParams, `there is no ${name}`);
+    return found;
+  };
+  const tell = (extra) => ({
+    log: (level, data) => extra.sendNotification({ method: 'notifications/message', params: { level, data } }),
+    async progress(progress, total, message) {
+      const progressToken = extra._meta?.progressToken;
+      if (progressToken === undefined) return;
+      await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress, total, message } });
+    },
+    hangUp: () => extra.closeSSEStream?.(),
+    async change(kind) {
+      times[kind] += 1;
+      await (kind === 'tool' ? server.sendToolListChanged() : server.sendPromptListChanged());
+    },
+  });
+  handle(types.ListToolsRequestSchema, () => ({ tools: tools().map(({ name, description, inputSchema }) => ({ name, description, inputSchema })) }));
   handle(types.CallToolRequestSchema, ({ name, arguments: args = {} }, extra) => {
-    const tool = ALL.find((t) => t.name === name);
-    if (!tool) throw new types.McpError(types.ErrorCode.InvalidParams, `no tool ${name}`);
-    const progressToken = extra._meta?.progressToken;
-    return tool.call(args, {
-      log: (level, data) => extra.sendNotification({ method: 'notifications/message', params: { level, data } }),
-      async progress(progress, total, message) {
-        if (progressToken === undefined) return;
-        await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress, total, message } });
-      },
-      ask: (method, params, result) => extra.sendRequest({ method, params }, result),
-      hangUp: () => extra.closeSSEStream?.(),
-    });
+    const tool = named(tools(), name);
+    return tool.rounds ? ask(tool, args, server.getClientCapabilities(), extra) : tool.call(args, tell(extra));
   });
   handle(types.ListResourcesRequestSchema, () => ({ resources: RESOURCES }));
   handle(types.ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: TEMPLATES }));
@@ -94,8 +62,11 @@ function build() {
   });
   handle(types.SubscribeRequestSchema, () => ({}));
   handle(types.UnsubscribeRequestSchema, () => ({}));
-  handle(types.ListPromptsRequestSchema, () => ({ prompts: PROMPTS.map(({ get, ...prompt }) => prompt) }));
-  handle(types.GetPromptRequestSchema, ({ name, arguments: args = {} }) => PROMPTS.find((p) => p.name === name).get(args));
+  handle(types.ListPromptsRequestSchema, () => ({ prompts: prompts().map((p) => ({ name: p.name, description: p.description, arguments: p.arguments })) }));
+  handle(types.GetPromptRequestSchema, ({ name, arguments: args = {} }, extra) => {
+    const prompt = named(prompts(), name);
+    return prompt.rounds ? ask(prompt, args, server.getClientCapabilities(), extra) : prompt.get(args);
+  });
   handle(types.CompleteRequestSchema, ({ argument }) => complete(argument.value));
   return server;
 }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::server::{Reply, Request, Server, json_body, manners, status};
-use super::{client_of, refused, text_of, works};
+use super::{client_of, home_of, refused, text_of, works};
 
-/// Gives each `initialize` another session and knows the newest only.
-fn forgetful() -> (Server, Arc<AtomicUsize>) {
+/// Gives each `initialize` another session and knows the newest only; says so in this way.
+fn forgetful(no: fn(&Request) -> Reply) -> (Server, Arc<AtomicUsize>) {
     let newest = Arc::new(AtomicUsize::new(0));
     let known = newest.clone();
     let server = Server::start(move |r: &Request| {
@@ -21,14 +21,27 @@ fn forgetful() -> (Server, Arc<AtomicUsize>) {
             return Reply::Full(status, headers, body);
         }
         let session = format!("s{}", known.load(Ordering::SeqCst));
-        if r.header("mcp-session-id") == Some(&session) { manners(r) } else { status(404, "no such session") }
+        if r.header("mcp-session-id") == Some(&session) { manners(r) } else { no(r) }
     });
     (server, newest)
 }
 
 #[test]
 fn a_forgotten_session_is_renewed_and_the_call_sent_again() {
-    let (server, newest) = forgetful();
+    forgets(|_| status(404, "no such session"));
+}
+
+/// As servers do that were made after the examples of the TypeScript SDK.
+#[test]
+fn a_session_forgotten_with_400() {
+    forgets(|_| {
+        let error = r#"{"code":-32000,"message":"Bad Request: No valid session ID provided"}"#;
+        json_body(400, &[], &format!(r#"{{"jsonrpc":"2.0","error":{error},"id":null}}"#))
+    });
+}
+
+fn forgets(no: fn(&Request) -> Reply) {
+    let (server, newest) = forgetful(no);
     let mut client = client_of(&server);
     works(&mut client);
     // The server is started anew: it knows no session of before.
@@ -62,7 +75,7 @@ fn a_server_that_forgets_at_once_is_not_asked_for_ever() {
     let mut client = client_of(&server);
     works(&mut client);
     let error = refused(&mut client);
-    assert!(error["message"].as_str().is_some_and(|m| m.contains("404")), "{error}");
+    assert!(error["message"].as_str().is_some_and(|m| m.contains("session it has just begun")), "{error}");
     assert_eq!(server.seen().iter().filter(|r| r.json()["params"]["arguments"]["bad"] == true).count(), 2);
     works(&mut client);
 }
@@ -121,4 +134,39 @@ fn a_client_that_takes_a_call_back() {
     assert_eq!(note.header("mcp-session-id"), Some("s1"));
     works(&mut client);
     assert!(client.left_over().is_empty(), "no answer to what was taken back");
+}
+
+#[test]
+fn each_client_by_http_gets_a_session_of_its_own() {
+    let n = AtomicUsize::new(0);
+    let server = Server::start(move |r: &Request| {
+        let reply = manners(r);
+        match reply {
+            Reply::Full(status, mut headers, body) if r.rpc() == "initialize" => {
+                headers.retain(|h| !h.starts_with("mcp-session-id"));
+                headers.push(format!("mcp-session-id: s{}", n.fetch_add(1, Ordering::SeqCst) + 1));
+                Reply::Full(status, headers, body)
+            }
+            reply => reply,
+        }
+    });
+    let home = home_of(&server);
+    let web = home.web();
+    let (mut a, mut b) = (web.open("2025-11-25", &json!({})), web.open("2025-11-25", &json!({})));
+    // The lists are made by a session of the proxy's own.
+    a.request("tools/list", &json!({}));
+    for is_first in [true, false, true] {
+        let client = if is_first { &mut a } else { &mut b };
+        assert_eq!(text_of(&client.call("a__echo", &json!({}))["result"]), "well");
+    }
+    let used: Vec<_> =
+        server.seen_of("tools/call").iter().map(|r| r.header("mcp-session-id").map(str::to_owned)).collect();
+    assert_eq!(used[0], used[2]);
+    assert!(used[0] != used[1] && !used.contains(&Some("s1".to_owned())), "{used:?}");
+    a.delete();
+    // It ends with the client's.
+    crate::harness::eventually("its end", || {
+        server.seen_by("DELETE").into_iter().find(|r| r.header("mcp-session-id").map(str::to_owned) == used[0])
+    });
+    assert_eq!(text_of(&b.call("a__echo", &json!({}))["result"]), "well");
 }

@@ -113,7 +113,14 @@ impl Exchange {
         }
         let wire = self.held.wire();
         if !status.is_success() {
-            return Err(refused(&mut response, wire).await);
+            let trouble = refused(&mut response, wire).await;
+            if let Some(number) = self.session
+                && knows_no_session(&trouble)
+            {
+                self.say(Said::NoSession { number, held: Some(self.held.clone()) }).await;
+                return Ok(());
+            }
+            return Err(trouble);
         }
         if self.opens {
             self.say(Said::Opened(response.headers().get(SESSION).cloned())).await;
@@ -373,6 +380,18 @@ async fn refused(response: &mut HttpResponse, wire: Option<WireId>) -> Trouble {
         trouble.answer = answer_to(message, wire);
     }
     trouble
+}
+
+/// Whether a server says of our session what 404 would say: those made after the examples of the TypeScript SDK answer 400
+/// with -32000 "No valid session ID provided".
+fn knows_no_session(trouble: &Trouble) -> bool {
+    let Some(answer) = trouble.answer.as_ref().filter(|_| trouble.http_status() == Some(StatusCode::BAD_REQUEST))
+    else {
+        return false;
+    };
+    let says =
+        |word: &str| answer.get(Field::Error).is_some_and(|e| memchr::memmem::find(e, word.as_bytes()).is_some());
+    answer.get(Field::ErrorCode) == Some(b"-32000") && (says("session") || says("Session"))
 }
 
 /// The message as the answer to `wire`: it has its id, or is an error without one, which can be no other's.

@@ -1,5 +1,6 @@
 //! What an instance does with what a URL says, and with requests that have no answer.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::{Incoming, Trouble, TroubleKind};
@@ -147,11 +148,11 @@ impl Instance {
 
     /// The server had forgotten our session; there is a new one, in which nothing of the old one is known.
     fn on_renewed(&mut self, message: &Message) {
-        let text = "it had forgotten the session (HTTP 404); a new one has been begun";
+        let text = "it had forgotten the session; a new one has been begun";
         self.ctx.observer.notice(NoticeLevel::Info, Some(self.port.name()), text);
         // Questions of the old session find nothing any more, nor do answers to them.
         self.refuse_all_asks();
-        self.generation += 1;
+        self.generation = self.port.generation.fetch_add(1, Ordering::Relaxed) + 1;
         self.accept_initialize(message);
         self.level = None;
         if self.era() == Era::Legacy {

@@ -224,6 +224,11 @@ impl Remote {
         self.head = head;
     }
 
+    /// Whether the server keeps a session for us: one with an id, or the stream that is one.
+    pub(super) fn has_session(&self) -> bool {
+        self.session.is_some() || self.lane == Lane::Sse
+    }
+
     /// The edition that is spoken from now on.
     pub(super) fn speak(&mut self, era: Era) {
         self.lane = match (era, self.lane) {

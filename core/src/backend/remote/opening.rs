@@ -14,7 +14,7 @@ use crate::backend::memory::Eras;
 use crate::backend::peer::ClientFacts;
 use crate::backend::wire::Wire;
 use crate::config::{ProtocolChoice, Target};
-use crate::protocol::{Era, Field, Kind, Message, Method, WireId, code};
+use crate::protocol::{Era, Field, Kind, Message, Method, Revision, WireId, code, walk};
 
 /// A server that has not said anything yet gets this many times the probe's silence.
 const UNHEARD_FACTOR: u32 = 3;
@@ -25,6 +25,8 @@ enum Next {
     Stop,
     /// Ask in another way.
     Ask,
+    /// Ask the same again: it named our version among those it supports.
+    Repeat,
 }
 
 impl Instance {
@@ -43,6 +45,7 @@ impl Instance {
         let mut maybe_sse = false;
         let mut order = self.order(facts, alone, *eras);
         let mut tried = 0;
+        let mut repeated = false;
         while let Some(&era) = order.get(tried) {
             tried += 1;
             self.wire.speak(era);
@@ -57,6 +60,10 @@ impl Instance {
                 }
             };
             let Err((failed, next)) = opened else { return Ok(()) };
+            if matches!(next, Next::Repeat) && !std::mem::replace(&mut repeated, true) {
+                tried -= 1;
+                continue;
+            }
             maybe_sse |= era == Era::Legacy && is_unknown_post(&failed);
             error = Some(failed);
             if matches!(next, Next::Stop) {
@@ -112,6 +119,11 @@ impl Instance {
             }
             Err(e) => return Err((e, Next::Stop)),
         };
+        if error_code(&message) == Some(code::UNSUPPORTED_VERSION) && names_our_version(&message) {
+            eras.modern = Some(true);
+            let message = "it refuses MCP 2026-07-28 and names it as supported".to_owned();
+            return Err((OpenError::Refused { phase, message }, Next::Repeat));
+        }
         let is_modern = matches!(error_code(&message), Some(code::HEADER_MISMATCH | code::MISSING_CAPABILITY));
         self.accept_discover(&message, eras).map_err(|e| {
             if is_modern {
@@ -206,6 +218,16 @@ fn error_code(message: &Message) -> Option<i32> {
 }
 
 /// Whether a server of the modern era refuses `initialize`.
+/// Whether the versions an error names (`data.supported`) hold the modern one.
+fn names_our_version(message: &Message) -> bool {
+    let (raw, error) = (message.raw(), message.span(Field::Error));
+    let data = error.and_then(|e| walk::member(raw, e, "data")).map(|(_, v)| v);
+    let supported = data.and_then(|d| walk::member(raw, d, "supported")).map(|(_, v)| v);
+    let ours = format!("\"{}\"", Revision::V2026_07_28.date());
+    supported
+        .is_some_and(|all| walk::elements(raw, all).any(|v| raw[v.start as usize..v.end as usize] == *ours.as_bytes()))
+}
+
 fn is_modern_refusal(message: &Message) -> bool {
     matches!(error_code(message), Some(code::UNSUPPORTED_VERSION | code::HEADER_MISMATCH | code::MISSING_CAPABILITY))
 }

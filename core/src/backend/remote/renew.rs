@@ -1,4 +1,4 @@
-//! A session that the server has forgotten (404) is replaced by a new one, once; what it refused is sent again.
+//! A session that the server has forgotten (404, or 400 with words to that effect) is replaced by a new one, once; what it refused is sent again.
 //!
 //! MCP 2025-11-25, transports, session management: a client that gets 404 for its session must start a new one. What was
 //! answered so was not processed.
@@ -36,7 +36,7 @@ impl Remote {
         if let Some(held) = held {
             let wire = held.wire();
             if held.again {
-                let text = "does not know the session it has just begun (HTTP 404)";
+                let text = "does not know the session it has just begun";
                 let trouble = Box::new(Trouble::new(TroubleKind::Broken, text));
                 return Some(Incoming::Failed { wire: wire?, trouble });
             }
@@ -53,7 +53,7 @@ impl Remote {
             return None;
         }
         let Some(initialize) = self.initialize.clone() else {
-            let trouble = Trouble::new(TroubleKind::Broken, "has forgotten the session (HTTP 404)");
+            let trouble = Trouble::new(TroubleKind::Broken, "has forgotten the session");
             return Some(Incoming::Lost(Box::new(trouble)));
         };
         tracing::debug!("the server has forgotten the session: a new one is begun");

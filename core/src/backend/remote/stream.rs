@@ -57,9 +57,11 @@ impl GetStream {
         let mut last_id = None;
         let mut retry = None;
         let mut pause = RETRY;
+        let mut was_open = false;
         loop {
             match self.open(last_id.as_ref()).await {
                 Ok(mut response) if is_stream(&response) => {
+                    was_open = true;
                     let before = last_id.clone();
                     match self.read(&mut response, &mut last_id, &mut retry).await {
                         End::Unheard => return,
@@ -72,7 +74,7 @@ impl GetStream {
                         pause = RETRY;
                     }
                 }
-                Ok(response) if response.status() == StatusCode::NOT_FOUND && self.session.is_some() => {
+                Ok(response) if self.session.is_some() && is_forgotten(response.status(), was_open) => {
                     let number = self.session.unwrap_or_default();
                     let _ = self.said.send(Said::NoSession { number, held: None }).await;
                     return;
@@ -146,6 +148,12 @@ impl GetStream {
             *retry = parser.retry().map(|r| r.min(MAX_RETRY)).or(*retry);
         }
     }
+}
+
+/// Whether the server does not know the session any more. Some say so with 400, which may also mean that they never had such
+/// a stream.
+fn is_forgotten(status: StatusCode, was_open: bool) -> bool {
+    status == StatusCode::NOT_FOUND || (was_open && status == StatusCode::BAD_REQUEST)
 }
 
 fn is_stream(response: &HttpResponse) -> bool {

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use http::request::Parts;
 use http::{Method as Verb, Response, StatusCode};
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::task::JoinSet;
 
-use super::admit::{Refused, Visitor, admit};
 use super::handle::{Handle, Posted};
 use super::known::Known;
 use super::post::{self, Wait};
@@ -24,7 +23,9 @@ use super::sessions::{NotOpened, Sessions};
 use super::stream::{Stream, Style};
 use super::{headers, response};
 use crate::catalog::Scope;
-use crate::protocol::{Fault, Field, Frame, Kind, Malformed, Message, Method, Revision, code};
+use crate::config::Server;
+use crate::guard::{Preflight, Refused, Visitor, exposed};
+use crate::protocol::{Fault, Field, Frame, Kind, Malformed, Message, Method, RequestId, Revision, code};
 use crate::session::out::Out;
 use crate::session::run::Session;
 use crate::session::{Engine, Entrance};
@@ -93,26 +94,13 @@ impl Serve for Door {
 impl Inner {
     async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let visitor = match admit(&self.engine, &head, peer) {
+        let visitor = match self.admit(&head, peer) {
             Ok(visitor) => visitor,
-            Err(Refused { status, fault, headers, cors }) => {
-                tracing::info!(%peer, status = status.as_u16(), "an HTTP request was refused: {}", fault.message);
-                let mut response = response::refused(status, None, &fault);
-                response.headers_mut().extend(headers);
-                return with_cors(response, cors);
-            }
+            Err(response) => return response,
         };
         let cors = visitor.cors.clone();
         let (verb, path) = (head.method.clone(), head.uri.path().to_owned());
-        let f = self.visit(head, body, visitor);
-        eprintln!(
-            "SIZES visit {} session {} served {} handle {} ",
-            size_of_val(&f),
-            size_of::<Session>(),
-            size_of::<Served>(),
-            size_of::<Handle>()
-        );
-        let response = f.await;
+        let response = self.visit(head, body, visitor).await;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             tracing::info!(%peer, status = status.as_u16(), "{verb} {path} was refused");
@@ -124,13 +112,17 @@ impl Inner {
 /// The same response, readable by a page of this origin.
 fn with_cors(mut response: Response<Body>, origin: Option<HeaderValue>) -> Response<Body> {
     if let Some(origin) = origin {
-        let headers = response.headers_mut();
-        headers.insert(http::header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.append(http::header::VARY, HeaderValue::from_static("Origin"));
-        let exposed = HeaderValue::from_static("Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate");
-        headers.insert(http::header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        response.headers_mut().extend(exposed(&origin));
     }
     response
+}
+
+/// A request that the guard does not let pass.
+fn stopped(refused: Refused, id: Option<&RequestId>) -> Response<Body> {
+    let Refused { status, fault, headers, cors } = refused;
+    let mut response = response::refused(status, id, &fault);
+    response.headers_mut().extend(headers);
+    with_cors(response, cors)
 }
 
 impl Door {
@@ -152,7 +144,8 @@ impl Door {
         let mut sweep = tokio::time::interval(SWEEP);
         loop {
             sweep.tick().await;
-            self.0.sessions.sweep();
+            let guard = &self.0.engine.guard;
+            self.0.sessions.sweep(|principal, access| guard.is_welcome(principal, access));
             self.0.known.sweep(&self.0.engine.clients);
             self.0.reap();
         }
@@ -193,6 +186,40 @@ impl Inner {
         }
     }
 
+    /// Who has come; or the answer to who goes no further.
+    fn admit(&self, head: &Parts, peer: SocketAddr) -> Result<Visitor, Response<Body>> {
+        let guard = &self.engine.guard;
+        let admitted = match guard.preflight(head) {
+            Some(Ok(Preflight { status, headers })) => {
+                let mut response = response::bare(status);
+                response.headers_mut().extend(headers);
+                return Err(response);
+            }
+            Some(Err(refused)) => Err(refused),
+            None if place(&self.path, head.uri.path()) == Place::Elsewhere => guard.admit_to_page(head, peer),
+            None => guard.admit(head),
+        };
+        admitted.map_err(|refused| {
+            tracing::info!(%peer, status = refused.status.as_u16(), "an HTTP request was refused: {}", refused.fault.message);
+            stopped(refused, None)
+        })
+    }
+
+    /// Counts the requests of a body against what its principal may send.
+    fn count<'m>(
+        &self,
+        mut requests: impl Iterator<Item = &'m Message>,
+        visitor: &Visitor,
+        id: Option<&RequestId>,
+    ) -> Result<(), Response<Body>> {
+        let guard = &self.engine.guard;
+        let counted = requests.try_for_each(|m| match m.kind() {
+            Kind::Request => guard.allow_call(&visitor.principal, None),
+            _ => Ok(()),
+        });
+        counted.map_err(|after| stopped(after.refused(None), id))
+    }
+
     async fn visit(self: Arc<Self>, head: Parts, body: Incoming, visitor: Visitor) -> Response<Body> {
         if self.is_closing.load(Ordering::Relaxed) {
             return response::failed(StatusCode::SERVICE_UNAVAILABLE, "mcp-proxy is shutting down");
@@ -216,7 +243,7 @@ impl Inner {
                 None => self.nowhere(path),
             },
             (Place::Elsewhere, _) => self.nowhere(path),
-            (_, Verb::OPTIONS) => preflight(),
+            (_, Verb::OPTIONS) => response::options(ALLOW),
             (Place::Endpoint(_), Verb::POST) => self.post(&head, body, visitor, scope).await,
             (Place::Endpoint(_), Verb::GET) => self.get(&head, &visitor, &scope),
             (Place::Endpoint(_), Verb::DELETE) => self.delete(&head, &visitor, &scope),
@@ -233,12 +260,15 @@ impl Inner {
         response::failed(StatusCode::NOT_FOUND, text)
     }
 
+    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn scope(&self, server: Option<&str>, visitor: &Visitor) -> Result<Scope, Response<Body>> {
         let server = match server {
             None => None,
             Some(name) => {
                 let config = self.engine.config.borrow();
-                match config.servers.iter().find(|s| s.enabled && *s.name == *name) {
+                // What a token does not open is not there for it.
+                let is_it = |s: &&Arc<Server>| s.enabled && *s.name == *name && visitor.may_use(name);
+                match config.servers.iter().find(is_it) {
                     Some(server) => Some(server.name.clone()),
                     None => {
                         let text = format!("there is no server `{name}`");
@@ -296,10 +326,23 @@ impl Inner {
         };
         let is_modern = version.is_some_and(|v| Revision::from_date(v) == Some(Revision::V2026_07_28));
         let message = match frame {
-            Frame::Batch(members) => return self.post_batch(head, members, version, &visitor, &scope).await,
+            Frame::Batch(members) => {
+                if let Err(response) = self.count(members.iter().flatten(), &visitor, None) {
+                    return response;
+                }
+                return self.post_batch(head, members, version, &visitor, &scope).await;
+            }
             Frame::One(message) => message,
         };
+        if let Err(response) = self.count(std::iter::once(&message), &visitor, id.as_ref()) {
+            return response;
+        }
         match message.kind() {
+            Kind::Request if message.method() == Some(Method::Initialize) && is_modern => {
+                let text = "Method not found: initialize (MCP 2026-07-28 has none; leave the version header out)";
+                let fault = Fault::new(code::METHOD_NOT_FOUND, text);
+                response::refused(StatusCode::NOT_FOUND, id.as_ref(), &fault)
+            }
             Kind::Request if message.method() == Some(Method::Initialize) => {
                 self.initialize(head, message, &visitor, scope).await
             }
@@ -342,7 +385,8 @@ impl Inner {
             return Err(bad(Fault::new(code::INVALID_REQUEST, text)));
         };
         let found = self.sessions.find(id, &visitor.principal);
-        let is_it = |h: &Arc<Handle>| h.style != Style::Named && h.scope.server == scope.server;
+        // What the token opens may be something else now: then the session is for who it was, and has to be opened again.
+        let is_it = |h: &Arc<Handle>| h.style != Style::Named && h.scope == *scope;
         found.filter(is_it).ok_or_else(|| {
             let text = "there is no such session, or it has ended: open another one with `initialize`";
             (StatusCode::NOT_FOUND, Fault::new(code::INVALID_REQUEST, text))
@@ -489,6 +533,7 @@ impl Inner {
     }
 
     /// The version a GET or DELETE names; the modern era has neither.
+    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn legacy_version<'a>(&self, head: &'a Parts) -> Result<Option<&'a str>, Response<Body>> {
         match headers::single(&head.headers, headers::VERSION) {
             Err(fault) => Err(response::refused(StatusCode::BAD_REQUEST, None, &fault)),
@@ -526,7 +571,7 @@ impl Inner {
             );
         };
         let found = self.sessions.find(id, &visitor.principal);
-        let Some(handle) = found.filter(|h| h.style == Style::Named) else {
+        let Some(handle) = found.filter(|h| h.style == Style::Named && h.scope.access == visitor.access) else {
             return response::failed(StatusCode::NOT_FOUND, "there is no such session: its stream is closed");
         };
         let posted = match self.read(head, body).await {
@@ -535,8 +580,14 @@ impl Inner {
                 let fault = Fault::new(code::INVALID_REQUEST, text);
                 return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
             }
-            Ok(Frame::One(message)) => Posted::Message(message, None),
-            Ok(Frame::Batch(members)) => Posted::Batch(members, None),
+            Ok(Frame::One(message)) => match self.count(std::iter::once(&message), visitor, message.id().as_ref()) {
+                Ok(()) => Posted::Message(message, None),
+                Err(response) => return response,
+            },
+            Ok(Frame::Batch(members)) => match self.count(members.iter().flatten(), visitor, None) {
+                Ok(()) => Posted::Batch(members, None),
+                Err(response) => return response,
+            },
             Err(response) => return response,
         };
         match handle.mail.push(posted) {
@@ -547,7 +598,7 @@ impl Inner {
 }
 
 /// A session that takes no message: it has ended, or it has too many.
-fn unposted(handle: &Handle, id: Option<&crate::protocol::RequestId>) -> Response<Body> {
+fn unposted(handle: &Handle, id: Option<&RequestId>) -> Response<Body> {
     let (status, text) = if handle.mail.is_closed() {
         (StatusCode::NOT_FOUND, "the session has ended: open another one with `initialize`")
     } else {
@@ -559,23 +610,6 @@ fn unposted(handle: &Handle, id: Option<&crate::protocol::RequestId>) -> Respons
 fn not_opened(error: &NotOpened) -> Response<Body> {
     tracing::warn!("a client was refused: {error}");
     response::refused(StatusCode::SERVICE_UNAVAILABLE, None, &Fault::new(code::INTERNAL, error.to_string()))
-}
-
-/// What a browser may send here; whether it may at all is said by the origin it is told.
-fn preflight() -> Response<Body> {
-    let mut response = response::bare(StatusCode::NO_CONTENT);
-    let headers = response.headers_mut();
-    let own = "Content-Type, Accept, Authorization, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name";
-    for (name, value) in [
-        (http::header::ALLOW, ALLOW),
-        (http::header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
-        (http::header::ACCESS_CONTROL_ALLOW_HEADERS, own),
-        (http::header::ACCESS_CONTROL_MAX_AGE, "600"),
-    ] as [(HeaderName, &'static str); 4]
-    {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
 
 #[cfg(test)]

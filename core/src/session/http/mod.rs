@@ -5,7 +5,6 @@
 //! beside it the two endpoints of 2024-11-05. Never gives one client's message to another: a session answers only to whoever
 //! opened it, and each modern request is a [`Session`](super::run::Session) of its own.
 
-mod admit;
 mod door;
 mod event_body;
 mod handle;

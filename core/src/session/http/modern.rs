@@ -4,12 +4,12 @@
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use super::admit::Visitor;
 use super::door::Inner;
 use super::post::Wait;
 use super::reply::{First, Reply};
 use super::{headers, params, response};
 use crate::catalog::Scope;
+use crate::guard::Visitor;
 use crate::protocol::{Fault, Field, Message, Method, Revision, code};
 use crate::session::Entrance;
 use crate::session::out::Out;

@@ -20,6 +20,9 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// After so much silence the answer's form is settled: those on the way close what stays silent.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// Bodies shorter than this are copied.
+const COPY_BELOW: usize = 32 << 10;
+
 /// Reads a whole body.
 ///
 /// # Errors
@@ -57,14 +60,16 @@ async fn frame(body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
     }
 }
 
-/// The body in one piece; without a copy if it came in one. `None`: it is larger than `limit`.
+/// The body in one piece; without a copy if it came in a large one. `None`: it is larger than `limit`.
 async fn whole(body: &mut Incoming, limit: usize) -> Result<Option<Bytes>, hyper::Error> {
     let Some(first) = frame(body).await.transpose()? else { return Ok(Some(Bytes::new())) };
     if first.len() > limit {
         return Ok(None);
     }
     if body.is_end_stream() {
-        return Ok(Some(first));
+        // A small one is a piece of the connection's read buffer, which whoever keeps the message would keep whole.
+        let is_piece = first.len() < COPY_BELOW;
+        return Ok(Some(if is_piece { Bytes::copy_from_slice(&first) } else { first }));
     }
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
     let mut all = BytesMut::with_capacity((first.len() + expected).min(limit));

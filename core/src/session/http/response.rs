@@ -55,6 +55,13 @@ pub(super) fn bare(status: StatusCode) -> Response<Body> {
     response
 }
 
+/// What a place takes, for whoever asks without being a browser.
+pub(super) fn options(allow: &'static str) -> Response<Body> {
+    let mut response = bare(StatusCode::NO_CONTENT);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
 /// Some plain text.
 pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Body> {
     typed(status, HeaderValue::from_static("text/plain; charset=utf-8"), Bytes::from_static(text.as_bytes()).into())

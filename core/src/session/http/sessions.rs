@@ -12,6 +12,7 @@ use super::handle::{Handle, Posted};
 use super::stream::Style;
 use crate::backend::Principal;
 use crate::catalog::Scope;
+use crate::config::Access;
 use crate::protocol::Revision;
 
 /// Sessions at once, at most: each costs a few kilobytes.
@@ -106,8 +107,8 @@ impl Sessions {
         }
     }
 
-    /// Ends what nobody has used for long.
-    pub(super) fn sweep(&self) {
+    /// Ends what nobody has used for long, and what was opened by somebody who could not do so now.
+    pub(super) fn sweep(&self, is_welcome: impl Fn(&Principal, &Access) -> bool) {
         let now = self.seconds();
         let all: Vec<Arc<Handle>> = self.table().by_id.values().cloned().collect();
         for handle in all {
@@ -117,7 +118,7 @@ impl Sessions {
                 handle.touch(now);
             }
             let unused = now.saturating_sub(handle.used.load(Ordering::Relaxed));
-            if u64::from(unused) > IDLE.as_secs() {
+            if u64::from(unused) > IDLE.as_secs() || !is_welcome(&handle.principal, &handle.scope.access) {
                 // A full mailbox belongs to a session that is used.
                 let _ = handle.mail.push(Posted::End);
             }
@@ -128,6 +129,20 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_ends_when_its_opener_is_not_welcome_any_more() {
+        let sessions = Sessions::new();
+        let (a, b) = (Principal::token("a"), Principal::token("b"));
+        let open = |who| sessions.open(who, &Scope::default(), Revision::V2025_11_25, Style::Primed).expect("room");
+        let (of_a, of_b) = (open(&a), open(&b));
+        sessions.sweep(|principal, access| *principal == b && access.is_full());
+        let mut mail = std::collections::VecDeque::new();
+        of_a.mail.drain(&mut mail);
+        assert!(matches!(mail.pop_front(), Some(Posted::End)));
+        of_b.mail.drain(&mut mail);
+        assert!(mail.is_empty());
+    }
 
     #[test]
     fn a_session_exists_for_whoever_opened_it() {
