@@ -9,6 +9,7 @@ binary=${1:-$here/../target/release/mcp-proxy}
 work=$(mktemp -d)
 root=$work/root
 server=
+chroot=$(command -v chroot)
 cleanup() {
     [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
     rm -rf "$work"
@@ -83,14 +84,14 @@ mount -t tmpfs tmpfs "$root/tmp"
 mount -o remount,bind,ro "$root"
 cd "$root/app"
 exec env -i HOME=/data PATH=/usr/bin MCP_CONFIG_PATH=/app/config.json MCP_CREDENTIALS_PATH=/app/credentials \
-    chroot --userspec=1000:1000 --groups=1000 "$root" /usr/bin/tini -- mcp-proxy serve --http
+    $(command -v chroot) --userspec=1000:1000 --groups=1000 "$root" /usr/bin/tini -- mcp-proxy serve --http
 INNER
 unshare --mount --net --pid --fork --kill-child sh "$work/enter" > "$work/out" 2> "$work/log" &
 server=$!
 inner() { cat "/proc/$server/task/$server/children" 2>/dev/null | tr -d ' '; }
 inside() {
     nsenter --target "$(inner)" --mount --net --pid -- env -i HOME=/data PATH=/usr/bin MCP_CONFIG_PATH=/app/config.json \
-        MCP_CREDENTIALS_PATH=/app/credentials chroot --userspec=1000:1000 --groups=1000 "$root" "$@"
+        MCP_CREDENTIALS_PATH=/app/credentials "$chroot" --userspec=1000:1000 --groups=1000 "$root" "$@"
 }
 n=0
 until inside /usr/bin/mcp-proxy health > "$work/health" 2> "$work/why"; do

@@ -39,44 +39,20 @@ impl Page {
     }
 }
 
-/// What can be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    Health,
-    Ready,
-    Status,
-    Metrics,
-}
-
 impl Engine {
-    fn look(&self, path: &str) -> Option<Look> {
-        match path {
-            "/health" => Some(Look::Health),
-            "/ready" => Some(Look::Ready),
-            "/status" => Some(Look::Status),
-            _ => {
-                let config = self.config.borrow();
-                (config.metrics.enabled && config.metrics.path == path).then_some(Look::Metrics)
-            }
-        }
-    }
-
     /// The answer to a GET of `path`, if it is one of ours.
     #[must_use]
     pub fn ops(&self, path: &str) -> Option<Page> {
-        Some(match self.look(path)? {
-            Look::Health => health(),
-            Look::Ready => ready(self),
-            Look::Status => status(self),
-            Look::Metrics => metrics(self),
-        })
-    }
-
-    /// Whether the page at `path` tells of traffic and failures: who asks from elsewhere has to show a token. `/health` and
-    /// `/ready` are for probes, which have none.
-    #[must_use]
-    pub fn is_private(&self, path: &str) -> bool {
-        matches!(self.look(path), Some(Look::Status | Look::Metrics))
+        let is_metrics = || {
+            let config = self.config.borrow();
+            config.metrics.enabled && config.metrics.path == path
+        };
+        match path {
+            "/health" => Some(health()),
+            "/ready" => Some(ready(self)),
+            "/status" => Some(status(self)),
+            _ => is_metrics().then(|| metrics(self)),
+        }
     }
 }
 
