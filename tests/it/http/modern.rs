@@ -144,8 +144,10 @@ fn client_that_hangs_up_cancels() {
 
 #[test]
 fn client_that_leaves_its_stream_cancels() {
-    let home = Home::with_fake(&["--never-answer", "progress"]);
+    let home = Home::with_fake(&[]);
     let web = home.web();
+    // The list waits for the server to be there.
+    web.modern(1, "resources/list", json!({}));
     let mut stream = web.start_modern(
         1,
         "subscriptions/listen",
