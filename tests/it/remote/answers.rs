@@ -194,6 +194,15 @@ fn redirects_stay_within_the_origin() {
     assert!(!client.stderr().contains("hunter2"), "{}", client.stderr());
 }
 
+#[test]
+fn a_server_that_repeats_the_key_it_refuses() {
+    let server = server(|r| status(401, &format!("{} is no good key", r.header("authorization").unwrap_or_default())));
+    let mut client = open(home_of(&server).and("auth: { type: bearer, token: hunter2 }"));
+    works(&mut client);
+    let error = refused(&mut client).to_string();
+    assert!(error.contains("no good key") && !error.contains("hunter2"), "{error}");
+}
+
 /// `n` zeros, compressed by hand: one literal, then matches of 258 bytes one byte back (RFC 1951, section 3.2.6).
 fn zeros_in_gzip(n: usize) -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];

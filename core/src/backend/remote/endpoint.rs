@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::trouble::{Trouble, TroubleKind};
-use crate::config::{Server, Target};
+use crate::config::{Secret, Server, Target};
 use crate::transport::http::{ClientSpec, HttpClient, HttpClients, Url};
 
 /// Headers that are ours to set.
@@ -22,6 +22,9 @@ const OURS: [&str; 8] = [
     "last-event-id",
 ];
 
+/// A header's value shorter than this is no secret, and would make stars of ordinary words.
+const MIN_SECRET: usize = 6;
+
 /// Where a server is.
 pub(in crate::backend) struct Endpoint {
     pub(super) client: HttpClient,
@@ -30,6 +33,8 @@ pub(in crate::backend) struct Endpoint {
     pub(super) headers: HeaderMap,
     /// Longest message.
     pub(super) max: usize,
+    /// What must not be shown though the server may repeat it.
+    secrets: Vec<Secret>,
 }
 
 impl Endpoint {
@@ -64,7 +69,16 @@ impl Endpoint {
             ca_file: server.ca_file.clone(),
             tls: url.scheme() == "https",
         };
-        Ok(Self { client: clients.open(&spec)?, url, headers: map, max })
+        let values = map.values().filter(|v| v.is_sensitive()).filter_map(|v| v.to_str().ok());
+        // With a scheme in front or without.
+        let parts = values.flat_map(|v| [v, v.rsplit(' ').next().unwrap_or(v)]);
+        let secrets = parts.filter(|p| p.len() >= MIN_SECRET).map(Secret::new).collect();
+        Ok(Self { client: clients.open(&spec)?, url, headers: map, max, secrets })
+    }
+
+    /// A server's words without our credentials, should it repeat them.
+    pub(super) fn hide(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| text.replace(secret.reveal(), "***"))
     }
 }
 

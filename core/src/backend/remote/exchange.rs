@@ -34,6 +34,9 @@ const ALIVE: Duration = Duration::from_secs(1);
 /// How long a server of 2024-11-05 may take to accept a message: some never do.
 const ACCEPT: Duration = Duration::from_secs(30);
 
+/// How long a server may take to accept `notifications/initialized`.
+const HOLDS_BACK: Duration = Duration::from_secs(10);
+
 /// The header sessions are known by.
 pub(super) const SESSION: &str = "mcp-session-id";
 /// Where a stream goes on.
@@ -46,7 +49,7 @@ pub(super) struct Exchange {
     pub(super) url: Option<Url>,
     pub(super) lane: Lane,
     /// All headers of the request.
-    pub(super) head: HeaderMap,
+    pub(super) head: Arc<HeaderMap>,
     pub(super) held: Held,
     /// Which session it is of; `None`: it carries none.
     pub(super) session: Option<u32>,
@@ -61,12 +64,15 @@ impl Exchange {
     /// The task's body.
     pub(super) async fn run(self) {
         let wire = self.held.wire();
+        let holds_back = self.held.holds_back();
         let done = match self.lane {
             Lane::Sse => self.hand_in().await,
+            // What holds the others back must not do so for ever.
+            _ if holds_back => tokio::time::timeout(HOLDS_BACK, self.talk()).await.unwrap_or(Ok(())),
             Lane::Legacy | Lane::Modern => self.talk().await,
         };
-        let holds_back = self.held.holds_back();
-        if let Err(trouble) = done {
+        if let Err(mut trouble) = done {
+            trouble.message = self.endpoint.hide(trouble.message);
             self.say(Said::Failed { wire, trouble: Box::new(trouble) }).await;
         }
         if holds_back {
@@ -131,7 +137,8 @@ impl Exchange {
         };
         match Body::of(response.headers()) {
             Body::Json => self.read_json(&mut response, wire).await,
-            Body::Events => self.read_events(response, wire).await,
+            // In a box of its own: answers of one body, which are most, need not carry the room for it.
+            Body::Events => Box::pin(self.read_events(response, wire)).await,
             Body::Other(kind) => {
                 let said = words(&response.beginning(MAX_REFUSAL).await);
                 let text = match (kind.as_str(), said.as_str()) {
@@ -255,7 +262,7 @@ impl Exchange {
         n_silent: u32,
         lost: Trouble,
     ) -> Result<HttpResponse, Trouble> {
-        let mut head = self.head.clone();
+        let mut head = (*self.head).clone();
         head.remove(header::CONTENT_TYPE);
         head.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         head.insert(LAST_EVENT_ID, last_id.clone());

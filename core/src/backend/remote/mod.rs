@@ -156,7 +156,7 @@ pub(super) struct Remote {
     /// Counts sessions: what an older one says of itself does not count.
     number: u32,
     /// All headers of a request.
-    head: HeaderMap,
+    head: Arc<HeaderMap>,
     /// Where messages of 2024-11-05 are posted.
     address: Option<Url>,
     tasks: JoinSet<()>,
@@ -190,7 +190,7 @@ impl Remote {
             session: None,
             version: None,
             number: 0,
-            head: HeaderMap::new(),
+            head: Arc::default(),
             address: None,
             tasks: JoinSet::new(),
             posts: HashMap::new(),
@@ -221,7 +221,7 @@ impl Remote {
         if let Some(version) = &self.version {
             head.insert(headers::VERSION, version.clone());
         }
-        self.head = head;
+        self.head = Arc::new(head);
     }
 
     /// Whether the server keeps a session for us: one with an id, or the stream that is one.
@@ -237,6 +237,7 @@ impl Remote {
             (Era::Legacy, _) => Lane::Legacy,
         };
         self.version = (era == Era::Modern).then(|| HeaderValue::from_static(headers::MODERN));
+        self.session = None;
         self.make_head();
     }
 
@@ -303,7 +304,7 @@ impl Remote {
     fn send(&mut self, held: Held) {
         let mut head = self.head.clone();
         if self.lane == Lane::Modern {
-            headers::add(&mut head, &held.body, &self.params);
+            headers::add(Arc::make_mut(&mut head), &held.body, &self.params);
         }
         if held.holds_back() {
             self.gate = Gate::Initialized;
@@ -364,10 +365,14 @@ impl Remote {
     /// # Cancel safety
     /// Cancel safe.
     pub(super) async fn step(&mut self) {
-        if self.arrived.is_empty()
-            && let Some(said) = self.hears.recv().await
-        {
-            self.arrived.push_back(said);
+        if self.arrived.is_empty() {
+            let waits = self.gate == Gate::Open && !self.held.is_empty();
+            tokio::select! { biased;
+                Some(said) = self.hears.recv() => self.arrived.push_back(said),
+                // A notification is through without a word: there is room for what waits.
+                Some(_) = self.tasks.join_next(), if waits => {}
+                else => {}
+            }
         }
         while self.arrived.len() < N_TAKEN
             && let Ok(said) = self.hears.try_recv()
@@ -454,7 +459,7 @@ impl Remote {
         if self.session.is_none() || self.lane != Lane::Legacy {
             return;
         }
-        let mut head = self.head.clone();
+        let mut head = (*self.head).clone();
         head.remove(header::CONTENT_TYPE);
         let none = Bytes::new();
         let end = self.endpoint.client.send(&Method::DELETE, &self.endpoint.url, &head, &none);

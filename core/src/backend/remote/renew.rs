@@ -60,7 +60,7 @@ impl Remote {
         self.gate = Gate::Renewing;
         self.number += 1;
         self.session = None;
-        let mut head = self.head.clone();
+        let mut head = (*self.head).clone();
         head.remove(SESSION);
         head.remove(headers::VERSION);
         let renewal = Renewal {
@@ -95,7 +95,7 @@ impl Renewal {
             endpoint: self.endpoint.clone(),
             url: None,
             lane: Lane::Legacy,
-            head,
+            head: Arc::new(head),
             held: Held { body, parcel, again: true },
             session: None,
             opens: matches!(parcel, Parcel::Initialize(_)),

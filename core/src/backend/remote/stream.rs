@@ -25,7 +25,7 @@ const MAX_REFUSAL: usize = 64 * 1024;
 pub(super) struct GetStream {
     pub(super) endpoint: Arc<Endpoint>,
     /// All headers of the request.
-    pub(super) head: HeaderMap,
+    pub(super) head: Arc<HeaderMap>,
     /// Which session it is of; `None`: there is none.
     pub(super) session: Option<u32>,
     pub(super) said: mpsc::Sender<Said>,
@@ -43,7 +43,7 @@ enum End {
 
 impl GetStream {
     async fn open(&self, last_id: Option<&HeaderValue>) -> Result<HttpResponse, HttpError> {
-        let mut head = self.head.clone();
+        let mut head = (*self.head).clone();
         head.remove(header::CONTENT_TYPE);
         head.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         if let Some(id) = last_id {
@@ -91,7 +91,7 @@ impl GetStream {
 
     /// The task's body for servers of 2024-11-05: the stream is the session.
     pub(super) async fn be_session(self) {
-        let trouble = match self.open(None).await {
+        let mut trouble = match self.open(None).await {
             Ok(mut response) if is_stream(&response) => match self.read(&mut response, &mut None, &mut None).await {
                 End::Unheard => return,
                 End::Bad(trouble) => trouble,
@@ -109,6 +109,7 @@ impl GetStream {
             }
             Err(error) => Trouble::from(error),
         };
+        trouble.message = self.endpoint.hide(trouble.message);
         let _ = self.said.send(Said::Lost(Box::new(trouble))).await;
     }
 

@@ -260,7 +260,6 @@ impl Inner {
         response::failed(StatusCode::NOT_FOUND, text)
     }
 
-    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn scope(&self, server: Option<&str>, visitor: &Visitor) -> Result<Scope, Response<Body>> {
         let server = match server {
             None => None,
@@ -533,7 +532,6 @@ impl Inner {
     }
 
     /// The version a GET or DELETE names; the modern era has neither.
-    #[expect(clippy::result_large_err, reason = "the error is the response, on its way out at once")]
     fn legacy_version<'a>(&self, head: &'a Parts) -> Result<Option<&'a str>, Response<Body>> {
         match headers::single(&head.headers, headers::VERSION) {
             Err(fault) => Err(response::refused(StatusCode::BAD_REQUEST, None, &fault)),
