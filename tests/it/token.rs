@@ -1,14 +1,11 @@
 //! Tokens: made, listed and taken away by the command line; asked for at the door over HTTP.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{DEADLINE, Home, Peer, eventually};
+use crate::harness::{Home, Peer, Web, eventually};
 
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
 const LOCKED: &str = "clients: { require_auth: true }";
 
 fn text(path: &Path) -> String {
@@ -20,42 +17,18 @@ fn hash_in(text: &str) -> String {
     text.split("sha256:").nth(1).map(|rest| rest[..64].to_owned()).unwrap_or_default()
 }
 
-/// `serve` with these arguments more; where it listens is read from its log.
-fn serve(home: &Home, more: &[&str]) -> (Peer, u16) {
-    let config = home.config();
-    let args = [&["serve", "--port", "0", "--config", config.to_str().expect("plain")], more].concat();
-    let peer = Peer::start(home.command(&args));
-    let port = eventually("the port", || {
-        let log = peer.stderr();
-        let line = log.lines().find(|l| l.contains("listening on http"))?.to_owned();
-        line.rsplit(':').next()?.trim_end_matches("/mcp").parse().ok()
-    });
-    (peer, port)
+fn initialize() -> Value {
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": { "protocolVersion": "2025-11-25",
+        "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } } })
 }
 
-/// One POST over a connection of its own: status, whole head, body.
-fn post(port: u16, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    stream.set_read_timeout(Some(DEADLINE)).expect("set");
-    let mut head = "POST /mcp HTTP/1.1\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\nconnection: close\r\n".to_owned();
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    if !headers.iter().any(|h| h.0 == "host") {
-        head.push_str(&format!("host: localhost:{port}\r\n"));
-    }
-    write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).expect("written");
-    let mut all = String::new();
-    stream.read_to_string(&mut all).expect("an answer");
-    let (head, body) = all.split_once("\r\n\r\n").expect("a head");
-    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
-    (status, head.to_ascii_lowercase(), body.to_owned())
+/// What becomes of `initialize`.
+fn status(web: &Web, headers: &[(&str, &str)]) -> u16 {
+    web.post("/mcp", headers, &initialize()).status
 }
 
-fn status(port: u16, token: Option<&str>) -> u16 {
-    let bearer = token.map(|t| format!("Bearer {t}"));
-    let headers: Vec<_> = bearer.iter().map(|b| ("authorization", b.as_str())).collect();
-    post(port, &headers, INITIALIZE).0
+fn status_with(web: &Web, token: &str) -> u16 {
+    status(web, &[("authorization", &format!("Bearer {token}"))])
 }
 
 #[test]
@@ -127,28 +100,28 @@ fn the_door_asks_for_a_token_and_follows_what_is_kept() {
     let config = home.config();
     let run = |args: &[&str]| home.run(&[args, &["--config", config.to_str().expect("plain")]].concat());
     let token = run(&["token", "add", "laptop"]).stdout.trim_end().to_owned();
-    let (peer, port) = serve(&home, &["--http"]);
-    assert_eq!(status(port, Some(&token)), 200);
-    let (refused, head, body) = post(port, &[], INITIALIZE);
-    assert_eq!(refused, 401);
-    assert!(head.contains("www-authenticate: bearer") && body.contains("token_missing"), "{head} {body}");
-    assert_eq!(status(port, Some("mcpp_wrong")), 401);
+    let web = home.web();
+    assert_eq!(status_with(&web, &token), 200);
+    let refused = web.post("/mcp", &[], &initialize());
+    assert_eq!((refused.status, &refused.json()["error"]["data"]["reason"]), (401, &json!("token_missing")));
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer realm=\"mcp-proxy\""));
+    assert_eq!(status_with(&web, "mcpp_wrong"), 401);
     let bearer = format!("Bearer {token}");
     for headers in [
         [("authorization", bearer.as_str()), ("host", "evil.example.com")],
         [("authorization", bearer.as_str()), ("origin", "https://evil.example.com")],
         [("authorization", bearer.as_str()), ("authorization", "Bearer x")],
     ] {
-        assert_eq!(post(port, &headers, INITIALIZE).0, 403, "{:?}", headers[1].0);
+        assert_eq!(status(&web, &headers), 403, "{:?}", headers[1].0);
     }
 
     // Another one, made while it runs; and the first one taken away.
     let second = run(&["token", "add", "phone"]).stdout.trim_end().to_owned();
-    eventually("the second token counts", || (status(port, Some(&second)) == 200).then_some(()));
+    eventually("the second token counts", || (status_with(&web, &second) == 200).then_some(()));
     assert_eq!(run(&["token", "rm", "laptop"]).code, Some(0));
-    eventually("the first token does not count", || (status(port, Some(&token)) == 401).then_some(()));
-    assert_eq!(status(port, Some(&second)), 200);
-    let log = peer.stderr();
+    eventually("the first token does not count", || (status_with(&web, &token) == 401).then_some(()));
+    assert_eq!(status_with(&web, &second), 200);
+    let log = web.process.stderr();
     for secret in [&token, &second, "mcpp_wrong", &hash_in(&text(&home.path("credentials.json")))] {
         assert!(!log.contains(secret), "{log}");
     }
@@ -163,14 +136,14 @@ fn shown(log: &str) -> Option<String> {
 fn where_a_token_is_needed_and_there_is_none_one_is_made_and_shown_once() {
     let home = Home::with_fake(&[]).top("features: { authentication: true }");
     let token = {
-        let (peer, port) = serve(&home, &["--http"]);
-        let token = shown(&peer.stderr()).expect("a token");
-        assert_eq!((status(port, Some(&token)), status(port, None)), (200, 401));
+        let web = home.web();
+        let token = shown(&web.process.stderr()).expect("a token");
+        assert_eq!((status_with(&web, &token), status(&web, &[])), (200, 401));
         token
     };
-    let (peer, port) = serve(&home, &["--http"]);
-    assert_eq!(shown(&peer.stderr()), None, "{}", peer.stderr());
-    assert_eq!(status(port, Some(&token)), 200, "it is good for the next run, too");
+    let web = home.web();
+    assert_eq!(shown(&web.process.stderr()), None, "{}", web.process.stderr());
+    assert_eq!(status_with(&web, &token), 200, "it is good for the next run, too");
 }
 
 /// As in a container whose credentials cannot be written.
@@ -182,15 +155,10 @@ fn a_token_that_cannot_be_kept_is_good_until_the_end() {
     let args = ["serve", "--http", "--port", "0", "--config", config.to_str().expect("plain")];
     let mut command = home.command(&args);
     command.env("MCP_CREDENTIALS_PATH", "/proc");
-    let peer = Peer::start(command);
-    let port = eventually("the port", || {
-        let log = peer.stderr();
-        let line = log.lines().find(|l| l.contains("listening on http"))?.to_owned();
-        line.rsplit(':').next()?.trim_end_matches("/mcp").parse().ok()
-    });
-    let token = shown(&peer.stderr()).expect("a token");
-    assert!(peer.stderr().contains("until this process ends"), "{}", peer.stderr());
-    assert_eq!((status(port, Some(&token)), status(port, None)), (200, 401));
+    let web = Web::of(Peer::start(command));
+    let token = shown(&web.process.stderr()).expect("a token");
+    assert!(web.process.stderr().contains("until this process ends"), "{}", web.process.stderr());
+    assert_eq!((status_with(&web, &token), status(&web, &[])), (200, 401));
 }
 
 #[test]
@@ -203,22 +171,22 @@ fn an_open_door_is_refused_at_the_start_as_by_check() {
     for part in ["MP501", "--> --host", "require_auth", "--insecure"] {
         assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
     }
-    let (_peer, port) = serve(&home, &["--http", "--host", "0.0.0.0", "--insecure"]);
-    assert_eq!(status(port, None), 200);
+    let web = home.web_with(&["--host", "0.0.0.0", "--insecure"]);
+    assert_eq!(status(&web, &[]), 200);
     // An address cannot be rebound, a name can.
-    assert_eq!(post(port, &[("host", "10.1.2.3:80")], INITIALIZE).0, 200);
-    assert_eq!(post(port, &[("host", "evil.example.com")], INITIALIZE).0, 403);
+    assert_eq!(status(&web, &[("host", "10.1.2.3:80")]), 200);
+    assert_eq!(status(&web, &[("host", "evil.example.com")]), 403);
 }
 
 #[test]
 fn who_is_too_fast_hears_when_to_come_back() {
     let home = Home::with_fake(&[]).top("features: { rate_limiting: { requests_per_minute: 2 } }");
-    let (_peer, port) = serve(&home, &["--http"]);
-    assert_eq!((status(port, None), status(port, None)), (200, 200));
-    let (refused, head, body) = post(port, &[], INITIALIZE);
-    assert_eq!(refused, 429);
-    assert!(head.contains("retry-after: "), "{head}");
-    let body: Value = serde_json::from_str(&body).expect("JSON");
+    let web = home.web();
+    assert_eq!((status(&web, &[]), status(&web, &[])), (200, 200));
+    let refused = web.post("/mcp", &[], &initialize());
+    let seconds = refused.header("retry-after").and_then(|s| s.parse::<u64>().ok());
+    assert_eq!((refused.status, seconds.is_some_and(|s| (1..=30).contains(&s))), (429, true), "{seconds:?}");
+    let body = refused.json();
     assert_eq!((&body["id"], &body["error"]["data"]["reason"]), (&json!(1), &json!("rate_limited")));
 
     let mut peer = home.open();
@@ -236,4 +204,74 @@ fn a_server_has_a_limit_of_its_own() {
     let fault = peer.refusal("tools/call", &json!({ "name": "a__echo", "arguments": { "text": "x" } }));
     assert_eq!(fault["data"]["reason"], "rate_limited", "{fault}");
     peer.call("b__echo", &json!({ "text": "x" }));
+}
+
+#[test]
+fn a_token_sees_its_servers_only_and_a_session_is_for_what_it_was_opened_for() {
+    let home = Home::with_fake(&[]).fake("b", &[]).top(LOCKED);
+    let config = home.config();
+    let run = |args: &[&str]| home.run(&[args, &["--config", config.to_str().expect("plain")]].concat());
+    let token = run(&["token", "add", "laptop", "--server", "a"]).stdout.trim_end().to_owned();
+    let web = home.web();
+    let bearer = format!("Bearer {token}");
+    let with = |more: &[(&'static str, String)]| {
+        let own = [("authorization", bearer.clone()), ("mcp-protocol-version", "2025-11-25".to_owned())];
+        [&own[..], more].concat()
+    };
+    let post = |path: &str, more: &[(&'static str, String)], body: &Value| {
+        let headers = with(more);
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        web.post(path, &headers, body)
+    };
+    assert_eq!(post("/mcp/b", &[], &initialize()).status, 404, "what it does not open is not there");
+    assert_eq!(post("/mcp/a", &[], &initialize()).status, 200);
+
+    let opened = post("/mcp", &[], &initialize());
+    let session = [("mcp-session-id", opened.header("mcp-session-id").expect("a session").to_owned())];
+    post("/mcp", &session, &json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+    let list = || post("/mcp", &session, &json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" }));
+    let text = String::from_utf8_lossy(&list().body).into_owned();
+    assert!(text.contains("a__echo") && !text.contains("b__echo"), "{text}");
+
+    // The same token for something else: the session of before is over.
+    let path = home.path("credentials.json");
+    let changed = std::fs::read_to_string(&path).expect("kept").replace("[\"a\"]", "[\"b\"]");
+    std::fs::write(&path, changed).expect("written");
+    eventually("the change counts", || (list().status == 404).then_some(()));
+    assert_eq!(post("/mcp/b", &[], &initialize()).status, 200);
+}
+
+#[test]
+fn pages_of_configured_origins_are_answered_before_they_ask() {
+    let home = Home::with_fake(&[]).top(LOCKED);
+    let config = home.config();
+    let written = std::fs::read_to_string(&config).expect("there");
+    let allowed = written.replace("proxy: { ", "proxy: { allowed_origins: [\"https://app.example.com\"], ");
+    std::fs::write(&config, allowed).expect("written");
+    let token = home.run(&["token", "add", "page", "--config", config.to_str().expect("plain")]).stdout;
+    let args = ["serve", "--http", "--port", "0", "--config", config.to_str().expect("plain")];
+    let web = Web::of(Peer::start(home.command(&args)));
+    let page = ("origin", "https://app.example.com");
+    let wants = [page, ("access-control-request-method", "POST"), ("access-control-request-headers", "authorization")];
+    let answer = web.connect().request("OPTIONS", "/mcp", &wants, b"");
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, Some(page.1)));
+    assert!(answer.header("access-control-allow-headers").is_some_and(|h| h.contains("authorization")), "{answer:?}");
+    let stranger = [("origin", "https://evil.example.com"), wants[1]];
+    assert_eq!(web.connect().request("OPTIONS", "/mcp", &stranger, b"").status, 403);
+    let bearer = format!("Bearer {}", token.trim_end());
+    for (headers, expected) in [(vec![page], 401), (vec![page, ("authorization", bearer.as_str())], 200)] {
+        let reply = web.post("/mcp", &headers, &initialize());
+        assert_eq!((reply.status, reply.header("access-control-allow-origin")), (expected, Some(page.1)));
+    }
+    let reply = web.post("/mcp", &[("origin", "http://localhost:3000"), ("authorization", &bearer)], &initialize());
+    assert_eq!((reply.status, reply.header("access-control-allow-origin")), (200, None), "not configured");
+}
+
+#[test]
+fn anybody_may_ask_whether_we_are_well() {
+    let home = Home::with_fake(&[]).top(LOCKED);
+    let web = home.web();
+    let get = |path: &str, headers: &[(&str, &str)]| web.connect().request("GET", path, headers, b"").status;
+    assert_eq!((get("/health", &[]), get("/status", &[]), get("/metrics", &[])), (200, 401, 401));
+    assert_eq!(get("/health", &[("host", "evil.example.com")]), 403);
 }
