@@ -68,6 +68,7 @@ impl Endpoint {
             connect_timeout: server.connect_timeout,
             ca_file: server.ca_file.clone(),
             tls: url.scheme() == "https",
+            direct: is_here(&url),
         };
         let values = map.values().filter(|v| v.is_sensitive()).filter_map(|v| v.to_str().ok());
         // With a scheme in front or without.
@@ -86,6 +87,13 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Endpoint")
     }
+}
+
+/// Whether an address is on this machine: no proxy of the environment leads there.
+fn is_here(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let is_address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback());
+    is_address || host == "localhost" || host.ends_with(".localhost")
 }
 
 /// User and password of an address become the header they stand for.
@@ -127,6 +135,16 @@ fn percent_decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_on_this_machine() {
+        let check = |url: &str, expected| assert_eq!(is_here(&Url::parse(url).expect("a URL")), expected, "{url}");
+        check("http://127.0.0.1:8000/mcp", true);
+        check("http://[::1]/mcp", true);
+        check("http://LOCALHOST/mcp", true);
+        check("http://127.example/mcp", false);
+        check("http://10.0.0.1/mcp", false);
+    }
 
     #[test]
     fn a_user_in_the_address_becomes_a_header() {

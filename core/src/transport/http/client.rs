@@ -34,6 +34,8 @@ pub struct ClientSpec {
     pub ca_file: Option<PathBuf>,
     /// Whether it speaks TLS; one that does not loads no certificates.
     pub tls: bool,
+    /// Whether it leaves the proxies of the environment out: for servers on this machine.
+    pub direct: bool,
 }
 
 /// The clients in use, one for each way of connecting.
@@ -111,7 +113,9 @@ impl HttpClient {
             Some(path) => Some(tls::read_authorities(path).map_err(HttpError::Setup)?),
         };
         let tls = tls::config(authorities).map_err(HttpError::Setup)?;
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let builder = if spec.direct { builder.no_proxy() } else { builder };
+        let client = builder
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(spec.connect_timeout)
