@@ -254,7 +254,7 @@ impl Http {
     }
 
     /// Waits until the other side closes, and gives what came before.
-    pub(crate) fn to_end(&mut self) -> Vec<u8> {
+    pub(crate) fn read_rest(&mut self) -> Vec<u8> {
         // A reset is an end too.
         let mut chunk = [0; 4096];
         while let Ok(n @ 1..) = self.socket.read(&mut chunk) {
