@@ -96,7 +96,12 @@ impl Instance {
     }
 
     pub(super) fn send_discover(&mut self, facts: &ClientFacts) -> WireId {
-        let meta = shape::modern_meta(&facts.info, "{}", None);
+        // What a client of the other era can do is no use to a modern server yet.
+        let capabilities = match facts.revision.era() {
+            Era::Modern => String::from_utf8_lossy(&facts.capabilities),
+            Era::Legacy => "{}".into(),
+        };
+        let meta = shape::modern_meta(&facts.info, &capabilities, None);
         self.send_own(Own::Discover, Method::Discover, &format!(r#"{{"_meta":{{{meta}}}}}"#))
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn read_rest(mut command: Command) -> Self {
+    pub(crate) fn to_end(mut command: Command) -> Self {
         let output = command.stdin(std::process::Stdio::null()).output().expect("the binary starts");
         Self {
             code: output.status.code(),
