@@ -12,6 +12,7 @@ mod processes;
 mod progress_cancel;
 mod remote;
 mod rmcp_peers;
+mod rooms;
 mod roundtrip;
 mod terminal;
 mod token;

@@ -26,7 +26,7 @@ const MAX_PROCESSES: usize = 64;
 /// The same for a server by HTTP: no more than a handshake and a few tables each.
 const MAX_REMOTE: usize = 4096;
 /// Calls that wait for one instance under lease, at most: at a second a call, a minute.
-const MAX_QUEUE: usize = 64;
+const MAX_QUEUE: usize = 1000;
 
 /// The instances of one server beside the base one. Shared by the ports of all of them.
 #[derive(Debug)]
