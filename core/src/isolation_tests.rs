@@ -407,10 +407,10 @@ async fn too_long_a_queue_is_refused() {
     let (mut a, mut b) = (world.anonymous().await, world.anonymous().await);
     a.call(1, "hold").await;
     running(&world, 1).await;
-    for id in 1..=70 {
+    for id in 1..=1001 {
         b.call(id, "pid").await;
     }
-    let error = b.answer(&json!(70)).await["error"].clone();
+    let error = b.answer(&json!(1001)).await["error"].clone();
     assert_eq!((&error["code"], &error["data"]["reason"]), (&json!(-32603), &json!("busy")), "{error}");
     drop(a);
     assert!(b.number(1).await.is_number());

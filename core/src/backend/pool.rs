@@ -25,7 +25,8 @@ use crate::protocol::{Era, Fault, Revision, code};
 const MAX_PROCESSES: usize = 64;
 /// The same for a server by HTTP: no more than a handshake and a few tables each.
 const MAX_REMOTE: usize = 4096;
-/// Calls that wait for one instance under lease, at most: at a second a call, a minute.
+/// Calls that wait for one instance under lease, at most: as many sessions may come at the same moment. One that waits for too
+/// long ends by its own limit.
 const MAX_QUEUE: usize = 1000;
 
 /// The instances of one server beside the base one. Shared by the ports of all of them.
