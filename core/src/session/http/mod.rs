@@ -3,7 +3,7 @@
 //! Input: requests that the listener has read; output: responses, whose bodies read from a session's streams. One
 //! endpoint serves all editions at once: sessions for 2025-03-26 to 2025-11-25, requests that stand alone for 2026-07-28, and
 //! beside it the two endpoints of 2024-11-05. Never gives one client's message to another: a session answers only to whoever
-//! opened it, and each modern request is a [`Session`](super::run::Session) of its own.
+//! opened it, and each modern request is a `Session` of its own.
 
 mod door;
 mod event_body;
