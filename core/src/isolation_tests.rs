@@ -38,6 +38,7 @@ tool() {
     *'"pid"'*) ok "{\"n\":$$}" ;;
     *'"hold"'*) held="$held $id" ;;
     *'"release"'*) ok "{\"n\":$$}"; for id in $held; do ok "{\"n\":$$}"; done; held="" ;;
+    *'"deaf"'*) sleep 1000 ;;
     *'"steps"'*) for id in $held $id; do say "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":$id,\"progress\":$id}}"; ok "{\"n\":$id}"; done; held="" ;;
     *'"ask"'*) asker=$id; question ;;
     *'"sample"'*) asker=$id; say '{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{"messages":[],"maxTokens":1}}' ;;
@@ -398,6 +399,20 @@ async fn with_all_instances_taken_calls_wait_for_their_turn() {
     assert_eq!(c.number(1).await, next);
     // What came after the answer but before the next one's turn is not the next one's.
     assert_eq!(c.heard().await.len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_that_does_not_read_any_more_keeps_nobody_waiting() {
+    let world = World::ready(Server { lease_max: 1, ..tools(Isolation::Auto) }).await;
+    let (mut a, mut b) = (world.anonymous().await, world.anonymous().await);
+    a.call(1, "deaf").await;
+    // More than a pipe holds.
+    a.ask(&json!(2), "tools/call", json!({"name": "s__pid", "arguments": {"x": "x".repeat(300_000)}})).await;
+    running(&world, 2).await;
+    b.call(1, "pid").await;
+    drop(a);
+    assert!(b.number(1).await.is_number());
     world.end().await;
 }
 

@@ -74,6 +74,8 @@ impl Place {
 fn tls_of(files: &TlsFiles) -> Result<TlsAcceptor, Failure> {
     acceptor(&files.cert, &files.key).map_err(|error| {
         let why = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
-        Failure::usage("`proxy.tls` cannot be used").because(format!("{error}{why}"))
+        Failure::usage("`proxy.tls` cannot be used")
+            .because(format!("{error}{why}"))
+            .hint("`cert` and `key` must be PEM files that belong together, the certificate's chain after it")
     })
 }

@@ -66,6 +66,8 @@ pub(super) struct Instance {
     pub(super) barrier: Option<WireId>,
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
     pub(super) stale: bool,
+    /// Nothing runs on the stale instance any more: it ends then at the latest.
+    stale_until: Option<Instant>,
     /// The open `subscriptions/listen` of a modern server.
     pub(super) listen: Option<WireId>,
     /// The one before it, open until the server has taken the new one.
@@ -153,6 +155,7 @@ impl Instance {
             holder: None,
             barrier: None,
             stale: false,
+            stale_until: None,
             listen: None,
             listen_before: None,
             listen_at: None,
@@ -247,8 +250,12 @@ impl Instance {
                     return Some(end);
                 }
             }
-            if self.stale && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
-                return Some(End::Stale);
+            if self.stale && self.pending.n_calls() == 0 {
+                // It hears first that what it was asked for is not wanted any more, if it still reads at all.
+                let until = *self.stale_until.get_or_insert(self.now + LAST_WORD);
+                if self.wire.waiting() == 0 || until <= self.now {
+                    return Some(End::Stale);
+                }
             }
             if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Told(Control::Shutdown { drain: true }));
@@ -547,8 +554,16 @@ impl Instance {
     /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
     fn arm(&mut self) {
         let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
-        let all =
-            [self.relist_at, self.listen_at, self.drain_until, self.idle_deadline(), self.pending.nearest(), first];
+        let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0);
+        let all = [
+            self.relist_at,
+            self.listen_at,
+            self.drain_until,
+            stale,
+            self.idle_deadline(),
+            self.pending.nearest(),
+            first,
+        ];
         let earliest = all.into_iter().flatten().min();
         let Some(earliest) = earliest else { return };
         if self.wake_at.is_none_or(|at| earliest < at) {

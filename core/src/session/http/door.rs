@@ -270,7 +270,10 @@ impl Inner {
                 match config.servers.iter().find(is_it) {
                     Some(server) => Some(server.name.clone()),
                     None => {
-                        let text = format!("there is no server `{name}`");
+                        let all = &self.path;
+                        let text = format!(
+                            "there is no server `{name}` here: see `servers` in the configuration; all are at `{all}`"
+                        );
                         return Err(response::failed(StatusCode::NOT_FOUND, text));
                     }
                 }
