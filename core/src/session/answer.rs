@@ -1,6 +1,6 @@
-//! Outcomes to bytes: the client's own id back, our faults as errors, and what the client's era wants otherwise.
+//! Outcomes to bytes: what a call ended with goes to its client (`shape/` has what the eras want otherwise) and to the journal.
 //!
-//! Within one era nothing but the id is touched. Our errors become JSON here and nowhere else.
+//! Our errors become JSON here and nowhere else.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,10 +8,11 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::http::Weight;
-use super::run::{Active, Session};
+use super::run::Session;
+use super::shape::shaped;
 use crate::backend::{Answer, ClientFacts, Outcome};
 use crate::observe::{Ended, FlowKind, Status, Timing};
-use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Method, Patch, RequestId, Span, Spliced, code, walk};
+use crate::protocol::{CallId, Fault, Message, Patch, RequestId, Span, Spliced};
 
 /// The place before everything.
 const EMPTY: Span = Span { start: 0, end: 0 };
@@ -31,110 +32,6 @@ fn around(id: &RequestId, result: &Bytes) -> Spliced {
     out.patch(EMPTY, Patch::Bytes(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"#).into()));
     out.patch(Span { start: end, end }, Patch::Bytes(Bytes::from_static(b"}")));
     out
-}
-
-/// A server's answer as its client wants it, and how the call ended.
-///
-/// # Errors
-/// When this client cannot be given this answer.
-fn shaped(message: &Message, active: &Active, id: &RequestId, from: Era) -> Result<(Spliced, Status), Fault> {
-    let mut out = Spliced::new(message.raw().clone());
-    if let Some(span) = message.span(Field::Id) {
-        out.patch(span, Patch::Bytes(id.0.clone()));
-    }
-    for span in message.null_cuts() {
-        out.patch(span, Patch::Bytes(Bytes::new()));
-    }
-    if message.kind() == Kind::Error {
-        let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok()).unwrap_or(0);
-        let code = shape_error(&mut out, message, active, from, code);
-        return Ok((out, Status::Fault(code)));
-    }
-    let era = active.facts.revision.era();
-    match (from, era) {
-        (Era::Modern, Era::Legacy) => to_legacy(&mut out, message, &active.port.server.name)?,
-        (Era::Legacy, Era::Modern) => to_modern(&mut out, message, active.method),
-        _ => {}
-    }
-    if let Some((own, exposed)) = &active.uris {
-        restore_uri(&mut out, message, own, exposed);
-    }
-    let failed = message.get(Field::IsError) == Some(b"true");
-    Ok((out, if failed { Status::ToolError } else { Status::Ok }))
-}
-
-/// A modern server's result for a legacy client.
-fn to_legacy(out: &mut Spliced, message: &Message, backend: &str) -> Result<(), Fault> {
-    let kind = message.text(Field::ResultType);
-    if kind.as_deref().is_some_and(|k| k != "complete") {
-        // A legacy client would take it for a successful call with nothing in it.
-        let text = format!(
-            "server `{backend}` needs more input ({}) in the way of MCP 2026-07-28, which this client does not speak",
-            kind.as_deref().unwrap_or_default(),
-        );
-        let data = serde_json::json!({ "backend": backend, "reason": "input_required" });
-        return Err(Fault::new(code::INTERNAL, text).with_data(&data));
-    }
-    let Some(result) = message.span(Field::Result) else { return Ok(()) };
-    let raw = message.raw();
-    let mut keys = vec!["resultType", "ttlMs", "cacheScope"];
-    let structured = walk::member(raw, result, "structuredContent").map(|(_, v)| v);
-    if structured.is_some_and(|s| raw.get(s.start as usize) != Some(&b'{')) {
-        // Editions before 2026-07-28 have objects here only; the text of it stands in `content`.
-        keys.push("structuredContent");
-    }
-    for span in walk::cuts(raw, result, &keys) {
-        out.patch(span, Patch::Bytes(Bytes::new()));
-    }
-    Ok(())
-}
-
-/// A legacy server's result for a modern client: strict ones refuse results without `resultType`.
-fn to_modern(out: &mut Spliced, message: &Message, method: Option<Method>) {
-    let Some(result) = message.span(Field::Result) else { return };
-    let mut members = String::new();
-    if message.span(Field::ResultType).is_none() {
-        members.push_str(r#""resultType":"complete","#);
-    }
-    if method == Some(Method::ResourcesRead) {
-        if message.span(Field::TtlMs).is_none() {
-            members.push_str(r#""ttlMs":0,"#);
-        }
-        if message.span(Field::CacheScope).is_none() {
-            members.push_str(r#""cacheScope":"private","#);
-        }
-    }
-    if walk::members(message.raw(), result).next().is_none() {
-        members.pop();
-    }
-    let at = result.start + 1;
-    out.patch(Span { start: at, end: at }, Patch::Bytes(members.into()));
-}
-
-/// The error codes that differ between the eras (protocol.md, 3.9).
-fn shape_error(out: &mut Spliced, message: &Message, active: &Active, from: Era, code: i32) -> i32 {
-    let is_read = active.method == Some(Method::ResourcesRead);
-    let to = match (from, active.facts.revision.era(), code) {
-        (Era::Legacy, Era::Modern, code::RESOURCE_NOT_FOUND) if is_read => code::INVALID_PARAMS,
-        (Era::Modern, Era::Legacy, code::INVALID_PARAMS) if is_read => code::RESOURCE_NOT_FOUND,
-        _ => return code,
-    };
-    if let Some(span) = message.span(Field::ErrorCode) {
-        out.patch(span, Patch::Bytes(to.to_string().into()));
-    }
-    to
-}
-
-/// The contents of a resource whose URI clients know by another name carry that name.
-fn restore_uri(out: &mut Spliced, message: &Message, own: &str, exposed: &str) {
-    let raw = message.raw();
-    let contents = message.span(Field::Result).and_then(|r| walk::member(raw, r, "contents")).map(|(_, v)| v);
-    for element in contents.into_iter().flat_map(|c| walk::elements(raw, c)) {
-        let Some((_, uri)) = walk::member(raw, element, "uri") else { continue };
-        if walk::decode(&raw[uri.start as usize..uri.end as usize]).as_deref() == Some(own) {
-            out.patch(uri, Patch::Bytes(serde_json::Value::from(exposed).to_string().into()));
-        }
-    }
 }
 
 impl Session {

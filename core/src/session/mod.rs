@@ -17,6 +17,7 @@ mod ops_metrics;
 mod out;
 mod piped;
 mod run;
+mod shape;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};
