@@ -36,6 +36,8 @@ pub enum Command {
     Serve(Serve),
     /// Validate the configuration without starting any server
     Check(Check),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
     /// Write a commented configuration to start from
     Init(Init),
     /// List what clients get: tools, resources, prompts, or the servers behind them

@@ -10,6 +10,7 @@ mod list;
 mod load;
 mod peer;
 mod read;
+mod schema;
 mod serve;
 mod token;
 mod tui;
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tui => tui::run(config),
         Command::Serve(args) => serve::run(config, &args),
         Command::Check(args) => check::run(config, &args),
+        Command::Schema => schema::run(),
         Command::Init(args) => init::run(&args),
         Command::List(args) => list::run(config, &args),
         Command::Call(args) => call::run(config, &args),

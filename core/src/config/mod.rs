@@ -11,7 +11,7 @@ mod diagnostic;
 mod diff;
 mod environment;
 mod expand;
-mod keys;
+pub mod keys;
 mod load;
 mod locate;
 pub(crate) mod mask;

@@ -21,7 +21,7 @@ impl Reader<'_> {
         let wrong = || Some(("Authorization".to_owned(), Secret::new(""), node.span));
         if node.as_map().is_none() {
             if fields.is_foreign && node.as_scalar().is_some_and(|s| s.text == "oauth") {
-                return self.oauth(node, &path);
+                return self.oauth(node, &path, true);
             }
             self.error("MP403", node.span, "`auth` must be a map", "write `auth: { type: bearer, token: … }`");
             return wrong();
@@ -29,7 +29,7 @@ impl Reader<'_> {
         let kinds = "known: bearer, basic, header, oauth";
         let Some(kind_node) = node.get("type") else {
             if fields.is_foreign {
-                return self.oauth(node, &path);
+                return self.oauth(node, &path, true);
             }
             self.error("MP403", node.span, "`auth` has no `type`", kinds);
             return wrong();
@@ -64,7 +64,7 @@ impl Reader<'_> {
                 };
                 value.map_or_else(wrong, |value| Some((name, value, node.span)))
             }
-            "oauth" => self.oauth(node, &path),
+            "oauth" => self.oauth(node, &path, fields.is_foreign),
             _ => {
                 self.error("MP403", kind_node.span, format!("unknown `auth.type` {}", quoted(&kind)), kinds);
                 wrong()
@@ -72,9 +72,16 @@ impl Reader<'_> {
         }
     }
 
-    /// Taken as it is, for a version that can sign in.
-    fn oauth(&mut self, node: &Node, path: &str) -> Option<(String, Secret, Span)> {
-        self.unused.push((format!("{path} (oauth)"), node.span));
+    /// For a version that can sign in. Other programs' entries are taken without it.
+    fn oauth(&mut self, node: &Node, path: &str, is_foreign: bool) -> Option<(String, Secret, Span)> {
+        if is_foreign {
+            self.unused.push((format!("{path} (oauth)"), node.span));
+            return None;
+        }
+        let d = Diagnostic::new("MP009", Level::Error, "`auth.type: oauth` is not supported yet")
+            .label("this version cannot sign in")
+            .note(NoteKind::Fix, "use a token of the server's: `auth: { type: bearer, token: \"${NAME}\" }`");
+        self.report(d, node.get("type").map_or(node.span, |n| n.span));
         None
     }
 

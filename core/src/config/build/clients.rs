@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
-use crate::config::keys;
+use crate::config::keys::{self, Kind};
 use crate::config::node::{Node, Value};
 
 use super::reader::Reader;
@@ -57,7 +57,7 @@ impl Reader<'_> {
         if node.as_map().is_none() {
             return self.truth(node, path)?.then_some(USUAL_RATE);
         }
-        self.check_keys(node, path, keys::RATE_LIMITING);
+        self.check_keys(node, path, Kind::Section(keys::RATE_LIMITING));
         let mut enabled = true;
         let mut limit = USUAL_RATE;
         self.set(node, "enabled", &mut enabled, |r, n, p| r.truth(n, &format!("{path}.{p}")));
@@ -70,7 +70,7 @@ impl Reader<'_> {
         let path = "features.monitoring";
         if let Some(node) = Self::find(root, path) {
             if let Value::Map(_) = node.value {
-                self.check_keys(node, path, keys::MONITORING);
+                self.check_keys(node, path, Kind::Section(keys::MONITORING));
                 self.set(node, "enable_metrics", &mut metrics.enabled, |r, n, p| r.truth(n, &format!("{path}.{p}")));
                 self.set(node, "prometheus_endpoint", &mut metrics.path, |r, n, p| {
                     r.http_path(n, &format!("{path}.{p}"))

@@ -57,7 +57,7 @@ impl Reader<'_> {
         Some(Target::Http { url: Secret::new(value), url_shown: mask::url(&text.raw), sse, headers })
     }
 
-    fn headers(&mut self, fields: Fields<'_>, path: &str) -> BTreeMap<String, Secret> {
+    pub(super) fn headers(&mut self, fields: Fields<'_>, path: &str) -> BTreeMap<String, Secret> {
         let mut headers = BTreeMap::new();
         let path = format!("{path}.headers");
         for node in [fields.defaults.and_then(|d| d.get("headers")), fields.own("headers")].into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! Other programs' files: where they keep their servers, and how they spell what we know by another name.
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
-use crate::config::keys;
+use crate::config::keys::{self, Kind};
 use crate::config::node::{Entry, Node, Value};
 
 use super::reader::Reader;
@@ -115,7 +115,7 @@ impl Reader<'_> {
                     None => self.unused.push((format!("{path}.{name} ({ours})"), entry.key_span)),
                 },
                 _ => {
-                    self.unknown(name, entry.key_span, &path, keys::SERVER);
+                    self.unknown(name, entry.key_span, &path, &Kind::Section(keys::SERVER).keys());
                     let meant = foreign
                         .map(|f| f.1)
                         .or_else(|| keys::nearest(name, keys::SERVER.iter().map(|k| k.name)))

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
-use super::keys;
+use super::keys::{self, Kind};
 use super::node::{Node, Value};
 use super::source::Sources;
 use super::variables::Variables;
@@ -53,7 +53,7 @@ pub(super) fn build(
         // Somebody else's file: what we do not know in it is none of our business.
         reader.ignore_unknown_root(root);
     } else {
-        reader.check_keys(root, "", keys::ROOT);
+        reader.check_keys(root, "", Kind::Section(keys::ROOT));
     }
     reader.version(root);
     reader.proxy(root, &mut config);

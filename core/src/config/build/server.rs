@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
-use crate::config::keys::{self, Key};
+use crate::config::keys::{self, Kind};
 use crate::config::mask;
 use crate::config::node::{Node, Value};
 use crate::config::{
@@ -68,14 +68,17 @@ impl Reader<'_> {
     /// Checks the keys of `defaults`; their values are checked with each server's.
     pub(super) fn defaults(&mut self, defaults: Option<&Node>) {
         let Some(node) = defaults else { return };
-        let known: Vec<Key> =
-            keys::SERVER.iter().copied().filter(|k| !keys::NOT_IN_DEFAULTS.contains(&k.name)).collect();
-        self.check_keys(node, "defaults", &known);
+        self.check_keys(node, "defaults", Kind::Defaults);
         // With no server there is nobody else to read them.
         let empty = Node { span: node.span, value: Value::Map(Vec::new()) };
         let fields = Fields { own: &empty, defaults, is_foreign: false };
         let mut server = Server::stdio("defaults", "", &[]);
         self.behaviour(fields, &mut server, "defaults");
+        if let Some(node) = fields.get("cwd") {
+            self.path(node, "defaults.cwd");
+        }
+        self.env(fields, "defaults");
+        self.headers(fields, "defaults");
     }
 
     /// Reads one server. `None`: it cannot be reached the way it is written. One that is switched off is there in any case, with an
@@ -94,7 +97,7 @@ impl Reader<'_> {
         let name = self.server_name(entry)?;
         path.truncate("servers.".len());
         path.push_str(&name);
-        self.check_keys(node, &path, keys::SERVER);
+        self.check_keys(node, &path, Kind::Section(keys::SERVER));
         let before = self.n_softened;
         let target = self.target(fields, &path, entry.key_span);
         // A part of it may be missing now: what is left is not fit to be started by hand either.

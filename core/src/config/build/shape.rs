@@ -1,10 +1,10 @@
 //! Holds the keys of a map against the table: unknown ones are reported with the one that was meant, those of later
-//! versions are noted, and their values checked loosely.
+//! versions are refused.
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
-use crate::config::expand::{self, ProblemKind};
-use crate::config::keys::{self, Key, Shape};
-use crate::config::node::{Node, Value};
+use crate::config::expand;
+use crate::config::keys::{self, Key, Kind, State};
+use crate::config::node::{Entry, Node, Value};
 
 use super::reader::Reader;
 
@@ -13,7 +13,8 @@ const MAX_NAMED: usize = 12;
 
 impl Reader<'_> {
     /// Checks the keys of `node`, which is what `path` names. Sections are checked all the way down.
-    pub(super) fn check_keys(&mut self, node: &Node, path: &str, known: &[Key]) {
+    pub(super) fn check_keys(&mut self, node: &Node, path: &str, kind: Kind) {
+        let known = kind.keys();
         let entries = match &node.value {
             Value::Map(entries) => entries,
             Value::Null => return,
@@ -31,82 +32,45 @@ impl Reader<'_> {
             let Some(key) = known.iter().find(|k| k.name == entry.key) else {
                 // As in other YAML files: `x-…` holds what is used elsewhere by alias.
                 if !(path.is_empty() && entry.key.starts_with("x-")) {
-                    self.unknown(&entry.key, entry.key_span, path, known);
+                    self.unknown(&entry.key, entry.key_span, path, &known);
                 }
                 continue;
             };
-            let value = &entry.value;
-            if matches!(value.value, Value::Null) {
-                continue;
-            }
-            match key.shape {
-                Shape::Read | Shape::Ignored => {}
-                Shape::Section(keys) => self.check_keys(value, &inner, keys),
-                Shape::Later => self.later(value, &inner, entry.key_span),
-                Shape::LaterSection(keys) => {
-                    self.check_keys(value, &inner, keys);
-                    if keys.is_empty() {
-                        self.later(value, &inner, entry.key_span);
-                    }
-                }
-                Shape::LaterMap => {
-                    self.names(value, &inner);
-                    self.later(value, &inner, entry.key_span);
-                }
-                Shape::LaterList => {
-                    if !matches!(value.value, Value::List(_)) {
-                        self.wrong_type(value, &inner, "a list", "write `[first, second]`");
-                    }
-                    self.later(value, &inner, entry.key_span);
-                }
-                Shape::LaterScalar => {
-                    if value.as_scalar().is_none() {
-                        self.wrong_type(value, &inner, "one value", "write it right behind the colon");
-                    }
-                    self.later(value, &inner, entry.key_span);
-                }
+            match (key.state, key.kind) {
+                _ if matches!(entry.value.value, Value::Null) => {}
+                (State::NotYet(idle), _) => self.not_yet(entry, &inner, idle),
+                (State::Works, Kind::Section(_)) => self.check_keys(&entry.value, &inner, key.kind),
+                _ => {}
             }
         }
     }
 
-    /// A key that is accepted and not used: an empty or default-looking value is not worth a word.
-    fn later(&mut self, value: &Node, path: &str, span: crate::config::Span) {
-        let idle = match &value.value {
-            Value::Null => true,
-            Value::List(items) => items.is_empty(),
-            Value::Map(entries) => entries.is_empty(),
-            Value::Scalar(s) => s.text == "false",
+    /// MP009: what this version cannot do is refused, unless it is to stay undone.
+    fn not_yet(&mut self, entry: &Entry, path: &str, idle: &[&str]) {
+        let scalar = match &entry.value.value {
+            Value::Null => return,
+            Value::List(items) if items.is_empty() => return,
+            Value::Map(entries) if entries.is_empty() => return,
+            Value::List(_) | Value::Map(_) => None,
+            Value::Scalar(scalar) => Some(scalar),
         };
-        if !idle {
-            self.unused.push((path.to_owned(), span));
-        }
-        self.check_references(value, path);
-    }
-
-    /// References in what nothing reads yet: how they are written must be right, what they name need not be there.
-    fn check_references(&mut self, node: &Node, path: &str) {
-        match &node.value {
-            Value::Null => {}
-            Value::Scalar(scalar) => {
-                let mut problems = Vec::new();
-                expand::expand(&scalar.text, self.variables, &mut problems);
-                for problem in problems {
-                    if matches!(problem.kind, ProblemKind::Bad | ProblemKind::Unclosed) {
-                        let message = "bad reference: `${` must be followed by a name and closed by `}`";
-                        let d = Diagnostic::new("MP202", Level::Error, message)
-                            .label(path)
-                            .note(NoteKind::Fix, "write `${NAME}` or `${NAME:-default}`; a plain `$` is `$$`");
-                        self.report(d, node.span);
-                    }
-                }
+        if let Some(value) = scalar.and_then(|s| expand::expand(&s.text, self.variables, &mut Vec::new())) {
+            let value = value.text.trim();
+            if value.is_empty() || idle.iter().any(|i| i.eq_ignore_ascii_case(value)) {
+                return;
             }
-            Value::List(items) => items.iter().for_each(|item| self.check_references(item, path)),
-            Value::Map(entries) => entries.iter().for_each(|e| self.check_references(&e.value, path)),
         }
+        let d = Diagnostic::new("MP009", Level::Error, format!("`{path}` is not supported yet"))
+            .label("this version cannot do it");
+        let fix = match idle.first() {
+            Some(idle) => format!("take it out, or write `{idle}`, which is what this version does"),
+            None => "take it out; a later version reads it".to_owned(),
+        };
+        self.report(d.note(NoteKind::Fix, fix), entry.key_span);
     }
 
     /// MP104
-    pub(super) fn unknown(&mut self, name: &str, span: crate::config::Span, path: &str, known: &[Key]) {
+    pub(super) fn unknown(&mut self, name: &str, span: crate::config::Span, path: &str, known: &[&Key]) {
         if self.is_full() {
             return;
         }

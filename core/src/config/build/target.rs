@@ -201,7 +201,7 @@ impl Reader<'_> {
         }
     }
 
-    fn env(&mut self, fields: Fields<'_>, path: &str) -> BTreeMap<String, Secret> {
+    pub(super) fn env(&mut self, fields: Fields<'_>, path: &str) -> BTreeMap<String, Secret> {
         let mut env = BTreeMap::new();
         for node in [fields.defaults.and_then(|d| d.get("env_file")), fields.own("env_file")].into_iter().flatten() {
             let files: Vec<&Node> = match &node.value {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
-use crate::config::keys;
+use crate::config::keys::{self, Kind};
 use crate::config::node::{Entry, Node, Value};
 use crate::config::{Access, ClientRules, Config, Token, TokenHash};
 
@@ -87,7 +87,7 @@ impl Reader<'_> {
         match &node.value {
             Value::Scalar(_) => Some((self.token_text(node, path)?, Access::default())),
             Value::Map(_) => {
-                self.check_keys(node, path, keys::TOKEN);
+                self.check_keys(node, path, Kind::Section(keys::TOKEN));
                 let find = |key: &str| node.get(key).filter(|n| !matches!(n.value, Value::Null));
                 let hash = match (find("hash"), find("token")) {
                     (Some(hash), None) => self.token_hash(hash, &format!("{path}.hash")),

@@ -37,26 +37,3 @@ fn the_examples_in_the_comments_load_too() {
         assert_eq!(rendered(&loaded), format!("no problems in config.yaml ({n} servers)\n"), "{text}");
     }
 }
-
-/// Every key of the table that this version reads is in the example.
-#[test]
-fn the_example_has_every_key() {
-    let example = include_str!("../../../../config.example.yaml");
-    let words =
-        |name: &str| example.lines().any(|l| l.trim_start_matches(['#', ' ', '{']).contains(&format!("{name}:")));
-    let aliases = ["mcpServers", "mcp.servers", "mcp", "context_servers", "type"];
-    fn read_keys(keys: &[keys::Key], out: &mut Vec<&'static str>) {
-        for key in keys {
-            match key.shape {
-                keys::Shape::Read => out.push(key.name),
-                keys::Shape::Section(inner) => read_keys(inner, out),
-                _ => {}
-            }
-        }
-    }
-    let mut all = Vec::new();
-    read_keys(keys::ROOT, &mut all);
-    read_keys(keys::SERVER, &mut all);
-    let missing: Vec<_> = all.into_iter().filter(|k| !aliases.contains(k) && !words(k)).collect();
-    assert_eq!(missing, [""; 0]);
-}
