@@ -46,6 +46,9 @@ fn flow(id: u64, kind: FlowKind, backend: &str, method: &str, target: Option<&st
         parent: None,
         n_bytes_in: 128,
         n_bytes_out: if took == 0 { 0 } else { 312 },
+        n_open: 0,
+        n_rounds: 0,
+        rounds: Vec::new(),
         frames: Frames::default(),
     }
 }
@@ -138,6 +141,7 @@ fn backend(name: &str, state: BackendState, since: u64) -> BackendView {
         n_prompts: 0,
         quarantined: Vec::new(),
         n_in_flight: 0,
+        n_open: 0,
         n_calls: 0,
         n_errors: 0,
         n_instances: 1,
@@ -209,6 +213,7 @@ pub(crate) fn snapshot() -> Snapshot {
             via: "stdio",
             since: ago(190_000),
             n_in_flight: 1,
+            n_open: 0,
             n_calls: 1_523,
         }],
         totals: Totals { n_calls: 1_523, n_errors: 28, n_in_flight: 1, latency: latency(1_523, 14, 377, 1_200) },

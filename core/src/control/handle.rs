@@ -138,10 +138,10 @@ impl ProxyHandle {
         let observer = &self.inner.engine.ctx.observer;
         let status = port.map(|p| p.status.view());
         let prefix = crate::catalog::exposed_prefix(server, &config.routing);
-        let (n_calls, n_errors, n_in_flight, latency, tools, per_second) = observer.metrics(|m| {
+        let (n_calls, n_errors, n_in_flight, n_open, latency, tools, per_second) = observer.metrics(|m| {
             let per_second = m.per_second(&server.name);
-            m.backend(&server.name).map_or((0, 0, 0, Default::default(), Vec::new(), per_second), |b| {
-                (b.n_calls, b.n_errors, b.n_in_flight, b.latency(), b.tools(N_TOOLS), per_second)
+            m.backend(&server.name).map_or((0, 0, 0, 0, Default::default(), Vec::new(), per_second), |b| {
+                (b.n_calls, b.n_errors, b.n_in_flight, b.counts.n_open, b.latency(), b.tools(N_TOOLS), per_second)
             })
         });
         let kind = match &server.target {
@@ -164,6 +164,7 @@ impl ProxyHandle {
             n_prompts: counts[ItemKind::Prompt as usize],
             quarantined: catalog.quarantined.get(&server.name).cloned().unwrap_or_default(),
             n_in_flight,
+            n_open,
             n_calls,
             n_errors,
             n_instances: status.as_ref().map_or(0, |s| s.n_instances),
@@ -305,6 +306,7 @@ fn client(c: &crate::session::ClientStatus) -> ClientView {
         via: c.via,
         since: c.since,
         n_in_flight: c.n_in_flight.load(Ordering::Relaxed),
+        n_open: c.n_open.load(Ordering::Relaxed),
         n_calls: c.n_calls.load(Ordering::Relaxed),
     }
 }

@@ -72,6 +72,8 @@ pub struct BackendView {
     pub quarantined: Vec<String>,
     /// Calls in flight.
     pub n_in_flight: u64,
+    /// Questions to clients that are open.
+    pub n_open: u64,
     /// Calls since the start.
     pub n_calls: u64,
     /// Of these, ended with an error or `isError`.
@@ -105,6 +107,8 @@ pub struct ClientView {
     pub since: SystemTime,
     /// Calls in flight.
     pub n_in_flight: u64,
+    /// Questions it has not answered yet.
+    pub n_open: u64,
     /// Requests since it came.
     pub n_calls: u64,
 }

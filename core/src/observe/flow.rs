@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 use crate::protocol::{CallId, SessionId, Spliced};
 
+/// Rounds of one operation whose frames are kept, at most: a bridge makes 8, a server behind us may ask as often as it likes.
+const MAX_ROUNDS: usize = 32;
+
 /// Who started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FlowKind {
@@ -87,6 +90,17 @@ pub struct Frames {
     pub answered: Option<Spliced>,
 }
 
+/// One round of an operation that took several: it was sent again with what its client had been asked meanwhile.
+#[derive(Clone, Debug, Default)]
+pub struct Round {
+    /// From the arrival of the operation to the end of this round.
+    pub after: Duration,
+    /// The id we used towards the server in it, if it was passed on.
+    pub wire_id: Option<u64>,
+    /// What was sent in it, as far as it is still kept.
+    pub frames: Frames,
+}
+
 /// One row of the journal.
 #[derive(Clone, Debug)]
 pub struct Flow {
@@ -110,7 +124,7 @@ pub struct Flow {
     pub status: Status,
     /// Where the time went.
     pub timing: Timing,
-    /// The id we used towards the server, if it was passed on.
+    /// The id we used towards the server (in the last round), if it was passed on.
     pub wire_id: Option<u64>,
     /// Progress notifications passed back so far.
     pub n_progress: u32,
@@ -120,7 +134,13 @@ pub struct Flow {
     pub n_bytes_in: u32,
     /// Bytes of the answer as returned by the server.
     pub n_bytes_out: u32,
-    /// The frames.
+    /// Questions of the server to the client that belong to it and are open.
+    pub n_open: u16,
+    /// Rounds it took before the one that `frames` is of.
+    pub n_rounds: u16,
+    /// These rounds, the first one first, as far as they are kept.
+    pub rounds: Vec<Round>,
+    /// The frames, of the last round.
     pub frames: Frames,
 }
 
@@ -150,7 +170,22 @@ impl Flow {
             parent: None,
             n_bytes_in: 0,
             n_bytes_out: 0,
+            n_open: 0,
+            n_rounds: 0,
+            rounds: Vec::new(),
             frames: Frames::default(),
+        }
+    }
+
+    /// The present round is over, and another one begins: its frames make room for those of the next.
+    pub fn turn(&mut self, now: SystemTime) {
+        let after = now.duration_since(self.at).unwrap_or_default();
+        let frames = std::mem::take(&mut self.frames);
+        self.rounds.push(Round { after, wire_id: self.wire_id.take(), frames });
+        self.n_rounds = self.n_rounds.saturating_add(1);
+        if self.rounds.len() > MAX_ROUNDS {
+            // The first one says what it was about.
+            self.rounds.remove(1);
         }
     }
 
@@ -159,6 +194,7 @@ impl Flow {
     pub fn without_frames(&self) -> Self {
         Self {
             frames: Frames::default(),
+            rounds: Vec::new(),
             client: self.client.clone(),
             backend: self.backend.clone(),
             method: self.method.clone(),

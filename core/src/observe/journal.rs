@@ -5,13 +5,15 @@
 
 use std::collections::VecDeque;
 
-use super::flow::{Flow, Frames};
+use super::flow::{Flow, Frames, Round};
 use crate::protocol::{CallId, Spliced};
 
 /// Fixed cost of a row, counted towards the ring's bytes besides its frames: the row, and small allocations it shares.
 const ROW_BYTES: usize = size_of::<Flow>() + 128;
 /// The largest frame kept is the ring's bytes divided by this.
 const FRAME_SHARE: usize = 16;
+/// What one operation of several rounds may keep, in frames of the largest size: more would push everything else out.
+const ROUNDS_SHARE: usize = 4;
 /// How many changes are remembered for readers that ask what changed since they looked.
 const N_CHANGES: usize = 8192;
 
@@ -44,7 +46,12 @@ pub struct JournalWindow {
     pub version: u64,
 }
 
-fn n_bytes(frames: &Frames) -> usize {
+fn n_bytes(flow: &Flow) -> usize {
+    let rounds = flow.rounds.iter().map(|r| size_of::<Round>() + frame_bytes(&r.frames));
+    frame_bytes(&flow.frames) + rounds.sum::<usize>()
+}
+
+fn frame_bytes(frames: &Frames) -> usize {
     let spliced = |s: &Option<Spliced>| s.as_ref().map_or(0, |s| s.patches().count() * 48);
     frames.received.as_ref().map_or(0, bytes::Bytes::len)
         + frames.returned.as_ref().map_or(0, bytes::Bytes::len)
@@ -66,6 +73,22 @@ fn drop_large(frames: &mut Frames, max: usize) {
     }
     if frames.answered.as_ref().is_some_and(|s| s.base().len() > max) {
         frames.answered = None;
+    }
+}
+
+/// Forgets the frames of early rounds while those of all rounds have over `max` bytes.
+fn drop_rounds(flow: &mut Flow, max: usize) {
+    let mut n_bytes: usize = flow.rounds.iter().map(|r| frame_bytes(&r.frames)).sum();
+    // The first one says what it was about: it goes last.
+    let order = (1..flow.rounds.len()).chain(std::iter::once(0));
+    for i in order {
+        if n_bytes <= max {
+            return;
+        }
+        if let Some(round) = flow.rounds.get_mut(i) {
+            n_bytes -= frame_bytes(&round.frames);
+            round.frames = Frames::default();
+        }
     }
 }
 
@@ -96,7 +119,7 @@ impl Journal {
         let id = self.next_id();
         flow.id = id;
         drop_large(&mut flow.frames, self.max_frame);
-        self.n_bytes += ROW_BYTES + n_bytes(&flow.frames);
+        self.n_bytes += ROW_BYTES + n_bytes(&flow);
         self.rows.push_back(flow);
         self.changed(id);
         self.trim();
@@ -107,10 +130,13 @@ impl Journal {
     pub fn update(&mut self, id: CallId, change: impl FnOnce(&mut Flow)) {
         let max = self.max_frame;
         let Some(row) = id.0.checked_sub(self.first).and_then(|i| self.rows.get_mut(i as usize)) else { return };
-        let before = n_bytes(&row.frames);
+        let before = n_bytes(row);
         change(row);
         drop_large(&mut row.frames, max);
-        self.n_bytes = self.n_bytes + n_bytes(&row.frames) - before;
+        if !row.rounds.is_empty() {
+            drop_rounds(row, max.saturating_mul(ROUNDS_SHARE));
+        }
+        self.n_bytes = self.n_bytes + n_bytes(row) - before;
         self.changed(id);
         self.trim();
     }
@@ -129,7 +155,7 @@ impl Journal {
         while self.rows.len() - n_over > self.max_flows
             || (self.n_bytes > self.max_bytes && self.rows.len() - n_over > 1)
         {
-            self.n_bytes -= ROW_BYTES + n_bytes(&self.rows[n_over].frames);
+            self.n_bytes -= ROW_BYTES + n_bytes(&self.rows[n_over]);
             n_over += 1;
         }
         // Dropped where they are: an old row is far from every cache, and moving it out would read all of it.
@@ -193,8 +219,30 @@ mod tests {
             parent: None,
             n_bytes_in: 0,
             n_bytes_out: 0,
+            n_open: 0,
+            n_rounds: 0,
+            rounds: Vec::new(),
             frames: Frames { received: Some(Bytes::from(vec![b'x'; n_bytes])), ..Frames::default() },
         }
+    }
+
+    #[test]
+    fn rounds_are_kept_within_the_bytes_and_the_first_one_longest() {
+        let mut journal = Journal::new(100, 64_000);
+        let other = journal.push(flow(10));
+        let id = journal.push(flow(900));
+        for n in 0..100 {
+            journal.update(id, |f| f.turn(SystemTime::UNIX_EPOCH));
+            journal.update(id, |f| f.frames.returned = Some(Bytes::from(vec![b'0' + n % 10; 700])));
+        }
+        let row = journal.get(id).expect("the newest stays");
+        assert_eq!((row.n_rounds, row.rounds.len()), (100, 32));
+        assert!(row.rounds[0].frames.received.is_some(), "what it was about");
+        let kept: usize = row.rounds.iter().map(|r| frame_bytes(&r.frames)).sum();
+        assert!((8_000..=16_000).contains(&kept), "{kept}");
+        assert!(journal.get(other).is_some(), "others are not pushed out");
+        let told: usize = journal.rows.iter().map(|r| ROW_BYTES + n_bytes(r)).sum();
+        assert_eq!(journal.n_bytes, told);
     }
 
     #[test]

@@ -116,6 +116,12 @@ pub struct Counts {
     pub n_bytes_in: u64,
     /// Bytes of answers as clients got them.
     pub n_bytes_out: u64,
+    /// Questions to clients.
+    pub n_questions: u64,
+    /// Of these, not answered yet.
+    pub n_open: u64,
+    /// Rounds of calls that took more than one, besides the first.
+    pub n_rounds: u64,
     /// From arrival to answer, where the server gave one.
     pub latency: Buckets,
 }
@@ -130,6 +136,9 @@ impl Counts {
         }
         self.n_bytes_in += other.n_bytes_in;
         self.n_bytes_out += other.n_bytes_out;
+        self.n_questions += other.n_questions;
+        self.n_open += other.n_open;
+        self.n_rounds += other.n_rounds;
         self.latency.add(&other.latency);
     }
 
@@ -305,6 +314,31 @@ impl Metrics {
         of.n_calls += 1;
         of.n_in_flight += 1;
         of.counts.begun(n_bytes);
+    }
+
+    /// A server asks a client.
+    pub(super) fn asks(&mut self, backend: Option<&Arc<str>>) {
+        let counts = self.counts_of(backend);
+        counts.n_questions += 1;
+        counts.n_open += 1;
+    }
+
+    /// A question has ended, however.
+    pub(super) fn is_told(&mut self, backend: Option<&Arc<str>>) {
+        let counts = self.counts_of(backend);
+        counts.n_open = counts.n_open.saturating_sub(1);
+    }
+
+    /// A call goes into another round.
+    pub(super) fn turned(&mut self, backend: Option<&Arc<str>>) {
+        self.counts_of(backend).n_rounds += 1;
+    }
+
+    fn counts_of(&mut self, backend: Option<&Arc<str>>) -> &mut Counts {
+        match backend {
+            Some(backend) => &mut self.of(backend).counts,
+            None => &mut self.own,
+        }
     }
 
     /// A client's request has ended.

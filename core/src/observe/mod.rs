@@ -13,7 +13,7 @@ mod signal;
 
 pub use buckets::{BOUNDS_US, Buckets};
 pub use exposition::{CONTENT_TYPE as EXPOSITION_TYPE, Exposition, FamilyKind};
-pub use flow::{Flow, FlowKind, Frames, Status, Timing};
+pub use flow::{Flow, FlowKind, Frames, Round, Status, Timing};
 pub use journal::{Journal, JournalWindow};
 pub use log_ring::{LogLine, LogRing, LogStream, LogWindow};
 pub use metrics::{BackendMetrics, Counts, Latency, Measured, Metrics, Outcome, ToolLatency};

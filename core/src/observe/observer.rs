@@ -94,8 +94,10 @@ impl Observer {
     /// A flow has begun; gives its correlation id.
     pub fn begin(&self, flow: Flow) -> CallId {
         let mut inner = self.lock();
-        if flow.kind == FlowKind::Call {
-            inner.metrics.begun(flow.backend.as_ref(), u64::from(flow.n_bytes_in));
+        match flow.kind {
+            FlowKind::Call => inner.metrics.begun(flow.backend.as_ref(), u64::from(flow.n_bytes_in)),
+            FlowKind::Upcall => inner.asks(&flow),
+            _ => {}
         }
         let id = inner.journal.push(flow);
         drop(inner);
@@ -109,6 +111,27 @@ impl Observer {
             flow.wire_id = Some(wire_id);
             flow.frames.sent = Some(sent);
         });
+    }
+
+    /// A round of a call is over, and the next one begins: what the server said in it, and what was passed back of that.
+    pub fn turn(&self, id: CallId, returned: Option<Bytes>, answered: Option<Spliced>) {
+        let now = SystemTime::now();
+        let mut inner = self.lock();
+        let backend = inner.journal.get(id).and_then(|f| f.backend.clone());
+        inner.metrics.turned(backend.as_ref());
+        inner.journal.update(id, |flow| {
+            flow.frames.returned = returned;
+            flow.frames.answered = answered;
+            flow.turn(now);
+        });
+        drop(inner);
+        self.signal.raise();
+    }
+
+    /// The client has come again with a call that is still the same operation.
+    pub fn received_again(&self, id: CallId, received: Bytes) {
+        self.lock().journal.update(id, |flow| flow.frames.received = Some(received));
+        self.signal.raise();
     }
 
     /// Progress of a call was passed back.
@@ -126,6 +149,9 @@ impl Observer {
             let n_bytes = ended.answered.as_ref().map_or(0, |a| a.len() as u64);
             let (tool, timing) = (ended.tool.as_ref(), ended.timing);
             inner.metrics.ended(&Measured { at, backend, tool, timing, outcome, answered, n_bytes });
+        }
+        if kind == FlowKind::Upcall {
+            inner.is_told(id, backend);
         }
         inner.journal.update(id, |flow| {
             flow.status = ended.status;
@@ -179,6 +205,24 @@ impl Observer {
     }
 }
 
+impl Inner {
+    /// A server asks a client.
+    fn asks(&mut self, question: &Flow) {
+        self.metrics.asks(question.backend.as_ref());
+        if let Some(parent) = question.parent {
+            self.journal.update(parent, |flow| flow.n_open = flow.n_open.saturating_add(1));
+        }
+    }
+
+    /// A question has ended, however.
+    fn is_told(&mut self, id: CallId, backend: Option<&Arc<str>>) {
+        self.metrics.is_told(backend);
+        if let Some(parent) = self.journal.get(id).and_then(|f| f.parent) {
+            self.journal.update(parent, |flow| flow.n_open = flow.n_open.saturating_sub(1));
+        }
+    }
+}
+
 /// How a flow ended, and whether its server gave an answer worth measuring.
 const fn outcome(ended: &Ended) -> (Outcome, bool) {
     let returned = ended.returned.is_some();
@@ -191,4 +235,41 @@ const fn outcome(ended: &Ended) -> (Outcome, bool) {
         _ => Outcome::Ok,
     };
     (outcome, returned && matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::ServerError))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_operation_is_one_row_however_often_it_is_sent() {
+        let observer = Observer::new(100, usize::MAX);
+        let backend: Arc<str> = "a".into();
+        let row = |kind| {
+            let mut flow = Flow::new(kind, "m".into());
+            flow.backend = Some(backend.clone());
+            flow
+        };
+        let call = observer.begin(row(FlowKind::Call));
+        let question = observer.begin(Flow { parent: Some(call), ..row(FlowKind::Upcall) });
+        let open = || observer.journal(|j| j.get(call).map(|f| f.n_open));
+        let counts = || observer.metrics(|m| m.backend("a").map(|b| (b.counts.n_questions, b.counts.n_open)));
+        assert_eq!((open(), counts()), (Some(1), Some((1, 1))));
+        let ended = |status| Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
+        observer.end(question, Some(&backend), FlowKind::Upcall, ended(Status::Ok));
+        assert_eq!((open(), counts()), (Some(0), Some((1, 0))));
+        observer.sent(call, 7, Spliced::new(Bytes::from_static(b"first")));
+        observer.turn(call, Some(Bytes::from_static(b"asks")), None);
+        observer.sent(call, 8, Spliced::new(Bytes::from_static(b"again")));
+        observer.end(call, Some(&backend), FlowKind::Call, ended(Status::Ok));
+        let (n_calls, n_rounds) = observer.metrics(|m| (m.n_calls, m.backend("a").map(|b| b.counts.n_rounds)));
+        assert_eq!((n_calls, n_rounds), (1, Some(1)));
+        observer.journal(|j| {
+            let flow = j.get(call).expect("kept");
+            let [first] = &flow.rounds[..] else { panic!("{flow:?}") };
+            assert_eq!((first.wire_id, flow.wire_id, flow.n_rounds), (Some(7), Some(8), 1));
+            assert_eq!(first.frames.returned.as_deref(), Some(&b"asks"[..]));
+            assert_eq!(flow.frames.sent.as_ref().map(Spliced::to_bytes).as_deref(), Some(&b"again"[..]));
+        });
+    }
 }

@@ -22,6 +22,8 @@ pub struct ClientStatus {
     pub n_calls: AtomicU64,
     /// Calls in flight.
     pub n_in_flight: AtomicU64,
+    /// Questions it has not answered yet.
+    pub n_open: AtomicU64,
 }
 
 impl ClientStatus {
@@ -53,6 +55,7 @@ impl Clients {
             said: Mutex::new((name.into(), None)),
             n_calls: AtomicU64::new(0),
             n_in_flight: AtomicU64::new(0),
+            n_open: AtomicU64::new(0),
         });
         self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(client.id, client.clone());
         client

@@ -155,8 +155,9 @@ fn server(engine: &Engine, server: &Server, catalog: &Catalog) -> Value {
     let status = engine.port(&server.name).map(|p| p.status.view());
     let state = state_of(status.as_ref());
     let counts = |kind: ItemKind| catalog.items[kind as usize].iter().filter(|i| i.backend == server.name).count();
-    let (n_calls, n_errors, n_in_flight, latency) = engine.ctx.observer.metrics(|m| {
-        m.backend(&server.name).map_or_else(Default::default, |b| (b.n_calls, b.n_errors, b.n_in_flight, b.latency()))
+    let (n_calls, n_errors, n_in_flight, n_open, latency) = engine.ctx.observer.metrics(|m| {
+        m.backend(&server.name)
+            .map_or_else(Default::default, |b| (b.n_calls, b.n_errors, b.n_in_flight, b.counts.n_open, b.latency()))
     });
     let kind = match &server.target {
         Target::Stdio { .. } => "stdio",
@@ -184,6 +185,7 @@ fn server(engine: &Engine, server: &Server, catalog: &Catalog) -> Value {
         "calls": n_calls,
         "errors": n_errors,
         "in_flight": n_in_flight,
+        "open_questions": n_open,
         "latency_ms": { "p50": ms(latency.p50), "p95": ms(latency.p95), "p99": ms(latency.p99) },
         "restarts": status.as_ref().map_or(0, |s| s.n_restarts),
         "failure": failure,

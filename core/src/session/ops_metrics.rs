@@ -117,6 +117,14 @@ fn requests(out: &mut Exposition, rows: &[Row]) {
     each(out, &|r| r.counts.n_bytes_in);
     out.family("mcp_proxy_answer_bytes_total", Counter, "Bytes of answers as clients got them.");
     each(out, &|r| r.counts.n_bytes_out);
+    let what = "Questions of servers to clients: elicitation, sampling, roots.";
+    out.family("mcp_proxy_questions_total", Counter, what);
+    each(out, &|r| r.counts.n_questions);
+    out.family("mcp_proxy_questions_open", Gauge, "Of these, not answered yet.");
+    each(out, &|r| r.counts.n_open);
+    let what = "Times a request was sent again with what its client was asked meanwhile.";
+    out.family("mcp_proxy_rounds_total", Counter, what);
+    each(out, &|r| r.counts.n_rounds);
     let what = "From arrival to answer, of calls a server answered.";
     out.family("mcp_proxy_request_duration_seconds", Histogram, what);
     for row in rows.iter().filter(|row| row.label != OURS) {

@@ -3,6 +3,7 @@
 //! All servers number their questions from 0 or 1; ours are what keeps them apart (edge case 6).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -65,6 +66,7 @@ impl Session {
         flow.frames.received = Some(message.raw().clone());
         flow.frames.sent = Some(out.clone());
         let call = self.engine.ctx.observer.begin(flow);
+        self.status.n_open.fetch_add(1, Ordering::Relaxed);
         self.tell(parent, &out, Weight::Owed);
         self.questions.insert(id, Question { port, generation, server_id, token, call, parent, asked: self.now });
     }
@@ -97,6 +99,7 @@ impl Session {
     fn end_question(&self, question: &Question, status: Status, returned: Option<Bytes>) {
         let timing = Timing { server: self.now.saturating_duration_since(question.asked), ..Timing::default() };
         let ended = Ended { status, timing, returned, answered: None, tool: None };
+        self.status.n_open.fetch_sub(1, Ordering::Relaxed);
         self.engine.ctx.observer.end(question.call, Some(question.port.name()), FlowKind::Upcall, ended);
     }
 
