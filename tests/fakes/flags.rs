@@ -36,6 +36,8 @@ pub(crate) struct Flags {
     pub(crate) die_on_discover: bool,
     /// `--silent-on-discover`
     pub(crate) silent_on_discover: bool,
+    /// `--committed`: after an `initialize`, even a refused one, `server/discover` is refused.
+    pub(crate) committed: bool,
     /// `--supported-only DATE`: answers `server/discover` with -32022 and this edition.
     pub(crate) supported_only: Option<String>,
     /// `--silent`: answers nothing at all.
@@ -95,6 +97,7 @@ impl Flags {
             bad_items: Vec::new(),
             die_on_discover: false,
             silent_on_discover: false,
+            committed: false,
             supported_only: None,
             silent: false,
             startup: Duration::ZERO,
@@ -141,6 +144,7 @@ impl Flags {
                 "--bad-item" => f.bad_items.push(text()?),
                 "--die-on-discover" => f.die_on_discover = true,
                 "--silent-on-discover" => f.silent_on_discover = true,
+                "--committed" => f.committed = true,
                 "--supported-only" => f.supported_only = Some(text()?),
                 "--silent" => f.silent = true,
                 "--startup-ms" => f.startup = Duration::from_millis(number(text()?)? as u64),

@@ -47,6 +47,8 @@ struct Server {
     calls: Calls,
     /// The id of the client's `subscriptions/listen`, as it was written.
     listening: Option<String>,
+    /// It was bound by its first request.
+    is_committed: bool,
 }
 
 fn main() -> ExitCode {
@@ -65,8 +67,14 @@ fn main() -> ExitCode {
         trouble::say("fake: cannot go on");
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
-    let mut server =
-        Server { wire: Wire::new(&flags), items: Items::new(&flags), calls: Calls::default(), listening: None, flags };
+    let mut server = Server {
+        wire: Wire::new(&flags),
+        items: Items::new(&flags),
+        calls: Calls::default(),
+        listening: None,
+        is_committed: false,
+        flags,
+    };
     for n in 0..server.flags.junk_stdout {
         server.wire.raw(&format!("junk line {n} \u{1b}[31mwith colour"));
     }
@@ -109,6 +117,7 @@ impl Server {
     }
 
     fn request(&mut self, method: &str, id: &str, params: &Value, line: &[u8]) {
+        self.is_committed |= self.flags.committed && method == "initialize";
         let modern = params["_meta"]["io.modelcontextprotocol/protocolVersion"] == MODERN;
         let answer = match method {
             "server/discover" => {
@@ -119,7 +128,11 @@ impl Server {
                 if self.flags.silent_on_discover {
                     return;
                 }
-                self.discover()
+                if self.is_committed {
+                    Err(json!({"code": -32600, "message": "this connection serves the other era"}))
+                } else {
+                    self.discover()
+                }
             }
             "initialize" if self.flags.era == Era::Modern => {
                 Err(json!({"code": -32022, "message": "unsupported protocol version", "data": {"supported": [MODERN]}}))

@@ -66,6 +66,20 @@ fn server_that_names_legacy_editions_only_is_legacy() {
     assert_eq!(home.received_of("a", "initialize")[0]["params"]["protocolVersion"], "2025-11-25");
 }
 
+/// As Python's `mcp` 2.x: the first request binds the process to an era, even where it is refused.
+#[test]
+fn modern_server_that_is_bound_by_a_refused_initialize() {
+    let home = Home::with_fake(&["--era", "modern", "--committed"]);
+    let mut client = home.open();
+    echoes(&mut client);
+    assert_eq!(home.pids("a").len(), 2, "started again for `server/discover`");
+    client.close();
+    client.exit_code();
+    echoes(&mut home.open());
+    assert_eq!(home.pids("a").len(), 3, "and remembered");
+    assert_eq!(home.received_of("a", "initialize").len(), 1);
+}
+
 /// None of these servers is probed for a client that needs no answer to the question.
 #[test]
 fn legacy_client_with_odd_legacy_servers() {

@@ -153,6 +153,10 @@ impl Attempt {
                 eras.probe_harms = true;
                 self.failed(phase, format!("it did not answer within {waited:.0?}"))
             }
+            // It was bound to the other era by a request that it refused: a new process is asked the right one first.
+            Err(OpenError::Refused { phase: "probe", .. }) if eras.legacy == Some(false) && eras.modern.is_none() => {
+                Life::Told(Control::Restart)
+            }
             Err(OpenError::Refused { phase, message }) => self.failed(phase, message),
         }
     }

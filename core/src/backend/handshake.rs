@@ -77,7 +77,13 @@ impl Instance {
                 Era::Modern => {
                     let wire = self.send_discover(facts);
                     discover = Some(wire);
-                    self.await_discover(wire, until, is_last, eras).await
+                    let result = self.await_discover(wire, until, is_last, eras).await;
+                    if i > 0 && eras.legacy == Some(false) && matches!(result, Err(OpenError::Refused { .. })) {
+                        // Its first request may have bound the process to an era that it does not even serve (Python's
+                        // `mcp` 2.x does so): what it says to the second one is no verdict.
+                        eras.modern = None;
+                    }
+                    result
                 }
                 Era::Legacy => {
                     let wire = self.send_initialize(facts);
