@@ -4,6 +4,7 @@
 // CONFORMANCE_PROXY (the program; without it the client speaks to the URL itself) and CONFORMANCE_HOME (a folder for it).
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { proxyHome } from './processes.mjs';
 
 /** What has not ended by then hangs; the suite still tells what it has seen. */
 const LIMIT_MS = 12_000;
@@ -32,7 +33,7 @@ async function transport() {
   const folder = mkdtempSync(join(home, `${scenario.replaceAll('/', '-')}-`));
   const config = join(folder, 'config.yaml');
   writeFileSync(config, JSON.stringify({ version: 1, servers: { suite: { transport: 'http', url } }, routing: { naming: 'flat' } }));
-  const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), XDG_STATE_HOME: join(folder, 'state'), XDG_CONFIG_HOME: join(folder, 'config') };
+  const env = { ...process.env, ...proxyHome(folder) };
   return new StdioClientTransport({ command: proxy, args: ['serve', '--stdio', '--config', config], env, stderr: 'inherit' });
 }
 

@@ -1,11 +1,10 @@
 // Runs the suite's scenarios directly and through the proxy, and compares.
 //   node stage.mjs PROXY OUT [--direct] [--only REGEX]
 // Prints a table; exits 1 on what scenarios.json and expected.json do not say.
-import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answers, freePort, proxyHome, start, stop, within } from './processes.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [proxy, out, ...flags] = process.argv.slice(2);
@@ -23,91 +22,24 @@ const CLIENT_MS = 15_000;
 const RUN_MS = 90_000;
 /** After it, no run begins any more. */
 const STAGE_MS = 360_000;
-const START_MS = 15_000;
 /** Runs at the same time; each has a reference server and a proxy of its own. */
 const N_AT_ONCE = 2;
 /** Scenarios whose problems are printed; the rest is in a file. */
 const MAX_LINES = 40;
 
-// Processes
-
-const running = new Set();
-/** Ends a process and those it has started, such as the suite's client command. */
-function kill(child) {
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // All of them have ended.
-  }
-}
-process.on('exit', () => running.forEach(kill));
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
-
-function start(command, words, { env = {}, log }) {
-  const child = spawn(command, words, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  running.add(child);
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (text += data));
-  child.ended = new Promise((done) => {
-    child.on('error', (e) => done(`${command}: ${e.message}`));
-    child.on('close', () => done());
-  }).then((error) => {
-    running.delete(child);
-    if (log) writeFileSync(log, error ? `${text}\n${error}\n` : text);
-  });
-  return child;
-}
-
-async function stop(child) {
-  child.kill('SIGTERM');
-  const last = setTimeout(() => kill(child), 5_000);
-  await child.ended;
-  clearTimeout(last);
-}
-
-/** Ends it after `limit`; true if it ended by itself. */
-async function within(limit, child) {
-  let cut = false;
-  const timer = setTimeout(() => ((cut = true), kill(child)), limit);
-  await child.ended;
-  clearTimeout(timer);
-  return !cut;
-}
-
-const freePort = () => new Promise((done) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  });
-});
-
-/** Waits until `url` is answered: with 200, or with anything but 503 if that is `enough`. */
-async function answers(url, child, enough) {
-  const end = Date.now() + START_MS;
-  let seen = 'nothing';
-  while (Date.now() < end && child.exitCode === null) {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch((e) => void (seen = e.cause?.code ?? e.message));
-    if (response) {
-      await response.body?.cancel();
-      if (response.status === 200 || enough(response.status)) return;
-      seen = `status ${response.status}`;
-    }
-    await new Promise((wake) => setTimeout(wake, 50));
-  }
-  throw new Error(`${url}: ${child.exitCode === null ? seen : `ended with code ${child.exitCode}`}`);
-}
-
 // What stands between the suite and the reference server
 
 const program = (suite) => join(here, 'node_modules', `suite-${suite.split('.').slice(0, 2).join('.')}`, 'dist/index.js');
 const reference = join(here, 'server.mjs');
-/** Fronts of the server scenarios: how the server is reached, and by which of the proxy's endpoints. */
+/** Fronts of the server scenarios: how the server is reached, and by which of the proxy's endpoints. `across`: the server speaks the other era only. */
 const FRONTS = {
   direct: {},
   'http merged': { back: 'http', path: '/mcp' },
   'http own': { back: 'http', path: '/mcp/reference' },
   'stdio merged': { back: 'stdio', path: '/mcp' },
   'stdio own': { back: 'stdio', path: '/mcp/reference' },
+  'http across': { back: 'http', path: '/mcp', across: true },
+  'stdio across': { back: 'stdio', path: '/mcp', across: true },
 };
 
 /** Starts what a run needs; gives the URL for the suite and how to end it all. */
@@ -115,22 +47,22 @@ async function stand(front, revision, folder) {
   const children = [];
   const close = () => Promise.all(children.map(stop));
   try {
-    const { back, path } = FRONTS[front];
+    const { back, path, across } = FRONTS[front];
+    const era = (revision === '2026-07-28') === !across ? 'modern' : 'legacy';
     let url;
     if (back !== 'stdio') {
       const port = await freePort();
-      const server = start(process.execPath, [reference, 'http', port], { log: join(folder, 'reference.log') });
+      const server = start(process.execPath, [reference, 'http', port, ...(across ? [era] : [])], { log: join(folder, 'reference.log') });
       children.push(server);
       url = `http://127.0.0.1:${port}/mcp`;
       await answers(url, server, () => true);
     }
     if (!back) return { url, close };
-    const era = revision === '2026-07-28' ? 'modern' : 'legacy';
     const server = back === 'http' ? { transport: 'http', url } : { command: process.execPath, args: [reference, era] };
     const config = join(folder, 'config.yaml');
     writeFileSync(config, JSON.stringify({ version: 1, servers: { reference: server }, routing: { naming: 'flat' } }));
     const port = await freePort();
-    const env = Object.fromEntries(['CACHE', 'STATE', 'CONFIG'].map((kind) => [`XDG_${kind}_HOME`, join(folder, kind.toLowerCase())]));
+    const env = proxyHome(folder);
     const child = start(proxy, ['serve', '--http', '--port', port, '--config', config], { env, log: join(folder, 'proxy.log') });
     children.unshift(child);
     await answers(`http://127.0.0.1:${port}/ready`, child, (status) => status !== 503);

@@ -16,6 +16,8 @@ fn next_error(client: &mut Peer) -> serde_json::Value {
     client.wait_for("an error", |l| l.get("error").is_some()).json
 }
 
+/// Edge case 4.
+/// Edge case 39, its nested body.
 #[test]
 fn lines_that_are_no_messages() {
     let home = Home::with_fake(&[]);
@@ -44,13 +46,17 @@ fn lines_that_are_no_messages() {
         // Clients refuse `"id":null`: the member is left out where the id cannot be read.
         assert_ne!(error.get("id"), Some(&serde_json::Value::Null), "{shown}");
     }
+    // Where it can be read, it is there.
+    client.send(r#"{"id":"mine","method":"ping"}"#);
+    let error = next_error(&mut client);
+    assert_eq!((&error["id"], &error["error"]["code"]), (&json!("mine"), &json!(-32600)), "{error}");
     for empty in ["", "   ", "\t"] {
         client.send(empty);
     }
     works(&mut client);
 }
 
-/// Edge case 39.
+/// Edge case 39, its long line.
 #[test]
 fn line_that_is_too_long_is_skipped() {
     let home = Home::with_fake(&[]);

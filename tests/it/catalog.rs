@@ -1,8 +1,8 @@
-//! The merged lists: edge cases 33 to 37, pages, bad items, the cache on disk.
+//! The merged lists: names, URIs, changes, late servers, pages, bad items, the cache on disk.
 
 use serde_json::{Value, json};
 
-use crate::harness::{Home, Peer};
+use crate::harness::{Home, Peer, eventually};
 
 fn change_notices(client: &mut Peer) -> usize {
     client.left_over().iter().filter(|l| l.json["method"] == "notifications/tools/list_changed").count()
@@ -35,7 +35,7 @@ fn names_are_valid_short_and_stable() {
     assert!(first.iter().any(|n| n.starts_with("a__lll") && n.len() == 48), "{first:?}");
 }
 
-/// Edge case 34, its first half.
+/// Edge case 34, which server it belongs to.
 #[test]
 fn uri_in_two_servers_belongs_to_the_first() {
     let home = Home::new().fake("a", &["--resource", "same://x"]).fake("b", &["--resource", "same://x"]);
@@ -50,7 +50,34 @@ fn uri_in_two_servers_belongs_to_the_first() {
     assert_eq!((&read["contents"][0]["text"], &read["contents"][0]["uri"]), (&json!("read by b"), &json!(other)));
 }
 
-/// Edge case 35.
+/// Edge case 34, who hears of a change in the second server.
+#[test]
+fn update_of_a_uri_of_two_servers_is_the_second_one_s_own() {
+    let home = Home::new().fake("a", &["--resource", "same://x"]).fake("b", &["--resource", "same://x"]);
+    let mut client = home.open();
+    let list = client.request("resources/list", &json!({}));
+    let uris = list["resources"].as_array().expect("a list").iter().filter_map(|r| r["uri"].as_str());
+    let other = uris.clone().find(|u| u.contains("same://x") && *u != "same://x").expect("another URI").to_owned();
+    let told = |client: &mut Peer| -> Vec<String> {
+        let all = client.left_over().into_iter().filter(|l| l.json["method"] == "notifications/resources/updated");
+        all.filter_map(|l| l.json["params"]["uri"].as_str().map(str::to_owned)).collect()
+    };
+    // Who subscribed to the first one hears nothing of the second.
+    client.request("resources/subscribe", &json!({"uri": "same://x"}));
+    client.call("b__touch", &json!({"uri": "same://x"}));
+    assert_eq!(told(&mut client), [""; 0]);
+    client.request("resources/subscribe", &json!({ "uri": other }));
+    assert_eq!(home.received_of("b", "resources/subscribe")[0]["params"]["uri"], "same://x", "its own name for it");
+    client.call("b__touch", &json!({"uri": "same://x"}));
+    client.call("a__touch", &json!({"uri": "same://x"}));
+    assert_eq!(told(&mut client), [other.as_str(), "same://x"]);
+    client.request("resources/unsubscribe", &json!({"uri": "same://x"}));
+    client.call("a__touch", &json!({"uri": "same://x"}));
+    client.call("b__touch", &json!({"uri": "same://x"}));
+    assert_eq!(told(&mut client), [other.as_str()]);
+}
+
+/// Edge case 35, a burst.
 #[test]
 fn bursts_of_changes_are_folded() {
     let home = Home::with_fake(&["--list-changed-burst", "5"]);
@@ -66,7 +93,7 @@ fn bursts_of_changes_are_folded() {
     assert_eq!(home.received_of("a", "tools/list").len(), n_lists + 1);
 }
 
-/// Edge case 35, its last part.
+/// Edge case 35, without a difference.
 #[test]
 fn change_that_changes_nothing_is_not_passed_on() {
     let home = Home::with_fake(&["--list-changed-start", "5"]);
@@ -84,6 +111,8 @@ fn server_that_pages_for_ever_is_stopped() {
     let names = client.tool_names();
     assert!(names.iter().any(|n| n.starts_with("a__")) && names.iter().any(|n| n == "b__echo"), "{names:?}");
     assert!(home.received_of("a", "tools/list").len() < 10);
+    let log = eventually("a warning", || client.stderr().contains("the same cursor twice").then(|| client.stderr()));
+    assert!(log.lines().any(|l| l.contains("WARN") && l.contains("its list of tools was cut")), "{log}");
 }
 
 #[test]

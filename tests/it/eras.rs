@@ -1,4 +1,4 @@
-//! Which edition is spoken with which server: edge cases 8, 9 and 10, and clients and servers of both eras.
+//! Which edition is spoken with which server: those that die, fall silent or name others, and clients and servers of both eras.
 
 use serde_json::{Value, json};
 

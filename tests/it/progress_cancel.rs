@@ -8,6 +8,7 @@ fn call_with_token(client: &mut Peer, name: &str, token: &Value) -> String {
     client.ask("tools/call", &json!({"name": name, "arguments": {}, "_meta": {"progressToken": token}}))
 }
 
+/// Edge case 25, what comes after the answer.
 #[test]
 fn progress_comes_under_the_clients_own_token() {
     let home = Home::with_fake(&[]);
@@ -20,7 +21,7 @@ fn progress_comes_under_the_clients_own_token() {
         }
         assert_eq!(client.answer(&call).json["result"]["content"][0]["text"], "three steps");
     }
-    // Edge case 25: what comes after the answer is dropped.
+    // The server tells of a fourth step after its answer: that is dropped.
     assert_eq!(client.left_over().len(), 0);
 }
 
@@ -47,7 +48,7 @@ fn same_token_in_two_calls_of_two_servers() {
     assert_eq!(told.iter().filter(|l| l.json["method"] == "notifications/progress").count(), 6);
 }
 
-/// Edge case 25.
+/// Edge case 25, a call that was cancelled.
 #[test]
 fn cancelled_call_is_cancelled_at_the_server_and_never_answered() {
     let home = Home::with_fake(&[]);

@@ -18,7 +18,8 @@ const ROOMS: [&str; 11] = [
     "proxy",
 ];
 
-fn sources(of: &Path, into: &mut Vec<PathBuf>) {
+/// The Rust files below a folder.
+pub(crate) fn sources(of: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(of).expect("a folder of the sources").flatten() {
         let path = entry.path();
         if path.is_dir() {

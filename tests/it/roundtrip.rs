@@ -28,13 +28,13 @@ fn initialize_list_call() {
     assert_eq!(client.exit_code(), Some(0));
 }
 
+/// Edge case 3: ids stay as they are written.
 #[test]
 fn call_is_byte_exact_both_ways() {
     let home = Home::with_fake(&[]);
     let mut client = home.open();
     let arguments =
         r#"{ "z":1.50, "a" : 1e2,"n":123456789012345678901234567890,"s":"\u00e9\/\ud83d\ude00","z":2, "":[ ] }"#;
-    // Ids stay as they are written, edge case 3.
     for id in [r#""a\u00e9""#, "123456789012345678901234567890", "0", r#""""#] {
         client.send(&format!(
             r#" {{"jsonrpc":"2.0", "params":{{"arguments":{arguments},"_meta":{{"vendor/x":[1.0]}},"name":"a__echo"}},"id" : {id},"method":"tools/call"}}"#
@@ -57,7 +57,9 @@ fn call_is_byte_exact_both_ways() {
     }
 }
 
-/// Edge cases 1, 2 and 7.
+/// Edge case 1.
+/// Edge case 2.
+/// Edge case 7.
 #[test]
 fn answers_of_odd_shape_are_understood() {
     for (flag, expected) in [
@@ -153,7 +155,7 @@ fn revisions_of_the_client() {
     }
 }
 
-/// Edge case 38.
+/// Edge case 38, on stdio.
 #[test]
 fn batches_belong_to_one_revision() {
     let home = Home::with_fake(&[]);

@@ -241,6 +241,60 @@ fn a_token_sees_its_servers_only_and_a_session_is_for_what_it_was_opened_for() {
     assert_eq!(post("/mcp/b", &[], &initialize()).status, 200);
 }
 
+/// Edge case 40, the session and an event of another one's.
+#[test]
+fn a_session_is_its_principal_s_own() {
+    let home = Home::with_fake(&[]).top(LOCKED);
+    let config = home.config();
+    let run = |args: &[&str]| home.run(&[args, &["--config", config.to_str().expect("plain")]].concat());
+    let [a, b] = ["a", "b"].map(|name| format!("Bearer {}", run(&["token", "add", name]).stdout.trim_end()));
+    let web = home.web();
+    let session_of = |token: &str| {
+        let opened = web.post("/mcp", &[("authorization", token)], &initialize());
+        opened.header("mcp-session-id").expect("a session").to_owned()
+    };
+    let [of_a, of_b] = [session_of(&a), session_of(&b)];
+    let headers = |token: &str, session: &str| {
+        [("authorization", token), ("mcp-session-id", session), ("mcp-protocol-version", "2025-11-25")]
+            .map(|(name, value)| (name, value.to_owned()))
+    };
+    let post = |token: &str, session: &str, method: &str, params: Value| {
+        let all = headers(token, session);
+        let all: Vec<(&str, &str)> = all.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        web.post("/mcp", &all, &json!({ "jsonrpc": "2.0", "id": 2, "method": method, "params": params }))
+    };
+    let listen = |token: &str, session: &str, last: Option<&str>| {
+        let all = headers(token, session);
+        let mut all: Vec<(&str, &str)> = all.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        all.push(("accept", "text/event-stream"));
+        all.extend(last.map(|id| ("last-event-id", id)));
+        let mut http = web.connect();
+        http.ask("GET", "/mcp", &all, b"");
+        let status = http.head().status;
+        (status, http)
+    };
+    for (token, session) in [(&a, &of_a), (&b, &of_b)] {
+        assert_eq!(post(token, session, "tools/list", json!({})).status, 200);
+    }
+    let (status, mut stream) = listen(&a, &of_a, None);
+    assert_eq!(status, 200);
+    let primed = stream.event().expect("the priming event");
+
+    assert_eq!(post(&b, &of_a, "tools/list", json!({})).status, 404);
+    assert_eq!(post(&b, &of_a, "tools/call", json!({ "name": "a__echo", "arguments": {} })).status, 404);
+    assert_eq!(listen(&b, &of_a, None).0, 404);
+    let all = headers(&b, &of_a);
+    let all: Vec<(&str, &str)> = all.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    assert_eq!(web.connect().request("DELETE", "/mcp", &all, b"").status, 404);
+    let (status, mut nothing) = listen(&b, &of_b, Some(&primed.id));
+    assert_eq!((status, nothing.event()), (200, None), "an event of another one's is none");
+
+    // It notices nothing: session and stream go on.
+    assert_eq!(post(&a, &of_a, "tools/call", json!({ "name": "a__change", "arguments": {} })).status, 200);
+    assert_eq!(stream.message().expect("it goes on").json()["method"], "notifications/tools/list_changed");
+    assert!(home.received_of("a", "tools/call").iter().all(|c| c["params"]["name"] != "echo"));
+}
+
 #[test]
 fn pages_of_configured_origins_are_answered_before_they_ask() {
     let home = Home::with_fake(&[]).top(LOCKED);

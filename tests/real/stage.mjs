@@ -5,6 +5,8 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { differences } from '../peers/differences.mjs';
+import { proxyHome } from '../peers/processes.mjs';
 
 const args = process.argv.slice(2);
 const directOnly = args[0] === '--direct' && Boolean(args.shift());
@@ -81,24 +83,11 @@ function asked(seen) {
   return { ...seen, asked: seen.asked.filter((question) => question.method !== 'roots/list') };
 }
 
-/** Paths at which two values differ; where both have the same members in another order, that is told at `path/(order)`. */
-function differences(a, b, path = '') {
-  if (Object.is(a, b)) return [];
-  if (a && b && typeof a === 'object' && typeof b === 'object' && Array.isArray(a) === Array.isArray(b)) {
-    const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-    const inner = [...keys].flatMap((k) => differences(a[k], b[k], `${path}/${k}`));
-    const [first, second] = [Object.keys(a).filter((k) => k in b), Object.keys(b).filter((k) => k in a)];
-    return inner.concat(differences(first.join(' '), second.join(' '), `${path}/(order)`));
-  }
-  const short = (v) => (v === undefined ? 'nothing' : JSON.stringify(v).slice(0, 120));
-  return [{ path, direct: short(a), proxied: short(b) }];
-}
-
 function explained(driver, server, step, difference) {
   return known.find((k) =>
     new RegExp(`^(${k.driver})$`).test(driver) && new RegExp(`^(${k.server})$`).test(server)
     && new RegExp(k.step).test(step) && new RegExp(k.path).test(difference.path)
-    && new RegExp(k.direct ?? '').test(difference.direct) && new RegExp(k.proxied ?? '').test(difference.proxied));
+    && new RegExp(k.direct ?? '').test(difference.expected) && new RegExp(k.proxied ?? '').test(difference.seen));
 }
 
 mkdirSync(out, { recursive: true });
@@ -126,7 +115,7 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
     rmSync(home, { recursive: true, force: true });
     const plan = {
       command: proxy, args: ['serve', '--stdio', '--config', config], prefix: 's__', steps,
-      env: { XDG_CACHE_HOME: join(home, 'cache'), XDG_STATE_HOME: join(home, 'state'), XDG_CONFIG_HOME: join(home, 'config') },
+      env: proxyHome(home),
     };
     const proxied = await run(driver, plan, `${driver}.${server}.proxied`);
     if (proxied[0].outcome.failed) {
@@ -149,7 +138,7 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
     }
     n_failed += open.length;
     table.push([driver, server, `${direct.length} steps`, open.length ? `${open.length} DIFFERENT` : 'same', n_explained ? `(${n_explained} explained)` : '']);
-    for (const d of open.slice(0, 40)) table.push(['', '', `  ${d.step}`, d.path, `direct ${d.direct}`, `proxied ${d.proxied}`]);
+    for (const d of open.slice(0, 40)) table.push(['', '', `  ${d.step}`, d.path, `direct ${d.expected}`, `proxied ${d.seen}`]);
   }
 }
 for (const row of table) console.log(row.map((cell, i) => (i < 3 ? cell.padEnd([10, 12, 9][i]) : cell)).join('  ').trimEnd());

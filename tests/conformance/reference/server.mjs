@@ -1,9 +1,9 @@
 // The reference server that the suite is run against, directly and behind the proxy.
 //   node server.mjs legacy|modern     over stdio, one era
-//   node server.mjs http PORT         over Streamable HTTP at /mcp, both eras
+//   node server.mjs http PORT [ERA]   over Streamable HTTP at /mcp, both eras or only one of them
 import { createServer } from 'node:http';
 
-const [, , mode, port] = process.argv;
+const [, , mode, port, only] = process.argv;
 if (mode === 'http') {
   const { localhostHostValidation, localhostOriginValidation } = await import('@modelcontextprotocol/node');
   const { classifyInboundRequest } = await import('@modelcontextprotocol/server');
@@ -27,7 +27,8 @@ if (mode === 'http') {
       mcpMethodHeader: req.headers['mcp-method'],
       body,
     });
-    await (kind === 'legacy' ? legacy : modern).http(req, res, body);
+    const era = only ?? (kind === 'legacy' ? 'legacy' : 'modern');
+    await (era === 'legacy' ? legacy : modern).http(req, res, body);
   }).listen(Number(port), '127.0.0.1', () => console.log('ready'));
 } else {
   await (await import(`./${mode}.mjs`)).stdio();

@@ -58,6 +58,7 @@ fn headers_that_are_wrong() {
     undisturbed(&mut client);
 }
 
+/// Edge case 39, its nested body over HTTP.
 #[test]
 fn bodies_that_are_no_messages() {
     let (_home, web, mut client) = world();
@@ -73,7 +74,6 @@ fn bodies_that_are_no_messages() {
         ("an empty batch", b"[]", -32600),
         ("a key twice", br#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#, -32600),
         ("an id of null", br#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#, -32600),
-        // Edge case 39.
         ("too deep", nested.as_bytes(), -32600),
     ] {
         let headers = [&USUAL[..], &client.headers()].concat();
@@ -83,7 +83,7 @@ fn bodies_that_are_no_messages() {
     undisturbed(&mut client);
 }
 
-/// Edge case 39.
+/// Edge case 39, a body without end.
 #[test]
 fn bodies_that_are_too_large() {
     let (_home, web, mut client) = world();

@@ -125,7 +125,7 @@ fn two_clients_use_the_same_id_and_token() {
     }
 }
 
-/// Edge case 27: before anything was said, and on a stream.
+/// Edge case 27.
 #[test]
 fn client_that_hangs_up_cancels() {
     let home = Home::with_fake(&[]);

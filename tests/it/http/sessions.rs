@@ -48,7 +48,7 @@ fn a_session_ends_when_it_is_told() {
     assert_eq!(other.request("ping", &json!({})), json!({}));
 }
 
-/// Edge case 40, as far as one principal goes.
+/// Edge case 40, an event of another session.
 #[test]
 fn sessions_do_not_see_each_other() {
     let home = Home::with_fake(&[]);
@@ -99,7 +99,7 @@ fn a_client_takes_its_request_back() {
     crate::harness::eventually("the server hears of it", || home.received_of("a", "notifications/cancelled").pop());
 }
 
-/// Edge case 38.
+/// Edge case 38, over HTTP.
 #[test]
 fn batches_exist_in_one_edition() {
     let home = Home::with_fake(&[]);
@@ -129,7 +129,7 @@ fn batches_exist_in_one_edition() {
     }
 }
 
-/// Edge case 39.
+/// Edge case 39, its pretty-printed body.
 #[test]
 fn a_body_on_many_lines_is_one_line_to_a_server() {
     let home = Home::with_fake(&[]);

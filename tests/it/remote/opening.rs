@@ -1,4 +1,4 @@
-//! Which way of HTTP a server speaks: edge cases 11 and 12, and what is remembered.
+//! Which way of HTTP a server speaks, also one that wants a key or is not ready yet, and what is remembered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -65,6 +65,23 @@ fn who_wants_a_key_is_not_asked_in_another_way() {
         let all = server.seen();
         assert!(matches!(&all[..], [one] if one.rpc() == "server/discover"), "{all:?}");
     }
+}
+
+/// Edge case 11, once there is a key.
+#[test]
+fn who_wants_a_key_is_probed_again_with_it() {
+    let server = Server::start(|r| match r.header("authorization") {
+        Some("Bearer sesame") => modern_manners(r),
+        _ => status(401, "no key, no entry"),
+    });
+    let Client { peer, home } = modern_client_of(&server);
+    eventually("a word about `auth`", || peer.stderr().contains("set `auth` of this server").then_some(()));
+    let home = home.and("auth: { type: bearer, token: sesame }");
+    home.config();
+    let mut client = Client { peer, home };
+    eventually("it is asked again", || (server.seen_of("server/discover").len() > 1).then_some(()));
+    works_modern(&mut client);
+    assert!(server.seen_of("initialize").is_empty());
 }
 
 /// Edge case 12.

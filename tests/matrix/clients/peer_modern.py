@@ -1,0 +1,102 @@
+"""The Python SDK of the modern era (mcp 2.x), as driver.py wants a peer."""
+
+from contextlib import asynccontextmanager
+
+import anyio
+import mcp_types as types
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+
+MODERN = "2026"
+LOG_LEVEL = "io.modelcontextprotocol/logLevel"
+
+
+def plain(value) -> dict:
+    return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Peer:
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.era = "modern" if client.protocol_version >= MODERN else "legacy"
+
+    async def items(self, kind: str) -> list[dict]:
+        key = {"templates": "resourceTemplates"}.get(kind, kind)
+        fetch = getattr(self.client, f"list_{'resource_templates' if kind == 'templates' else kind}")
+        found, cursor = [], None
+        while True:
+            page = plain(await fetch(cursor=cursor))
+            found += page[key]
+            cursor = page.get("nextCursor")
+            if cursor is None:
+                return found
+
+    async def call(self, name: str, arguments: dict, progress=None, meta=None) -> dict:
+        return plain(await self.client.call_tool(name, arguments, progress_callback=progress, meta=meta))
+
+    async def call_with_level(self, name: str, level: str) -> dict:
+        if self.era == "modern":
+            return await self.call(name, {}, meta={LOG_LEVEL: level})
+        await self.client.set_logging_level(level)
+        return await self.call(name, {})
+
+    async def cancelled_call(self, name: str) -> bool:
+        """Calls, and cancels with the first progress."""
+        with anyio.CancelScope() as scope:
+
+            async def told(done, total, message) -> None:
+                scope.cancel()
+
+            await self.client.call_tool(name, {}, progress_callback=told)
+        return scope.cancelled_caught
+
+    async def read(self, uri: str) -> dict:
+        return plain(await self.client.read_resource(uri))
+
+    async def prompt(self, name: str) -> dict:
+        return plain(await self.client.get_prompt(name, {}))
+
+    @asynccontextmanager
+    async def subscribed(self, uri: str):
+        if self.era == "modern":
+            async with self.client.listen(resource_subscriptions=[uri]):
+                yield
+        else:
+            await self.client.subscribe_resource(uri)
+            yield
+            await self.client.unsubscribe_resource(uri)
+
+    @asynccontextmanager
+    async def listening(self, kind: str):
+        if self.era == "modern":
+            async with self.client.listen(**{f"{kind}_list_changed": True}):
+                yield
+        else:
+            yield
+
+
+@asynccontextmanager
+async def connect(plan: dict, heard):
+    async def elicit(context, params):
+        return types.ElicitResult.model_validate(heard.elicit(plain(params)))
+
+    async def sample(context, params):
+        return types.CreateMessageResult.model_validate(heard.sample(plain(params)))
+
+    async def roots(context):
+        return types.ListRootsResult.model_validate(heard.roots())
+
+    async def hear(message) -> None:
+        if not isinstance(message, Exception):
+            heard.notify(plain(message))
+
+    if plan["way"] == "http":
+        server = plan["url"]
+    else:
+        server = StdioServerParameters(command=plan["command"], args=plan["args"], env=plan["env"])
+    client = Client(
+        server, mode="auto", elicitation_callback=elicit, sampling_callback=sample, list_roots_callback=roots,
+        message_handler=hear, client_info=types.Implementation(name="matrix", version="1.0.0"),
+    )  # fmt: skip
+    async with client:
+        yield Peer(client)
