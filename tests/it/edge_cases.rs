@@ -48,7 +48,8 @@ fn each_edge_case_has_a_test() {
             tests.entry(case).or_default().push(test);
         }
     }
-    let without: Vec<usize> = (1..=N_CASES).filter(|case| !tests.contains_key(case) && !NOT_YET.contains(case)).collect();
+    let without: Vec<usize> =
+        (1..=N_CASES).filter(|case| !tests.contains_key(case) && !NOT_YET.contains(case)).collect();
     assert!(without.is_empty(), "edge cases without a test: {without:?}; those with one: {tests:#?}");
 }
 

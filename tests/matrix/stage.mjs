@@ -20,6 +20,8 @@ const CHECK_MS = 8_000;
 const EVERYTHING_MS = 60_000;
 /** One cell may take this long; the stage ends even if something hangs. */
 const CELL_MS = 90_000;
+/** A list waits so long for a server that starts: on a machine that builds meanwhile, Python takes its time. */
+const LIST_WAIT = '30s';
 /** After it, no cell begins any more. */
 const STAGE_MS = 900_000;
 /** Cells at the same time; each has a server and a proxy of its own. */
@@ -104,7 +106,7 @@ async function stand({ client, front, back, server }, folder) {
     }
     if (front === 'direct') return { reach: { ...reach, prefix: '' }, close };
     const config = join(folder, 'config.yaml');
-    writeFileSync(config, JSON.stringify({ version: 1, servers: { s: entry } }));
+    writeFileSync(config, JSON.stringify({ version: 1, defaults: { list_wait: LIST_WAIT }, servers: { s: entry } }));
     const env = proxyHome(folder);
     if (front === 'stdio') return { reach: { way: 'stdio', command: proxy, args: ['serve', '--stdio', '--config', config], env, prefix: 's__' }, close };
     const port = await freePort();

@@ -24,6 +24,8 @@ const DRIVERS = {
 };
 /** One run may take this long; the whole stage ends even if something hangs. */
 const LIMIT_MS = 120_000;
+/** A list waits so long for a server that starts: on a machine that builds meanwhile, Python takes its time. */
+const LIST_WAIT = '30s';
 
 function filled(value, work) {
   const text = JSON.stringify(value)
@@ -110,7 +112,7 @@ for (const driver of Object.keys(DRIVERS).filter((d) => !onlyDriver || d === onl
     fresh(work);
     const config = join(out, 'config.yaml');
     const entry = { command, args: words, env };
-    writeFileSync(config, JSON.stringify({ version: 1, servers: { s: entry } }));
+    writeFileSync(config, JSON.stringify({ version: 1, defaults: { list_wait: LIST_WAIT }, servers: { s: entry } }));
     const home = join(out, 'home');
     rmSync(home, { recursive: true, force: true });
     const plan = {
