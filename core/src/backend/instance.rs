@@ -489,10 +489,10 @@ impl Instance {
             self.open_listen();
         }
         for (wire, entry) in self.pending.expired(self.now) {
-            let waited = self.now - entry.sent;
+            let limit = entry.limit_reached(self.now);
             match entry.origin {
                 Origin::Call(call) => {
-                    let text = format!("server `{}` did not answer within {:.1?}", self.port.name(), waited);
+                    let text = format!("server `{}` did not answer within {limit}", self.port.name());
                     let fault = self.fault(&text, "timeout");
                     self.leaves_traces(&call);
                     call.end(Outcome::TimedOut(fault), Some((entry.sent, self.now)));

@@ -82,6 +82,16 @@ impl Entry {
         }
         Some(last.min(self.silent_since.checked_add(self.timeout)?))
     }
+
+    /// The limit over which it was given up, with the key it is set by.
+    pub(super) fn limit_reached(&self, now: Instant) -> String {
+        let is_last = self.sent.checked_add(self.max_timeout).is_some_and(|last| last <= now);
+        if is_last {
+            format!("{:?} in all (`max_timeout`)", self.max_timeout)
+        } else {
+            format!("{:?} (`timeout`)", self.timeout)
+        }
+    }
 }
 
 /// The table.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod headers;
+mod limits;
 mod opening;
 mod server;
 mod sessions;

@@ -137,7 +137,12 @@ pub(super) struct Server {
 impl Server {
     /// Serves every connection until the end of the test; `script` gets each request.
     pub(super) fn start(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::start_at(([127, 0, 0, 1], 0).into(), script)
+    }
+
+    /// The same at an address that must be free.
+    pub(super) fn start_at(address: SocketAddr, script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
         let script = Arc::new(script);

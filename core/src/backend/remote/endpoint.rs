@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::trouble::{Trouble, TroubleKind};
@@ -24,6 +25,8 @@ const OURS: [&str; 8] = [
 
 /// A header's value shorter than this is no secret, and would make stars of ordinary words.
 const MIN_SECRET: usize = 6;
+/// So many characters of one may be seen where a text was cut.
+const MIN_SHOWN: usize = 4;
 
 /// Where a server is.
 pub(in crate::backend) struct Endpoint {
@@ -44,7 +47,7 @@ impl Endpoint {
     /// When the configuration cannot be used.
     pub(in crate::backend) fn new(server: &Server, clients: &HttpClients, max: usize) -> Result<Self, Trouble> {
         let setup = |text: String| Trouble::new(TroubleKind::Setup, text);
-        let Target::Http { url, headers, .. } = &server.target else {
+        let Target::Http { url, url_shown, headers, .. } = &server.target else {
             return Err(setup("is not reached by URL".to_owned()));
         };
         let mut url = Url::parse(url.reveal()).map_err(|e| setup(format!("has a `url` that is none: {e}")))?;
@@ -70,17 +73,67 @@ impl Endpoint {
             tls: url.scheme() == "https",
             direct: is_here(&url),
         };
-        let values = map.values().filter(|v| v.is_sensitive()).filter_map(|v| v.to_str().ok());
-        // With a scheme in front or without.
-        let parts = values.flat_map(|v| [v, v.rsplit(' ').next().unwrap_or(v)]);
-        let secrets = parts.filter(|p| p.len() >= MIN_SECRET).map(Secret::new).collect();
+        let secrets = secrets_of(&map, &url, url_shown);
         Ok(Self { client: clients.open(&spec)?, url, headers: map, max, secrets })
     }
 
     /// A server's words without our credentials, should it repeat them.
-    pub(super) fn hide(&self, text: String) -> String {
-        self.secrets.iter().fold(text, |text, secret| text.replace(secret.reveal(), "***"))
+    fn hide(&self, text: String) -> String {
+        let mut text = self.secrets.iter().fold(text, |text, secret| text.replace(secret.reveal(), "***"));
+        // Words are cut after a while, which may be inside one.
+        if let Some(words) = text.strip_suffix('…') {
+            let begins = |secret: &Secret| {
+                let ends = (MIN_SHOWN..secret.reveal().len()).rev();
+                ends.filter_map(|n| secret.reveal().get(..n)).find(|start| words.ends_with(start)).map(str::len)
+            };
+            if let Some(n) = self.secrets.iter().filter_map(begins).max() {
+                text = format!("{}***…", &words[..words.len() - n]);
+            }
+        }
+        text
     }
+
+    /// The same for all that a trouble says.
+    pub(super) fn hide_in(&self, trouble: &mut Trouble) {
+        trouble.message = self.hide(std::mem::take(&mut trouble.message));
+        // An answer is passed on as it is, or not at all.
+        trouble.answer = trouble.answer.take().filter(|answer| !self.is_in(answer.raw()));
+    }
+
+    /// The same for what is no message and is shown as it came.
+    pub(super) fn hide_bytes(&self, bytes: &Bytes) -> Bytes {
+        if !self.is_in(bytes) {
+            return bytes.clone();
+        }
+        self.hide(String::from_utf8_lossy(bytes).into_owned()).into()
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        self.secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.reveal().as_bytes()).is_some())
+    }
+}
+
+/// What must not be shown: values of headers, with and without the scheme in front, passwords, and of the address what its
+/// text in the configuration does not show.
+fn secrets_of(headers: &HeaderMap, url: &Url, url_shown: &str) -> Vec<Secret> {
+    let mut all: Vec<String> = Vec::new();
+    for value in headers.values().filter(|v| v.is_sensitive()).filter_map(|v| v.to_str().ok()) {
+        let (scheme, bare) = value.rsplit_once(' ').unwrap_or(("", value));
+        all.extend([value.to_owned(), bare.to_owned()]);
+        let pair = BASE64.decode(bare).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"));
+        let pair = pair.and_then(|pair| String::from_utf8(pair).ok());
+        all.extend(pair.and_then(|pair| Some(pair.split_once(':')?.1.to_owned())));
+    }
+    let query = url.query().unwrap_or_default();
+    let raw = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_owned());
+    let parts = raw.chain(url.query_pairs().map(|(_, value)| value.into_owned()));
+    let parts = parts.chain(url.path_segments().into_iter().flatten().map(str::to_owned));
+    all.extend(parts.filter(|part| !url_shown.contains(&**part)));
+    all.retain(|part| part.len() >= MIN_SECRET);
+    // The longer one first: it may hold the other.
+    all.sort_unstable_by_key(|part| std::cmp::Reverse(part.len()));
+    all.dedup();
+    all.into_iter().map(Secret::new).collect()
 }
 
 impl fmt::Debug for Endpoint {
@@ -144,6 +197,47 @@ mod tests {
         check("http://LOCALHOST/mcp", true);
         check("http://127.example/mcp", false);
         check("http://10.0.0.1/mcp", false);
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_ours_is_hidden() {
+        let text = |v: &'static str| {
+            let mut value = HeaderValue::from_static(v);
+            value.set_sensitive(true);
+            value
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-key", text("hunter2hunter2"));
+        headers.insert(header::AUTHORIZATION, text("Basic bWU6Y29ycmVjdC1ob3JzZQ=="));
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        let url = Url::parse("https://host/s-ecret/mcp?profile=production&key=top%20secret").expect("a URL");
+        let shown = "https://host/${ROOM}/mcp?profile=production&key=${KEY}";
+        let secrets = secrets_of(&headers, &url, shown);
+        let client = HttpClients::default()
+            .open(&ClientSpec { connect_timeout: std::time::Duration::ZERO, ca_file: None, tls: false, direct: true })
+            .expect("a client");
+        let endpoint = Endpoint { client, url, headers, max: 0, secrets };
+        for (said, expected) in [
+            ("no hunter2hunter2 here", "no *** here"),
+            ("Basic bWU6Y29ycmVjdC1ob3JzZQ== and correct-horse", "*** and ***"),
+            ("/s-ecret/mcp?profile=production&key=top%20secret", "/***/mcp?profile=production&key=***"),
+            ("top secret", "***"),
+            ("application/json", "application/json"),
+            ("and so on hunter2hun…", "and so on ***…"),
+            ("and so on hun…", "and so on hun…"),
+            ("and so on hunter2hun", "and so on hunter2hun"),
+        ] {
+            assert_eq!(endpoint.hide(said.to_owned()), expected);
+        }
+        let answer = |text: &str| {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":1,"message":"{text}"}}}}"#);
+            let mut trouble = Trouble::new(TroubleKind::Broken, "");
+            trouble.answer = crate::protocol::Message::parse(text.into()).ok();
+            endpoint.hide_in(&mut trouble);
+            trouble.answer.is_some()
+        };
+        assert_eq!([answer("no"), answer("no hunter2hunter2")], [true, false]);
+        assert_eq!(endpoint.hide_bytes(&Bytes::from_static(b"\xff hunter2hunter2")), "\u{fffd} ***");
     }
 
     #[test]

@@ -27,11 +27,13 @@ const REST: Duration = Duration::from_secs(1);
 const MAX_RESUMES: u32 = 5;
 /// Pause before a stream is taken up again, unless the server says how long.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// Shortest pause a server may ask for.
+pub(super) const MIN_RETRY: Duration = Duration::from_millis(20);
 /// Longest pause a server may ask for.
 pub(super) const MAX_RETRY: Duration = Duration::from_secs(60);
 /// A body that takes long shows that its server is alive, so often.
 const ALIVE: Duration = Duration::from_secs(1);
-/// How long a server of 2024-11-05 may take to accept a message: some never do.
+/// How long a server may take to accept what it need not answer, and one of 2024-11-05 any message: some never do.
 const ACCEPT: Duration = Duration::from_secs(30);
 
 /// How long a server may take to accept `notifications/initialized`.
@@ -69,10 +71,14 @@ impl Exchange {
             Lane::Sse => self.hand_in().await,
             // What holds the others back must not do so for ever.
             _ if holds_back => tokio::time::timeout(HOLDS_BACK, self.talk()).await.unwrap_or(Ok(())),
+            // Nobody waits for it, and yet it must not take a place for ever.
+            _ if wire.is_none() => {
+                tokio::time::timeout(ACCEPT, self.talk()).await.unwrap_or_else(|_| Err(unaccepted()))
+            }
             Lane::Legacy | Lane::Modern => self.talk().await,
         };
         if let Err(mut trouble) = done {
-            trouble.message = self.endpoint.hide(trouble.message);
+            self.endpoint.hide_in(&mut trouble);
             self.say(Said::Failed { wire, trouble: Box::new(trouble) }).await;
         }
         if holds_back {
@@ -83,6 +89,10 @@ impl Exchange {
     async fn say(&self, said: Said) {
         // An instance that has ended hears nothing any more.
         let _ = self.said.send(said).await;
+    }
+
+    async fn say_junk(&self, bytes: &Bytes, malformed: &Malformed) {
+        self.say(Said::Junk { bytes: self.endpoint.hide_bytes(bytes), why: malformed.kind.to_string() }).await;
     }
 
     fn url(&self) -> &Url {
@@ -103,9 +113,7 @@ impl Exchange {
             }
             Err(refused(&mut response, self.held.wire()).await)
         };
-        tokio::time::timeout(ACCEPT, accepted).await.unwrap_or_else(|_| {
-            Err(Trouble::new(TroubleKind::Broken, format!("did not accept the message within {ACCEPT:.0?}")))
-        })
+        tokio::time::timeout(ACCEPT, accepted).await.unwrap_or_else(|_| Err(unaccepted()))
     }
 
     async fn talk(&self) -> Result<(), Trouble> {
@@ -238,7 +246,7 @@ impl Exchange {
                             return Err(broken_answer(&data, &malformed));
                         }
                         Err(malformed) => {
-                            self.say(Said::Junk { bytes: data, why: malformed.kind.to_string() }).await;
+                            self.say_junk(&data, &malformed).await;
                         }
                     },
                 }
@@ -249,7 +257,7 @@ impl Exchange {
                 stream.last_id = HeaderValue::from_bytes(id).ok();
             }
             if let Some(retry) = parser.retry() {
-                stream.retry = retry.min(MAX_RETRY);
+                stream.retry = retry.clamp(MIN_RETRY, MAX_RETRY);
             }
         }
     }
@@ -304,7 +312,7 @@ impl Exchange {
             match message {
                 Ok(message) => answered |= self.say_message(message, wire).await,
                 Err(malformed) => {
-                    self.say(Said::Junk { bytes: bytes.clone(), why: malformed.kind.to_string() }).await;
+                    self.say_junk(bytes, &malformed).await;
                 }
             }
         }
@@ -413,7 +421,48 @@ fn answer_to(message: Message, wire: WireId) -> Option<Message> {
     }
 }
 
+fn unaccepted() -> Trouble {
+    Trouble::new(TroubleKind::Broken, format!("did not accept the message within {ACCEPT:.0?}"))
+}
+
 fn broken_answer(body: &[u8], malformed: &Malformed) -> Trouble {
     let said = words(&body[..body.len().min(MAX_REFUSAL)]);
     Trouble::new(TroubleKind::NoMcp, format!("answered with a message that is {}: {said}", malformed.kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::backend::wire::Parcel;
+    use crate::config::{Secret, Server, Target};
+    use crate::transport::http::HttpClients;
+
+    /// A server that takes the connection and nothing else would hold every place in the end.
+    #[tokio::test(start_paused = true)]
+    async fn a_notification_nobody_accepts_gives_its_place_back() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/mcp", listener.local_addr().expect("an address"));
+        let target =
+            Target::Http { url: Secret::new(url.clone()), url_shown: url, sse: false, headers: BTreeMap::default() };
+        let mut server = Server::new("a", target);
+        server.connect_timeout = ACCEPT * 100;
+        let endpoint = Endpoint::new(&server, &HttpClients::default(), 1000).expect("a good address");
+        let (said, mut hears) = mpsc::channel(4);
+        let exchange = Exchange {
+            endpoint: Arc::new(endpoint),
+            url: None,
+            lane: Lane::Legacy,
+            head: Arc::default(),
+            held: Held { body: Bytes::from_static(b"{}"), parcel: Parcel::Note, again: false },
+            session: None,
+            opens: false,
+            listens: false,
+            said,
+        };
+        tokio::time::timeout(ACCEPT * 2, exchange.run()).await.expect("it is given up");
+        let Some(Said::Failed { wire: None, trouble }) = hears.recv().await else { panic!("nothing was said") };
+        assert!(trouble.message.contains("did not accept the message"), "{}", trouble.message);
+    }
 }

@@ -217,7 +217,6 @@ fn error_code(message: &Message) -> Option<i32> {
     std::str::from_utf8(message.get(Field::ErrorCode)?).ok()?.parse().ok()
 }
 
-/// Whether a server of the modern era refuses `initialize`.
 /// Whether the versions an error names (`data.supported`) hold the modern one.
 fn names_our_version(message: &Message) -> bool {
     let (raw, error) = (message.raw(), message.span(Field::Error));
@@ -228,6 +227,7 @@ fn names_our_version(message: &Message) -> bool {
         .is_some_and(|all| walk::elements(raw, all).any(|v| raw[v.start as usize..v.end as usize] == *ours.as_bytes()))
 }
 
+/// Whether a server of the modern era refuses `initialize`.
 fn is_modern_refusal(message: &Message) -> bool {
     matches!(error_code(message), Some(code::UNSUPPORTED_VERSION | code::HEADER_MISMATCH | code::MISSING_CAPABILITY))
 }

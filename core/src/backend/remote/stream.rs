@@ -4,7 +4,7 @@
 //! where messages are posted, and its end is the end of the session.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::Said;
 use super::endpoint::Endpoint;
-use super::exchange::{Body, LAST_EVENT_ID, MAX_RETRY, RETRY};
+use super::exchange::{Body, LAST_EVENT_ID, MAX_RETRY, MIN_RETRY, RETRY};
 use super::trouble::{Trouble, TroubleKind, words};
 use super::wake::SleepWatch;
 use crate::protocol::{Frame, Message};
@@ -20,6 +20,9 @@ use crate::transport::http::{EventParser, Framed, HttpError, HttpResponse, Url};
 
 /// Bytes of a body that is no stream, at most: for the server's words.
 const MAX_REFUSAL: usize = 64 * 1024;
+
+/// A stream that was open for so long was none in vain, whatever came on it.
+const LASTED: Duration = Duration::from_secs(10);
 
 /// One such stream.
 pub(super) struct GetStream {
@@ -56,13 +59,15 @@ impl GetStream {
     pub(super) async fn keep(self) {
         let mut last_id = None;
         let mut retry = None;
-        let mut pause = RETRY;
+        let mut n_vain = 0;
         let mut was_open = false;
         loop {
+            n_vain += 1;
             match self.open(last_id.as_ref()).await {
                 Ok(mut response) if is_stream(&response) => {
                     was_open = true;
                     let before = last_id.clone();
+                    let begun = Instant::now();
                     match self.read(&mut response, &mut last_id, &mut retry).await {
                         End::Unheard => return,
                         End::Bad(trouble) => {
@@ -70,8 +75,8 @@ impl GetStream {
                         }
                         End::Cut(why) => tracing::debug!("its event stream has ended: {why}"),
                     }
-                    if before != last_id {
-                        pause = RETRY;
+                    if before != last_id || begun.elapsed() > LASTED {
+                        n_vain = 0;
                     }
                 }
                 Ok(response) if self.session.is_some() && is_forgotten(response.status(), was_open) => {
@@ -84,8 +89,7 @@ impl GetStream {
                 Ok(response) => return tracing::debug!(status = %response.status(), "it has no event stream"),
                 Err(error) => tracing::debug!("its event stream cannot be opened: {error}"),
             }
-            tokio::time::sleep(retry.unwrap_or(pause)).await;
-            pause = (pause * 2).min(MAX_RETRY);
+            tokio::time::sleep(pause(retry, n_vain)).await;
         }
     }
 
@@ -109,7 +113,7 @@ impl GetStream {
             }
             Err(error) => Trouble::from(error),
         };
-        trouble.message = self.endpoint.hide(trouble.message);
+        self.endpoint.hide_in(&mut trouble);
         let _ = self.said.send(Said::Lost(Box::new(trouble))).await;
     }
 
@@ -135,7 +139,7 @@ impl GetStream {
                         Ok(url) => vec![Said::Endpoint(url)],
                         Err(trouble) => return End::Bad(trouble),
                     },
-                    Framed::Event { data, .. } => frame(data),
+                    Framed::Event { data, .. } => self.frame(data),
                 };
                 for said in said {
                     if self.said.send(said).await.is_err() {
@@ -146,9 +150,30 @@ impl GetStream {
             if let Some(id) = parser.last_id() {
                 *last_id = HeaderValue::from_bytes(id).ok();
             }
-            *retry = parser.retry().map(|r| r.min(MAX_RETRY)).or(*retry);
+            *retry = parser.retry().or(*retry);
         }
     }
+
+    /// What one event holds.
+    fn frame(&self, data: Bytes) -> Vec<Said> {
+        let one = |message: Message| {
+            let message = if message.single_line() { message } else { message.to_single_line() };
+            Said::Message { from: None, message }
+        };
+        match Message::parse_frame(data.clone()) {
+            Ok(Frame::One(message)) => vec![one(message)],
+            Ok(Frame::Batch(messages)) => messages.into_iter().filter_map(Result::ok).map(one).collect(),
+            Err(malformed) => {
+                vec![Said::Junk { bytes: self.endpoint.hide_bytes(&data), why: malformed.kind.to_string() }]
+            }
+        }
+    }
+}
+
+/// How long to wait before the stream is asked for again: as the server says, and longer after each time in vain.
+fn pause(retry: Option<Duration>, n_vain: u32) -> Duration {
+    let first = retry.unwrap_or(RETRY).clamp(MIN_RETRY, MAX_RETRY);
+    first.saturating_mul(1 << n_vain.saturating_sub(1).min(16)).min(MAX_RETRY)
 }
 
 /// Whether the server does not know the session any more. Some say so with 400, which may also mean that they never had such
@@ -159,19 +184,6 @@ fn is_forgotten(status: StatusCode, was_open: bool) -> bool {
 
 fn is_stream(response: &HttpResponse) -> bool {
     response.status().is_success() && matches!(Body::of(response.headers()), Body::Events)
-}
-
-/// What one event holds.
-fn frame(data: Bytes) -> Vec<Said> {
-    let one = |message: Message| {
-        let message = if message.single_line() { message } else { message.to_single_line() };
-        Said::Message { from: None, message }
-    };
-    match Message::parse_frame(data.clone()) {
-        Ok(Frame::One(message)) => vec![one(message)],
-        Ok(Frame::Batch(messages)) => messages.into_iter().filter_map(Result::ok).map(one).collect(),
-        Err(malformed) => vec![Said::Junk { bytes: data, why: malformed.kind.to_string() }],
-    }
 }
 
 /// Where messages are posted: of the same origin, because our credentials go there too.
@@ -190,6 +202,24 @@ fn address(base: &Url, data: &[u8]) -> Result<Url, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_that_ends_at_once_is_asked_for_less_and_less() {
+        let ms = Duration::from_millis;
+        for (retry, n_vain, expected) in [
+            (None, 0, ms(1000)),
+            (None, 1, ms(1000)),
+            (None, 3, ms(4000)),
+            (None, 100, ms(60_000)),
+            (Some(ms(0)), 0, ms(20)),
+            (Some(ms(0)), 11, ms(20_480)),
+            (Some(ms(0)), u32::MAX, ms(60_000)),
+            (Some(ms(500)), 0, ms(500)),
+            (Some(ms(3_600_000)), 0, ms(60_000)),
+        ] {
+            assert_eq!(pause(retry, n_vain), expected, "{retry:?} {n_vain}");
+        }
+    }
 
     #[test]
     fn an_endpoint_is_of_the_same_origin() {

@@ -22,8 +22,12 @@ pub use reqwest::Url;
 const IDLE: Duration = Duration::from_secs(4);
 /// Idle connections kept to one server.
 const MAX_IDLE: usize = 32;
-/// Quiet time before the system asks whether a connection is still there.
+/// Quiet time before the system asks whether a connection is still there, and how often it asks.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// The same for connections that many requests share (HTTP/2), while there are any: one dead connection would cost them all.
+const PING: Duration = Duration::from_secs(20);
+/// No sign of life for so long after having been asked: the connection is dead.
+const NO_PONG: Duration = Duration::from_secs(10);
 
 /// All that clients differ in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +126,9 @@ impl HttpClient {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
             .tcp_keepalive(KEEPALIVE)
+            .tcp_keepalive_interval(NO_PONG)
+            .http2_keep_alive_interval(PING)
+            .http2_keep_alive_timeout(NO_PONG)
             .user_agent(concat!("mcp-proxy/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| HttpError::Setup(format!("no HTTP client: {}", chain(&e.without_url()))))?;
