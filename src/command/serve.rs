@@ -25,6 +25,9 @@ fn typed(args: &Serve) -> Environment {
     if let Some(host) = &args.host {
         environment = environment.with_typed("--host", "MCP_PROXY__PROXY__HOST", host);
     }
+    if let Some(path) = &args.path {
+        environment = environment.with_typed("--path", "MCP_PROXY__PROXY__PATH", path);
+    }
     environment
 }
 
@@ -36,7 +39,7 @@ pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
         return Err(Failure::usage("`--host`, `--port` and `--path` are for HTTP, which is not served here")
             .hint("add --http, or set `proxy.transport: http`"));
     }
-    let place = if has_http { Some(Place::of(&config).or_as_typed(args)?) } else { None };
+    let place = has_http.then(|| Place::of(&config).at(args.port));
     log::start(args.log_format, args.log_level.unwrap_or(config.log_level));
     for warning in warnings {
         tracing::warn!("configuration: {warning}");

@@ -189,7 +189,12 @@ pub struct Limits {
     pub max_concurrent: usize,
     /// Servers starting at the same time (default 8).
     pub max_starting: usize,
+    /// A session by HTTP that its client does not use for so long is ended (default 1 h).
+    pub session_idle: Duration,
 }
+
+/// Paths of our own beside `proxy.path`: pages, and the two endpoints of HTTP+SSE.
+pub const PAGES: [&str; 5] = ["/health", "/ready", "/status", "/sse", "/messages"];
 
 /// `observability.traffic`: the journal's bounds. What is reached first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -486,7 +491,13 @@ impl Default for Routing {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { requests_per_minute: None, max_message_bytes: 16 << 20, max_concurrent: 1024, max_starting: 8 }
+        Self {
+            requests_per_minute: None,
+            max_message_bytes: 16 << 20,
+            max_concurrent: 1024,
+            max_starting: 8,
+            session_idle: Duration::from_secs(60 * 60),
+        }
     }
 }
 

@@ -81,10 +81,5 @@ impl Reader<'_> {
         }
         self.set(root, "observability.metrics.enabled", &mut metrics.enabled, Self::truth);
         self.set(root, "observability.metrics.path", &mut metrics.path, Self::http_path);
-        if metrics.enabled && metrics.path == config.path {
-            let node = Self::find(root, "observability.metrics.path").or_else(|| Self::find(root, "proxy.path"));
-            let message = format!("`{}` is the path of the metrics and of MCP", metrics.path);
-            self.error("MP102", node.map_or(root.span, |n| n.span), message, "give them different paths");
-        }
     }
 }

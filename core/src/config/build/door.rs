@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
+use crate::config::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use crate::config::node::{Node, Value};
 use crate::config::source::MAX_FILE_BYTES;
 use crate::config::variables::open_to_others;
-use crate::config::{Config, HostName, Origin, TlsFiles};
+use crate::config::{Config, HostName, Origin, PAGES, TlsFiles};
 
 use super::reader::{Reader, quoted};
 
@@ -94,6 +94,53 @@ impl Reader<'_> {
             return None;
         }
         Some(file)
+    }
+
+    /// MP505: two things at one path, of which only one would be reached.
+    pub(super) fn places(&mut self, root: &Node, config: &Config) {
+        let mcp = config.path.trim_end_matches('/');
+        let metrics = config.metrics.enabled.then_some(config.metrics.path.as_str());
+        let of_metrics = ["observability.metrics.path", "features.monitoring.prometheus_endpoint"];
+        let at = |paths: &[&str]| paths.iter().find_map(|p| Self::find(root, p)).map_or(root.span, |n| n.span);
+        // Below this one are servers too.
+        let is_ours = |path: &str| PAGES.contains(&path) || path.starts_with("/sse/");
+        if is_ours(mcp) {
+            let message = format!("`path` is `{mcp}`, where mcp-proxy has something else");
+            self.taken("proxy.path", at(&["proxy.path"]), message, "write another path, as in `/mcp`");
+        }
+        if let Some(metrics) = metrics.filter(|m| is_ours(m) || m.trim_end_matches('/') == mcp) {
+            let what = if is_ours(metrics) { "where mcp-proxy has something else" } else { "the path of MCP too" };
+            let message = format!("the path of the metrics is `{metrics}`, {what}");
+            let span = at(&[of_metrics[0], of_metrics[1], "proxy.path"]);
+            self.taken(of_metrics[0], span, message, "give them different paths, as in `/metrics`");
+        }
+        for server in config.servers.iter().filter(|s| s.enabled) {
+            let endpoint = format!("{mcp}/{}", server.name);
+            let is_metrics = metrics == Some(endpoint.as_str());
+            if is_metrics || (is_ours(&endpoint) && !is_ours(mcp)) {
+                let message = format!(
+                    "the endpoint of the server `{}` is `{endpoint}`, where mcp-proxy has something else",
+                    server.name
+                );
+                let span =
+                    if is_metrics { at(&[of_metrics[0], of_metrics[1], "proxy.path"]) } else { at(&["proxy.path"]) };
+                self.taken(
+                    "proxy.path",
+                    span,
+                    message,
+                    "write another path, as in `/mcp`, or call the server something else",
+                );
+            }
+        }
+    }
+
+    fn taken(&mut self, label: &str, span: Span, message: String, fix: &str) {
+        let d = Diagnostic::new("MP505", Level::Error, message)
+            .label(label)
+            .note(NoteKind::Why, "only one of them would be reached")
+            .note(NoteKind::Note, format!("mcp-proxy's own places are {} and the metrics", PAGES.join(", ")))
+            .note(NoteKind::Fix, fix);
+        self.report(d, span);
     }
 
     /// MP501 and its kin: what it means to listen as it is written.

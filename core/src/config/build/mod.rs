@@ -85,6 +85,7 @@ pub(super) fn build(
     }
     reader.soft = false;
     reader.token_servers(root, &config);
+    reader.places(root, &config);
     reader.tell_unused();
     (config, n_servers)
 }
@@ -226,6 +227,7 @@ impl Reader<'_> {
             r.requests_per_minute(n, p).map(Some)
         });
         self.set(root, "limits.max_starting", &mut limits.max_starting, |r, n, p| r.count(n, p, 1..=1_000));
+        self.set(root, "limits.session_idle", &mut limits.session_idle, Self::positive_duration);
     }
 
     fn traffic(&mut self, root: &Node, config: &mut Config) {

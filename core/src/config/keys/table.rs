@@ -156,6 +156,7 @@ const LIMITS: &[Key] = &[
     key("max_concurrent", Number { least: 1, most: 1_000_000 }, "Calls of one client at the same time.")
         .default("1024"),
     key("max_starting", Number { least: 1, most: 1_000 }, "Servers that start at the same time.").default("8"),
+    key("session_idle", Duration, "A session by HTTP that its client does not use for so long is ended.").default("1h"),
 ];
 
 const OBSERVABILITY: &[Key] = &[

@@ -144,3 +144,36 @@ fn an_open_door_needs_a_lock_or_a_word() {
     let over = plain.with("MCP_PROXY__PROXY__HOST", "0.0.0.0").with("MCP_PROXY__PROXY__TRANSPORT", "http");
     assert_eq!(codes_of("port: 9000", "", &over), ("MP501".to_owned(), false));
 }
+
+#[test]
+fn every_place_has_one_thing_in_it() {
+    for (text, expected) in [
+        ("proxy: { path: /mcp }", 0),
+        ("proxy: { path: /healthy }", 0),
+        ("proxy: { path: /x/health }", 0),
+        ("proxy: { path: / }", 0),
+        ("proxy: { path: /mcp/sse }", 0),
+        ("proxy: { path: /health }", 1),
+        ("proxy: { path: /ready/ }", 1),
+        ("proxy: { path: /status }", 1),
+        ("proxy: { path: /messages }", 1),
+        ("proxy: { path: /sse }", 1),
+        ("proxy: { path: /sse/files }", 1),
+        ("proxy: { path: /metrics }", 1),
+        ("proxy: { path: /metrics/ }", 1),
+        ("proxy: { path: /metrics }\nobservability: { metrics: { enabled: false } }", 0),
+        ("observability: { metrics: { path: /mcp } }", 1),
+        ("observability: { metrics: { path: /health } }", 1),
+        ("observability: { metrics: { path: /sse/x } }", 1),
+        ("observability: { metrics: { path: /mcp/files } }", 1),
+        ("observability: { metrics: { path: /mcp/metrics } }", 0),
+        ("features: { monitoring: { prometheus_endpoint: /mcp } }", 1),
+    ] {
+        let loaded = read(&format!("{text}\nservers: {{ files: {{ command: x }} }}\n"));
+        assert_eq!((codes(&loaded), loaded.config.is_none()), (vec!["MP505"; expected], expected > 0), "{text}");
+    }
+    for (server, expected) in [("health", 1), ("sse", 1), ("metrics", 1), ("files", 0)] {
+        let loaded = read(&format!("proxy: {{ path: / }}\nservers: {{ {server}: {{ command: x }} }}\n"));
+        assert_eq!(codes(&loaded), vec!["MP505"; expected], "{server}");
+    }
+}

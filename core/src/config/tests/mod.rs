@@ -134,7 +134,7 @@ fn what_check_says() {
         ),
         ("mp102_door", "proxy: { allowed_origins: [\"*\", localhost, \"https://a.example.com\"], allowed_hosts: [\"*\", \"http://h\", h.example.com] }\nservers: {}\n".to_owned()),
         ("mp102_tls", "proxy: { tls: { cert: cert.pem } }\nlimits: { requests_per_minute: 0 }\nservers: {}\n".to_owned()),
-        ("mp102_metrics", "observability: { metrics: { path: /mcp } }\nservers: {}\n".to_owned()),
+        ("mp505", "proxy: { path: / }\nobservability:\n  metrics: { path: /status }\nservers: { ready: { command: x }, files: { command: x } }\n".to_owned()),
         ("mp104_features", "features: { authentication: perhaps, rate_limiting: { requests: 1 }, monitoring: { path: /x } }\nservers: {}\n".to_owned()),
         ("mp102_tokens", TOKENS.to_owned()),
         ("mp307_tls", "proxy: { tls: { cert: cert.pem, key: key.pem } }\nservers: {}\n".to_owned()),
