@@ -1,12 +1,13 @@
 //! `mcp-proxy health`: asks a running mcp-proxy whether it is up; for health checks of containers. Reads one answer, starts
 //! nothing.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mcp_proxy_core::config::Environment;
+use mcp_proxy_core::transport::to_own_door;
 
 use super::load;
 use crate::cli::Health;
@@ -20,13 +21,15 @@ const MAX_ANSWER: u64 = 1 << 20;
 const DEFAULT: (&str, u16) = ("127.0.0.1", 8000);
 
 pub(super) fn run(config: Option<&Path>, args: &Health) -> Result<(), Failure> {
-    let url = args.url.clone().unwrap_or_else(|| url_of(config));
-    let body = ask(&url).map_err(|why| Failure::failed(format!("`{url}` is not well")).because(why))?;
+    let (url, cert) = args.url.clone().map_or_else(|| place_of(config), |url| (url, None));
+    let body =
+        ask(&url, cert.as_deref()).map_err(|why| Failure::failed(format!("`{url}` is not well")).because(why))?;
     report::out(&body)
 }
 
-/// The address in the configuration. One that cannot be read now may have been good when the engine started.
-fn url_of(config: Option<&Path>) -> String {
+/// The address in the configuration, and the certificate that is shown there. One that cannot be read now may have been good when
+/// the engine started.
+fn place_of(config: Option<&Path>) -> (String, Option<PathBuf>) {
     // Whoever started it may have said so; here nothing listens.
     let environment = Environment::of_process().with_insecure(true);
     let chosen = load::required(config, environment).ok();
@@ -38,15 +41,25 @@ fn url_of(config: Option<&Path>) -> String {
         host => host,
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    if bare.contains(':') { format!("http://[{bare}]:{port}/health") } else { format!("http://{bare}:{port}/health") }
+    let cert = chosen.as_ref().and_then(|c| c.config.tls.as_ref()).map(|tls| tls.cert.clone());
+    let scheme = if cert.is_some() { "https" } else { "http" };
+    let host = if bare.contains(':') { format!("[{bare}]") } else { bare.to_owned() };
+    (format!("{scheme}://{host}:{port}/health"), cert)
 }
 
-/// GETs `url`.
+/// A connection that may be encrypted.
+trait Talk: Read + Write {}
+impl<T: Read + Write> Talk for T {}
+
+/// GETs `url`; with TLS from whoever has the certificate `cert`.
 ///
 /// # Errors
 /// Why there is no good answer.
-fn ask(url: &str) -> Result<Vec<u8>, String> {
-    let rest = url.strip_prefix("http://").ok_or("only `http://` is asked; for TLS use `curl -kf`")?;
+fn ask(url: &str, cert: Option<&Path>) -> Result<Vec<u8>, String> {
+    let scheme = if cert.is_some() { "https://" } else { "http://" };
+    let rest = url
+        .strip_prefix(scheme)
+        .ok_or("only `http://` is asked, and `https://` where the configuration says so; else use `curl -kf`")?;
     let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
     if authority.is_empty() || authority.contains('@') || url.contains(|c: char| c.is_control() || c == ' ') {
         return Err("this is no address of a server".to_owned());
@@ -54,21 +67,30 @@ fn ask(url: &str) -> Result<Vec<u8>, String> {
     let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let place = if has_port { authority.to_owned() } else { format!("{authority}:80") };
     let until = Instant::now() + LIMIT;
-    let mut stream = connect(&place, until)?;
+    let socket = connect(&place, until)?;
+    let left = || {
+        let left = until.saturating_duration_since(Instant::now());
+        let set = if left.is_zero() { None } else { socket.set_read_timeout(Some(left)).ok() };
+        set.ok_or_else(|| format!("no complete answer within {LIMIT:?}"))
+    };
+    let stream = socket.try_clone().map_err(|e| e.to_string())?;
+    let mut stream: Box<dyn Talk> = match cert {
+        None => Box::new(stream),
+        Some(cert) => Box::new(to_own_door(stream, cert).map_err(|e| e.to_string())?),
+    };
+    left()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: */*\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(|e| e.to_string())?;
     let mut answer = Vec::new();
     let mut chunk = [0; 4096];
     loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(format!("no complete answer within {LIMIT:?}"));
-        }
-        stream.set_read_timeout(Some(left)).map_err(|e| e.to_string())?;
+        left()?;
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(n) => answer.extend_from_slice(&chunk[..n]),
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => continue,
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => continue,
+            // The end of TLS was not said; what is missing shows below.
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => break,
             Err(e) => return Err(e.to_string()),
         }
         if answer.len() as u64 > MAX_ANSWER {
@@ -134,7 +156,7 @@ mod tests {
     #[test]
     fn a_good_answer_is_its_body() {
         let (url, served) = once("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
-        assert_eq!(ask(&url), Ok(b"{}".to_vec()));
+        assert_eq!(ask(&url, None), Ok(b"{}".to_vec()));
         let asked = served.join().expect("served");
         assert_eq!(asked[0], "GET /health HTTP/1.1");
         assert!(asked.iter().any(|l| l.starts_with("Host: 127.0.0.1:")), "{asked:?}");
@@ -144,7 +166,7 @@ mod tests {
     fn anything_else_says_what_it_was() {
         let check = |answer, expected: &str| {
             let (url, served) = once(answer);
-            let why = ask(&url).expect_err(answer);
+            let why = ask(&url, None).expect_err(answer);
             assert!(why.contains(expected), "{why}");
             served.join().expect("served");
         };
@@ -152,9 +174,9 @@ mod tests {
         check("SSH-2.0-x\r\n\r\n", "no HTTP");
         check("", "no HTTP");
         for url in ["https://localhost/health", "http:///x", "http://u:p@h/x", "http://h/a b"] {
-            assert!(ask(url).is_err(), "{url}");
+            assert!(ask(url, None).is_err(), "{url}");
         }
         let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port nobody listens on");
-        assert!(ask(&format!("http://{free}/health")).expect_err("refused").contains(&free.to_string()));
+        assert!(ask(&format!("http://{free}/health"), None).expect_err("refused").contains(&free.to_string()));
     }
 }

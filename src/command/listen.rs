@@ -4,9 +4,8 @@ use std::error::Error as _;
 
 use mcp_proxy_core::config::{Config, TlsFiles};
 use mcp_proxy_core::proxy::Listener;
-use mcp_proxy_core::transport::{TlsAcceptor, acceptor};
+use mcp_proxy_core::transport::Certificate;
 
-use crate::cli::Serve;
 use crate::report::Failure;
 
 /// Where clients come by HTTP.
@@ -30,15 +29,9 @@ impl Place {
         Self { host: config.host.clone(), port: config.port, path: config.path.clone(), tls: config.tls.clone() }
     }
 
-    /// As the command line says, where it says something.
-    pub(super) fn or_as_typed(self, args: &Serve) -> Result<Self, Failure> {
-        let path = args.path.clone().unwrap_or(self.path);
-        if !path.starts_with('/') || path.contains(|c: char| c.is_whitespace() || "?#".contains(c)) {
-            return Err(
-                Failure::usage(format!("`--path` must begin with `/`, got `{path}`")).hint("as in `--path /mcp`")
-            );
-        }
-        Ok(Self { port: args.port.unwrap_or(self.port), path, ..self })
+    /// At another port, which may be 0 here: the system chooses.
+    pub(super) fn at(self, port: Option<u16>) -> Self {
+        Self { port: port.unwrap_or(self.port), ..self }
     }
 
     /// Takes the port, and logs where it is.
@@ -58,10 +51,10 @@ impl Place {
             };
             Failure::failed(format!("cannot listen on {shown}")).because(error).hint(hint)
         };
-        let acceptor = tls.map(|files| tls_of(&files)).transpose()?;
+        let certificate = tls.map(|files| tls_of(&files)).transpose()?;
         let mut listener = Listener::bind(&host, port).await.map_err(failed)?;
-        if let Some(acceptor) = acceptor {
-            listener = listener.with_tls(acceptor);
+        if let Some(certificate) = certificate {
+            listener = listener.with_tls(certificate);
         }
         let address = listener.address().map_err(failed)?;
         let scheme = if listener.is_tls() { "https" } else { "http" };
@@ -71,8 +64,8 @@ impl Place {
 }
 
 /// The certificate of our door.
-fn tls_of(files: &TlsFiles) -> Result<TlsAcceptor, Failure> {
-    acceptor(&files.cert, &files.key).map_err(|error| {
+fn tls_of(files: &TlsFiles) -> Result<Certificate, Failure> {
+    Certificate::open(&files.cert, &files.key).map_err(|error| {
         let why = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
         Failure::usage("`proxy.tls` cannot be used")
             .because(format!("{error}{why}"))

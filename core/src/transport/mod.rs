@@ -12,6 +12,7 @@ mod outbox;
 mod search_path;
 mod stdio;
 mod tls;
+mod tls_own;
 mod tree;
 
 pub use child::{Child, ChildSpec, Ended, ExitReason, Grace};
@@ -24,4 +25,5 @@ pub use mailbox::Mailbox;
 pub use outbox::Outbox;
 pub use search_path::{NotFound, SearchPath};
 pub use stdio::own_stdio;
-pub use tls::{TlsAcceptor, TlsError, acceptor};
+pub use tls::{Certificate, TlsError};
+pub use tls_own::to_own_door;
