@@ -39,7 +39,12 @@ where
     builder.half_close(false).max_header_size(MAX_HEAD).max_headers(MAX_HEADERS);
     let served = builder.serve_connection(TokioIo::new(Felt { io, pulse: felt }), answer).await;
     if let Err(error) = served {
-        tracing::debug!(%peer, %error, "an HTTP connection ended early");
+        if error.is_parse() {
+            // It was answered with 400 or 431, and closed.
+            tracing::info!(%peer, %error, "what came by HTTP was refused");
+        } else {
+            tracing::debug!(%peer, %error, "an HTTP connection ended early");
+        }
     }
 }
 
@@ -81,7 +86,11 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Felt<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if flushed.is_ready() {
+            self.pulse.on_flush();
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -11,17 +11,21 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
-use tokio_rustls::TlsAcceptor;
 
 use super::body::Body;
 use super::connection;
 use super::pulse::Pulse;
+use crate::transport::Certificate;
 
 /// Connections at once, at most: each costs a descriptor and some 20 kB.
 const MAX_CONNECTIONS: usize = 12_000;
+/// Descriptors that connections leave to the rest of us: servers, files, connections to URLs.
+const FDS_OF_OTHERS: u64 = 256;
+/// Connections that the system keeps until we come to accept them; one more would try again a second later.
+const BACKLOG: u32 = 4096;
 /// Between two looks at all connections.
 const LOOK: Duration = Duration::from_secs(1);
 /// The same while we end: what is done is closed.
@@ -36,7 +40,7 @@ pub trait Serve: Clone + Send + Sync + 'static {
 /// A bound port.
 pub struct Listener {
     socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Certificate>,
     max_connections: usize,
 }
 
@@ -47,14 +51,26 @@ impl Listener {
     /// When the address is not ours or the port is in use.
     pub async fn bind(host: &str, port: u16) -> io::Result<Self> {
         let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let socket = TcpListener::bind((host, port)).await?;
-        Ok(Self { socket, tls: None, max_connections: MAX_CONNECTIONS })
+        let mut failed = None;
+        let mut socket = None;
+        for address in tokio::net::lookup_host((host, port)).await? {
+            match listen(address) {
+                Ok(found) => socket = Some(found),
+                Err(error) => failed = Some(error),
+            }
+            if socket.is_some() {
+                break;
+            }
+        }
+        let no_address = || io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+        let socket = socket.ok_or_else(|| failed.unwrap_or_else(no_address))?;
+        Ok(Self { socket, tls: None, max_connections: max_connections() })
     }
 
     /// The same, with TLS on every connection.
     #[must_use]
-    pub fn with_tls(self, acceptor: TlsAcceptor) -> Self {
-        Self { tls: Some(acceptor), ..self }
+    pub fn with_tls(self, certificate: Certificate) -> Self {
+        Self { tls: Some(certificate), ..self }
     }
 
     /// The same, with another limit on connections.
@@ -86,8 +102,15 @@ impl Listener {
         let mut stop = std::pin::pin!(stop);
         // After a refusal of the system the next look tries again.
         let mut paused = false;
+        // Whoever has come while there was no room.
+        let mut waiting = None;
         loop {
-            let has_room = guests.has_room();
+            if waiting.is_some()
+                && guests.has_room()
+                && let Some((stream, peer)) = waiting.take()
+            {
+                guests.admit(stream, peer, tls.as_ref(), service.clone());
+            }
             tokio::select! { biased;
                 () = &mut stop => break,
                 Some(ended) = guests.tasks.join_next(), if !guests.tasks.is_empty() => guests.ended(ended),
@@ -95,8 +118,8 @@ impl Listener {
                     paused = false;
                     guests.look();
                 }
-                accepted = socket.accept(), if has_room && !paused => match accepted {
-                    Ok((stream, peer)) => guests.admit(stream, peer, tls.clone(), service.clone()),
+                accepted = socket.accept(), if waiting.is_none() && !paused => match accepted {
+                    Ok(came) => waiting = Some(came),
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept an HTTP connection, trying again in a second");
                         paused = true;
@@ -107,6 +130,26 @@ impl Listener {
         drop(socket);
         guests.farewell().await;
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port whose last connections are still being forgotten can be had again; elsewhere it would be shared.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// As many connections as this process may have: one too many would also keep a server from being started.
+fn max_connections() -> usize {
+    #[cfg(unix)]
+    let max = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(unix))]
+    let max = None;
+    // With very few, half of them.
+    let max = max.map(|n| n.saturating_sub(FDS_OF_OTHERS).max(n / 2)).and_then(|n| usize::try_from(n).ok());
+    MAX_CONNECTIONS.min(max.unwrap_or(MAX_CONNECTIONS)).max(1)
 }
 
 impl std::fmt::Debug for Listener {
@@ -154,13 +197,13 @@ impl Guests {
         false
     }
 
-    fn admit<S: Serve>(&mut self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, service: S) {
+    fn admit<S: Serve>(&mut self, stream: TcpStream, peer: SocketAddr, tls: Option<&Certificate>, service: S) {
         // Answers leave at once; a socket that refuses that works all the same.
         let _ = stream.set_nodelay(true);
         self.set_clock();
         let pulse = Pulse::new(self.clock.clone());
         let felt = pulse.clone();
-        let task = match tls {
+        let task = match tls.map(|certificate| certificate.acceptor(Instant::now())) {
             None => self.tasks.spawn(connection::serve(stream, service, peer, felt)),
             Some(tls) => self.tasks.spawn(async move {
                 match tls.accept(stream).await {
@@ -209,5 +252,85 @@ impl Guests {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use bytes::Bytes;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Answers with the path; what is under `/wait` when it is told to.
+    #[derive(Clone)]
+    struct Echo(Arc<Mutex<Vec<oneshot::Receiver<()>>>>);
+
+    impl Serve for Echo {
+        async fn answer(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+            let path = request.uri().path().to_owned();
+            let told = if path == "/wait" { self.0.lock().unwrap().pop() } else { None };
+            if let Some(told) = told {
+                let _ = told.await;
+            }
+            Response::new(Bytes::from(path).into())
+        }
+    }
+
+    async fn ask(stream: &mut TcpStream, path: &str) {
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    }
+
+    /// The body of the next answer; `None` if the connection was closed.
+    async fn answer(stream: &mut TcpStream) -> Option<String> {
+        let mut text = String::new();
+        let mut chunk = [0; 1024];
+        loop {
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let n: usize = head.split("content-length: ").nth(1)?.lines().next()?.parse().ok()?;
+                if body.len() >= n {
+                    return Some(body.to_owned());
+                }
+            }
+            match stream.read(&mut chunk).await {
+                Ok(n @ 1..) => text.push_str(std::str::from_utf8(&chunk[..n]).unwrap()),
+                _ => return None,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_gives_way_and_who_is_served_does_not() {
+        let listener = Listener::bind("127.0.0.1", 0).await.unwrap().with_max_connections(2);
+        let address = listener.address().unwrap();
+        let (tell, told) = oneshot::channel();
+        let echo = Echo(Arc::new(Mutex::new(vec![told])));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = listener.serve(echo, async { drop(stopped.await) });
+        let clients = async {
+            let connect = || TcpStream::connect(address);
+            let mut served = connect().await.unwrap();
+            ask(&mut served, "/wait").await;
+            let mut silent = connect().await.unwrap();
+            ask(&mut silent, "/silent").await;
+            assert_eq!(answer(&mut silent).await.as_deref(), Some("/silent"));
+            // There is no room; the idle one makes it.
+            let mut third = connect().await.unwrap();
+            ask(&mut third, "/third").await;
+            assert_eq!(answer(&mut third).await.as_deref(), Some("/third"));
+            assert_eq!(answer(&mut silent).await, None);
+            tell.send(()).unwrap();
+            assert_eq!(answer(&mut served).await.as_deref(), Some("/wait"));
+            // At the end what is idle is closed.
+            stop.send(()).unwrap();
+            assert_eq!(answer(&mut third).await, None);
+            assert_eq!(answer(&mut served).await, None);
+            assert!(connect().await.is_err(), "nobody listens any more");
+        };
+        let both = async { tokio::join!(served, clients) };
+        tokio::time::timeout(Duration::from_secs(30), both).await.expect("it ends");
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Pulse {
     /// Whole seconds, set by the listener.
     clock: Arc<AtomicU32>,
     busy: AtomicBool,
+    /// A response is complete, but not all of it has been written.
+    owing: AtomicBool,
     reading: AtomicBool,
     since: AtomicU32,
     /// Since when the peer takes nothing; 0: it does.
@@ -34,7 +36,8 @@ impl Pulse {
     /// A connection that has just been accepted.
     pub(super) fn new(clock: Arc<AtomicU32>) -> Arc<Self> {
         let since = clock.load(Relaxed).into();
-        Arc::new(Self { clock, busy: false.into(), reading: true.into(), since, stuck: 0.into() })
+        let (busy, owing, reading) = (false.into(), false.into(), true.into());
+        Arc::new(Self { clock, busy, owing, reading, since, stuck: 0.into() })
     }
 
     /// Bytes came.
@@ -52,6 +55,11 @@ impl Pulse {
         } else if self.stuck.load(Relaxed) == 0 {
             self.stuck.store(self.clock.load(Relaxed).max(1), Relaxed);
         }
+    }
+
+    /// Everything has been written.
+    pub(super) fn on_flush(&self) {
+        self.owing.store(false, Relaxed);
     }
 
     /// A request has been read; it ends with what is given.
@@ -75,7 +83,7 @@ impl Pulse {
 
     /// Whether nothing is going on: no request, and nothing left to be written.
     pub(super) fn is_idle(&self) -> bool {
-        !self.busy.load(Relaxed) && self.stuck.load(Relaxed) == 0
+        !self.busy.load(Relaxed) && !self.owing.load(Relaxed) && self.stuck.load(Relaxed) == 0
     }
 
     /// Since when, for whoever looks for the one idle longest.
@@ -86,6 +94,7 @@ impl Pulse {
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.owing.store(true, Relaxed);
         self.0.busy.store(false, Relaxed);
         self.0.since.store(self.0.clock.load(Relaxed), Relaxed);
     }
@@ -111,6 +120,8 @@ mod tests {
         assert!(!over_after(100_000), "a request takes as long as it takes");
         assert!(!pulse.is_idle());
         drop(busy);
+        assert!(!pulse.is_idle(), "its response is still to be written");
+        pulse.on_flush();
         assert!(pulse.is_idle());
         assert!(!over_after(IDLE_S) && over_after(IDLE_S + 1), "kept alive");
         pulse.on_read();
