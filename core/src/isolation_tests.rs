@@ -489,6 +489,39 @@ async fn a_session_that_leaves_in_the_middle_takes_its_own_only() {
     world.end().await;
 }
 
+/// protocol.md, 3.6 (c): of one user's sessions it is the oldest call whose client can be asked, for there is nothing on stdio
+/// that says which; another user is never asked.
+#[tokio::test]
+async fn of_one_users_sessions_the_oldest_call_that_can_be_asked_is_asked() {
+    let world = World::ready(tools(Isolation::PerClient)).await;
+    let mut stranger = world.open(Principal::token("y"), all()).await;
+    stranger.call(1, "hold").await;
+    running(&world, 1).await;
+    let token = || Principal::token("x");
+    let mut deaf = world.open(token(), json!({})).await;
+    deaf.call(1, "hold").await;
+    running(&world, 2).await;
+    // Of those that run, none can be asked: the server hears so.
+    assert_eq!(deaf.does(2, "ask").await, json!({"code": -32602}));
+    let (mut first, mut second) = (world.open(token(), all()).await, world.open(token(), all()).await);
+    // And with no call running that can be asked, a session that could be is not.
+    assert_eq!(deaf.does(3, "ask").await, json!({"code": -32602}));
+    first.call(1, "hold").await;
+    running(&world, 3).await;
+    second.call(1, "ask").await;
+    first.accepts().await;
+    assert_eq!(second.number(1).await, json!({"action": "accept"}), "whoever is asked, it is the same user");
+    first.does(2, "release").await;
+    first.number(1).await;
+    second.call(2, "ask").await;
+    second.accepts().await;
+    assert_eq!(second.number(2).await, json!({"action": "accept"}));
+    for client in [&mut deaf, &mut stranger] {
+        assert_eq!(client.heard_of("elicitation/create").await, 0);
+    }
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_question_to_a_client_that_has_left_is_answered() {
     let world = World::ready(Server { lease_max: 1, ..tools(Isolation::Auto) }).await;

@@ -1,6 +1,7 @@
 //! The clients as the servers' side knows them: an address for what a server says, and what the client said of itself.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -57,38 +58,54 @@ impl Level {
 }
 
 /// On whose behalf a client speaks: what its calls, sessions and subscriptions are bound to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Principal(Arc<str>);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal {
+    name: Arc<str>,
+    /// Tells a token from the one that had its name before: who has shown that one is somebody else.
+    mark: u64,
+}
 
 impl Principal {
     /// Whoever launched us, or lives in our process.
     #[must_use]
     pub fn own() -> Self {
-        Self("own".into())
+        Self { name: "own".into(), mark: 0 }
     }
 
     /// Everybody who comes by HTTP without a token.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self("anonymous".into())
+        Self { name: "anonymous".into(), mark: 0 }
     }
 
     /// Who has shown the token of this name.
     #[must_use]
     pub fn token(name: &str) -> Self {
-        Self(format!("token:{name}").into())
+        Self { name: format!("token:{name}").into(), mark: 0 }
+    }
+
+    /// The same, told apart by [`crate::config::TokenHash::mark`].
+    #[must_use]
+    pub fn marked(self, mark: u64) -> Self {
+        Self { mark, ..self }
     }
 
     /// Whether it stands for more than one user.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
-        &*self.0 == "anonymous"
+        &*self.name == "anonymous"
     }
 
     /// A name to be shown; no secret.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Principal({})", self.name)
     }
 }
 

@@ -33,8 +33,11 @@ struct Known {
 
 impl Tokens {
     pub(super) fn new(tokens: &[Arc<Token>]) -> Self {
-        let known =
-            |t: &Arc<Token>| Known { hash: t.hash, principal: Principal::token(&t.name), access: t.access.clone() };
+        let known = |t: &Arc<Token>| Known {
+            hash: t.hash,
+            principal: Principal::token(&t.name).marked(t.hash.mark()),
+            access: t.access.clone(),
+        };
         Self(tokens.iter().map(known).collect())
     }
 
@@ -115,7 +118,8 @@ mod tests {
             let texts: Vec<String> = texts.into_iter().collect();
             let tokens = tokens(&texts);
             for (i, text) in texts.iter().enumerate() {
-                proptest::prop_assert_eq!(tokens.find(text).unwrap().0, Principal::token(&format!("t{i}")));
+                let (principal, _) = tokens.find(text).unwrap();
+                proptest::prop_assert_eq!(principal.name(), format!("token:t{i}"));
             }
             // Something else, a beginning of a right one, a right one with more behind it, in other letters, or its hash.
             let near = &texts[which % texts.len()];

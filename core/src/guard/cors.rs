@@ -12,9 +12,10 @@ use http::{Method, StatusCode};
 /// What pages may use.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 /// What they may send, whether they ask or not.
-const HEADERS: [&str; 9] = [
+const HEADERS: [&str; 11] = [
     "accept",
     "authorization",
+    "baggage",
     "content-type",
     "last-event-id",
     "mcp-method",
@@ -22,6 +23,7 @@ const HEADERS: [&str; 9] = [
     "mcp-protocol-version",
     "mcp-session-id",
     "traceparent",
+    "tracestate",
 ];
 /// And these, with a name of the tool's behind it (MCP 2026-07-28, transports, `x-mcp-header`).
 const HEADER_START: &str = "mcp-param-";

@@ -50,12 +50,14 @@ pub struct Visitor {
     pub access: Arc<Access>,
     /// The configured origin of the page that asks: answers carry [`exposed`] for it.
     pub cors: Option<HeaderValue>,
+    /// It is let in to ask whether we are well, and for nothing else.
+    pub is_stranger: bool,
 }
 
 impl Visitor {
     /// Somebody without a token.
     fn nobody() -> Self {
-        Self { principal: Principal::anonymous(), access: Arc::default(), cors: None }
+        Self { principal: Principal::anonymous(), access: Arc::default(), cors: None, is_stranger: false }
     }
 
     /// Whether it may use the server `name` at all.
@@ -84,20 +86,22 @@ impl Guard {
         identify(&rules, head, rules.require_auth, cors)
     }
 
-    /// The same for a request that is for no MCP endpoint: anybody may ask whether we are well, but for what tells more (`/status`
-    /// and the metrics) who comes from elsewhere needs a token, whatever is configured.
+    /// The same for a request that is for no MCP endpoint: anybody may ask whether we are well and hears no more than that
+    /// ([`Visitor::is_stranger`]), but for what tells more (`/status` and the metrics) who comes from elsewhere needs a token,
+    /// whatever is configured.
     ///
     /// # Errors
     /// What to answer instead: 403 or 401.
     pub fn admit_to_page(&self, head: &Parts, peer: SocketAddr) -> Result<Visitor, Refused> {
         let rules = self.rules();
         let cors = look(&rules, head)?;
-        if !rules.is_telling(head.uri.path()) {
-            return Ok(Visitor { cors, ..Visitor::nobody() });
-        }
         // Someone between us and the asker is on this machine, the asker need not be.
         let is_here = peer.ip().to_canonical().is_loopback() && !is_forwarded(head);
-        identify(&rules, head, rules.require_auth || !is_here, cors)
+        let known = identify(&rules, head, rules.require_auth || !is_here, cors.clone());
+        if rules.is_telling(head.uri.path()) {
+            return known;
+        }
+        Ok(known.unwrap_or_else(|_| Visitor { cors, is_stranger: true, ..Visitor::nobody() }))
     }
 
     /// The answer to a browser that asks before it sends the request itself (Fetch, CORS-preflight); it shows no token.
@@ -185,7 +189,7 @@ fn identify(rules: &Rules, head: &Parts, is_needed: bool, cors: Option<HeaderVal
         Some(value) => {
             let known = bearer::token_in(value).and_then(|text| rules.tokens.find(text));
             let (principal, access) = known.ok_or_else(|| refuse(Refused::wrong_token()))?;
-            Ok(Visitor { principal, access, cors })
+            Ok(Visitor { principal, access, cors, is_stranger: false })
         }
     }
 }

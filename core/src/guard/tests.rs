@@ -234,6 +234,14 @@ fn what_tells_more_needs_a_token_off_loopback() {
         assert_eq!(page(&free, path, ELSEWHERE, &[shown]), "token:laptop");
         assert_eq!(page(&locked, path, HERE, &[]), "401 token_missing");
     }
+    let sees_all = |setup: &Setup, peer: &str, headers: &[(&str, &str)]| {
+        let headers: Vec<_> = [("host", "localhost")].into_iter().chain(headers.iter().copied()).collect();
+        let visitor = setup.guard.admit_to_page(&head_of("GET", "/ready", &headers), peer.parse().unwrap()).unwrap();
+        !visitor.is_stranger
+    };
+    assert_eq!([sees_all(&free, HERE, &[]), sees_all(&free, ELSEWHERE, &[])], [true, false]);
+    assert_eq!([sees_all(&locked, HERE, &[]), sees_all(&locked, ELSEWHERE, &[shown])], [false, true]);
+    assert!(!sees_all(&free, HERE, &[("authorization", "Bearer wrong")]));
     for path in ["/health", "/ready", "/.well-known/oauth-protected-resource"] {
         assert_eq!(page(&locked, path, ELSEWHERE, &[]), "anonymous");
         assert_eq!(page(&locked, path, ELSEWHERE, &[("origin", "https://evil.com")]), "403 origin_not_allowed");
@@ -289,7 +297,8 @@ fn a_new_configuration_counts_at_once() {
     let setup = setup(|c| c.clients.require_auth = true);
     let bearer = format!("Bearer {LAPTOP}");
     let headers = [("host", "localhost"), ("authorization", bearer.as_str())];
-    let (laptop, nobody) = (Principal::token("laptop"), Principal::anonymous());
+    let laptop = setup.guard.admit(&head(&headers)).unwrap().principal;
+    let nobody = Principal::anonymous();
     let files = token("laptop", LAPTOP, &["files"]).access.clone();
     let all = Access::default();
     let welcome = || {
@@ -302,6 +311,21 @@ fn a_new_configuration_counts_at_once() {
     setup.sender.send_replace(Arc::new(config(|c| c.clients.tokens.clear())));
     assert_eq!((setup.admit(&headers).as_str(), welcome()), ("401 token_unknown", [false, false, true]));
     assert!(setup.guard.is_welcome(&Principal::own(), &all));
+}
+
+#[test]
+fn a_token_made_anew_is_another_one_with_the_same_name() {
+    let setup = setup(|_| {});
+    let bearer = |text: &str| setup.guard.admit(&head(&[("host", "localhost"), ("authorization", text)]));
+    let before = bearer(&format!("Bearer {LAPTOP}")).unwrap();
+    let anew = vec![token("laptop", "made-anew-after-a-leak", &["files"])];
+    setup.sender.send_replace(Arc::new(config(|c| c.clients.tokens = anew)));
+    let after = bearer("Bearer made-anew-after-a-leak").unwrap();
+    assert_eq!((before.principal.name(), &before.access), (after.principal.name(), &after.access));
+    assert_ne!(before.principal, after.principal, "what the old one has opened is not for the new one");
+    assert!(!setup.guard.is_welcome(&before.principal, &before.access));
+    assert!(setup.guard.is_welcome(&after.principal, &after.access));
+    assert!(!format!("{:?}", after.principal).contains(char::is_numeric));
 }
 
 #[tokio::test(start_paused = true)]

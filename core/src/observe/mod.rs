@@ -4,6 +4,7 @@
 mod buckets;
 mod exposition;
 mod flow;
+mod http_counts;
 mod journal;
 mod log_ring;
 mod metrics;
@@ -14,6 +15,7 @@ mod signal;
 pub use buckets::{BOUNDS_US, Buckets};
 pub use exposition::{CONTENT_TYPE as EXPOSITION_TYPE, Exposition, FamilyKind};
 pub use flow::{Flow, FlowKind, Frames, Round, Status, Timing};
+pub use http_counts::HttpCounts;
 pub use journal::{Journal, JournalWindow};
 pub use log_ring::{LogLine, LogRing, LogStream, LogWindow};
 pub use metrics::{BackendMetrics, Counts, Latency, Measured, Metrics, Outcome, ToolLatency};

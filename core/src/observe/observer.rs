@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::flow::{Flow, FlowKind, Status, Timing};
+use super::http_counts::HttpCounts;
 use super::journal::Journal;
 use super::log_ring::{LogRing, LogStream};
 use super::metrics::{Measured, Metrics, Outcome};
@@ -61,6 +62,8 @@ pub struct Observer {
     inner: Mutex<Inner>,
     /// The servers' logs.
     pub logs: LogRing,
+    /// Requests by HTTP.
+    pub http: HttpCounts,
     /// Raised with every change.
     pub signal: Signal,
 }
@@ -83,6 +86,7 @@ impl Observer {
                 notices: VecDeque::new(),
             }),
             logs: LogRing::default(),
+            http: HttpCounts::default(),
             signal: Signal::default(),
         }
     }

@@ -20,6 +20,22 @@ fn object(message: &Message, field: Field) -> Option<Bytes> {
     message.slice(field).filter(|b| b.first() == Some(&b'{'))
 }
 
+/// Bytes of what a client says of itself, at most: it is kept for as long as the client is there, and may have icons in it.
+const MAX_FACTS: usize = 256 << 10;
+
+/// Whether what a client says of itself can be kept.
+///
+/// # Errors
+/// When it is too large.
+pub(super) fn check_size(message: &Message) -> Result<(), Fault> {
+    let fields = [Field::ClientInfo, Field::Capabilities, Field::MetaClientInfo, Field::MetaCapabilities];
+    if fields.iter().all(|f| message.get(*f).is_none_or(|value| value.len() <= MAX_FACTS)) {
+        return Ok(());
+    }
+    let text = format!("`clientInfo` and capabilities of a client may have {} KiB each", MAX_FACTS >> 10);
+    Err(Fault::new(code::INVALID_PARAMS, text))
+}
+
 fn name_in(info: &[u8]) -> Arc<str> {
     let all = crate::protocol::Span { start: 0, end: u32::try_from(info.len()).unwrap_or(0) };
     let name = walk::member(info, all, "name").and_then(|(_, v)| walk::decode(&info[v.start as usize..v.end as usize]));
@@ -50,6 +66,9 @@ impl Session {
                 Fault::new(code::INVALID_PARAMS, "`params.protocolVersion` must be a string such as \"2025-11-25\"");
             return self.refuse(id.as_ref(), &fault);
         };
+        if let Err(fault) = check_size(&message) {
+            return self.refuse(id.as_ref(), &fault);
+        }
         let info = object(&message, Field::ClientInfo)
             .unwrap_or_else(|| Bytes::from_static(br#"{"name":"unknown","version":"0"}"#));
         let facts = Arc::new(ClientFacts {
@@ -195,6 +214,7 @@ impl Session {
             let text = "`params._meta` lacks `io.modelcontextprotocol/clientCapabilities` (MCP 2026-07-28, basic)";
             return Err(Fault::new(code::INVALID_PARAMS, text));
         };
+        check_size(message)?;
         let info = object(message, Field::MetaClientInfo)
             .unwrap_or_else(|| Bytes::from_static(br#"{"name":"unknown","version":"0"}"#));
         let level = message.text(Field::MetaLogLevel).as_deref().and_then(Level::from_name);

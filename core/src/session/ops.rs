@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::engine::Engine;
 use super::ops_metrics;
 use crate::backend::{BackendState, Failure, ItemKind, StatusView};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Scope};
 use crate::config::{Secret, Server, Target, mask};
+use crate::guard::Visitor;
 use crate::observe::EXPOSITION_TYPE;
 
 /// HTTP status: well.
@@ -40,19 +41,24 @@ impl Page {
 }
 
 impl Engine {
-    /// The answer to a GET of `path`, if it is one of ours.
+    /// The answer to a GET of `path`, if it is one of ours, as `visitor` may see it.
     #[must_use]
-    pub fn ops(&self, path: &str) -> Option<Page> {
-        let is_metrics = || {
-            let config = self.config.borrow();
-            config.metrics.enabled && config.metrics.path == path
-        };
+    pub fn ops(&self, path: &str, visitor: &Visitor) -> Option<Page> {
         match path {
             "/health" => Some(health()),
-            "/ready" => Some(ready(self)),
-            "/status" => Some(status(self)),
-            _ => is_metrics().then(|| metrics(self)),
+            "/ready" => Some(ready(self, visitor)),
+            // The door keeps strangers from what tells more; what is where may have changed since.
+            _ if visitor.is_stranger => None,
+            "/status" => Some(status(self, visitor)),
+            _ => self.is_metrics(path).then(|| metrics(self, visitor)),
         }
+    }
+
+    /// Whether `path` is that of the metrics.
+    #[must_use]
+    pub fn is_metrics(&self, path: &str) -> bool {
+        let config = self.config.borrow();
+        config.metrics.enabled && config.metrics.path == path
     }
 }
 
@@ -63,9 +69,9 @@ pub fn health() -> Page {
 }
 
 /// Whether clients can be served, and which servers cannot be called yet. A server that fails makes us no less ready: the
-/// others work.
+/// others work. Who is nobody we know hears how many they are, and no more.
 #[must_use]
-pub fn ready(engine: &Engine) -> Page {
+pub fn ready(engine: &Engine, visitor: &Visitor) -> Page {
     if engine.is_stopping() {
         return Page::json(UNAVAILABLE, &json!({ "ready": false, "why": "shutting down" }));
     }
@@ -74,7 +80,8 @@ pub fn ready(engine: &Engine) -> Page {
         return Page::json(UNAVAILABLE, &json!({ "ready": false, "why": why }));
     }
     let config = engine.config.borrow().clone();
-    let enabled: Vec<&Server> = config.servers.iter().map(|s| &**s).filter(|s| s.enabled).collect();
+    let is_shown = |s: &&Server| s.enabled && visitor.may_use(&s.name);
+    let enabled: Vec<&Server> = config.servers.iter().map(|s| &**s).filter(is_shown).collect();
     let mut waiting: Vec<Value> = Vec::new();
     for server in &enabled {
         let status = engine.port(&server.name).map(|p| p.status.view());
@@ -86,26 +93,30 @@ pub fn ready(engine: &Engine) -> Page {
     }
     let n_ready = enabled.len() - waiting.len();
     waiting.truncate(MAX_TOLD);
-    let mut body = json!({ "ready": true, "servers": enabled.len(), "servers_ready": n_ready, "not_ready": waiting });
+    let mut body = json!({ "ready": true, "servers": enabled.len(), "servers_ready": n_ready });
+    if !visitor.is_stranger {
+        body["not_ready"] = waiting.into();
+    }
     if engine.refused_config().is_some() {
         body["warning"] = "the configuration file was changed and refused: the one before is in force".into();
     }
     Page::json(OK, &body)
 }
 
-/// Everything small, as the terminal shows it.
+/// Everything small, as the terminal shows it; of servers those that `visitor` may use.
 #[must_use]
-pub fn status(engine: &Engine) -> Page {
+pub fn status(engine: &Engine, visitor: &Visitor) -> Page {
     let config = engine.config.borrow().clone();
-    let catalog = engine.catalog.borrow().clone();
+    let catalog = engine.view(&Scope { server: None, access: visitor.access.clone() });
     let observer = &engine.ctx.observer;
     let (start, n_calls, n_errors, n_in_flight, latency) =
         observer.metrics(|m| (m.start(), m.n_calls, m.n_errors, m.n_in_flight, m.latency()));
-    let servers: Vec<Value> = config.servers.iter().map(|s| server(engine, s, &catalog)).collect();
+    let shown = config.servers.iter().filter(|s| visitor.may_use(&s.name));
+    let servers: Vec<Value> = shown.map(|s| server(engine, s, &catalog)).collect();
     let (sessions, n_sessions) = sessions(engine);
     let paths: Vec<String> = config.paths.iter().map(|p| p.display().to_string()).collect();
     let counts = |kind: ItemKind| catalog.items[kind as usize].len();
-    let body = json!({
+    let mut body = json!({
         "name": config.name,
         "version": env!("CARGO_PKG_VERSION"),
         "started": unix(start),
@@ -128,13 +139,20 @@ pub fn status(engine: &Engine) -> Page {
         },
         "servers": servers,
     });
+    if !visitor.access.servers.is_empty() {
+        // Where our files are is for whoever may use all, and requests are told of servers that are shown.
+        let sum =
+            |key: &str| body["servers"].as_array().into_iter().flatten().filter_map(|s| s[key].as_u64()).sum::<u64>();
+        body["requests"] = json!({ "total": sum("calls"), "errors": sum("errors"), "in_flight": sum("in_flight") });
+        body["config"] = json!({ "change_refused": engine.refused_config().is_some() });
+    }
     Page::json(OK, &body)
 }
 
-/// The metrics in the text format of Prometheus.
+/// The metrics in the text format of Prometheus; of servers and tools those that `visitor` may use.
 #[must_use]
-pub fn metrics(engine: &Engine) -> Page {
-    Page { status: OK, content_type: EXPOSITION_TYPE, body: ops_metrics::text(engine).into() }
+pub fn metrics(engine: &Engine, visitor: &Visitor) -> Page {
+    Page { status: OK, content_type: EXPOSITION_TYPE, body: ops_metrics::text(engine, visitor).into() }
 }
 
 /// Sessions now by transport, and all of them.

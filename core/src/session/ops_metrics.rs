@@ -8,8 +8,10 @@ use std::time::UNIX_EPOCH;
 use super::engine::Engine;
 use super::ops;
 use crate::backend::{BackendState, ItemKind, StatusView};
-use crate::config::Server;
-use crate::observe::{Buckets, Counts, Exposition, FamilyKind, Metrics, Outcome, ProcessUse};
+use crate::catalog::{Catalog, Scope};
+use crate::config::{Access, Server};
+use crate::guard::{Visitor, allows_server};
+use crate::observe::{Buckets, Counts, Exposition, FamilyKind, HttpCounts, Metrics, Outcome, ProcessUse};
 
 use FamilyKind::{Counter, Gauge, Histogram};
 
@@ -30,15 +32,19 @@ struct Row {
 }
 
 /// All of it.
-pub(super) fn text(engine: &Engine) -> String {
+pub(super) fn text(engine: &Engine, visitor: &Visitor) -> String {
     let config = engine.config.borrow().clone();
+    let catalog = engine.view(&Scope { server: None, access: visitor.access.clone() });
     let servers: Vec<(&Arc<Server>, Option<StatusView>)> = config
         .servers
         .iter()
+        .filter(|s| visitor.may_use(&s.name))
         .take(MAX_SERVERS)
         .map(|s| (s, engine.port(&s.name).map(|port| port.status.view())))
         .collect();
-    let (rows, overhead, start) = engine.ctx.observer.metrics(|m| (rows(m, &servers), m.overhead.clone(), m.start()));
+    let sight = Sight { access: &visitor.access, catalog: &catalog };
+    let observer = &engine.ctx.observer;
+    let (rows, overhead, start) = observer.metrics(|m| (rows(m, &servers, &sight), m.overhead.clone(), m.start()));
     let mut out = Exposition::default();
     out.family("mcp_proxy_build_info", Gauge, "Which mcp-proxy this is; the value is always 1.");
     let build =
@@ -49,20 +55,43 @@ pub(super) fn text(engine: &Engine) -> String {
     requests(&mut out, &rows);
     out.family("mcp_proxy_overhead_seconds", Histogram, "Our own share of the time of calls a server answered.");
     out.histogram(&[], &overhead);
-    server_states(&mut out, engine, &servers);
+    server_states(&mut out, &catalog, &servers);
+    let off = config.servers.iter().filter(|s| !s.enabled && visitor.may_use(&s.name)).count();
+    out.family("mcp_proxy_servers_disabled", Gauge, "Servers with `enabled: false`.");
+    out.sample(&[], off);
     sessions(&mut out, engine);
+    http(&mut out, &observer.http);
     if let Some(used) = ProcessUse::now() {
         process(&mut out, &used);
     }
     out.finish()
 }
 
+/// What of all is shown to one visitor.
+struct Sight<'a> {
+    access: &'a Access,
+    catalog: &'a Catalog,
+}
+
+impl Sight<'_> {
+    /// Whether it may hear of calls of this server; it may be one that is not configured any more.
+    fn sees(&self, server: &str) -> bool {
+        allows_server(self.access, server)
+    }
+
+    /// Whether it may hear of this tool, by the server's own name.
+    fn sees_tool(&self, server: &str, own: &str) -> bool {
+        let limits = !self.access.allow.is_empty() || !self.access.deny.is_empty();
+        !limits || self.catalog.items[ItemKind::Tool as usize].iter().any(|i| *i.backend == *server && *i.own == *own)
+    }
+}
+
 /// What is counted, by label. Two things with one label are told together: a server may be called `other`.
-fn rows(m: &Metrics, servers: &[(&Arc<Server>, Option<StatusView>)]) -> Vec<Row> {
+fn rows(m: &Metrics, servers: &[(&Arc<Server>, Option<StatusView>)], sight: &Sight<'_>) -> Vec<Row> {
     let mut rows: Vec<Row> = vec![Row { label: OURS.to_owned(), counts: m.own.clone(), ..Row::default() }];
     // Configured ones have their series before they are called.
     rows.extend(servers.iter().map(|(s, _)| Row { label: s.name.to_string(), ..Row::default() }));
-    for (name, of) in m.backends() {
+    for (name, of) in m.backends().filter(|(name, _)| sight.sees(name)) {
         let own = servers.iter().find(|(s, _)| s.name == *name);
         let label = if own.is_some() { name } else { OTHER };
         let at = rows.iter().position(|row| row.label == label).unwrap_or_else(|| {
@@ -75,7 +104,7 @@ fn rows(m: &Metrics, servers: &[(&Arc<Server>, Option<StatusView>)]) -> Vec<Row>
         let (series, others) = of.tool_series();
         let others = (others.n() > 0).then_some((OTHER, others));
         for (tool, buckets) in series.into_iter().map(|(tool, b)| (&**tool, b)).chain(others) {
-            let tool = if own.is_some() { tool } else { OTHER };
+            let tool = if own.is_some() && sight.sees_tool(name, tool) { tool } else { OTHER };
             match row.tools.iter_mut().find(|(name, _)| name == tool) {
                 Some((_, sum)) => sum.add(buckets),
                 None => row.tools.push((tool.to_owned(), buckets.clone())),
@@ -138,7 +167,7 @@ fn requests(out: &mut Exposition, rows: &[Row]) {
     }
 }
 
-fn server_states(out: &mut Exposition, engine: &Engine, servers: &[(&Arc<Server>, Option<StatusView>)]) {
+fn server_states(out: &mut Exposition, catalog: &Catalog, servers: &[(&Arc<Server>, Option<StatusView>)]) {
     out.family("mcp_proxy_server_up", Gauge, "1 while the server can be called.");
     for (server, status) in servers {
         let is_ready = ops::state_of(status.as_ref()) == BackendState::Ready;
@@ -156,15 +185,12 @@ fn server_states(out: &mut Exposition, engine: &Engine, servers: &[(&Arc<Server>
         out.sample(&[("server", &server.name)], status.as_ref().map_or(0, |s| s.n_restarts));
     }
     out.family("mcp_proxy_server_items", Gauge, "What clients are offered of the server, by kind.");
-    let catalog = engine.catalog.borrow().clone();
     for (server, _) in servers {
         for kind in ItemKind::ALL {
             let n = catalog.items[kind as usize].iter().filter(|i| i.backend == server.name).count();
             out.sample(&[("server", &server.name), ("kind", kind.key())], n);
         }
     }
-    out.family("mcp_proxy_servers_disabled", Gauge, "Servers with `enabled: false`.");
-    out.sample(&[], engine.config.borrow().servers.iter().filter(|s| !s.enabled).count());
 }
 
 fn sessions(out: &mut Exposition, engine: &Engine) {
@@ -175,6 +201,18 @@ fn sessions(out: &mut Exposition, engine: &Engine) {
     }
     out.family("mcp_proxy_sessions_total", Counter, "Clients that have connected.");
     out.sample(&[], engine.clients.n_ever());
+}
+
+fn http(out: &mut Exposition, counts: &HttpCounts) {
+    let what = "Requests by HTTP, by method and class of status, those for these pages included.";
+    out.family("mcp_proxy_http_requests_total", Counter, what);
+    for (method, class, n) in counts.answered() {
+        out.sample(&[("method", method), ("status", class)], n);
+    }
+    out.family("mcp_proxy_http_refused_total", Counter, "Of these, those that were refused, by status.");
+    for (status, n) in counts.refused() {
+        out.sample(&[("status", &status)], n);
+    }
 }
 
 fn process(out: &mut Exposition, used: &ProcessUse) {

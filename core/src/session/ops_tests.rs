@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use super::*;
 use crate::backend::{Context, Memory, Offer, OfferState, Offers, Peers, Port};
 use crate::catalog::{Source, Views, merge};
-use crate::config::{Config, Metrics};
+use crate::config::{Access, Config, Metrics};
 use crate::guard::Guard;
 use crate::observe::{Ended, Flow, FlowKind, Observer, Status, Timing};
 use crate::protocol::{Revision, Spliced};
@@ -94,6 +94,17 @@ fn busy_engine() -> Engine {
     engine.ctx.observer.begin(flow);
     let _ = (engine.clients.add("http", "a"), engine.clients.add("http", "b"), engine.clients.add("stdio", "c"));
     engine
+}
+
+/// Who may see everything.
+fn all() -> Visitor {
+    limited(Access::default())
+}
+
+/// Who may see this much.
+fn limited(access: Access) -> Visitor {
+    let principal = crate::backend::Principal::anonymous();
+    Visitor { principal, access: Arc::new(access), cors: None, is_stranger: false }
 }
 
 fn text(answer: &Page) -> String {
@@ -214,7 +225,7 @@ fn sample(families: &Families, name: &str, labels: &[(&str, &str)]) -> f64 {
 #[test]
 fn metrics_are_what_a_scraper_takes() {
     let engine = busy_engine();
-    let answer = engine.ops("/metrics").expect("ours");
+    let answer = engine.ops("/metrics", &all()).expect("ours");
     assert_eq!((answer.status, answer.content_type), (OK, "text/plain; version=0.0.4; charset=utf-8"));
     let all = read(&text(&answer));
     let check = |name: &str, labels: &[(&str, &str)], expected: f64| {
@@ -250,7 +261,7 @@ fn metrics_are_what_a_scraper_takes() {
 
 #[test]
 fn metrics_look_like_this() {
-    let text = text(&metrics(&busy_engine()));
+    let text = text(&metrics(&busy_engine(), &all()));
     // What the machine and the moment decide.
     let filtered: Vec<String> = text
         .lines()
@@ -276,7 +287,7 @@ fn servers_over_the_limit_are_told_together() {
             call(&engine, Some(name), &format!("t{tool}"), Duration::from_millis(1), Status::Ok);
         }
     }
-    let text = text(&metrics(&engine));
+    let text = text(&metrics(&engine, &all()));
     let all = read(&text);
     let (_, requests) = &all["mcp_proxy_requests_total"];
     assert_eq!(requests.len(), 102, "a hundred, the others, and ourselves");
@@ -291,7 +302,7 @@ fn servers_over_the_limit_are_told_together() {
 
 #[test]
 fn status_looks_like_this() {
-    let mut status = value(&status(&busy_engine()));
+    let mut status = value(&status(&busy_engine(), &all()));
     for key in ["version", "started", "uptime_seconds"] {
         assert!(!status[key].is_null(), "{key}");
         status[key] = "(varies)".into();
@@ -306,26 +317,26 @@ fn status_looks_like_this() {
 #[test]
 fn ready_tells_who_is_not_and_why() {
     let engine = busy_engine();
-    let answer = engine.ops("/ready").expect("ours");
+    let answer = engine.ops("/ready", &all()).expect("ours");
     let ready = value(&answer);
     assert_eq!((answer.status, &ready["servers"], &ready["servers_ready"]), (OK, &json!(2), &json!(0)));
     let why = "it is started by the first call or list that needs it";
     assert_eq!(ready["not_ready"][0], json!({ "server": "files", "state": "idle", "why": why }));
     assert_eq!(ready.get("warning"), None);
     engine.set_refused_config(Some("line 3: secret".into()));
-    let ready = value(&engine.ops("/ready").expect("ours"));
+    let ready = value(&engine.ops("/ready", &all()).expect("ours"));
     assert!(ready["warning"].as_str().is_some_and(|w| !w.contains("line 3")), "{ready}");
     engine.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(engine.ops("/ready").map(|a| a.status), Some(UNAVAILABLE));
-    assert_eq!(engine.ops("/health").map(|a| a.status), Some(OK), "the process is up all the same");
+    assert_eq!(engine.ops("/ready", &all()).map(|a| a.status), Some(UNAVAILABLE));
+    assert_eq!(engine.ops("/health", &all()).map(|a| a.status), Some(OK), "the process is up all the same");
 }
 
 #[test]
 fn nothing_is_ready_before_the_first_catalog() {
     let unmerged = Engine { catalog: watch::Sender::new(Arc::default()).subscribe(), ..engine(vec![]) };
-    assert_eq!(unmerged.ops("/ready").map(|a| a.status), Some(UNAVAILABLE));
-    assert_eq!(unmerged.ops("/nothing"), None);
-    assert_eq!(unmerged.ops("/health/"), None);
+    assert_eq!(unmerged.ops("/ready", &all()).map(|a| a.status), Some(UNAVAILABLE));
+    assert_eq!(unmerged.ops("/nothing", &all()), None);
+    assert_eq!(unmerged.ops("/health/", &all()), None);
 }
 
 #[test]
@@ -336,9 +347,9 @@ fn metrics_are_where_the_configuration_says() {
         Engine { config: watch::Sender::new(Arc::new(config)).subscribe(), ..engine(vec![]) }
     };
     let moved = with(true, "/prom");
-    assert!(moved.ops("/prom").is_some_and(|p| p.content_type.starts_with("text/plain")));
-    assert_eq!(moved.ops("/metrics"), None);
-    assert_eq!(with(false, "/metrics").ops("/metrics"), None);
+    assert!(moved.ops("/prom", &all()).is_some_and(|p| p.content_type.starts_with("text/plain")));
+    assert_eq!(moved.ops("/metrics", &all()), None);
+    assert_eq!(with(false, "/metrics").ops("/metrics", &all()), None);
 }
 
 #[test]
@@ -360,4 +371,60 @@ fn no_secret_of_a_server_is_told() {
     let server = Server::new("h", Target::Http { url, url_shown, sse: false, headers });
     let shown = masked("GET https://host/mcp?key=topsecret: 401 for abcdefghijk", &server);
     assert_eq!(shown, "GET https://host/mcp?key=${KEY}: 401 for ****");
+}
+
+#[test]
+fn who_may_use_some_servers_hears_of_no_others() {
+    let engine = busy_engine();
+    let files = limited(Access { servers: vec!["fil*".into()], ..Access::default() });
+    for path in ["/ready", "/status", "/metrics"] {
+        let page = text(&engine.ops(path, &files).expect("ours"));
+        assert!(page.contains("files") || path == "/ready", "{path}: {page}");
+        for other in ["server=\"other\"", "\"name\":\"other\"", "\"off\"", "removed", "config.yaml"] {
+            assert!(!page.contains(other), "{other} in {path}: {page}");
+        }
+    }
+    let status = value(&engine.ops("/status", &files).expect("ours"));
+    assert_eq!(status["requests"], json!({ "total": 5, "errors": 2, "in_flight": 1 }));
+    assert_eq!((&status["offered"]["tools"], status["servers"].as_array().map(Vec::len)), (&json!(1), Some(1)));
+    let families = read(&text(&engine.ops("/metrics", &files).expect("ours")));
+    assert_eq!(families["mcp_proxy_requests_total"].1.len(), 2, "one, and ourselves");
+}
+
+#[test]
+fn who_may_use_some_tools_hears_of_no_others() {
+    let engine = busy_engine();
+    call(&engine, Some("files"), "add", Duration::from_millis(3), Status::Ok);
+    let tools = |visitor: &Visitor| {
+        let families = read(&text(&engine.ops("/metrics", visitor).expect("ours")));
+        let (_, samples) = &families["mcp_proxy_tool_duration_seconds"];
+        let of_files = samples.iter().filter(|(_, labels, _)| labels.get("server").is_some_and(|s| s == "files"));
+        of_files.filter_map(|(_, labels, _)| labels.get("tool").cloned()).collect::<HashSet<_>>()
+    };
+    let adds = limited(Access { allow: vec!["files__add".into()], ..Access::default() });
+    assert_eq!(tools(&adds), HashSet::from(["add".to_owned(), "other".to_owned()]));
+    assert!(tools(&all()).contains("re\"ad\\\n"));
+}
+
+#[test]
+fn a_stranger_hears_whether_we_are_well() {
+    let engine = busy_engine();
+    let stranger = Visitor { is_stranger: true, ..all() };
+    let ready = value(&engine.ops("/ready", &stranger).expect("ours"));
+    assert_eq!(ready, json!({ "ready": true, "servers": 2, "servers_ready": 0 }));
+    assert_eq!([engine.ops("/status", &stranger), engine.ops("/metrics", &stranger)], [None, None]);
+}
+
+#[test]
+fn requests_by_http_are_counted() {
+    let engine = busy_engine();
+    engine.ctx.observer.http.count("POST", 200);
+    engine.ctx.observer.http.count("POST", 401);
+    let families = read(&text(&engine.ops("/metrics", &all()).expect("ours")));
+    let check = |name, labels: &[(&str, &str)], expected: f64| {
+        assert!((sample(&families, name, labels) - expected).abs() < 1e-9, "{name} {labels:?}");
+    };
+    check("mcp_proxy_http_requests_total", &[("method", "POST"), ("status", "2xx")], 1.0);
+    check("mcp_proxy_http_refused_total", &[("status", "401")], 1.0);
+    check("mcp_proxy_http_refused_total", &[("status", "429")], 0.0);
 }

@@ -50,7 +50,9 @@ pub(in crate::session) struct Handle {
     /// The session's task reads it.
     pub(super) mail: Mailbox<Posted>,
     /// When it was used last, in seconds of the table.
-    pub(super) used: AtomicU32,
+    used: AtomicU32,
+    /// POSTs whose answers are waited for.
+    n_waiting: AtomicU32,
     streams: Mutex<Streams>,
 }
 
@@ -66,7 +68,8 @@ struct Streams {
 impl Handle {
     pub(super) fn new(id: Arc<str>, principal: Principal, scope: Scope, revision: Revision, style: Style) -> Self {
         let mail = Mailbox::new(N_POSTED);
-        Self { id, principal, scope, revision, style, mail, used: AtomicU32::new(0), streams: Mutex::default() }
+        let (used, n_waiting) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { id, principal, scope, revision, style, mail, used, n_waiting, streams: Mutex::default() }
     }
 
     fn streams(&self) -> MutexGuard<'_, Streams> {
@@ -86,6 +89,27 @@ impl Handle {
     /// Whether somebody reads that stream.
     pub(in crate::session) fn is_listened_to(&self) -> bool {
         self.streams().get.as_ref().is_some_and(|s| s.is_read())
+    }
+
+    /// Somebody waits for the answer to a POST for as long as what is given lives.
+    pub(super) fn is_waited_for(&self) -> Waiting<'_> {
+        self.n_waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.n_waiting)
+    }
+
+    /// Whether its client is there: it reads a stream, or waits for an answer.
+    pub(super) fn is_in_use(&self) -> bool {
+        // The stream of HTTP+SSE is the session.
+        let streams = self.streams();
+        let is_read = || streams.get.iter().chain(&streams.posts).any(|s| s.is_read());
+        self.style == Style::Named || self.n_waiting.load(Ordering::Relaxed) > 0 || is_read()
+    }
+
+    /// Ends the session. Its task does the rest; nothing more is taken for it.
+    pub(super) fn end(&self) {
+        // One a session, and the last.
+        let _ = self.mail.push_owed(Posted::End);
+        self.mail.close();
     }
 
     /// Keeps the stream of a POST for whoever loses it.
@@ -118,8 +142,23 @@ impl Handle {
         streams.get.iter().chain(&streams.posts).for_each(|s| s.finish());
     }
 
+    /// It is used at `now`, in seconds of the table.
     pub(super) fn touch(&self, now: u32) {
         self.used.store(now, Ordering::Relaxed);
+    }
+
+    /// For how long it has not been used.
+    pub(super) fn unused(&self, now: u32) -> Duration {
+        Duration::from_secs(now.saturating_sub(self.used.load(Ordering::Relaxed)).into())
+    }
+}
+
+/// See [`Handle::is_waited_for`].
+pub(super) struct Waiting<'h>(&'h AtomicU32);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

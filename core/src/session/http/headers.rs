@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 
 use crate::protocol::{Fault, Field, Message, Method, Revision, code};
 
@@ -17,6 +17,8 @@ pub(super) const VERSION: &str = "mcp-protocol-version";
 const METHOD: &str = "mcp-method";
 /// `Mcp-Name`
 const NAME: &str = "mcp-name";
+/// Characters of a client's own words that it gets back.
+const MAX_BRIEF: usize = 200;
 /// What stands around text that cannot be a header as it is.
 const SENTINEL: (&str, &str) = ("=?base64?", "?=");
 
@@ -51,6 +53,11 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/json")
 }
 
+/// Whether the body is not as it is meant: compressed, or encoded in another way.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 /// Whether the client takes `kind` (`type/subtype`). A client that says nothing takes everything (RFC 9110, 12.5.1).
 pub(super) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     let (main, _) = kind.split_once('/').unwrap_or((kind, ""));
@@ -73,6 +80,11 @@ pub(super) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     !said
 }
 
+/// The beginning of what a client has written, for a message to it.
+fn brief(text: &str) -> &str {
+    text.char_indices().nth(MAX_BRIEF).map_or(text, |(end, _)| &text[..end])
+}
+
 /// What the headers of a modern request must say (MCP 2026-07-28, transports, Streamable HTTP; SEP-2243).
 ///
 /// # Errors
@@ -82,13 +94,14 @@ pub(super) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), Fault>
         let Some(found) = single(headers, name)? else {
             return Err(Fault::new(
                 code::HEADER_MISMATCH,
-                format!("the header `{name}` is missing: it says `{expected}`"),
+                format!("the header `{name}` is missing: it says `{}`", brief(&expected)),
             ));
         };
         let text = if encoded { decoded(found) } else { Some(found.into()) };
         match text {
             Some(text) if text == expected => Ok(()),
             Some(text) => {
+                let (text, expected) = (brief(&text), brief(&expected));
                 let text = format!("the header `{name}` says `{text}`, the body says `{expected}`");
                 Err(Fault::new(code::HEADER_MISMATCH, text))
             }
@@ -111,6 +124,7 @@ pub(super) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), Fault>
 /// The fault for an edition that is not spoken here.
 pub(super) fn unsupported(version: &str) -> Fault {
     let supported: Vec<&str> = Revision::ALL.iter().map(|r| r.date()).collect();
+    let version = brief(version);
     let text = format!("MCP {version} is not spoken here; {} are", supported.join(", "));
     Fault::new(code::UNSUPPORTED_VERSION, text)
         .with_data(&serde_json::json!({ "supported": supported, "requested": version }))

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foldhash::HashMap;
+use sha2::{Digest as _, Sha256};
 
 use crate::backend::{ClientFacts, Principal};
 use crate::session::clients::{ClientStatus, Clients};
@@ -14,6 +15,8 @@ use crate::session::clients::{ClientStatus, Clients};
 const IDLE: Duration = Duration::from_secs(10 * 60);
 /// Clients known at once; a new one takes the place of whoever has been away longest.
 const MAX_KNOWN: usize = 1000;
+/// What a client says of itself is kept if it has at most so many bytes; of what is longer there is a digest.
+const MAX_KEPT: usize = 4096;
 
 /// The known clients.
 #[derive(Debug, Default)]
@@ -39,7 +42,7 @@ impl Known {
         info: &Bytes,
     ) -> (Arc<ClientStatus>, Option<Arc<ClientFacts>>) {
         let mut all = self.all();
-        let key = (principal.clone(), info.clone());
+        let key = key(principal, info);
         if let Some(entry) = all.get_mut(&key) {
             entry.used = Instant::now();
             return (entry.status.clone(), entry.facts.clone());
@@ -52,15 +55,17 @@ impl Known {
         }
         let status = clients.add("http", "");
         // The key must not hold on to the request it was read from.
-        let key = (principal.clone(), Bytes::copy_from_slice(info));
+        let key = (key.0, Bytes::copy_from_slice(&key.1));
         all.insert(key, Entry { status: status.clone(), facts: None, used: Instant::now() });
         (status, None)
     }
 
     /// What a client said of itself, so that the same need not be read again.
     pub(super) fn remember(&self, principal: &Principal, facts: &Arc<ClientFacts>) {
-        let key = (principal.clone(), facts.info.clone());
-        if let Some(entry) = self.all().get_mut(&key) {
+        if facts.info.len().max(facts.capabilities.len()) > MAX_KEPT {
+            return;
+        }
+        if let Some(entry) = self.all().get_mut(&key(principal, &facts.info)) {
             entry.facts = Some(facts.clone());
         }
     }
@@ -76,6 +81,11 @@ impl Known {
             stays
         });
     }
+}
+
+fn key(principal: &Principal, info: &Bytes) -> (Principal, Bytes) {
+    let info = if info.len() <= MAX_KEPT { info.clone() } else { Bytes::copy_from_slice(&Sha256::digest(info)) };
+    (principal.clone(), info)
 }
 
 #[cfg(test)]
@@ -97,5 +107,10 @@ mod tests {
             id(&b, &Bytes::from(format!("{{\"name\":\"{n}\"}}")));
         }
         assert_eq!(clients.all().len(), MAX_KNOWN);
+        // A long text is another client than a longer one, and is not kept.
+        let long = |n: usize| Bytes::from("x".repeat(n));
+        let (one, other) = (id(&a, &long(100_000)), id(&a, &long(100_001)));
+        assert_eq!((id(&a, &long(100_000)), one == other), (one, false));
+        assert!(known.all().keys().all(|(_, info)| info.len() <= MAX_KEPT));
     }
 }

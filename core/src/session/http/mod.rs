@@ -10,14 +10,18 @@ mod event_body;
 mod handle;
 mod headers;
 mod known;
+mod listened;
 mod modern;
 mod params;
+mod place;
 mod post;
+mod posted;
 mod reply;
 mod response;
 mod served;
 mod sessions;
 mod stream;
+mod trace;
 
 pub use door::Door;
 

@@ -12,6 +12,7 @@ use crate::catalog::Scope;
 use crate::guard::Visitor;
 use crate::protocol::{Fault, Field, Message, Method, Revision, code};
 use crate::session::Entrance;
+use crate::session::handshake::check_size;
 use crate::session::out::Out;
 use crate::session::run::Session;
 use crate::transport::http::Body;
@@ -33,6 +34,7 @@ impl Inner {
         if version != Revision::V2026_07_28.date() {
             return Err(headers::unsupported(&version));
         }
+        check_size(message)?;
         let capabilities = message.get(Field::MetaCapabilities);
         if capabilities.is_none_or(|c| c.first() != Some(&b'{')) {
             let text = "`params._meta` lacks `io.modelcontextprotocol/clientCapabilities` (MCP 2026-07-28, basic)";
@@ -59,7 +61,7 @@ impl Inner {
             return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
         }
         let Some(id) = message.id() else { return response::bare(StatusCode::ACCEPTED) };
-        let principal = visitor.principal;
+        let Visitor { principal, access, .. } = visitor;
         let info = message.slice(Field::MetaClientInfo).unwrap_or_default();
         let (status, facts) = self.known.client(&self.engine.clients, &principal, &info);
         let entrance = Entrance { via: "http", name: "".into(), principal: principal.clone(), scope };
@@ -76,9 +78,18 @@ impl Inner {
         match wait.first_of(&mut session, &mut sleep).await {
             (First::Answer(runs, code), _) => response::json(status_of(code), runs),
             (First::Stream(stream), silent) => {
+                let guard = self.engine.guard.clone();
+                let mut config = self.engine.config.clone();
                 let driver = async move {
                     while session.goes_on() {
-                        session.happens(&mut sleep).await;
+                        tokio::select! { biased;
+                            () = session.happens(&mut sleep) => {}
+                            Ok(()) = config.changed() => if !guard.is_welcome(&principal, &access) {
+                                // Its token was taken away, or opens something else now.
+                                session.end_listens();
+                                break;
+                            }
+                        }
                     }
                 };
                 response::events(stream.attach(None), Some(Box::pin(driver)), silent)

@@ -1,13 +1,14 @@
 //! A POST: its body read, and its answer waited for.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http_body::Body as _;
-use hyper::body::Incoming;
+use http_body::Body;
 use tokio::time::Sleep;
 
 use super::reply::{First, Reply};
@@ -22,24 +23,74 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 /// Bodies shorter than this are copied.
 const COPY_BELOW: usize = 32 << 10;
+/// Memory taken in advance for a body, at most: what it promises costs its sender nothing.
+const BELIEVE: usize = 1 << 20;
+/// Bytes of all bodies that have come in parts and are not complete: some that are as large as may be, or many small ones.
+const MAX_READING: usize = 256 << 20;
+
+/// The bodies that are being read, all together.
+#[derive(Debug, Default)]
+pub(super) struct Reading(AtomicUsize);
+
+/// What one of them has; given back when it is dropped.
+struct Share<'r> {
+    reading: &'r Reading,
+    n_bytes: usize,
+}
+
+impl Reading {
+    const fn share(&self) -> Share<'_> {
+        Share { reading: self, n_bytes: 0 }
+    }
+}
+
+impl Share<'_> {
+    /// `false`: there is no room for so many bytes more.
+    fn grows(&mut self, n_bytes: usize) -> bool {
+        let before = self.reading.0.fetch_add(n_bytes, Ordering::Relaxed);
+        self.n_bytes += n_bytes;
+        before + n_bytes <= MAX_READING
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.reading.0.fetch_sub(self.n_bytes, Ordering::Relaxed);
+    }
+}
+
+/// Why a body is none.
+enum Unread<E> {
+    TooLarge,
+    Busy,
+    Lost(E),
+}
 
 /// Reads a whole body.
 ///
 /// # Errors
 /// With the status and reason when it is too large, too slow or breaks off.
-pub(super) async fn body(mut body: Incoming, limit: usize) -> Result<Bytes, (StatusCode, String)> {
+pub(super) async fn body<B>(mut body: B, limit: usize, reading: &Reading) -> Result<Bytes, (StatusCode, String)>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: fmt::Display,
+{
     let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"));
     if body.size_hint().lower() > limit as u64 {
         let _ = tokio::time::timeout(DRAIN_TIME, drain(&mut body)).await;
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, whole(&mut body, limit)).await {
-        Ok(Ok(Some(bytes))) => Ok(bytes),
-        Ok(Ok(None)) => {
+    match tokio::time::timeout(BODY_TIME, whole(&mut body, limit, reading)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(Unread::TooLarge)) => {
             let _ = tokio::time::timeout(DRAIN_TIME, drain(&mut body)).await;
             Err(too_large())
         }
-        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))),
+        Ok(Err(Unread::Busy)) => {
+            let text = "too many large bodies are being read: try again soon";
+            Err((StatusCode::SERVICE_UNAVAILABLE, text.to_owned()))
+        }
+        Ok(Err(Unread::Lost(error))) => Err((StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))),
         Err(_) => {
             let seconds = BODY_TIME.as_secs();
             Err((StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {seconds} s")))
@@ -47,7 +98,7 @@ pub(super) async fn body(mut body: Incoming, limit: usize) -> Result<Bytes, (Sta
     }
 }
 
-async fn frame(body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
+async fn frame<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Option<Result<Bytes, B::Error>> {
     loop {
         match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await? {
             // Trailers say nothing to us.
@@ -60,30 +111,39 @@ async fn frame(body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
     }
 }
 
-/// The body in one piece; without a copy if it came in a large one. `None`: it is larger than `limit`.
-async fn whole(body: &mut Incoming, limit: usize) -> Result<Option<Bytes>, hyper::Error> {
-    let Some(first) = frame(body).await.transpose()? else { return Ok(Some(Bytes::new())) };
+/// The body in one piece; without a copy if it came in a large one.
+async fn whole<B: Body<Data = Bytes> + Unpin>(
+    body: &mut B,
+    limit: usize,
+    reading: &Reading,
+) -> Result<Bytes, Unread<B::Error>> {
+    let Some(first) = frame(body).await.transpose().map_err(Unread::Lost)? else { return Ok(Bytes::new()) };
     if first.len() > limit {
-        return Ok(None);
+        return Err(Unread::TooLarge);
     }
     if body.is_end_stream() {
         // A small one is a piece of the connection's read buffer, which whoever keeps the message would keep whole.
         let is_piece = first.len() < COPY_BELOW;
-        return Ok(Some(if is_piece { Bytes::copy_from_slice(&first) } else { first }));
+        return Ok(if is_piece { Bytes::copy_from_slice(&first) } else { first });
     }
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-    let mut all = BytesMut::with_capacity((first.len() + expected).min(limit));
-    all.extend_from_slice(&first);
-    while let Some(more) = frame(body).await.transpose()? {
+    let mut all = BytesMut::with_capacity((first.len() + expected).min(limit).min(BELIEVE));
+    let mut share = reading.share();
+    let mut next = Some(first);
+    while let Some(more) = next {
         if all.len() + more.len() > limit {
-            return Ok(None);
+            return Err(Unread::TooLarge);
+        }
+        if !share.grows(more.len()) {
+            return Err(Unread::Busy);
         }
         all.extend_from_slice(&more);
+        next = frame(body).await.transpose().map_err(Unread::Lost)?;
     }
-    Ok(Some(all.freeze()))
+    Ok(all.freeze())
 }
 
-async fn drain(body: &mut Incoming) {
+async fn drain<B: Body<Data = Bytes> + Unpin>(body: &mut B) {
     while let Some(Ok(_)) = frame(body).await {}
 }
 
@@ -127,5 +187,71 @@ impl Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         self.0.abandon();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll};
+
+    use http_body::Frame;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A byte every second, for ever or until it has given so many.
+    struct Slow {
+        n_left: usize,
+        sleep: Pin<Box<Sleep>>,
+    }
+
+    impl Slow {
+        fn of(n_bytes: usize) -> Self {
+            Self { n_left: n_bytes, sleep: Box::pin(tokio::time::sleep(Duration::from_secs(1))) }
+        }
+    }
+
+    impl Body for Slow {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            if self.n_left == 0 {
+                return Poll::Ready(None);
+            }
+            std::task::ready!(self.sleep.as_mut().poll(cx));
+            self.n_left -= 1;
+            let next = Instant::now() + Duration::from_secs(1);
+            self.sleep.as_mut().reset(next);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b" ")))))
+        }
+    }
+
+    async fn read(slow: Slow, reading: &Reading) -> Result<usize, u16> {
+        body(slow, 1000, reading).await.map(|b| b.len()).map_err(|(status, _)| status.as_u16())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_has_to_arrive_in_time() {
+        let reading = Reading::default();
+        assert_eq!(read(Slow::of(20), &reading).await, Ok(20));
+        let begun = Instant::now();
+        assert_eq!(read(Slow::of(usize::MAX), &reading).await, Err(408));
+        assert_eq!(begun.elapsed(), BODY_TIME, "however many bytes come meanwhile");
+        assert_eq!(reading.0.load(Ordering::Relaxed), 0, "nothing is left over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_bodies_together_have_a_limit() {
+        let reading = Reading::default();
+        let mut others = reading.share();
+        assert!(others.grows(MAX_READING - 5));
+        assert_eq!(read(Slow::of(5), &reading).await, Ok(5));
+        assert_eq!(read(Slow::of(6), &reading).await, Err(503));
+        drop(others);
+        assert_eq!(read(Slow::of(6), &reading).await, Ok(6));
     }
 }

@@ -1,6 +1,5 @@
 //! [`Sessions`]: the open HTTP sessions by their ids, within bounds.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use foldhash::HashMap;
 
-use super::handle::{Handle, Posted};
+use super::handle::Handle;
 use super::stream::Style;
 use crate::backend::Principal;
 use crate::catalog::Scope;
@@ -19,8 +18,8 @@ use crate::protocol::Revision;
 const MAX_SESSIONS: usize = 20_000;
 /// Sessions of one principal, at most; everybody without a token is one.
 const MAX_OF_ONE: usize = 15_000;
-/// A session that is not used for so long is ended.
-const IDLE: Duration = Duration::from_secs(60 * 60);
+/// Where there are too many, one that was not used for so long gives way to a new one.
+const GIVES_WAY: Duration = Duration::from_secs(60);
 /// Bytes of a session id: 256 bits (protocol.md 7).
 const ID_BYTES: usize = 32;
 
@@ -73,14 +72,14 @@ impl Sessions {
         getrandom::fill(&mut bytes)?;
         let id: Arc<str> = URL_SAFE_NO_PAD.encode(bytes).into();
         let mut table = self.table();
-        if table.by_id.len() >= MAX_SESSIONS {
-            return Err(NotOpened::TooMany(MAX_SESSIONS));
-        }
-        let n = table.by_principal.entry(principal.clone()).or_default();
-        if *n >= MAX_OF_ONE {
+        let n = table.by_principal.get(principal).copied().unwrap_or_default();
+        if n >= MAX_OF_ONE && !table.make_room(self.seconds(), Some(principal)) {
             return Err(NotOpened::TooMany(MAX_OF_ONE));
         }
-        *n += 1;
+        if table.by_id.len() >= MAX_SESSIONS && !table.make_room(self.seconds(), None) {
+            return Err(NotOpened::TooMany(MAX_SESSIONS));
+        }
+        *table.by_principal.entry(principal.clone()).or_default() += 1;
         let handle = Arc::new(Handle::new(id.clone(), principal.clone(), scope.clone(), revision, style));
         handle.touch(self.seconds());
         table.by_id.insert(id, handle.clone());
@@ -96,38 +95,51 @@ impl Sessions {
     }
 
     pub(super) fn remove(&self, id: &str) {
-        let mut table = self.table();
-        if let Some(handle) = table.by_id.remove(id)
-            && let Some(n) = table.by_principal.get_mut(&handle.principal)
-        {
-            *n -= 1;
-            if *n == 0 {
-                table.by_principal.remove(&handle.principal);
-            }
-        }
+        self.table().remove(id);
     }
 
-    /// Ends what nobody has used for long, and what was opened by somebody who could not do so now.
-    pub(super) fn sweep(&self, is_welcome: impl Fn(&Principal, &Access) -> bool) {
+    /// Ends what nobody has used for `idle`, and what was opened by somebody who could not do so now.
+    pub(super) fn sweep(&self, idle: Duration, is_welcome: impl Fn(&Principal, &Access) -> bool) {
         let now = self.seconds();
         let all: Vec<Arc<Handle>> = self.table().by_id.values().cloned().collect();
         for handle in all {
             handle.forget_old(Instant::now());
-            if handle.style == Style::Named || handle.is_listened_to() {
-                // Somebody holds its stream.
+            if handle.is_in_use() {
                 handle.touch(now);
             }
-            let unused = now.saturating_sub(handle.used.load(Ordering::Relaxed));
-            if u64::from(unused) > IDLE.as_secs() || !is_welcome(&handle.principal, &handle.scope.access) {
-                // A full mailbox belongs to a session that is used.
-                let _ = handle.mail.push(Posted::End);
+            if handle.unused(now) > idle || !is_welcome(&handle.principal, &handle.scope.access) {
+                handle.end();
             }
         }
     }
 }
 
+impl Table {
+    fn remove(&mut self, id: &str) {
+        if let Some(handle) = self.by_id.remove(id)
+            && let Some(n) = self.by_principal.get_mut(&handle.principal)
+        {
+            *n -= 1;
+            if *n == 0 {
+                self.by_principal.remove(&handle.principal);
+            }
+        }
+    }
+
+    /// Ends the session that was not used for longest, if its client has been away for a while: of `principal`, or of anybody.
+    fn make_room(&mut self, now: u32, principal: Option<&Principal>) -> bool {
+        let is_one = |h: &&Arc<Handle>| principal.is_none_or(|p| h.principal == *p) && h.unused(now) >= GIVES_WAY;
+        let away = self.by_id.values().filter(is_one).filter(|h| !h.is_in_use());
+        let Some(oldest) = away.max_by_key(|h| h.unused(now)).cloned() else { return false };
+        oldest.end();
+        self.remove(&oldest.id);
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::handle::Posted;
     use super::*;
 
     #[test]
@@ -136,12 +148,50 @@ mod tests {
         let (a, b) = (Principal::token("a"), Principal::token("b"));
         let open = |who| sessions.open(who, &Scope::default(), Revision::V2025_11_25, Style::Primed).expect("room");
         let (of_a, of_b) = (open(&a), open(&b));
-        sessions.sweep(|principal, access| *principal == b && access.is_full());
+        sessions.sweep(Duration::from_secs(3600), |principal, access| *principal == b && access.is_full());
         let mut mail = std::collections::VecDeque::new();
         of_a.mail.drain(&mut mail);
         assert!(matches!(mail.pop_front(), Some(Posted::End)));
+        assert!(sessions.find(&of_a.id, &a).is_none(), "it is over at once");
         of_b.mail.drain(&mut mail);
         assert!(mail.is_empty());
+    }
+
+    #[test]
+    fn a_session_that_is_used_does_not_end() {
+        let hour = Duration::from_secs(3600);
+        let start = Instant::now().checked_sub(2 * hour).expect("a machine that has run for a while");
+        let sessions = Sessions { all: Mutex::default(), start };
+        let a = Principal::token("a");
+        let open = || {
+            let handle = sessions.open(&a, &Scope::default(), Revision::V2025_11_25, Style::Primed).expect("room");
+            handle.touch(0);
+            handle
+        };
+        let (idle, reads, waits) = (open(), open(), open());
+        let _reader = reads.get().attach(None);
+        let _waiting = waits.is_waited_for();
+        sessions.sweep(hour, |_, _| true);
+        assert_eq!([&idle, &reads, &waits].map(|h| h.mail.is_closed()), [true, false, false]);
+    }
+
+    #[test]
+    fn who_has_been_away_longest_gives_way() {
+        let sessions = Sessions::new();
+        let (a, b) = (Principal::token("a"), Principal::token("b"));
+        let open = |who| sessions.open(who, &Scope::default(), Revision::V2025_11_25, Style::Primed).expect("room");
+        let (first, second, other) = (open(&a), open(&a), open(&b));
+        second.touch(10);
+        let reader = other.get().attach(None);
+        let make_room = |now, who| sessions.table().make_room(now, who);
+        assert!(!make_room(59, Some(&a)), "nobody has been away for long");
+        assert!(make_room(1000, Some(&a)));
+        assert!(first.mail.is_closed() && !second.mail.is_closed());
+        assert!(make_room(1000, None) && second.mail.is_closed(), "the other one is there");
+        assert!(!make_room(1000, None));
+        drop(reader);
+        assert!(make_room(1000, None) && other.mail.is_closed());
+        assert!(sessions.table().by_principal.is_empty());
     }
 
     #[test]

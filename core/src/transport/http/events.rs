@@ -32,12 +32,17 @@ impl fmt::Display for EventId {
     }
 }
 
-/// A message as one event, named and numbered where asked for.
+/// How long a client that lost a stream waits before it asks for the rest: long enough not to be a flood when a thousand do.
+const RETRY_MS: u32 = 1000;
+
+/// A message as one event, named and numbered where asked for. The first one of a stream that can be taken up again says how
+/// soon (`retry`; MCP 2025-11-25, transports).
 #[must_use]
 pub fn event(name: Option<&str>, id: Option<EventId>, message: &Spliced) -> Runs {
+    let retry = id.filter(|id| id.n == 0).map_or_else(String::new, |_| format!("retry: {RETRY_MS}\n"));
     let name = name.map_or_else(String::new, |n| format!("event: {n}\n"));
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
-    let head = format!("{name}{id}data: ");
+    let head = format!("{retry}{name}{id}data: ");
     let mut broken = false;
     message.for_each_run(|run| {
         let bytes: &[u8] = match &run {
@@ -55,10 +60,10 @@ pub fn event(name: Option<&str>, id: Option<EventId>, message: &Spliced) -> Runs
     Runs::of(head.as_bytes(), message, b"\n\n")
 }
 
-/// An event that says nothing but its id, so that a client that loses the stream can name it (MCP 2025-11-25, transports).
+/// An event that says nothing but its id and `retry`, so that a client that loses the stream can name it (MCP 2025-11-25, transports).
 #[must_use]
 pub fn priming(id: EventId) -> Runs {
-    Bytes::from(format!("id: {id}\ndata: \n\n")).into()
+    Bytes::from(format!("retry: {RETRY_MS}\nid: {id}\ndata: \n\n")).into()
 }
 
 /// A line that is no event: keeps those on the way from closing the connection.
@@ -87,7 +92,9 @@ mod tests {
         assert_eq!(text(event(None, Some(id), &message("{}"))), "id: 3-12\ndata: {}\n\n");
         assert_eq!(text(event(Some("message"), None, &message("{}"))), "event: message\ndata: {}\n\n");
         assert_eq!(text(event(None, None, &message("{\r\n \"a\": 1\n}"))), "data: {   \"a\": 1 }\n\n");
-        assert_eq!(text(priming(id)), "id: 3-12\ndata: \n\n");
+        assert_eq!(text(priming(id)), "retry: 1000\nid: 3-12\ndata: \n\n");
+        let first = EventId { n: 0, ..id };
+        assert_eq!(text(event(None, Some(first), &message("{}"))), "retry: 1000\nid: 3-0\ndata: {}\n\n");
     }
 
     #[test]
