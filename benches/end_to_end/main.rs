@@ -11,6 +11,7 @@
 
 mod peers;
 mod target;
+mod web;
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ const MANY: usize = 16;
 const SERVERS: usize = 10;
 const TOOLS: usize = 20;
 const MB: usize = 1_000_000;
+/// Calls in flight at once that wait for so long each.
+const WAITING: usize = 64;
+const WAIT_MS: u64 = 100;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -33,12 +37,13 @@ fn main() {
         _ => {}
     }
     let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with('-')).collect();
-    let scenarios: [(&str, fn()); 7] = [
+    let scenarios: [(&str, fn()); 8] = [
         ("throughput", throughput),
         ("latency", latency),
         ("large", large),
         ("list", list),
         ("beside", beside),
+        ("parallel", parallel),
         ("startup", startup),
         ("memory", memory),
     ];
@@ -159,6 +164,19 @@ fn beside() {
     }
     row("small call beside 10 MB results: p99", "us", a, b, None);
     row("  the same, against small calls alone through the proxy", "us", a, median(alone), None);
+}
+
+/// Calls that wait, all at once on one session by HTTP, against the same calls straight to the server.
+fn parallel() {
+    let world = World::new(1, 1);
+    let (web, mut server) = (world.web(), world.server());
+    let (mut by_http, mut straight) = (Vec::new(), Vec::new());
+    for _ in 0..=ROUNDS {
+        by_http.push(micros(web.waiting_calls(WAITING, WAIT_MS)) / 1000.0);
+        straight.push(micros(server.waiting_calls(WAITING, WAIT_MS)) / 1000.0);
+    }
+    let what = "64 calls of 100 ms in flight, by HTTP (relay: no proxy)";
+    row(what, "ms", median(by_http), median(straight), Some(2.0));
 }
 
 fn startup() {

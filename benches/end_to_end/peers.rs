@@ -6,6 +6,8 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -26,14 +28,22 @@ fn has(line: &[u8], text: &str) -> bool {
     memmem::find(&line[..line.len().min(512)], text.as_bytes()).is_some()
 }
 
-/// `echo N_TOOLS`: a legacy stdio server with the tools `echo`, `large` and as many more as asked for.
+/// The number of the member `key`.
+fn number(line: &[u8], key: &str) -> Option<u64> {
+    let at = memmem::find(line, format!("\"{key}\":").as_bytes())? + key.len() + 3;
+    let digits = line[at..].iter().copied().take_while(u8::is_ascii_digit).collect();
+    String::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// `echo N_TOOLS`: a legacy stdio server with the tool `echo` and as many more as asked for. A call says how many `bytes` it
+/// wants, and after how many `ms`; others go on meanwhile.
 pub(super) fn echo(args: &[String]) {
     let n_tools: usize = args.first().and_then(|n| n.parse().ok()).unwrap_or(1);
     let tools: Vec<String> = (0..n_tools).map(tool).collect();
     let list = format!(r#"{{"tools":[{}]}}"#, tools.join(","));
     let mut text = String::new();
     let mut input = BufReader::with_capacity(BUFFER, io::stdin().lock());
-    let mut out = io::BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    let out = Arc::new(Mutex::new(io::BufWriter::with_capacity(BUFFER, io::stdout())));
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -44,10 +54,7 @@ pub(super) fn echo(args: &[String]) {
         let id = String::from_utf8_lossy(&line[id]).into_owned();
         let answer = |result: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
         let answer = if has(&line, r#""tools/call""#) {
-            let n = memmem::find(&line, br#""bytes":"#).map_or(20, |at| {
-                let digits: Vec<u8> = line[at + 8..].iter().copied().take_while(u8::is_ascii_digit).collect();
-                String::from_utf8_lossy(&digits).parse().unwrap_or(20)
-            });
+            let n = number(&line, "bytes").and_then(|n| usize::try_from(n).ok()).unwrap_or(20);
             if text.len() != n {
                 text = "lorem ipsum dolor sit amet ".chars().cycle().take(n).collect();
             }
@@ -61,6 +68,16 @@ pub(super) fn echo(args: &[String]) {
         } else {
             format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"no such method"}}}}"#)
         };
+        if let Some(ms) = number(&line, "ms") {
+            let out = out.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(ms));
+                let mut out = out.lock().unwrap();
+                writeln!(out, "{answer}").and_then(|()| out.flush()).unwrap();
+            });
+            continue;
+        }
+        let mut out = out.lock().unwrap();
         let written = out.write_all(answer.as_bytes()).and_then(|()| out.write_all(b"\n"));
         // Answers to requests that came together leave together.
         let flushed = if input.buffer().is_empty() { out.flush() } else { Ok(()) };

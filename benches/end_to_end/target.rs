@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use tempfile::TempDir;
 
+use super::web::Web;
+
 /// A folder with a configuration of so many echo servers, and a cache of its own.
 pub(super) struct World {
     dir: TempDir,
@@ -42,6 +44,27 @@ impl World {
         command.args(["serve", "--stdio", "--log-level", "warn", "--config"]).arg(self.dir.path().join("config.yaml"));
         command.env("XDG_CACHE_HOME", self.dir.path().join("cache"));
         Target::start(command, "s")
+    }
+
+    /// One of its servers by itself.
+    #[expect(clippy::disallowed_methods, reason = "a bench, not the proxy")]
+    #[expect(clippy::unused_self, reason = "beside `proxy`")]
+    pub(super) fn server(&self) -> Target {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["echo", "1"]);
+        let mut target = Target::start(command, "");
+        target.open();
+        target.list(1);
+        target
+    }
+
+    /// The proxy for clients by HTTP.
+    #[expect(clippy::disallowed_methods, reason = "a bench, not the proxy")]
+    pub(super) fn web(&self) -> Web {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-proxy"));
+        command.args(["serve", "--http", "--port", "0", "--config"]).arg(self.dir.path().join("config.yaml"));
+        command.env("XDG_CACHE_HOME", self.dir.path().join("cache"));
+        Web::start(command)
     }
 
     /// The relay in front of one server.
@@ -168,6 +191,19 @@ impl Target {
                 n_sent += 1;
             }
         }
+    }
+
+    /// How long `n` calls take that are in flight at the same time and wait for `ms` each.
+    pub(super) fn waiting_calls(&mut self, n: usize, ms: u64) -> Duration {
+        let begun = Instant::now();
+        for _ in 0..n {
+            let params = format!(r#"{{"name":"{}","arguments":{{"ms":{ms}}}}}"#, self.name(0));
+            self.send("tools/call", &params);
+        }
+        for _ in 0..n {
+            self.answer();
+        }
+        begun.elapsed()
     }
 
     /// Times of `n` small calls one after the other, in microseconds.

@@ -8,6 +8,6 @@ mod web;
 
 pub(crate) use home::{Home, fake_server};
 pub(crate) use peer::Peer;
-pub(crate) use process::{Running, descendants, eventually, is_alive};
+pub(crate) use process::{Running, descendants, eventually, is_alive, many_fds, n_fds};
 pub(crate) use screen::Screen;
 pub(crate) use web::{Client, Http, USUAL, Web, modern};

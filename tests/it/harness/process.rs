@@ -53,6 +53,20 @@ pub(crate) fn is_alive(pid: u32) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
 
+/// How many descriptors a process has open; none on systems without `/proc`.
+pub(crate) fn n_fds(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// Sees to it that we, and what we start from now on, may have as many descriptors as the system allows; gives the number.
+pub(crate) fn many_fds() -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
+}
+
 /// The processes that a process has started, theirs too; none on systems without `/proc`.
 pub(crate) fn descendants(pid: u32) -> Vec<u32> {
     let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };

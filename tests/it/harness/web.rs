@@ -1,7 +1,8 @@
 //! Clients by HTTP, down to the bytes: a connection that writes what it is told and reads what comes.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,9 @@ use super::{Home, Peer, eventually};
 /// What every POST of a well-behaved client says.
 pub(crate) const USUAL: [(&str, &str); 2] =
     [("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+
+/// How long a socket is looked at for its end.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A running `serve --http`.
 pub(crate) struct Web {
@@ -55,6 +59,24 @@ impl Web {
         self.connect().post(path, headers, body)
     }
 
+    /// A page, read with these headers.
+    pub(crate) fn page(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.connect().request("GET", path, headers, b"")
+    }
+
+    /// A number in `/status`, by JSON pointer.
+    pub(crate) fn status(&self, pointer: &str) -> u64 {
+        let status = self.page("/status", &[]).json();
+        status.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("no number at {pointer}: {status}"))
+    }
+
+    /// A sample of `/metrics`, by its name and labels as they stand there.
+    pub(crate) fn metric(&self, sample: &str) -> f64 {
+        let text = String::from_utf8(self.page("/metrics", &[]).body).expect("text");
+        let value = text.lines().find_map(|l| l.strip_prefix(sample)?.strip_prefix(' '));
+        value.and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("no {sample} in {text}"))
+    }
+
     /// Opens a session.
     pub(crate) fn open(&self, revision: &str, capabilities: &Value) -> Client {
         Client::open(self, "/mcp", revision, capabilities)
@@ -92,6 +114,7 @@ pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) data: String,
+    pub(crate) retry: String,
 }
 
 impl Event {
@@ -120,6 +143,17 @@ impl Http {
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).expect("it is read");
+    }
+
+    /// Whether the other side has closed; waits a moment for it.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        self.socket.set_read_timeout(Some(LOOK)).expect("a socket");
+        let read = self.socket.read(&mut [0; 4096]);
+        self.socket.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        match read {
+            Ok(n) => n == 0,
+            Err(e) => !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
     }
 
     /// Writes what may be refused before its end.
@@ -229,6 +263,7 @@ impl Http {
                         "id" => event.id = value.to_owned(),
                         "event" => event.name = value.to_owned(),
                         "data" => event.data += value,
+                        "retry" => event.retry = value.to_owned(),
                         _ => continue,
                     }
                     is_event = true;

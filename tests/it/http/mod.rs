@@ -1,7 +1,10 @@
 //! Clients by HTTP.
 
 mod bad_requests;
+mod door;
+mod floods;
 mod listening;
 mod modern;
 mod sessions;
 mod streams;
+mod tls;

@@ -23,6 +23,11 @@ fn a_session_that_was_not_opened_is_none() {
     let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {}});
     let reply = web.post("/mcp", &[], &body);
     assert_eq!((reply.refusal(), reply.header("mcp-session-id")), ((200, -32602), None));
+    let info = json!({"name": "x", "version": "1", "icons": "x".repeat(300 << 10)});
+    let body = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize",
+        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info}});
+    let reply = web.post("/mcp", &[], &body);
+    assert_eq!((reply.refusal(), reply.header("mcp-session-id")), ((200, -32602), None), "what is kept has a limit");
     let mut client = web.open("2025-11-25", &json!({}));
     let again = client.body("initialize", &json!({"protocolVersion": "2025-11-25"}));
     assert_eq!(client.post(&again).refusal(), (200, -32600), "it comes once");

@@ -26,6 +26,7 @@ fn an_answer_alone_is_json_and_progress_makes_it_a_stream() {
         assert_eq!((head.header("x-accel-buffering"), head.header("content-length")), (Some("no"), None));
         let all: Vec<_> = std::iter::from_fn(|| http.event()).collect();
         assert_eq!(all[0].data.is_empty(), is_primed, "{revision}");
+        assert_eq!(all[0].retry, "1000", "how soon to come back for what is missed");
         let messages: Vec<_> = all.iter().filter(|e| !e.data.is_empty()).collect();
         assert_eq!(messages.len(), 4, "three steps and the answer: {all:?}");
         for step in &messages[..3] {
