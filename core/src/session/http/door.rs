@@ -126,8 +126,13 @@ impl Door {
     /// Looks after the sessions; never ready.
     pub async fn keep(&self) {
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut config = self.0.engine.config.clone();
         loop {
-            sweep.tick().await;
+            // With another configuration somebody may not be welcome any more.
+            tokio::select! { biased;
+                _ = sweep.tick() => {}
+                Ok(()) = config.changed() => {}
+            }
             let guard = &self.0.engine.guard;
             let idle = self.0.engine.config.borrow().limits.session_idle;
             self.0.sessions.sweep(idle, |principal, access| guard.is_welcome(principal, access));
