@@ -36,7 +36,7 @@ fn leaving_takes_an_answer_and_escape_never_leaves() {
     assert_eq!(wishes("q tab enter"), [Effect::Quit]);
     assert_eq!(wishes("Q"), [Effect::Quit]);
     assert_eq!(wishes("ctrl-c"), [Effect::Quit]);
-    for keys in ["q enter", "q n", "q esc", "q q", "esc esc esc esc", "2 esc esc", "4 esc esc", "3 enter esc esc esc"] {
+    for keys in ["q enter", "q n", "q esc", "q q", "esc esc esc esc", "2 esc esc", "4 esc esc", "5 esc esc", "3 enter esc esc esc"] {
         assert_eq!(wishes(keys), [], "{keys}");
     }
 }
@@ -361,7 +361,7 @@ fn a_screen_that_is_too_small_still_lets_one_leave() {
 
 #[test]
 fn every_line_of_the_key_table_can_be_reached() {
-    let states: [(&str, &str); 14] = [
+    let states: [(&str, &str); 16] = [
         ("1", ""),
         ("1 d", ""),
         ("2", ""),
@@ -372,6 +372,8 @@ fn every_line_of_the_key_table_can_be_reached() {
         ("3 /", ""),
         ("3 enter", ""),
         ("4", ""),
+        ("5", ""),
+        (":", ""),
         ("?", ""),
         ("q", ""),
         ("2 y", ""),

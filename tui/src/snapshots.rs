@@ -229,7 +229,7 @@ fn logs() {
     // tui-logger keeps one ring for the process: the lines are put in once, here.
     let _alone = crate::driver::LOGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     crate::runtime::logging::set_up();
-    each_size("logs_empty", after("4"));
+    each_size("logs_empty", after("5"));
     let line = |seq, backend: &str, text: &str, stream| mcp_proxy_core::control::LogLine {
         seq,
         at: crate::sample::now(),
@@ -257,10 +257,10 @@ fn logs() {
         tracing::debug!("not captured until asked for");
     });
     crate::runtime::logging::settle();
-    each_size("logs", after("4"));
+    each_size("logs", after("5"));
     each_size("logs_only_one", after("1 j j j L"));
-    each_size("logs_no_sources", after("4 h"));
-    snapshot!("logs_60x12", text(&draw(&after("4 h")((60, 12)).model)));
+    each_size("logs_no_sources", after("5 h"));
+    snapshot!("logs_60x12", text(&draw(&after("5 h")((60, 12)).model)));
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub(crate) mod layout;
 pub(crate) mod model;
 pub(crate) mod mouse;
 pub(crate) mod msg;
+pub(crate) mod palette;
 pub(crate) mod popup;
 pub(crate) mod theme;
 pub(crate) mod update;

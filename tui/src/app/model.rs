@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mcp_proxy_core::control::{BackendState, BackendView, Snapshot};
+use mcp_proxy_core::control::{BackendState, BackendView, ClientView, Snapshot};
 
 use super::layout;
 use super::popup::Popup;
@@ -10,7 +10,7 @@ use super::theme::{Theme, Tone};
 use crate::input::context::Context;
 use crate::screens::catalog::form::Focus;
 use crate::screens::inspect::state::{DETAIL_EVERY, Pane};
-use crate::screens::{backends, catalog, inspect, logs};
+use crate::screens::{backends, catalog, clients, inspect, logs};
 use crate::widgets::{input::Input, number};
 
 /// The screens.
@@ -22,13 +22,15 @@ pub(crate) enum Screen {
     Inspect,
     /// What is offered.
     Catalog,
+    /// Who is connected.
+    Clients,
     /// Logs.
     Logs,
 }
 
 impl Screen {
     /// All, in the order of the tabs.
-    pub(crate) const ALL: [Self; 4] = [Self::Backends, Self::Inspect, Self::Catalog, Self::Logs];
+    pub(crate) const ALL: [Self; 5] = [Self::Backends, Self::Inspect, Self::Catalog, Self::Clients, Self::Logs];
 
     /// Its tab.
     pub(crate) const fn title(self) -> &'static str {
@@ -36,7 +38,8 @@ impl Screen {
             Self::Backends => "1 Backends",
             Self::Inspect => "2 Inspect",
             Self::Catalog => "3 Catalog",
-            Self::Logs => "4 Logs",
+            Self::Clients => "4 Clients",
+            Self::Logs => "5 Logs",
         }
     }
 }
@@ -78,6 +81,7 @@ pub(crate) struct Model {
     pub(crate) backends: backends::state::State,
     pub(crate) inspect: inspect::state::State,
     pub(crate) catalog: catalog::state::State,
+    pub(crate) clients: clients::state::State,
     pub(crate) logs: logs::state::State,
     /// What lies over the screen, the last on top.
     pub(crate) popups: Vec<Popup>,
@@ -106,6 +110,7 @@ impl Model {
             backends: backends::state::State::default(),
             inspect: inspect::state::State::default(),
             catalog: catalog::state::State::default(),
+            clients: clients::state::State::default(),
             logs: logs::state::State::default(),
             popups: Vec::new(),
             toast: None,
@@ -123,12 +128,23 @@ impl Model {
         self.servers().get(self.backends.cursor.at)
     }
 
+    /// The clients.
+    pub(crate) fn sessions(&self) -> &[ClientView] {
+        self.snapshot.as_ref().map_or(&[], |s| &s.clients)
+    }
+
+    /// The selected client.
+    pub(crate) fn session(&self) -> Option<&ClientView> {
+        self.sessions().get(self.clients.cursor.at)
+    }
+
     /// Where keys go, the nearest first.
     #[must_use]
     pub(crate) fn contexts(&self) -> Vec<Context> {
         match self.popups.last() {
             None => self.screen_contexts(),
             Some(Popup::Help { .. } | Popup::Copy { .. }) => vec![Context::Menu, Context::Move],
+            Some(Popup::Palette(_)) => vec![Context::Palette],
             Some(Popup::Reader { .. }) => vec![Context::Reader, Context::Move],
             Some(Popup::Confirm { .. }) => vec![Context::Confirm],
             Some(Popup::Form(form)) => match form.focus {
@@ -149,6 +165,7 @@ impl Model {
             Screen::Catalog if self.catalog.typing => vec![C::Filter],
             Screen::Catalog if self.catalog.in_detail => vec![C::Json, C::Catalog, C::List, C::Move, C::Everywhere],
             Screen::Catalog => vec![C::Catalog, C::List, C::Move, C::Everywhere],
+            Screen::Clients => vec![C::Clients, C::Move, C::Everywhere],
             Screen::Logs => vec![C::Logs, C::Everywhere],
         }
     }
@@ -160,6 +177,7 @@ impl Model {
             Screen::Backends => self.backends.in_detail,
             Screen::Inspect => self.inspect.pane != Pane::List,
             Screen::Catalog => self.catalog.in_detail,
+            Screen::Clients => self.clients.in_detail,
             Screen::Logs => false,
         };
         narrow && inside
@@ -169,6 +187,7 @@ impl Model {
     pub(crate) fn typing(&mut self) -> Option<&mut Input> {
         match self.popups.last_mut() {
             Some(Popup::Form(form)) => form.typing(),
+            Some(Popup::Palette(palette)) => Some(&mut palette.input),
             Some(_) => None,
             None if self.screen == Screen::Inspect && self.inspect.typing => Some(&mut self.inspect.input),
             None if self.screen == Screen::Catalog && self.catalog.typing => Some(&mut self.catalog.input),
@@ -203,6 +222,9 @@ impl Model {
                     return Some(SECOND);
                 }
                 self.servers().iter().map(|b| number::age_lasts(number::since(self.now, b.since))).min()
+            }
+            Screen::Clients => {
+                self.sessions().iter().map(|c| number::age_lasts(number::since(self.now, c.since))).min()
             }
             Screen::Catalog | Screen::Logs => None,
         }

@@ -12,7 +12,7 @@ use super::view;
 use crate::input::action::Action;
 use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
-use crate::screens::{backends, catalog, inspect};
+use crate::screens::{backends, catalog, clients, inspect};
 
 /// Lines a turn of the wheel moves.
 const WHEEL_LINES: usize = 3;
@@ -79,6 +79,9 @@ fn point(model: &mut Model, x: u16, y: u16) {
         Screen::Catalog => {
             model.catalog.in_detail = !catalog::view::list_area(model).contains(at) && in_body(model, at)
         }
+        Screen::Clients => {
+            model.clients.in_detail = !clients::view::list_area(model).contains(at) && in_body(model, at)
+        }
         Screen::Logs => {}
     }
 }
@@ -121,6 +124,11 @@ fn select(model: &mut Model, x: u16, y: u16) {
         Screen::Catalog => {
             if let Some(row) = row(catalog::view::list_area(model)) {
                 model.catalog.cursor.at = model.catalog.cursor.top + row;
+            }
+        }
+        Screen::Clients => {
+            if let Some(row) = row(clients::view::list_area(model)) {
+                model.clients.cursor.at = model.clients.cursor.top + row;
             }
         }
         Screen::Logs => {}

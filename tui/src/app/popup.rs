@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mcp_proxy_core::protocol::{CallId, Run, Spliced};
+use mcp_proxy_core::protocol::{CallId, Run, SessionId, Spliced};
 
 use crate::input::context::Context;
 use crate::screens::catalog::form::Form;
 
 use super::cursor::Cursor;
+use super::palette::Palette;
 use crate::json::mask;
 
 /// One layer.
@@ -28,6 +29,8 @@ pub(crate) enum Popup {
         /// The selected entry.
         cursor: Cursor,
     },
+    /// All that can be done or gone to.
+    Palette(Box<Palette>),
     /// A long text.
     Reader {
         /// What it is.
@@ -131,6 +134,8 @@ pub(crate) enum Ask {
     Restart(Arc<str>),
     /// Stop this server?
     Stop(Arc<str>),
+    /// Disconnect this client?
+    Disconnect(SessionId),
     /// Cancel this call of a client?
     CancelFlow(CallId),
     /// Send the form below, which may change something?

@@ -7,6 +7,7 @@ use super::layout;
 use super::model::{Model, Screen};
 use super::mouse;
 use super::msg::Msg;
+use super::palette;
 use super::popup::{Ask, Popup};
 use super::theme::Tone;
 use crate::input::action::Action;
@@ -14,7 +15,7 @@ use crate::input::context::Context;
 use crate::input::key::{Code, Key};
 use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
-use crate::screens::{backends, catalog, inspect, logs};
+use crate::screens::{backends, catalog, clients, inspect, logs};
 use crate::widgets::{help, popup};
 
 /// Takes a message.
@@ -37,7 +38,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.inspect.version = seen.version;
             model.inspect.seen(seen.first, seen.next, seen.changed.as_deref(), &mut effects);
             model.catalog.seen(seen.catalog);
-            keep_server(model, seen.snapshot);
+            keep_selected(model, seen.snapshot);
         }
         Msg::Scanned { generation, upto, rows } => {
             effects.extend(model.inspect.rows.scanned(generation, upto, &rows));
@@ -83,13 +84,18 @@ fn accepted(command: &Command) -> String {
         Command::Stop(name) => format!("stopping `{name}`"),
         Command::Restart(name) => format!("restarting `{name}`"),
         Command::Cancel(id) => format!("cancelled {id}"),
+        Command::Disconnect(id) => format!("disconnecting {id}"),
     }
 }
 
-/// Takes a new snapshot; the selected server stays selected.
-fn keep_server(model: &mut Model, snapshot: mcp_proxy_core::control::Snapshot) {
+/// Takes a new snapshot; the selected server and client stay selected.
+fn keep_selected(model: &mut Model, snapshot: mcp_proxy_core::control::Snapshot) {
     let selected = model.server().map(|b| b.name.clone());
+    let session = model.session().map(|c| c.id);
     model.snapshot = Some(snapshot);
+    if let Some(at) = session.and_then(|id| model.sessions().iter().position(|c| c.id == id)) {
+        model.clients.cursor.at = at;
+    }
     if let Some(at) = selected.and_then(|name| model.servers().iter().position(|b| b.name == name)) {
         model.backends.cursor.at = at;
     }
@@ -123,6 +129,10 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         model.backends.detail_top = model.backends.detail_top.min(n.saturating_sub(page));
     }
 
+    let (n, page) = (model.sessions().len(), clients::view::list_rows(model));
+    model.clients.cursor.settle(n, page);
+    model.clients.in_detail &= n > 0;
+
     let (n, page) = (model.catalog.shown.len(), catalog::view::list_rows(model));
     model.catalog.cursor.settle(n, page);
     if model.screen == Screen::Catalog {
@@ -140,6 +150,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     match &mut top {
         Popup::Help { contexts, cursor } => cursor.settle(help_len(contexts), page),
         Popup::Copy { entries, cursor } => cursor.settle(entries.len(), page),
+        Popup::Palette(p) => p.cursor.settle(p.shown.len(), page),
         _ => {}
     }
     model.popups.push(top);
@@ -185,6 +196,7 @@ fn typed(model: &mut Model, effects: &mut Vec<Effect>) {
                 field.error = None;
             }
         }
+        Some(Popup::Palette(palette)) => palette.choose(),
         Some(_) => {}
         None if model.screen == Screen::Inspect => model.inspect.apply_filter(effects),
         None if model.screen == Screen::Catalog => model.catalog.choose(),
@@ -208,6 +220,7 @@ pub(crate) fn act(model: &mut Model, contexts: &[Context], action: Action, effec
             let contexts = contexts.to_vec();
             model.popups.push(Popup::Help { contexts, cursor: super::cursor::Cursor::default() });
         }
+        Action::Palette => palette::open(model, contexts),
         _ => match model.popups.last() {
             None => act_on_screen(model, action, effects),
             Some(Popup::Form(_)) => catalog::update::act_on_form(model, action, effects),
@@ -221,6 +234,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::ShowBackends => model.show(Screen::Backends),
         Action::ShowInspect => model.show(Screen::Inspect),
         Action::ShowCatalog => model.show(Screen::Catalog),
+        Action::ShowClients => model.show(Screen::Clients),
         Action::ShowLogs => model.show(Screen::Logs),
         Action::LastScreen => model.show(model.last_screen),
         Action::Back => back(model, effects),
@@ -229,6 +243,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             Screen::Backends => backends::update::act(model, action, effects),
             Screen::Inspect => inspect::update::act(model, action, effects),
             Screen::Catalog => catalog::update::act(model, action, effects),
+            Screen::Clients => clients::update::act(model, action, effects),
             Screen::Logs => logs::update::act(model, action, effects),
         },
     }
@@ -240,6 +255,7 @@ fn back(model: &mut Model, effects: &mut Vec<Effect>) {
         Screen::Backends => backends::update::back(model),
         Screen::Inspect => inspect::update::back(model, effects),
         Screen::Catalog => catalog::update::back(model),
+        Screen::Clients => clients::update::back(model),
         Screen::Logs => false,
     };
     if !stepped && !model.demo {
@@ -253,6 +269,7 @@ fn close(model: &mut Model) {
         Screen::Backends => backends::update::close(model),
         Screen::Inspect => inspect::update::close(model),
         Screen::Catalog => catalog::update::close(model),
+        Screen::Clients => clients::update::close(model),
         Screen::Logs => false,
     };
     if closed {
@@ -297,6 +314,10 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         (Popup::Copy { entries, cursor }, _) => {
             cursor.go(action, entries.len(), page);
         }
+        (Popup::Palette(open), Action::Accept) => return palette::accept(model, open, effects),
+        (Popup::Palette(open), _) => {
+            open.cursor.go(action, open.shown.len(), page);
+        }
         (Popup::Reader { text, .. }, Action::Copy) => {
             effects.push(Effect::Copy { what: "text".to_owned(), text: text.clone() });
         }
@@ -319,6 +340,7 @@ fn agreed(model: &mut Model, ask: Ask, effects: &mut Vec<Effect>) {
         Ask::Quit => effects.push(Effect::Quit),
         Ask::Restart(name) => effects.push(Effect::Command(Command::Restart(name))),
         Ask::Stop(name) => effects.push(Effect::Command(Command::Stop(name))),
+        Ask::Disconnect(id) => effects.push(Effect::Command(Command::Disconnect(id))),
         Ask::CancelFlow(id) => effects.push(Effect::Command(Command::Cancel(id))),
         Ask::Send => catalog::update::send(model, true, effects),
         Ask::CancelCall => catalog::update::cancel(model, effects),

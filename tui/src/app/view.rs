@@ -7,10 +7,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::layout::{self, MIN_HEIGHT, MIN_WIDTH};
+use super::layout::{self, Breadth, MIN_HEIGHT, MIN_WIDTH};
 use super::model::{Model, Screen};
 use super::theme::Tone;
-use crate::screens::{backends, catalog, inspect, logs};
+use crate::screens::{backends, catalog, clients, inspect, logs};
 use crate::widgets::{hint, popup, text};
 
 /// Draws the model.
@@ -29,6 +29,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Backends => backends::view::draw(model, frame),
         Screen::Inspect => inspect::view::draw(model, frame),
         Screen::Catalog => catalog::view::draw(model, frame),
+        Screen::Clients => clients::view::draw(model, frame),
         Screen::Logs => logs::view::draw(model, frame),
     }
     popup::draw(model, frame);
@@ -55,17 +56,27 @@ fn too_small(frame: &mut Frame<'_>) {
 
 /// Where the tabs are, for the mouse: first column and one past the last.
 #[must_use]
-pub(crate) fn tabs(model: &Model) -> [(Screen, u16, u16); 4] {
-    let mut x = u16::try_from(name(model).len() + 3).unwrap_or(0);
+pub(crate) fn tabs(model: &Model) -> [(Screen, u16, u16); Screen::ALL.len()] {
+    let name = name(model);
+    let mut x = u16::try_from(name.len() + if name.is_empty() { 2 } else { 3 }).unwrap_or(0);
     Screen::ALL.map(|screen| {
         let from = x;
-        x += u16::try_from(screen.title().len()).unwrap_or(0) + 2;
+        x += u16::try_from(tab(model, screen).len()).unwrap_or(0);
         (screen, from, x)
     })
 }
 
-/// What the proxy is called, cut to leave room for the tabs.
+/// A tab with the blanks around it.
+fn tab(model: &Model, screen: Screen) -> String {
+    let title = screen.title();
+    if layout::breadth(model.size) == Breadth::Narrow { format!(" {title}") } else { format!(" {title} ") }
+}
+
+/// What the proxy is called, cut to leave room for the tabs; nothing where there is none.
 fn name(model: &Model) -> String {
+    if layout::breadth(model.size) == Breadth::Narrow {
+        return String::new();
+    }
     let name = model.snapshot.as_ref().map_or("mcp-proxy", |s| s.name.as_str());
     let ascii: String = name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(14).collect();
     let ascii = ascii.trim().to_owned();
@@ -75,10 +86,11 @@ fn name(model: &Model) -> String {
 fn header(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let theme = model.theme;
     let s = theme.symbols();
-    let mut spans = vec![Span::styled(format!(" {} {}", s.brand, name(model)), theme.strong())];
+    let brand = format!(" {} {}", s.brand, name(model));
+    let mut spans = vec![Span::styled(brand.trim_end().to_owned(), theme.strong())];
     for screen in Screen::ALL {
         let style = if screen == model.screen { theme.cursor(true) } else { Style::new() };
-        spans.push(Span::styled(format!(" {} ", screen.title()), style));
+        spans.push(Span::styled(tab(model, screen), style));
     }
     frame.render_widget(Line::from(spans), area);
     let end_of_tabs = tabs(model).last().map_or(0, |(.., to)| *to);

@@ -5,12 +5,16 @@
 pub(crate) enum Action {
     /// Show the keys.
     Help,
+    /// Find what can be done, and do it.
+    Palette,
     /// Go to a screen.
     ShowBackends,
     /// Go to a screen.
     ShowInspect,
     /// Go to a screen.
     ShowCatalog,
+    /// Go to a screen.
+    ShowClients,
     /// Go to a screen.
     ShowLogs,
     /// Back to the screen before.
@@ -61,6 +65,8 @@ pub(crate) enum Action {
     Child,
     /// Cancel a call in flight.
     CancelFlow,
+    /// Disconnect a client.
+    Disconnect,
     /// Fold or unfold.
     Fold,
     /// Unfold.

@@ -17,6 +17,8 @@ pub(crate) enum Context {
     Inspect,
     /// The screen Catalog.
     Catalog,
+    /// The screen Clients.
+    Clients,
     /// The screen Logs.
     Logs,
     /// The field in which a filter is typed.
@@ -27,6 +29,8 @@ pub(crate) enum Context {
     Answer,
     /// A popup with entries: help, copy.
     Menu,
+    /// The field of the palette.
+    Palette,
     /// A popup with text.
     Reader,
     /// A question.
@@ -36,7 +40,7 @@ pub(crate) enum Context {
 impl Context {
     /// All of them, in the order of the help page.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Everywhere,
         Self::Move,
         Self::List,
@@ -44,11 +48,13 @@ impl Context {
         Self::Backends,
         Self::Inspect,
         Self::Catalog,
+        Self::Clients,
         Self::Logs,
         Self::Filter,
         Self::Form,
         Self::Answer,
         Self::Menu,
+        Self::Palette,
         Self::Reader,
         Self::Confirm,
     ];
@@ -63,11 +69,13 @@ impl Context {
             Self::Backends => "Backends",
             Self::Inspect => "Inspect",
             Self::Catalog => "Catalog",
+            Self::Clients => "Clients",
             Self::Logs => "Logs",
             Self::Filter => "Typing a filter",
             Self::Form => "Trying an item",
             Self::Answer => "Its answer",
             Self::Menu => "Menus",
+            Self::Palette => "Palette",
             Self::Reader => "Text",
             Self::Confirm => "Questions",
         }
@@ -76,6 +84,6 @@ impl Context {
     /// Contexts in which characters are typed, not commands.
     #[cfg(test)]
     pub(crate) const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Form)
+        matches!(self, Self::Filter | Self::Form | Self::Palette)
     }
 }

@@ -26,10 +26,12 @@ const fn key(context: C, action: A, keys: &'static [&'static str], label: &'stat
 /// The table.
 pub(crate) const TABLE: &[Binding] = &[
     key(C::Everywhere, A::Help, &["?", "f1"], "keys", "show the keys that work here"),
+    key(C::Everywhere, A::Palette, &[":", "ctrl-p"], "find", "find an action, a server, a tool, and go there"),
     key(C::Everywhere, A::ShowBackends, &["1"], "", "screen Backends: servers and how they are"),
     key(C::Everywhere, A::ShowInspect, &["2"], "", "screen Inspect: every call as it happens"),
     key(C::Everywhere, A::ShowCatalog, &["3"], "", "screen Catalog: tools, prompts, resources; try one"),
-    key(C::Everywhere, A::ShowLogs, &["4"], "", "screen Logs: ours and what servers write"),
+    key(C::Everywhere, A::ShowClients, &["4"], "", "screen Clients: who is connected, and what they do"),
+    key(C::Everywhere, A::ShowLogs, &["5"], "", "screen Logs: ours and what servers write"),
     key(C::Everywhere, A::LastScreen, &["-"], "", "back to the screen before"),
     key(C::Everywhere, A::NextPane, &["tab"], "", "next pane"),
     key(C::Everywhere, A::PrevPane, &["s-tab"], "", "previous pane"),
@@ -69,6 +71,9 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Catalog, A::NextKind, &["]"], "next kind", "tools, prompts, resources, templates: the next"),
     key(C::Catalog, A::PrevKind, &["["], "", "the kind before"),
     key(C::Catalog, A::Describe, &["d"], "details", "description and schema of this item"),
+    key(C::Clients, A::Open, &["enter", "l", "right"], "calls", "calls of this client in Inspect"),
+    key(C::Clients, A::Describe, &["d"], "details", "details of this client"),
+    key(C::Clients, A::Disconnect, &["X"], "disconnect", "end this client's session (asks)"),
     key(C::Logs, A::Up, &["up", "k"], "source", "select the source above"),
     key(C::Logs, A::Down, &["down", "j"], "", "select the source below"),
     key(C::Logs, A::ShowLess, &["left"], "show less", "show fewer levels of the selected source"),
@@ -101,6 +106,13 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Menu, A::Accept, &["enter"], "do it", "do the selected entry"),
     key(C::Menu, A::Back, &["esc", "q", "?", "f1"], "close", "close"),
     key(C::Menu, A::Quit, &["ctrl-c"], "", "quit at once"),
+    key(C::Palette, A::Accept, &["enter"], "do it", "do the selected entry"),
+    key(C::Palette, A::Down, &["down", "tab", "ctrl-n"], "next", "the next entry"),
+    key(C::Palette, A::Up, &["up", "s-tab", "ctrl-p"], "", "the entry before"),
+    key(C::Palette, A::PageDown, &["pgdn"], "", "a page down"),
+    key(C::Palette, A::PageUp, &["pgup"], "", "a page up"),
+    key(C::Palette, A::Back, &["esc"], "close", "close"),
+    key(C::Palette, A::Quit, &["ctrl-c"], "", "quit at once"),
     key(C::Reader, A::Back, &["esc", "q", "enter"], "close", "close"),
     key(C::Reader, A::Copy, &["y"], "copy", "copy this text"),
     key(C::Reader, A::Quit, &["ctrl-c"], "", "quit at once"),
@@ -210,7 +222,7 @@ mod tests {
             for k in b.parsed() {
                 let hides = action(&[C::Everywhere], k);
                 // These contexts do not lie on `Everywhere`, or mean the same thing there.
-                let alone = matches!(b.context, C::Filter | C::Form | C::Menu | C::Reader | C::Confirm | C::Answer);
+                let alone = matches!(b.context, C::Filter | C::Form | C::Menu | C::Palette | C::Reader | C::Confirm | C::Answer);
                 let known = b.context == C::Logs && matches!(b.action, A::KeepLess | A::LogsNewest);
                 assert!(hides.is_none() || alone || known, "{k} in {:?} hides {hides:?}", b.context);
             }

@@ -2,5 +2,6 @@
 
 pub(crate) mod backends;
 pub(crate) mod catalog;
+pub(crate) mod clients;
 pub(crate) mod inspect;
 pub(crate) mod logs;

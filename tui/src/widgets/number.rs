@@ -85,6 +85,20 @@ pub(crate) fn plural(n: u64, one: &str) -> String {
     format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// A share in at most five cells.
+#[must_use]
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "0%".to_owned();
+    }
+    let tenths = part.saturating_mul(1000) / whole;
+    if tenths >= 100 || tenths.is_multiple_of(10) {
+        format!("{}%", tenths / 10)
+    } else {
+        format!("{}.{}%", tenths / 10, tenths % 10)
+    }
+}
+
 /// The time of day, `utc_offset` seconds east of Greenwich: `14:02:31` or, with milliseconds, `14:02:31.118`.
 #[must_use]
 pub(crate) fn time_of_day(at: SystemTime, utc_offset: i32, millis: bool) -> String {

@@ -1,9 +1,12 @@
 //! The frame around a part of the screen.
 
+use ratatui::Frame;
+use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders};
 
 use super::text;
+use crate::app::layout::inside;
 use crate::app::theme::Theme;
 
 /// A frame; `active` when its pane has the keys.
@@ -14,4 +17,28 @@ pub(crate) fn block(theme: Theme, active: bool) -> Block<'static> {
 /// Text in a frame's line, with a blank on each side.
 pub(crate) fn title(text: &str) -> Line<'static> {
     Line::from(format!(" {} ", text::clean(text)))
+}
+
+/// A frame with lines in it from the line `top` on; where not all fit, it says which are seen.
+pub(crate) fn text(
+    name: &str,
+    lines: Vec<Line<'static>>,
+    top: usize,
+    active: bool,
+    area: Rect,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+) {
+    let inner = inside(area);
+    let page = usize::from(inner.height);
+    let top = top.min(lines.len().saturating_sub(page));
+    let mut block = block(theme, active).title(title(name));
+    if lines.len() > page {
+        let seen = format!("lines {}-{} of {}", top + 1, (top + page).min(lines.len()), lines.len());
+        block = block.title_bottom(title(&seen).right_aligned());
+    }
+    frame.render_widget(block, area);
+    for (y, line) in (inner.y..inner.bottom()).zip(lines.into_iter().skip(top)) {
+        frame.render_widget(line, Rect { y, height: 1, ..inner });
+    }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
-use super::{help, number, pane, text};
+use super::{help, number, palette, pane, text};
 use crate::app::cursor::Cursor;
 use crate::app::layout::{centered, frame as parts, inside};
 use crate::app::model::Model;
@@ -23,6 +23,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             Popup::Form(form) => form_view::draw(model, form, on_top, frame),
             Popup::Help { contexts, cursor } => help_popup(model, contexts, *cursor, frame),
             Popup::Copy { entries, cursor } => copy(model, entries, *cursor, frame),
+            Popup::Palette(open) => palette::draw(model, open, frame),
             Popup::Reader { title, text, top } => reader(model, popup, title, text, *top, frame),
             Popup::Confirm { question, detail, yes, .. } => confirm(model, question, detail, *yes, frame),
         }
@@ -51,14 +52,17 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
             )
         }
         Popup::Confirm { .. } => centered(body, 60, 6),
-        Popup::Form(_) => body,
+        Popup::Form(_) | Popup::Palette(_) => body,
     }
 }
 
 /// Lines of a popup that are on the screen at once.
 #[must_use]
 pub(crate) fn page(model: &Model, popup: &Popup) -> usize {
-    usize::from(inside(menu_area(model, popup)).height)
+    match popup {
+        Popup::Palette(_) => palette::page(model),
+        _ => usize::from(inside(menu_area(model, popup)).height),
+    }
 }
 
 /// How many lines the text of a reader has at this size.

@@ -1,12 +1,12 @@
 //! All about one server: what it is, why it failed, what was set aside, how fast its tools are, what happened.
 
 use mcp_proxy_core::control::{BackendState, BackendView, Latency, NoticeLevel};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::view;
 use crate::app::model::Model;
 use crate::app::theme::{Theme, Tone};
+use crate::widgets::facts::{heading, named};
 use crate::widgets::{number, text};
 
 /// Stderr lines of a failure that are shown.
@@ -62,22 +62,6 @@ pub(crate) fn lines(model: &Model, b: &BackendView, cells: usize) -> Vec<Line<'s
     latencies(b, cells, theme, &mut out);
     notices(model, b, cells, &mut out);
     out
-}
-
-/// `name   value`, the value wrapped.
-fn named(name: &str, value: &str, cells: usize, theme: Theme) -> Vec<Line<'static>> {
-    const NAME: usize = 10;
-    let lines = text::wrap(value, cells.saturating_sub(NAME + 2), 4);
-    let line = |(i, piece): (usize, String)| {
-        let name = text::pad(if i == 0 { name } else { "" }, NAME, "");
-        Line::from(vec![Span::styled(format!(" {name}"), theme.dim()), Span::raw(piece)])
-    };
-    lines.into_iter().enumerate().map(line).collect()
-}
-
-fn heading(out: &mut Vec<Line<'static>>, title: &str, style: Style) {
-    out.push(Line::default());
-    out.push(Line::styled(format!(" {title}"), style));
 }
 
 /// The card of the last failure.

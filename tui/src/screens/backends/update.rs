@@ -10,8 +10,7 @@ use crate::app::model::{Model, Screen};
 use crate::app::popup::{Ask, Popup};
 use crate::app::theme::Tone;
 use crate::input::action::Action;
-use crate::screens::inspect::state::Pane;
-use crate::widgets::input::Input;
+use crate::screens::inspect;
 use crate::widgets::number;
 
 /// Does what a key asks.
@@ -64,12 +63,7 @@ fn show_flows(model: &mut Model, effects: &mut Vec<Effect>) {
     } else {
         name.to_string()
     };
-    model.inspect.input = Input::new(format!("~be {quoted}"));
-    model.inspect.typing = false;
-    model.inspect.pane = Pane::List;
-    model.inspect.set_follow(true);
-    model.inspect.apply_filter(effects);
-    model.show(Screen::Inspect);
+    inspect::update::show_only(model, &format!("~be {quoted}"), effects);
 }
 
 fn restart(model: &mut Model) {

@@ -9,7 +9,8 @@ use ratatui::text::{Line, Span};
 use super::detail;
 use crate::app::layout::{self, Breadth, breadth, inside};
 use crate::app::model::{Model, Screen};
-use crate::app::theme::{Theme, Tone};
+use crate::app::theme::Tone;
+use crate::widgets::table::{Cell, Column, Table, column};
 use crate::widgets::{number, pane, spark, text};
 
 /// Where things are: sums, list, details.
@@ -81,7 +82,7 @@ fn sums(model: &Model, cells: usize) -> Line<'static> {
         format!("{} req/s {}", spark::per_second(&all), spark::spark(&all, 12, theme)),
         number::plural(snapshot.clients.len() as u64, "client"),
         format!("in flight {}", t.n_in_flight),
-        format!("errors {}", percent(t.n_errors, t.n_calls)),
+        format!("errors {}", number::percent(t.n_errors, t.n_calls)),
         number::plural(t.n_calls, "call"),
     ];
     if t.latency.n > 0 {
@@ -102,18 +103,6 @@ fn sums(model: &Model, cells: usize) -> Line<'static> {
         }
     }
     Line::raw(line)
-}
-
-fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "0%".to_owned();
-    }
-    let tenths = part.saturating_mul(1000) / whole;
-    if tenths >= 100 || tenths.is_multiple_of(10) {
-        format!("{}%", tenths / 10)
-    } else {
-        format!("{}.{}%", tenths / 10, tenths % 10)
-    }
 }
 
 /// A state as a symbol with a word, and how loud.
@@ -148,19 +137,8 @@ pub(crate) fn failure_note(model: &Model) -> Option<(Tone, String)> {
     Some((tone, format!("{} (d) {}: {why}", model.theme.symbols().bad, b.name)))
 }
 
-struct Column {
-    title: &'static str,
-    cells: usize,
-    right: bool,
-    /// The highest goes first when there is no room.
-    rank: u8,
-}
-
-const fn column(title: &'static str, cells: usize, right: bool, rank: u8) -> Column {
-    Column { title, cells, right, rank }
-}
-
 /// The columns; the name takes what is left.
+const TABLE: Table = Table { columns: &COLUMNS, min_name: 12 };
 const COLUMNS: [Column; 12] = [
     column("SERVER", 0, false, 0),
     column("KIND", 5, false, 5),
@@ -175,21 +153,7 @@ const COLUMNS: [Column; 12] = [
     column("ERR%", 5, true, 1),
     column("T/R/P", 9, true, 2),
 ];
-/// The name never has less.
-const MIN_NAME: usize = 12;
-
-fn kept(cells: usize) -> (u8, usize) {
-    for cut in (1..=7).rev() {
-        let fixed: usize =
-            COLUMNS.iter().filter(|c| c.rank < cut && c.cells > 0).map(|c| c.cells + 1).sum::<usize>() + 2;
-        if fixed + MIN_NAME <= cells || cut == 1 {
-            return (cut, cells.saturating_sub(fixed));
-        }
-    }
-    (1, MIN_NAME)
-}
-
-fn cells_of(b: &BackendView, model: &Model) -> [(String, Style); 12] {
+fn cells_of(b: &BackendView, model: &Model) -> Vec<Cell> {
     let theme = model.theme;
     let none = theme.symbols().none;
     let (word, tone) = state(b, model);
@@ -197,9 +161,9 @@ fn cells_of(b: &BackendView, model: &Model) -> [(String, Style); 12] {
     let up =
         if b.state == BackendState::Ready { number::age(number::since(model.now, b.since)) } else { none.to_owned() };
     let measured = |d| if b.latency.n == 0 { none.to_owned() } else { number::latency(d) };
-    let error = if b.n_calls == 0 { none.to_owned() } else { percent(b.n_errors, b.n_calls) };
+    let error = if b.n_calls == 0 { none.to_owned() } else { number::percent(b.n_errors, b.n_calls) };
     let error_tone = if b.n_errors * 20 > b.n_calls { Tone::Bad } else { Tone::Plain };
-    [
+    vec![
         (b.name.to_string(), theme.strong()),
         (b.kind.to_owned(), plain()),
         (word, theme.tone(tone)),
@@ -213,19 +177,6 @@ fn cells_of(b: &BackendView, model: &Model) -> [(String, Style); 12] {
         (error, theme.tone(error_tone)),
         (format!("{}/{}/{}", b.n_tools, b.n_resources, b.n_prompts), plain()),
     ]
-}
-
-fn row(values: &[(String, Style)], cells: usize, theme: Theme) -> Line<'static> {
-    let (cut, name) = kept(cells);
-    let mut spans = vec![Span::raw(" ")];
-    for (column, (value, style)) in COLUMNS.iter().zip(values).filter(|(c, _)| c.rank < cut) {
-        let w = if column.cells == 0 { name } else { column.cells };
-        let ellipsis = theme.symbols().ellipsis;
-        let value = if column.right { text::pad_left(value, w, ellipsis) } else { text::pad(value, w, ellipsis) };
-        spans.push(Span::styled(value, *style));
-        spans.push(Span::raw(" "));
-    }
-    Line::from(spans)
 }
 
 fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
@@ -247,20 +198,8 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         };
         return frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1, ..inner });
     }
-    let cells = usize::from(inner.width);
-    let headings: Vec<(String, Style)> = COLUMNS.iter().map(|c| (c.title.to_owned(), theme.dim())).collect();
-    frame.render_widget(row(&headings, cells, theme), Rect { height: 1, ..inner });
-    let cursor = model.backends.cursor;
-    for (y, (at, b)) in (inner.y + 1..inner.bottom()).zip(model.servers().iter().enumerate().skip(cursor.top)) {
-        let place = Rect { y, height: 1, ..inner };
-        frame.render_widget(row(&cells_of(b, model), cells, theme), place);
-        if at == cursor.at {
-            frame.buffer_mut().set_style(place, theme.cursor(active));
-            if let Some(cell) = frame.buffer_mut().cell_mut((place.x, place.y)) {
-                cell.set_symbol(theme.symbols().cursor);
-            }
-        }
-    }
+    let rows = model.servers().iter().map(|b| cells_of(b, model));
+    TABLE.draw(inner, rows, model.backends.cursor, active, theme, frame);
 }
 
 fn detail_pane(model: &Model, area: Rect, frame: &mut Frame<'_>) {
@@ -269,17 +208,6 @@ fn detail_pane(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let Some(b) = model.server() else {
         return frame.render_widget(pane::block(theme, active), area);
     };
-    let inner = inside(area);
-    let lines = detail::lines(model, b, usize::from(inner.width));
-    let page = usize::from(inner.height);
-    let top = model.backends.detail_top.min(lines.len().saturating_sub(page));
-    let mut block = pane::block(theme, active).title(pane::title(&b.name));
-    if lines.len() > page {
-        let seen = format!("lines {}-{} of {}", top + 1, (top + page).min(lines.len()), lines.len());
-        block = block.title_bottom(pane::title(&seen).right_aligned());
-    }
-    frame.render_widget(block, area);
-    for (y, line) in (inner.y..inner.bottom()).zip(lines.into_iter().skip(top)) {
-        frame.render_widget(line, Rect { y, height: 1, ..inner });
-    }
+    let lines = detail::lines(model, b, usize::from(inside(area).width));
+    pane::text(&b.name, lines, model.backends.detail_top, active, area, theme, frame);
 }

@@ -85,6 +85,17 @@ impl State {
         self.select(selected.as_deref());
     }
 
+    /// Shows the item, whatever the filter says.
+    pub(crate) fn go_to(&mut self, kind: ItemKind, exposed: &str) {
+        self.kind = kind;
+        self.find();
+        if !self.shown.iter().any(|at| &*self.view.items[*at].exposed == exposed) {
+            self.input = Input::default();
+            self.find();
+        }
+        self.select(Some(exposed));
+    }
+
     fn select(&mut self, name: Option<&str>) {
         let again = self.shown.iter().position(|at| Some(&*self.view.items[*at].exposed) == name);
         self.cursor.at = again.unwrap_or(0);

@@ -8,7 +8,7 @@ use super::state::Pane;
 use crate::app::cursor;
 use crate::app::effect::Effect;
 use crate::app::layout::{Breadth, breadth};
-use crate::app::model::Model;
+use crate::app::model::{Model, Screen};
 use crate::app::popup::{Ask, CopyEntry, Popup, Source};
 use crate::app::theme::Tone;
 use crate::input::action::Action;
@@ -19,6 +19,16 @@ use crate::json::tree::Tree;
 const READER_BYTES: usize = 64 * 1024;
 /// A string longer than this opens in a popup.
 const LONG_TEXT: usize = 24;
+
+/// Goes to Inspect with this filter, following the newest.
+pub(crate) fn show_only(model: &mut Model, filter: &str, effects: &mut Vec<Effect>) {
+    model.inspect.input = crate::widgets::input::Input::new(filter);
+    model.inspect.typing = false;
+    model.inspect.pane = Pane::List;
+    model.inspect.set_follow(true);
+    model.inspect.apply_filter(effects);
+    model.show(Screen::Inspect);
+}
 
 /// Does what a key asks.
 pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {

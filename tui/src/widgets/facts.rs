@@ -1,0 +1,28 @@
+//! Lines of details: names with their values, and headings.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::text;
+use crate::app::theme::Theme;
+
+/// Cells of a name.
+const NAME: usize = 10;
+/// Lines of a value.
+const LINES: usize = 4;
+
+/// `name   value`, the value wrapped.
+pub(crate) fn named(name: &str, value: &str, cells: usize, theme: Theme) -> Vec<Line<'static>> {
+    let lines = text::wrap(value, cells.saturating_sub(NAME + 2), LINES);
+    let line = |(i, piece): (usize, String)| {
+        let name = text::pad(if i == 0 { name } else { "" }, NAME, "");
+        Line::from(vec![Span::styled(format!(" {name}"), theme.dim()), Span::raw(piece)])
+    };
+    lines.into_iter().enumerate().map(line).collect()
+}
+
+/// A heading with a blank line above.
+pub(crate) fn heading(out: &mut Vec<Line<'static>>, title: &str, style: Style) {
+    out.push(Line::default());
+    out.push(Line::styled(format!(" {title}"), style));
+}
