@@ -56,6 +56,20 @@ fn what_kills_asks_and_what_does_not_does_not() {
 }
 
 #[test]
+fn a_client_is_disconnected_after_a_question_and_its_calls_are_a_key_away() {
+    use mcp_proxy_core::protocol::SessionId;
+    assert_eq!(wishes("4 X y"), [Effect::Command(Command::Disconnect(SessionId(2)))]);
+    assert_eq!(wishes("4 X enter"), []);
+    let mut d = driver();
+    d.keys("4 enter");
+    assert_eq!((d.model.screen, d.model.inspect.input.text()), (Screen::Inspect, "~sess s-2"));
+    d.snapshot.clients.clear();
+    d.look(Some(Vec::new()));
+    d.keys("4 d X enter tab j");
+    assert!(d.model.popups.is_empty() && !d.model.clients.in_detail);
+}
+
+#[test]
 fn refused_and_accepted_commands_are_told() {
     let mut d = driver();
     let command = Command::Stop("demo".into());

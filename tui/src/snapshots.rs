@@ -225,6 +225,34 @@ fn catalog() {
 }
 
 #[test]
+fn clients() {
+    each_size("clients", after("4"));
+    each_size("clients_empty", |size| {
+        let mut d = Driver::empty(size);
+        d.keys("4");
+        d
+    });
+    each_size("clients_detail", |size| {
+        let mut d = Driver::new(size);
+        d.snapshot.clients[0].n_open = 2;
+        d.look(Some(Vec::new()));
+        d.keys("4 d");
+        d
+    });
+    each_size("clients_confirm", after("4 X"));
+}
+
+#[test]
+fn palette() {
+    each_size("palette", after("1 :"));
+    each_size("palette_found", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 :").text("not");
+        d
+    });
+}
+
+#[test]
 fn logs() {
     // tui-logger keeps one ring for the process: the lines are put in once, here.
     let _alone = crate::driver::LOGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

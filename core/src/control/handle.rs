@@ -9,7 +9,7 @@ use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port
 use crate::catalog::{Catalog, Item};
 use crate::config::{Config, Server, Target};
 use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Status, Subscription};
-use crate::protocol::{CallId, Era, Span, walk};
+use crate::protocol::{CallId, Era, SessionId, Span, walk};
 use crate::session::{Engine, Entrance};
 use crate::transport::{Link, Mailbox};
 
@@ -63,6 +63,8 @@ pub enum Command {
     Restart(Arc<str>),
     /// Cancel a call in flight, as its client could.
     Cancel(CallId),
+    /// End a client's session.
+    Disconnect(SessionId),
 }
 
 /// Why a command was refused; nothing was changed.
@@ -77,6 +79,9 @@ pub enum CommandError {
     /// That call is not in flight.
     #[error("call {0} is not in flight")]
     NotInFlight(CallId),
+    /// No session of this client is there: it has left, or each of its requests stands alone (MCP 2026-07-28).
+    #[error("client {0} has no session that could be ended")]
+    NoSession(SessionId),
     /// The engine is shutting down.
     #[error("mcp-proxy is shutting down")]
     ShuttingDown,
@@ -241,6 +246,7 @@ impl ProxyHandle {
     pub async fn command(&self, command: Command) -> Result<(), CommandError> {
         let (name, control) = match command {
             Command::Cancel(id) => return self.cancel(id),
+            Command::Disconnect(id) => return self.disconnect(id),
             Command::Start(name) => (name, Control::Start),
             Command::Stop(name) => (name, Control::Stop),
             Command::Restart(name) => (name, Control::Restart),
@@ -257,6 +263,11 @@ impl ProxyHandle {
         let peer =
             flow.session.and_then(|s| self.inner.engine.ctx.peers.get(s)).ok_or(CommandError::NotInFlight(id))?;
         peer.mailbox.push_owed(Delivery::Cancel(id)).map_err(|_| CommandError::NotInFlight(id))
+    }
+
+    fn disconnect(&self, id: SessionId) -> Result<(), CommandError> {
+        let peer = self.inner.engine.ctx.peers.get(id).ok_or(CommandError::NoSession(id))?;
+        peer.mailbox.push_owed(Delivery::Close).map_err(|_| CommandError::NoSession(id))
     }
 
     /// Connects a client in memory: newline-delimited JSON-RPC, the same way as a client on stdio. `name` is shown until
@@ -301,6 +312,8 @@ fn client(c: &crate::session::ClientStatus) -> ClientView {
     let (name, revision) = c.said();
     ClientView {
         id: c.id,
+        principal: c.principal.clone(),
+        capabilities: c.facts().map(|f| capabilities(&f.capabilities)).unwrap_or_default(),
         name,
         revision,
         via: c.via,
@@ -308,7 +321,24 @@ fn client(c: &crate::session::ClientStatus) -> ClientView {
         n_in_flight: c.n_in_flight.load(Ordering::Relaxed),
         n_open: c.n_open.load(Ordering::Relaxed),
         n_calls: c.n_calls.load(Ordering::Relaxed),
+        n_errors: c.n_errors.load(Ordering::Relaxed),
+        n_bytes_in: c.n_bytes_in.load(Ordering::Relaxed),
+        n_bytes_out: c.n_bytes_out.load(Ordering::Relaxed),
     }
+}
+
+/// `{"elicitation":{"form":{},"url":{}},"roots":{}}` as `elicitation (form, url)`, `roots`.
+fn capabilities(raw: &[u8]) -> Vec<String> {
+    let names = |of: Span| -> Vec<(String, Span)> {
+        let text = |s: Span| walk::decode(&raw[s.start as usize..s.end as usize]).map(std::borrow::Cow::into_owned);
+        walk::members(raw, of).filter_map(|(k, v)| Some((text(k)?, v))).collect()
+    };
+    let all = Span { start: 0, end: u32::try_from(raw.len()).unwrap_or(0) };
+    let with_parts = |(name, value): (String, Span)| {
+        let parts: Vec<String> = names(value).into_iter().map(|(n, _)| n).collect();
+        if parts.is_empty() { name } else { format!("{name} ({})", parts.join(", ")) }
+    };
+    names(all).into_iter().map(with_parts).collect()
 }
 
 fn item(item: &Item, cached: bool) -> CatalogItem {

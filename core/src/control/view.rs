@@ -101,7 +101,11 @@ pub struct ClientView {
     pub name: Arc<str>,
     /// The edition it speaks; `None` until it has opened the talk.
     pub revision: Option<Revision>,
-    /// How it is connected: `stdio`, `memory`.
+    /// On whose behalf it speaks: `own`, `anonymous` or `token:NAME`.
+    pub principal: Arc<str>,
+    /// What it can be asked, in words: the capabilities it declared, with what they have below.
+    pub capabilities: Vec<String>,
+    /// How it is connected: `stdio`, `memory`, `http`, `sse`.
     pub via: &'static str,
     /// Since when.
     pub since: SystemTime,
@@ -111,6 +115,12 @@ pub struct ClientView {
     pub n_open: u64,
     /// Requests since it came.
     pub n_calls: u64,
+    /// Of these, ended with an error or `isError`.
+    pub n_errors: u64,
+    /// Bytes of its requests.
+    pub n_bytes_in: u64,
+    /// Bytes of the answers to them.
+    pub n_bytes_out: u64,
 }
 
 /// What we offer to clients at this moment.

@@ -60,6 +60,9 @@ impl Session {
             Outcome::TimedOut(fault) => fault_of(fault, Status::TimedOut),
         };
         self.emit(client_id, &out, status.code());
+        if status == Status::ToolError {
+            self.status.answered(0, true);
+        }
         let timing = timing(active.arrived, (*handed).max(active.handed), *sent, self.now);
         let ended = Ended { status, timing, returned, answered: Some(out), tool: active.tool };
         self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, ended);
@@ -67,6 +70,7 @@ impl Session {
 
     /// Writes an answer, or keeps it for the batch its request came in.
     pub(super) fn emit(&mut self, id: &RequestId, out: &Spliced, code: Option<i32>) {
+        self.status.answered(out.len(), code.is_some());
         if let Some(batch) = self.batches.iter_mut().find(|b| b.waiting.contains(id)) {
             // Once: the same id may stand twice in a batch, and each is answered.
             if let Some(at) = batch.waiting.iter().position(|w| w == id) {

@@ -1,6 +1,5 @@
 //! A client's requests: answered here, or sent to the server that has what they name.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ static METHOD_NAMES: LazyLock<[Arc<str>; Method::COUNT]> = LazyLock::new(|| Meth
 impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
-        self.status.n_calls.fetch_add(1, Ordering::Relaxed);
+        self.status.asked(message.raw().len());
         // Over HTTP this was asked before, where there is a status for it.
         if !matches!(self.status.via, "http" | "sse")
             && let Err(after) = self.engine.guard.allow_call(&self.peer.principal, None)

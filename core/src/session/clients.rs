@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::backend::{ClientFacts, Principal};
 use crate::protocol::{Revision, SessionId};
 
 /// One session, as others may see it.
@@ -16,10 +17,20 @@ pub struct ClientStatus {
     pub via: &'static str,
     /// Since when.
     pub since: SystemTime,
-    /// Name and edition, once known.
-    said: Mutex<(Arc<str>, Option<Revision>)>,
+    /// On whose behalf it speaks; no secret.
+    pub principal: Arc<str>,
+    /// The name it is shown by until it says who it is.
+    shown: Arc<str>,
+    /// What it said of itself, once it did.
+    said: Mutex<Option<Arc<ClientFacts>>>,
     /// Requests since it came.
     pub n_calls: AtomicU64,
+    /// Of these, ended with an error or `isError`.
+    pub n_errors: AtomicU64,
+    /// Bytes of its requests.
+    pub n_bytes_in: AtomicU64,
+    /// Bytes of the answers to them.
+    pub n_bytes_out: AtomicU64,
     /// Calls in flight.
     pub n_in_flight: AtomicU64,
     /// Questions it has not answered yet.
@@ -27,14 +38,32 @@ pub struct ClientStatus {
 }
 
 impl ClientStatus {
-    pub(super) fn says(&self, name: &Arc<str>, revision: Revision) {
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = (name.clone(), Some(revision));
+    pub(super) fn says(&self, facts: &Arc<ClientFacts>) {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts.clone());
+    }
+
+    /// What it said of itself; `None` until it has opened the talk.
+    #[must_use]
+    pub fn facts(&self) -> Option<Arc<ClientFacts>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Its name (empty until known) and edition.
     #[must_use]
     pub fn said(&self) -> (Arc<str>, Option<Revision>) {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.facts().map_or_else(|| (self.shown.clone(), None), |f| (f.name.clone(), Some(f.revision)))
+    }
+
+    /// A request of so many bytes has come.
+    pub(super) fn asked(&self, n_bytes: usize) {
+        self.n_calls.fetch_add(1, Ordering::Relaxed);
+        self.n_bytes_in.fetch_add(n_bytes as u64, Ordering::Relaxed);
+    }
+
+    /// A request was answered with so many bytes.
+    pub(super) fn answered(&self, n_bytes: usize, failed: bool) {
+        self.n_bytes_out.fetch_add(n_bytes as u64, Ordering::Relaxed);
+        self.n_errors.fetch_add(u64::from(failed), Ordering::Relaxed);
     }
 }
 
@@ -47,13 +76,18 @@ pub struct Clients {
 
 impl Clients {
     /// A client has come; `name` is shown until it says who it is.
-    pub(super) fn add(&self, via: &'static str, name: &str) -> Arc<ClientStatus> {
+    pub(super) fn add(&self, via: &'static str, principal: &Principal, name: &str) -> Arc<ClientStatus> {
         let client = Arc::new(ClientStatus {
             id: self.next_id(),
             via,
             since: SystemTime::now(),
-            said: Mutex::new((name.into(), None)),
+            principal: principal.name().into(),
+            shown: name.into(),
+            said: Mutex::new(None),
             n_calls: AtomicU64::new(0),
+            n_errors: AtomicU64::new(0),
+            n_bytes_in: AtomicU64::new(0),
+            n_bytes_out: AtomicU64::new(0),
             n_in_flight: AtomicU64::new(0),
             n_open: AtomicU64::new(0),
         });

@@ -91,7 +91,7 @@ impl Session {
 
     /// The client said who it is. `true`: it is the first one, the servers get to know now.
     fn meet(&mut self, facts: &Arc<ClientFacts>) -> bool {
-        self.status.says(&facts.name, facts.revision);
+        self.status.says(facts);
         self.peer.set_facts(facts.clone());
         self.engine.ctx.opening.send_if_modified(|opening| {
             let first = opening.is_none();

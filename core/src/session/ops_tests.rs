@@ -92,7 +92,8 @@ fn busy_engine() -> Engine {
     let mut flow = Flow::new(FlowKind::Call, "tools/call".into());
     flow.backend = Some("files".into());
     engine.ctx.observer.begin(flow);
-    let _ = (engine.clients.add("http", "a"), engine.clients.add("http", "b"), engine.clients.add("stdio", "c"));
+    let add = |via, name| engine.clients.add(via, &crate::backend::Principal::own(), name);
+    let _ = (add("http", "a"), add("http", "b"), add("stdio", "c"));
     engine
 }
 

@@ -108,7 +108,7 @@ pub(super) struct Batch {
 impl Session {
     /// A session that answers by `out`.
     pub(super) fn new(engine: Arc<Engine>, out: Out, entrance: Entrance) -> Self {
-        let status = engine.clients.add(entrance.via, &entrance.name);
+        let status = engine.clients.add(entrance.via, &entrance.principal, &entrance.name);
         let id = status.id;
         Self::with(engine, out, entrance, status, id, false)
     }

@@ -53,7 +53,7 @@ impl Known {
         {
             clients.remove(gone.status.id);
         }
-        let status = clients.add("http", "");
+        let status = clients.add("http", principal, "");
         // The key must not hold on to the request it was read from.
         let key = (key.0, Bytes::copy_from_slice(&key.1));
         all.insert(key, Entry { status: status.clone(), facts: None, used: Instant::now() });

@@ -4,7 +4,7 @@ use mcp_proxy_core::control::{BackendState, BackendView};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 use super::detail;
 use crate::app::layout::{self, Breadth, breadth, inside};

@@ -41,10 +41,10 @@ pub(crate) fn lines(model: &Model, c: &ClientView, cells: usize) -> Vec<Line<'st
         c.n_in_flight
     );
     out.extend(named("did", &did, cells, theme));
-    let moved = format!("{} B from it, {} B to it", number::bytes(c.n_bytes_in), number::bytes(c.n_bytes_out));
+    let moved = format!("{} from it, {} to it", number::bytes(c.n_bytes_in), number::bytes(c.n_bytes_out));
     out.extend(named("bytes", &moved, cells, theme));
-    if c.n_questions > 0 {
-        let asked = number::plural(c.n_questions, "question");
+    if c.n_open > 0 {
+        let asked = number::plural(c.n_open, "question");
         heading(&mut out, &format!("{} {asked} of servers wait for this client", s.warn), theme.tone(Tone::Warn));
         out.push(Line::styled("   Enter shows its calls; a question hangs below its call as s-…", theme.dim()));
     }

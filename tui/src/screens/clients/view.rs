@@ -11,7 +11,7 @@ use crate::app::layout::{self, Breadth, breadth, inside};
 use crate::app::model::Model;
 use crate::app::theme::Tone;
 use crate::widgets::table::{Cell, Column, Table, column};
-use crate::widgets::{number, pane};
+use crate::widgets::{number, pane, text};
 
 /// Where things are: list, details.
 fn areas(model: &Model) -> [Rect; 2] {
@@ -78,8 +78,8 @@ fn cells_of(c: &ClientView, model: &Model) -> Vec<Cell> {
     let plain = Style::new;
     let error = if c.n_calls == 0 { none.to_owned() } else { number::percent(c.n_errors, c.n_calls) };
     let error_tone = if c.n_errors * 20 > c.n_calls { Tone::Bad } else { Tone::Plain };
-    let asked = if c.n_questions == 0 { none.to_owned() } else { c.n_questions.to_string() };
-    let asked_tone = if c.n_questions == 0 { Tone::Plain } else { Tone::Warn };
+    let asked = if c.n_open == 0 { none.to_owned() } else { c.n_open.to_string() };
+    let asked_tone = if c.n_open == 0 { Tone::Plain } else { Tone::Warn };
     vec![
         (name(c), theme.strong()),
         (c.id.to_string(), theme.dim()),
@@ -118,8 +118,12 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     frame.render_widget(block, area);
     let inner = inside(area);
     if n == 0 {
-        let text = " No client is connected. A client starts `mcp-proxy serve --stdio`, or comes by HTTP.";
-        return frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1, ..inner });
+        let why = "No client is connected. A client starts `mcp-proxy serve --stdio`, or comes by HTTP.";
+        for (y, line) in (inner.y..inner.bottom()).zip(text::wrap(why, usize::from(inner.width).saturating_sub(2), 3)) {
+            let line = Line::styled(format!(" {line}"), theme.dim());
+            frame.render_widget(line, Rect { y, height: 1, ..inner });
+        }
+        return;
     }
     let rows = model.sessions().iter().map(|c| cells_of(c, model));
     TABLE.draw(inner, rows, model.clients.cursor, active, theme, frame);
