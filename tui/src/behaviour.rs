@@ -36,7 +36,18 @@ fn leaving_takes_an_answer_and_escape_never_leaves() {
     assert_eq!(wishes("q tab enter"), [Effect::Quit]);
     assert_eq!(wishes("Q"), [Effect::Quit]);
     assert_eq!(wishes("ctrl-c"), [Effect::Quit]);
-    for keys in ["q enter", "q n", "q esc", "q q", "esc esc esc esc", "2 esc esc", "4 esc esc", "5 esc esc", "3 enter esc esc esc"] {
+    for keys in [
+        "q enter",
+        "q n",
+        "q esc",
+        "q q",
+        "esc esc esc esc",
+        "2 esc esc",
+        "4 esc esc",
+        "5 esc esc",
+        "6 esc esc",
+        "3 enter esc esc esc",
+    ] {
         assert_eq!(wishes(keys), [], "{keys}");
     }
 }
@@ -375,7 +386,7 @@ fn a_screen_that_is_too_small_still_lets_one_leave() {
 
 #[test]
 fn every_line_of_the_key_table_can_be_reached() {
-    let states: [(&str, &str); 16] = [
+    let states: [(&str, &str); 17] = [
         ("1", ""),
         ("1 d", ""),
         ("2", ""),
@@ -387,6 +398,7 @@ fn every_line_of_the_key_table_can_be_reached() {
         ("3 enter", ""),
         ("4", ""),
         ("5", ""),
+        ("6", ""),
         (":", ""),
         ("?", ""),
         ("q", ""),

@@ -89,6 +89,7 @@ impl Driver {
                         let found = self.journal.iter().find(|f| f.id == id).cloned();
                         msgs.push_back(Msg::Flow(id, found.map(|f| Box::new((f, children)))));
                     }
+                    Effect::Metrics(of) => msgs.push_back(Msg::Metrics(Box::new(sample::metrics(of)))),
                     Effect::Look(_) => {}
                     other => self.wishes.push(other),
                 }

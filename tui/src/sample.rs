@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mcp_proxy_core::control::{
-    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, ItemKind, Latency, Notice,
-    NoticeLevel, Snapshot, ToolLatency, Totals,
+    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, ItemKind, Latency,
+    MetricsView, Notice, NoticeLevel, Outcome, Point, ProcessUse, Snapshot, ToolLatency, Totals,
 };
 use mcp_proxy_core::observe::{Flow, FlowKind, Frames, Status, Timing};
 use mcp_proxy_core::protocol::{CallId, Revision, SessionId, Spliced};
@@ -287,4 +287,41 @@ pub(crate) fn catalog() -> Arc<CatalogView> {
     items[1].raw = Bytes::from(raw);
     items[3].cached = true;
     Arc::new(CatalogView { version: 1, items })
+}
+
+/// Measurements of an hour with a slow spell in it.
+pub(crate) fn metrics(of: Option<Arc<str>>) -> MetricsView {
+    let share = if of.is_some() { 1 } else { 3 };
+    let points = (0..360_u32)
+        .map(|i| {
+            let slow = (200..230).contains(&i);
+            let n = if i < 40 { 0 } else { (i / 7 % 9 + i / 31 % 5) * share };
+            let p50 = if n == 0 {
+                0
+            } else if slow {
+                210
+            } else {
+                12 + u64::from(i % 5)
+            };
+            Point { n, n_errors: u32::from(slow) * (n / 3), p50: ms(p50), p95: ms(p50 * 3), p99: ms(p50 * 5) }
+        })
+        .collect();
+    MetricsView {
+        backend: of,
+        start: ago(2 * 3_600_000),
+        points,
+        ended: Outcome::ALL.into_iter().zip([1_495, 12, 9, 0, 2, 5]).collect(),
+        n_bytes: (181_240, 4_120_000),
+        slowest: vec![
+            ("demo".into(), ToolLatency { tool: "slow".into(), latency: latency(40, 900, 1_150, 1_200) }),
+            ("demo".into(), ToolLatency { tool: "echo".into(), latency: latency(1_164, 11, 30, 41) }),
+        ],
+        process: Some(ProcessUse {
+            resident_bytes: 14_200_000,
+            cpu: ms(2_300),
+            n_threads: 4,
+            n_fds: Some(31),
+            ..ProcessUse::default()
+        }),
+    }
 }

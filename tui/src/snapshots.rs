@@ -243,6 +243,22 @@ fn clients() {
 }
 
 #[test]
+fn metrics() {
+    each_size("metrics", after("6"));
+    each_size("metrics_one", after("6 j ]"));
+    each_size("metrics_empty", |size| {
+        let mut d = Driver::empty(size);
+        d.keys("6");
+        if let Some(seen) = &mut d.model.metrics.seen {
+            seen.points.clear();
+            seen.slowest.clear();
+            seen.ended.iter_mut().for_each(|(_, n)| *n = 0);
+        }
+        d
+    });
+}
+
+#[test]
 fn palette() {
     each_size("palette", after("1 :"));
     each_size("palette_found", |size| {
@@ -297,12 +313,12 @@ fn small_and_plain() {
         let d = Driver::new(size);
         snapshot!(format!("too_small_{}x{}", size.0, size.1), text(&draw(&d.model)));
     }
-    for (name, keys) in [("backends", "1"), ("inspect", "2"), ("catalog", "3")] {
+    for (name, keys) in [("backends", "1"), ("inspect", "2"), ("catalog", "3"), ("clients", "4"), ("metrics", "6")] {
         let mut d = Driver::new((60, 12));
         d.keys(keys);
         snapshot!(format!("{name}_60x12"), text(&draw(&d.model)));
     }
-    for (name, keys) in [("backends", "1"), ("inspect", "2"), ("catalog", "3")] {
+    for (name, keys) in [("backends", "1"), ("inspect", "2"), ("catalog", "3"), ("clients", "4"), ("metrics", "6")] {
         let mut d = Driver::new((120, 40));
         d.model.theme = Theme { color: true, ascii: true };
         d.keys(keys);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, Totals};
+use super::view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, Snapshot, Totals};
 use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
 use crate::catalog::{Catalog, Item};
 use crate::config::{Config, Server, Target};
-use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Status, Subscription};
+use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Outcome, ProcessUse, Status, Subscription};
 use crate::protocol::{CallId, Era, SessionId, Span, walk};
 use crate::session::{Engine, Entrance};
 use crate::transport::{Link, Mailbox};
@@ -178,6 +178,36 @@ impl ProxyHandle {
             tools,
             per_second,
             failure: status.and_then(|s| s.failure),
+        }
+    }
+
+    /// From now on what happens is kept for an hour in steps: some 40 kB a server.
+    pub fn keep_history(&self) {
+        self.inner.engine.ctx.observer.metrics(crate::observe::Metrics::keep_history);
+    }
+
+    /// What was measured of `backend`, or of all.
+    #[must_use]
+    pub fn metrics(&self, backend: Option<&Arc<str>>) -> MetricsView {
+        let (start, points, counts, mut slowest) = self.inner.engine.ctx.observer.metrics(|m| {
+            let of = |(name, b): (&Arc<str>, &crate::observe::BackendMetrics)| {
+                b.tools(N_TOOLS).into_iter().map(|t| (name.clone(), t)).collect::<Vec<_>>()
+            };
+            let slowest: Vec<_> = m.backends().filter(|(n, _)| backend.is_none_or(|b| b == *n)).flat_map(of).collect();
+            let name = backend.map(|b| &**b);
+            (m.start(), m.history(name), m.counts(name), slowest)
+        });
+        slowest
+            .sort_by(|(a, x), (b, y)| y.latency.p95.cmp(&x.latency.p95).then_with(|| (a, &x.tool).cmp(&(b, &y.tool))));
+        slowest.truncate(N_TOOLS);
+        MetricsView {
+            backend: backend.cloned(),
+            start,
+            points,
+            ended: Outcome::ALL.into_iter().zip(counts.ended).collect(),
+            n_bytes: (counts.n_bytes_in, counts.n_bytes_out),
+            slowest,
+            process: ProcessUse::now(),
         }
     }
 

@@ -7,10 +7,11 @@ mod view;
 
 pub(crate) use handle::Errand;
 pub use handle::{Command, CommandError, ProxyHandle};
-pub use view::{BackendView, CatalogItem, CatalogView, ClientView, Snapshot, Totals};
+pub use view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, Snapshot, Totals};
 
 pub use crate::backend::{BackendState, Failure, ItemKind};
 pub use crate::observe::{
-    JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Subscription, ToolLatency,
+    JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Outcome, Point,
+    ProcessUse, STEP as HISTORY_STEP, Subscription, ToolLatency,
 };
 pub use crate::transport::ExitReason;

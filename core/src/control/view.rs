@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use crate::backend::{BackendState, Failure, ItemKind};
-use crate::observe::{Latency, Notice, ToolLatency};
+use crate::observe::{Latency, Notice, Outcome, Point, ProcessUse, ToolLatency};
 use crate::protocol::{Revision, SessionId};
 
 /// The state of everything small: made when asked for, a few kilobytes.
@@ -121,6 +121,27 @@ pub struct ClientView {
     pub n_bytes_in: u64,
     /// Bytes of the answers to them.
     pub n_bytes_out: u64,
+}
+
+/// What was measured, of one server or of all.
+#[derive(Clone, Debug)]
+pub struct MetricsView {
+    /// The server; `None`: all, and what the proxy answered itself.
+    pub backend: Option<Arc<str>>,
+    /// Since when is counted.
+    pub start: SystemTime,
+    /// The last hour in steps of [`HISTORY_STEP`], oldest first.
+    ///
+    /// [`HISTORY_STEP`]: super::HISTORY_STEP
+    pub points: Vec<Point>,
+    /// Requests that have ended, by how.
+    pub ended: Vec<(Outcome, u64)>,
+    /// Bytes of requests and of answers.
+    pub n_bytes: (u64, u64),
+    /// The slowest tools by their p95, with their servers, at most 50.
+    pub slowest: Vec<(Arc<str>, ToolLatency)>,
+    /// What this process uses of the machine, where the system tells.
+    pub process: Option<ProcessUse>,
 }
 
 /// What we offer to clients at this moment.

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::buckets::Buckets;
 use super::flow::Timing;
+use super::history::{History, Point};
 
 /// Tools measured per server; calls of further ones count for the server only.
 const MAX_TOOLS: usize = 256;
@@ -178,6 +179,7 @@ pub struct BackendMetrics {
     tools: HashMap<Arc<str>, Tool>,
     /// Tools that have no series of their own.
     other_tools: Buckets,
+    history: Option<History>,
     /// Calls ended in each second, `seconds[i]` for the seconds `i` modulo 60.
     seconds: [u16; 60],
     /// The second `seconds` was last written in.
@@ -190,6 +192,8 @@ pub struct Metrics {
     start: SystemTime,
     backends: HashMap<Arc<str>, BackendMetrics>,
     all: Histogram<u32>,
+    /// Of all servers together; none until somebody looks.
+    history: Option<History>,
     /// Requests answered by ourselves.
     pub own: Counts,
     /// Our own share of the time of answered calls.
@@ -226,6 +230,7 @@ impl BackendMetrics {
             latency: histogram(2),
             tools: HashMap::default(),
             other_tools: Buckets::default(),
+            history: None,
             seconds: [0; 60],
             now_second: 0,
         }
@@ -290,6 +295,7 @@ impl Default for Metrics {
             start: SystemTime::now(),
             backends: HashMap::default(),
             all: histogram(2),
+            history: None,
             own: Counts::default(),
             overhead: Buckets::default(),
             n_tool_series: 0,
@@ -302,7 +308,12 @@ impl Default for Metrics {
 
 impl Metrics {
     fn of(&mut self, backend: &Arc<str>) -> &mut BackendMetrics {
-        self.backends.entry(backend.clone()).or_insert_with(BackendMetrics::new)
+        let keeps = self.history.is_some();
+        self.backends.entry(backend.clone()).or_insert_with(|| {
+            let mut new = BackendMetrics::new();
+            new.history = keeps.then(History::default);
+            new
+        })
     }
 
     /// A client's request of `n_bytes` has begun.
@@ -344,7 +355,8 @@ impl Metrics {
     /// A client's request has ended.
     pub fn ended(&mut self, measured: &Measured<'_>) {
         let Measured { at, backend, tool, timing, outcome, answered, n_bytes } = *measured;
-        let second = at.duration_since(self.start).unwrap_or_default().as_secs();
+        let since = at.duration_since(self.start).unwrap_or_default();
+        let second = since.as_secs();
         let us = u64::try_from(timing.total().as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);
         self.n_errors += u64::from(outcome.is_error());
@@ -353,11 +365,18 @@ impl Metrics {
             self.all.saturating_record(us);
             self.overhead.record(u64::try_from(timing.proxy.as_micros()).unwrap_or(MAX_US));
         }
+        let took = answered.then_some(us);
+        if let Some(history) = &mut self.history {
+            history.ended(since, took, outcome.is_error());
+        }
         let may_have_series = self.n_tool_series < MAX_TOOL_SERIES;
         let of = self.of(backend);
         of.n_in_flight = of.n_in_flight.saturating_sub(1);
         of.n_errors += u64::from(outcome.is_error());
         of.counts.ended(outcome, n_bytes);
+        if let Some(history) = &mut of.history {
+            history.ended(since, took, outcome.is_error());
+        }
         of.tick(second);
         let slot = &mut of.seconds[(second % 60) as usize];
         *slot = slot.saturating_add(1);
@@ -370,6 +389,38 @@ impl Metrics {
             // A name that never gave a result may be made up.
             let begins_series = may_have_series && outcome == Outcome::Ok && tool.len() <= MAX_TOOL_NAME;
             self.n_tool_series += usize::from(of.tool_took(tool, us, begins_series));
+        }
+    }
+
+    /// From now on what happens is kept for an hour, for charts.
+    pub fn keep_history(&mut self) {
+        self.history.get_or_insert_default();
+        for of in self.backends.values_mut() {
+            of.history.get_or_insert_default();
+        }
+    }
+
+    /// The last hour of `backend`, or of all servers, oldest first; empty where it is not kept.
+    #[must_use]
+    pub fn history(&mut self, backend: Option<&str>) -> Vec<Point> {
+        let since = self.start.elapsed().unwrap_or_default();
+        let history = match backend {
+            None => self.history.as_mut(),
+            Some(name) => self.backends.get_mut(name).and_then(|b| b.history.as_mut()),
+        };
+        history.map(|h| h.points(since)).unwrap_or_default()
+    }
+
+    /// What is counted for `backend`, or for all servers and what we answered ourselves.
+    #[must_use]
+    pub fn counts(&self, backend: Option<&str>) -> Counts {
+        match backend {
+            Some(name) => self.backends.get(name).map(|b| b.counts.clone()).unwrap_or_default(),
+            None => {
+                let mut all = self.own.clone();
+                self.backends.values().for_each(|b| all.add(&b.counts));
+                all
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 mod buckets;
 mod exposition;
 mod flow;
+mod history;
 mod http_counts;
 mod journal;
 mod log_ring;
@@ -15,6 +16,7 @@ mod signal;
 pub use buckets::{BOUNDS_US, Buckets};
 pub use exposition::{CONTENT_TYPE as EXPOSITION_TYPE, Exposition, FamilyKind};
 pub use flow::{Flow, FlowKind, Frames, Round, Status, Timing};
+pub use history::{History, N_STEPS, Point, STEP};
 pub use http_counts::HttpCounts;
 pub use journal::{Journal, JournalWindow};
 pub use log_ring::{LogLine, LogRing, LogStream, LogWindow};

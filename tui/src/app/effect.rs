@@ -1,5 +1,7 @@
 //! What the model asks for; the runtime does it and answers with a message.
 
+use std::sync::Arc;
+
 use mcp_proxy_core::control::Command;
 use mcp_proxy_core::protocol::CallId;
 
@@ -24,6 +26,8 @@ pub(crate) enum Effect {
     Rows(Vec<CallId>),
     /// Read a flow with its frames.
     Flow(CallId),
+    /// Read what was measured of a server, or of all.
+    Metrics(Option<Arc<str>>),
     /// Tell the proxy to do something.
     Command(Command),
     /// Make a call as a client.

@@ -10,7 +10,7 @@ use super::theme::{Theme, Tone};
 use crate::input::context::Context;
 use crate::screens::catalog::form::Focus;
 use crate::screens::inspect::state::{DETAIL_EVERY, Pane};
-use crate::screens::{backends, catalog, clients, inspect, logs};
+use crate::screens::{backends, catalog, clients, inspect, logs, metrics};
 use crate::widgets::{input::Input, number};
 
 /// The screens.
@@ -26,11 +26,14 @@ pub(crate) enum Screen {
     Clients,
     /// Logs.
     Logs,
+    /// Measurements over time.
+    Metrics,
 }
 
 impl Screen {
     /// All, in the order of the tabs.
-    pub(crate) const ALL: [Self; 5] = [Self::Backends, Self::Inspect, Self::Catalog, Self::Clients, Self::Logs];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Backends, Self::Inspect, Self::Catalog, Self::Clients, Self::Logs, Self::Metrics];
 
     /// Its tab.
     pub(crate) const fn title(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Screen {
             Self::Catalog => "3 Catalog",
             Self::Clients => "4 Clients",
             Self::Logs => "5 Logs",
+            Self::Metrics => "6 Metrics",
         }
     }
 }
@@ -83,6 +87,7 @@ pub(crate) struct Model {
     pub(crate) catalog: catalog::state::State,
     pub(crate) clients: clients::state::State,
     pub(crate) logs: logs::state::State,
+    pub(crate) metrics: metrics::state::State,
     /// What lies over the screen, the last on top.
     pub(crate) popups: Vec<Popup>,
     /// What was just done.
@@ -112,6 +117,7 @@ impl Model {
             catalog: catalog::state::State::default(),
             clients: clients::state::State::default(),
             logs: logs::state::State::default(),
+            metrics: metrics::state::State::default(),
             popups: Vec::new(),
             toast: None,
             dirty: true,
@@ -167,6 +173,7 @@ impl Model {
             Screen::Catalog => vec![C::Catalog, C::List, C::Move, C::Everywhere],
             Screen::Clients => vec![C::Clients, C::Move, C::Everywhere],
             Screen::Logs => vec![C::Logs, C::Everywhere],
+            Screen::Metrics => vec![C::Metrics, C::Move, C::Everywhere],
         }
     }
 
@@ -178,7 +185,7 @@ impl Model {
             Screen::Inspect => self.inspect.pane != Pane::List,
             Screen::Catalog => self.catalog.in_detail,
             Screen::Clients => self.clients.in_detail,
-            Screen::Logs => false,
+            Screen::Logs | Screen::Metrics => false,
         };
         narrow && inside
     }
@@ -226,6 +233,7 @@ impl Model {
             Screen::Clients => {
                 self.sessions().iter().map(|c| number::age_lasts(number::since(self.now, c.since))).min()
             }
+            Screen::Metrics => self.metrics.is_moving().then_some(mcp_proxy_core::control::HISTORY_STEP),
             Screen::Catalog | Screen::Logs => None,
         }
     }

@@ -12,7 +12,7 @@ use super::view;
 use crate::input::action::Action;
 use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
-use crate::screens::{backends, catalog, clients, inspect};
+use crate::screens::{backends, catalog, clients, inspect, metrics};
 
 /// Lines a turn of the wheel moves.
 const WHEEL_LINES: usize = 3;
@@ -82,7 +82,7 @@ fn point(model: &mut Model, x: u16, y: u16) {
         Screen::Clients => {
             model.clients.in_detail = !clients::view::list_area(model).contains(at) && in_body(model, at)
         }
-        Screen::Logs => {}
+        Screen::Logs | Screen::Metrics => {}
     }
 }
 
@@ -129,6 +129,15 @@ fn select(model: &mut Model, x: u16, y: u16) {
         Screen::Clients => {
             if let Some(row) = row(clients::view::list_area(model)) {
                 model.clients.cursor.at = model.clients.cursor.top + row;
+            }
+        }
+        Screen::Metrics => {
+            if let Some(row) = row(metrics::view::list_area(model)) {
+                let at = model.metrics.cursor.top + row;
+                if at <= model.servers().len() && at != model.metrics.cursor.at {
+                    model.metrics.cursor.at = at;
+                    (model.metrics.seen, model.metrics.asked) = (None, None);
+                }
             }
         }
         Screen::Logs => {}

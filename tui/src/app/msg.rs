@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcp_proxy_core::control::{CatalogView, Command, CommandError, Snapshot};
+use mcp_proxy_core::control::{CatalogView, Command, CommandError, MetricsView, Snapshot};
 use mcp_proxy_core::observe::Flow;
 use mcp_proxy_core::protocol::CallId;
 
@@ -42,6 +42,8 @@ pub(crate) enum Msg {
     Rows(Vec<Flow>),
     /// A flow with its frames, and those that belong to it; `None` when it has left the journal.
     Flow(CallId, Option<Box<(Flow, Vec<CallId>)>>),
+    /// What was measured.
+    Metrics(Box<MetricsView>),
     /// New log lines were put into the log; some were lost.
     Logs {
         /// Lost before they could be read.

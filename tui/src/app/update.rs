@@ -15,7 +15,7 @@ use crate::input::context::Context;
 use crate::input::key::{Code, Key};
 use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
-use crate::screens::{backends, catalog, clients, inspect, logs};
+use crate::screens::{backends, catalog, clients, inspect, logs, metrics};
 use crate::widgets::{help, popup};
 
 /// Takes a message.
@@ -46,6 +46,10 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Rechecked(rows) => model.inspect.rows.rechecked(&rows),
         Msg::Rows(rows) => model.inspect.window = rows,
         Msg::Flow(id, found) => model.inspect.opened(id, found.map(|b| *b)),
+        Msg::Metrics(view) => {
+            let wanted = metrics::update::selected(model);
+            model.metrics.take(*view, wanted.as_ref(), model.now);
+        }
         Msg::Logs { n_dropped } => {
             model.logs.n_dropped = model.logs.n_dropped.saturating_add(n_dropped);
             model.dirty = was_dirty || model.screen == Screen::Logs;
@@ -75,6 +79,9 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
     }
     settle(model, &mut effects);
+    if model.screen == Screen::Metrics && model.metrics.is_due(model.now) {
+        metrics::update::look(model, &mut effects);
+    }
     effects
 }
 
@@ -128,6 +135,9 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         let (n, page) = backends::view::detail_size(model);
         model.backends.detail_top = model.backends.detail_top.min(n.saturating_sub(page));
     }
+
+    let (n, page) = (model.servers().len() + 1, metrics::view::list_rows(model));
+    model.metrics.cursor.settle(n, page);
 
     let (n, page) = (model.sessions().len(), clients::view::list_rows(model));
     model.clients.cursor.settle(n, page);
@@ -236,6 +246,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::ShowCatalog => model.show(Screen::Catalog),
         Action::ShowClients => model.show(Screen::Clients),
         Action::ShowLogs => model.show(Screen::Logs),
+        Action::ShowMetrics => model.show(Screen::Metrics),
         Action::LastScreen => model.show(model.last_screen),
         Action::Back => back(model, effects),
         Action::Close => close(model),
@@ -245,6 +256,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             Screen::Catalog => catalog::update::act(model, action, effects),
             Screen::Clients => clients::update::act(model, action, effects),
             Screen::Logs => logs::update::act(model, action, effects),
+            Screen::Metrics => metrics::update::act(model, action, effects),
         },
     }
 }
@@ -256,7 +268,7 @@ fn back(model: &mut Model, effects: &mut Vec<Effect>) {
         Screen::Inspect => inspect::update::back(model, effects),
         Screen::Catalog => catalog::update::back(model),
         Screen::Clients => clients::update::back(model),
-        Screen::Logs => false,
+        Screen::Logs | Screen::Metrics => false,
     };
     if !stepped && !model.demo {
         model.first_run = None;
@@ -270,7 +282,7 @@ fn close(model: &mut Model) {
         Screen::Inspect => inspect::update::close(model),
         Screen::Catalog => catalog::update::close(model),
         Screen::Clients => clients::update::close(model),
-        Screen::Logs => false,
+        Screen::Logs | Screen::Metrics => false,
     };
     if closed {
         return;

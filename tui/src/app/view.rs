@@ -10,7 +10,7 @@ use ratatui::widgets::Paragraph;
 use super::layout::{self, Breadth, MIN_HEIGHT, MIN_WIDTH};
 use super::model::{Model, Screen};
 use super::theme::Tone;
-use crate::screens::{backends, catalog, clients, inspect, logs};
+use crate::screens::{backends, catalog, clients, inspect, logs, metrics};
 use crate::widgets::{hint, popup, text};
 
 /// Draws the model.
@@ -31,6 +31,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Catalog => catalog::view::draw(model, frame),
         Screen::Clients => clients::view::draw(model, frame),
         Screen::Logs => logs::view::draw(model, frame),
+        Screen::Metrics => metrics::view::draw(model, frame),
     }
     popup::draw(model, frame);
     let hints = hint::line(&model.contexts(), !model.has_pushed(), usize::from(parts.hints.width), model.theme);

@@ -17,6 +17,8 @@ pub(crate) enum Action {
     ShowClients,
     /// Go to a screen.
     ShowLogs,
+    /// Go to a screen.
+    ShowMetrics,
     /// Back to the screen before.
     LastScreen,
     /// The next pane of the screen.

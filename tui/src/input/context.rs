@@ -21,6 +21,8 @@ pub(crate) enum Context {
     Clients,
     /// The screen Logs.
     Logs,
+    /// The screen Metrics.
+    Metrics,
     /// The field in which a filter is typed.
     Filter,
     /// The form that tries an item.
@@ -40,7 +42,7 @@ pub(crate) enum Context {
 impl Context {
     /// All of them, in the order of the help page.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Everywhere,
         Self::Move,
         Self::List,
@@ -50,6 +52,7 @@ impl Context {
         Self::Catalog,
         Self::Clients,
         Self::Logs,
+        Self::Metrics,
         Self::Filter,
         Self::Form,
         Self::Answer,
@@ -71,6 +74,7 @@ impl Context {
             Self::Catalog => "Catalog",
             Self::Clients => "Clients",
             Self::Logs => "Logs",
+            Self::Metrics => "Metrics",
             Self::Filter => "Typing a filter",
             Self::Form => "Trying an item",
             Self::Answer => "Its answer",

@@ -32,6 +32,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Everywhere, A::ShowCatalog, &["3"], "", "screen Catalog: tools, prompts, resources; try one"),
     key(C::Everywhere, A::ShowClients, &["4"], "", "screen Clients: who is connected, and what they do"),
     key(C::Everywhere, A::ShowLogs, &["5"], "", "screen Logs: ours and what servers write"),
+    key(C::Everywhere, A::ShowMetrics, &["6"], "", "screen Metrics: rates, latency and errors over time"),
     key(C::Everywhere, A::LastScreen, &["-"], "", "back to the screen before"),
     key(C::Everywhere, A::NextPane, &["tab"], "", "next pane"),
     key(C::Everywhere, A::PrevPane, &["s-tab"], "", "previous pane"),
@@ -86,6 +87,9 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Logs, A::LogsBack, &["pgup"], "older", "older lines"),
     key(C::Logs, A::LogsOn, &["pgdn"], "", "newer lines"),
     key(C::Logs, A::LogsNewest, &["esc", "G", "end"], "newest", "back to the newest line"),
+    key(C::Metrics, A::Down, &["j", "down"], "server", "the next server; the first line is all of them"),
+    key(C::Metrics, A::NextKind, &["]", "["], "window", "ten minutes or an hour"),
+    key(C::Metrics, A::Open, &["enter", "l", "right"], "calls", "these calls in Inspect"),
     key(C::Filter, A::FilterDone, &["enter"], "keep", "keep the filter and go back to the list"),
     key(C::Filter, A::FilterClear, &["esc"], "no filter", "take the filter away"),
     key(C::Filter, A::Help, &["f1"], "keys", "show the keys and what a filter can say"),
@@ -222,7 +226,10 @@ mod tests {
             for k in b.parsed() {
                 let hides = action(&[C::Everywhere], k);
                 // These contexts do not lie on `Everywhere`, or mean the same thing there.
-                let alone = matches!(b.context, C::Filter | C::Form | C::Menu | C::Palette | C::Reader | C::Confirm | C::Answer);
+                let alone = matches!(
+                    b.context,
+                    C::Filter | C::Form | C::Menu | C::Palette | C::Reader | C::Confirm | C::Answer
+                );
                 let known = b.context == C::Logs && matches!(b.action, A::KeepLess | A::LogsNewest);
                 assert!(hides.is_none() || alone || known, "{k} in {:?} hides {hides:?}", b.context);
             }

@@ -33,6 +33,7 @@ const MAILBOX: usize = 64;
 /// Runs until the user quits or a signal comes.
 pub(super) async fn run(handle: &ProxyHandle, options: Options, screen: &mut Screen) -> io::Result<Outcome> {
     logging::set_up();
+    handle.keep_history();
     Loop::new(handle, options, screen)?.run().await
 }
 
@@ -190,6 +191,7 @@ impl<'a> Loop<'a> {
             Effect::Recheck(ids) => Some(Msg::Rechecked(looking::rows(self.handle, &ids))),
             Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, &ids))),
             Effect::Flow(id) => Some(looking::flow(self.handle, id)),
+            Effect::Metrics(of) => Some(Msg::Metrics(Box::new(self.handle.metrics(of.as_ref())))),
             Effect::Command(command) => {
                 let (handle, out) = (self.handle.clone(), self.out.clone());
                 self.tasks.spawn(async move {

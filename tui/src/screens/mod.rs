@@ -5,3 +5,4 @@ pub(crate) mod catalog;
 pub(crate) mod clients;
 pub(crate) mod inspect;
 pub(crate) mod logs;
+pub(crate) mod metrics;

@@ -1,5 +1,6 @@
 //! What several screens draw with.
 
+pub(crate) mod bars;
 pub(crate) mod facts;
 pub(crate) mod flow_table;
 pub(crate) mod help;

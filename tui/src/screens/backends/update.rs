@@ -58,12 +58,17 @@ pub(crate) fn close(model: &mut Model) -> bool {
 
 fn show_flows(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(name) = model.server().map(|b| b.name.clone()) else { return };
-    let quoted = if name.contains(|c: char| c.is_whitespace() || "()&!|\"".contains(c)) {
-        format!("\"{name}\"")
+    inspect::update::show_only(model, &filter_of(&name), effects);
+}
+
+/// The filter that lets this server's calls through.
+#[must_use]
+pub(crate) fn filter_of(name: &str) -> String {
+    if name.contains(|c: char| c.is_whitespace() || "()&!|\"".contains(c)) {
+        format!("~be \"{name}\"")
     } else {
-        name.to_string()
-    };
-    inspect::update::show_only(model, &format!("~be {quoted}"), effects);
+        format!("~be {name}")
+    }
 }
 
 fn restart(model: &mut Model) {

@@ -32,7 +32,8 @@ pub(crate) fn lines(model: &Model, c: &ClientView, cells: usize) -> Vec<Line<'st
     );
     out.extend(named("speaks", &revision, cells, theme));
     out.extend(named("as", &c.principal, cells, theme));
-    let can = if c.capabilities.is_empty() { "nothing: it cannot be asked".to_owned() } else { c.capabilities.join(", ") };
+    let can =
+        if c.capabilities.is_empty() { "nothing: it cannot be asked".to_owned() } else { c.capabilities.join(", ") };
     out.extend(named("can", &can, cells, theme));
     let did = format!(
         "{}, {} failed, {} in flight",

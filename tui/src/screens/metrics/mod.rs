@@ -1,0 +1,5 @@
+//! The screen Metrics.
+
+pub(crate) mod state;
+pub(crate) mod update;
+pub(crate) mod view;

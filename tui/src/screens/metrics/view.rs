@@ -1,0 +1,281 @@
+//! How Metrics looks: whose, requests and latency over time, how they ended, the slowest tools, and what we use ourselves.
+//! Every chart says its unit and its window.
+
+use std::time::Duration;
+
+use mcp_proxy_core::control::{HISTORY_STEP, MetricsView, Outcome, Point};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::state::Window;
+use crate::app::cursor::Cursor;
+use crate::app::layout::{self, Breadth, breadth, inside};
+use crate::app::model::Model;
+use crate::app::theme::{Theme, Tone};
+use crate::widgets::table::{Cell, Column, Table, column};
+use crate::widgets::{bars, number, pane, spark, text};
+
+/// Cells of the list of servers.
+const LIST: u16 = 30;
+/// Cells left of a chart for its highest value.
+const AXIS: u16 = 7;
+/// Rows of the table of how requests ended, with its frame.
+const ENDINGS: u16 = 8;
+
+/// Where things are.
+struct Areas {
+    top: Rect,
+    list: Rect,
+    requests: Rect,
+    latency: Rect,
+    ended: Rect,
+    tools: Rect,
+}
+
+fn areas(model: &Model) -> Areas {
+    let body = layout::frame(model.size).body;
+    let [top, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(body);
+    let list = if breadth(model.size) == Breadth::Narrow { 0 } else { LIST };
+    let [list, rest] = Layout::horizontal([Constraint::Length(list), Constraint::Min(0)]).areas(body);
+    let below = if rest.height >= 3 * ENDINGS - 4 { ENDINGS } else { 0 };
+    let below = if rest.height >= 40 { below + 8 } else { below };
+    let [charts, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(below)]).areas(rest);
+    let [requests, latency] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
+    let [ended, tools] = Layout::horizontal([Constraint::Length(34), Constraint::Min(0)]).areas(below);
+    Areas { top, list, requests, latency, ended, tools }
+}
+
+/// Lines of the list of servers that are on the screen at once.
+#[must_use]
+pub(crate) fn list_rows(model: &Model) -> usize {
+    usize::from(inside(areas(model).list).height).max(1)
+}
+
+/// The list, for the mouse.
+#[must_use]
+pub(crate) fn list_area(model: &Model) -> Rect {
+    inside(areas(model).list)
+}
+
+/// Draws the screen.
+pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let areas = areas(model);
+    frame.render_widget(top(model, usize::from(areas.top.width)), areas.top);
+    if areas.list.width > 0 {
+        list(model, areas.list, frame);
+    }
+    let points = model.metrics.points();
+    let window = model.metrics.window;
+    requests(points, window, model, areas.requests, frame);
+    latency(points, window, model, areas.latency, frame);
+    if areas.ended.height > 0
+        && let Some(seen) = &model.metrics.seen
+    {
+        ended(seen, model, areas.ended, frame);
+        tools(seen, model, areas.tools, frame);
+    }
+}
+
+/// Whose measurements these are.
+fn whose(model: &Model) -> String {
+    super::update::selected(model).map_or_else(|| "all servers".to_owned(), |name| name.to_string())
+}
+
+/// What is shown, and what the process itself uses.
+fn top(model: &Model, cells: usize) -> Line<'static> {
+    let theme = model.theme;
+    let state = &model.metrics;
+    let mut parts = vec![format!("{}, the last {}", whose(model), state.window.word())];
+    if let Some(seen) = &state.seen {
+        let (bytes_in, bytes_out) = seen.n_bytes;
+        parts.push(format!("{} in, {} out", number::bytes(bytes_in), number::bytes(bytes_out)));
+        if let Some(process) = &seen.process {
+            let cpu = state.cpu.map_or_else(String::new, |c| format!(", {c:.1}% cpu"));
+            parts.push(format!("mcp-proxy {} resident{cpu}", number::bytes(process.resident_bytes)));
+            let fds = process.n_fds.map_or_else(String::new, |n| format!(", {n} open files"));
+            parts.push(format!("{}{fds}", number::plural(process.n_threads, "thread")));
+        }
+        parts.push(format!("counted since {}", number::time_of_day(seen.start, model.utc_offset, false)));
+    }
+    let mut line = String::new();
+    for part in parts {
+        let more = format!("{}{part}", if line.is_empty() { " " } else { "   " });
+        if text::width(&line) + text::width(&more) < cells {
+            line.push_str(&more);
+        }
+    }
+    Line::styled(line, theme.dim())
+}
+
+fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let active = model.popups.is_empty();
+    frame.render_widget(pane::block(theme, active).title(pane::title("Servers")), area);
+    let inner = inside(area);
+    let cells = usize::from(inner.width);
+    let mut all = [0_u16; 60];
+    for b in model.servers() {
+        for (sum, n) in all.iter_mut().zip(b.per_second) {
+            *sum = sum.saturating_add(n);
+        }
+    }
+    let line = |name: &str, per_second: &[u16; 60]| {
+        let rate = format!("{}/s", spark::per_second(per_second));
+        let name = text::pad(name, cells.saturating_sub(3 + rate.len()), theme.symbols().ellipsis);
+        Line::raw(format!(" {name} {rate} "))
+    };
+    let servers = model.servers().iter().map(|b| line(&b.name, &b.per_second));
+    let lines = std::iter::once(line("all servers", &all)).chain(servers);
+    let Cursor { at, top } = model.metrics.cursor;
+    for (y, (i, line)) in (inner.y..inner.bottom()).zip(lines.enumerate().skip(top)) {
+        let place = Rect { y, height: 1, ..inner };
+        frame.render_widget(line, place);
+        if i == at {
+            frame.buffer_mut().set_style(place, theme.cursor(active));
+            if let Some(cell) = frame.buffer_mut().cell_mut((place.x, place.y)) {
+                cell.set_symbol(theme.symbols().cursor);
+            }
+        }
+    }
+}
+
+/// Steps a column stands for, so that the window fits into `cells`.
+fn steps_a_column(window: Window, cells: u16) -> usize {
+    window.n_steps().div_ceil(usize::from(cells).max(1)).max(1)
+}
+
+/// One value a column, the newest last; columns are cut from the newest end so that a full one stays full.
+fn by_column(points: &[Point], per_column: usize, value: impl Fn(&[Point]) -> f64) -> Vec<f64> {
+    let mut out: Vec<f64> = points.rchunks(per_column).map(value).collect();
+    out.reverse();
+    out
+}
+
+/// A frame for a chart; gives the area of its bars.
+fn chart(title: &str, highest: &str, per_column: usize, area: Rect, theme: Theme, frame: &mut Frame<'_>) -> Rect {
+    let step = number::age(HISTORY_STEP * u32::try_from(per_column).unwrap_or(1));
+    let block = pane::block(theme, false)
+        .title(pane::title(title))
+        .title_bottom(pane::title(&format!("a column is {step}, now at the right")).right_aligned());
+    frame.render_widget(block, area);
+    let inner = inside(area);
+    let axis = AXIS.min(inner.width);
+    if inner.height > 0 {
+        let label = text::pad_left(highest, usize::from(axis).saturating_sub(1), "");
+        frame.render_widget(Line::styled(label, theme.dim()), Rect { width: axis, height: 1, ..inner });
+        let zero = text::pad_left("0", usize::from(axis).saturating_sub(1), "");
+        let at = Rect { y: inner.bottom() - 1, width: axis, height: 1, ..inner };
+        if inner.height > 1 {
+            frame.render_widget(Line::styled(zero, theme.dim()), at);
+        }
+    }
+    Rect { x: inner.x + axis, width: inner.width - axis, ..inner }
+}
+
+fn requests(points: &[Point], window: Window, model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let per_column = steps_a_column(window, inside(area).width.saturating_sub(AXIS));
+    let rate = |count: fn(&Point) -> u32| {
+        move |chunk: &[Point]| {
+            let n: u32 = chunk.iter().map(count).sum();
+            f64::from(n) / (HISTORY_STEP.as_secs_f64() * f64::from(u32::try_from(chunk.len()).unwrap_or(1)))
+        }
+    };
+    let all = by_column(points, per_column, rate(|p| p.n));
+    let failed = by_column(points, per_column, rate(|p| p.n_errors));
+    let max = all.iter().copied().fold(0.0, f64::max);
+    let n: u64 = points.iter().map(|p| u64::from(p.n)).sum();
+    let n_errors: u64 = points.iter().map(|p| u64::from(p.n_errors)).sum();
+    let title = format!(
+        "requests/s: {}, {} failed ({})",
+        number::plural(n, "request"),
+        number::count(n_errors),
+        number::percent(n_errors, n)
+    );
+    let inner = chart(&title, &short(max), per_column, area, theme, frame);
+    bars::draw(&all, max, theme.tone(Tone::Busy), inner, theme, frame);
+    bars::draw(&failed, max, theme.tone(Tone::Bad), inner, theme, frame);
+}
+
+/// A rate in few cells.
+fn short(rate: f64) -> String {
+    if rate >= 100.0 { format!("{rate:.0}") } else { format!("{rate:.1}") }
+}
+
+fn latency(points: &[Point], window: Window, model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let s = theme.symbols();
+    let per_column = steps_a_column(window, inside(area).width.saturating_sub(AXIS));
+    let highest = |of: fn(&Point) -> Duration| {
+        move |chunk: &[Point]| chunk.iter().map(of).max().unwrap_or_default().as_secs_f64()
+    };
+    let p95 = by_column(points, per_column, highest(|p| p.p95));
+    let p50 = by_column(points, per_column, highest(|p| p.p50));
+    let max = p95.iter().copied().fold(0.0, f64::max);
+    let worst = points.iter().map(|p| p.p99).max().unwrap_or_default();
+    let title = format!("latency: {} p50  {} p95   highest p99 {}", s.bar, s.shade, number::latency(worst));
+    let inner = chart(&title, &number::latency(Duration::from_secs_f64(max)), per_column, area, theme, frame);
+    bars::shade(&p95, max, theme.tone(Tone::Warn), inner, theme, frame);
+    bars::draw(&p50, max, theme.tone(Tone::Busy), inner, theme, frame);
+}
+
+/// How requests ended, since the start.
+fn ended(seen: &MetricsView, model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    frame.render_widget(pane::block(theme, false).title(pane::title("how they ended, since the start")), area);
+    let inner = inside(area);
+    let all: u64 = seen.ended.iter().map(|(_, n)| n).sum();
+    for (y, (outcome, n)) in (inner.y..inner.bottom()).zip(&seen.ended) {
+        let (word, tone) = match outcome {
+            Outcome::Ok => ("with a result", Tone::Good),
+            Outcome::ToolError => ("tool error", Tone::Warn),
+            Outcome::ServerError => ("server error", Tone::Bad),
+            Outcome::ProxyError => ("proxy error", Tone::Bad),
+            Outcome::Timeout => ("timeout", Tone::Bad),
+            Outcome::Cancelled => ("cancelled", Tone::Quiet),
+        };
+        let tone = if *n == 0 { Tone::Quiet } else { tone };
+        let line = Line::from(vec![
+            Span::styled(format!(" {}", text::pad(word, 14, "")), theme.tone(tone)),
+            Span::raw(text::pad_left(&number::count(*n), 9, "")),
+            Span::raw(text::pad_left(&number::percent(*n, all), 7, "")),
+        ]);
+        frame.render_widget(line, Rect { y, height: 1, ..inner });
+    }
+}
+
+/// The columns; the tool takes what is left.
+const TABLE: Table = Table { columns: &COLUMNS, min_name: 12 };
+const COLUMNS: [Column; 7] = [
+    column("SLOWEST TOOLS", 0, false, 0),
+    column("SERVER", 12, false, 3),
+    column("CALLS", 7, true, 2),
+    column("P50", 6, true, 1),
+    column("P95", 6, true, 0),
+    column("P99", 6, true, 1),
+    column("MAX", 6, true, 4),
+];
+
+fn tools(seen: &MetricsView, model: &Model, area: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    frame.render_widget(pane::block(theme, false), area);
+    let row = |(backend, t): &(std::sync::Arc<str>, mcp_proxy_core::control::ToolLatency)| -> Vec<Cell> {
+        let plain = Style::new;
+        let time = |d| (number::latency(d), plain());
+        let l = t.latency;
+        vec![
+            (t.tool.to_string(), plain()),
+            (backend.to_string(), theme.dim()),
+            (number::count(l.n), plain()),
+            time(l.p50),
+            time(l.p95),
+            time(l.p99),
+            time(l.max),
+        ]
+    };
+    // No row is selected: they are only looked at.
+    let nowhere = Cursor { at: usize::MAX, top: 0 };
+    TABLE.draw(inside(area), seen.slowest.iter().map(row), nowhere, false, theme, frame);
+}
