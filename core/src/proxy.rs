@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::backend::Memory;
-use crate::backend::{ClientFacts, Context, Delivery, Offers, Peers, Supervisor};
+use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Roots, Supervisor};
 use crate::catalog::{Refresher, Views};
 use crate::config::Config;
 use crate::control::{Errand, ProxyHandle};
@@ -20,7 +20,7 @@ use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
 pub use crate::session::Entrance;
 use crate::session::http::Door;
-use crate::session::{Clients, Engine, Piped};
+use crate::session::{Clients, Engine, Keeper, Parks, Piped};
 use crate::transport::http::HttpClients;
 pub use crate::transport::http::Listener;
 use crate::transport::{Guardian, Link, Mailbox};
@@ -62,6 +62,8 @@ pub struct Proxy {
     /// Ends the listeners in order.
     stop: CancellationToken,
     refresher: JoinSet<()>,
+    /// Keeps the calls that outlive their sessions.
+    keeper: JoinSet<()>,
     /// The engine ends when this session does: a client that launched us.
     owner: Option<SessionId>,
 }
@@ -92,6 +94,7 @@ impl Proxy {
             offers: Offers::default(),
             guardian: options.guardian,
             env: watch::Sender::new(Arc::new(config.env.clone())),
+            roots: Roots::default(),
             opening: watch::Sender::new(opening),
             spawning: tokio::sync::Mutex::default(),
             is_owned: options.await_client,
@@ -109,8 +112,12 @@ impl Proxy {
         let (refresh, catalog) = Refresher::new(ctx.clone(), config.subscribe());
         let mut refresher = JoinSet::new();
         refresher.spawn(refresh.run());
+        let parks = Arc::new(Parks::new(&ctx));
+        let mut keeper = JoinSet::new();
+        keeper.spawn(Keeper::new(parks.clone(), ctx.clone()).run());
         let engine = Arc::new(Engine {
             ctx,
+            parks,
             ports: supervisor.ports(),
             catalog,
             views: Views::default(),
@@ -132,6 +139,7 @@ impl Proxy {
             doors: Vec::new(),
             stop: CancellationToken::new(),
             refresher,
+            keeper,
             owner: None,
         }
     }
@@ -201,10 +209,28 @@ impl Proxy {
                         tracing::error!(%error, "a listener ended unexpectedly: clients by HTTP cannot come any more");
                     }
                 }
+                Some(ended) = self.keeper.join_next() => self.keep_again(ended),
                 () = self.supervisor.reap() => {}
             }
         }
         self.shutdown().await;
+    }
+
+    /// Who kept the calls of modern clients has broken down: they are lost, others are kept from now on.
+    fn keep_again(&mut self, ended: Result<(), JoinError>) {
+        if let Err(error) = ended {
+            tracing::error!(%error, "calls of clients that can be asked are lost");
+        }
+        let ctx = &self.engine.ctx;
+        let lost = ctx.peers.forget_calls();
+        for port in self.engine.ports.borrow().values().flat_map(Port::all) {
+            for id in &lost {
+                let _ = port.control.push_owed(Control::Detach(*id));
+            }
+        }
+        ctx.peers.tell(|| Delivery::Unkept);
+        self.engine.parks.forget();
+        self.keeper.spawn(Keeper::new(self.engine.parks.clone(), ctx.clone()).run());
     }
 
     fn reload(&mut self, config: Arc<Config>) {
@@ -232,6 +258,8 @@ impl Proxy {
         for peer in self.engine.ctx.peers.all() {
             let _ = peer.mailbox.push_owed(Delivery::Close);
         }
+        // Nobody will come again.
+        self.engine.parks.close();
         // Servers without calls end now; calls in flight have as long as their sessions.
         self.supervisor.drain();
         let all = async {
@@ -247,6 +275,7 @@ impl Proxy {
         self.listeners.shutdown().await;
         self.sessions.shutdown().await;
         self.supervisor.shutdown(SERVERS_LIMIT).await;
+        self.keeper.shutdown().await;
         self.refresher.shutdown().await;
     }
 }
@@ -258,3 +287,7 @@ mod tests;
 #[cfg(test)]
 #[path = "isolation_tests.rs"]
 mod isolation_tests;
+
+#[cfg(test)]
+#[path = "parking_tests.rs"]
+mod parking_tests;

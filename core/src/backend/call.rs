@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::lease::Seat;
 use super::peer::{ClientFacts, Peer};
 use super::port::Port;
-use crate::protocol::{CallId, Era, Fault, Message, Method, RequestId, Span};
+use crate::protocol::{CallId, Era, Fault, Message, Method, RequestId, SessionId, Span};
 
 /// A client's request on its way to a server.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ pub enum Delivery {
     Upcall(Box<Upcall>),
     /// A server took its question back.
     UpcallCancelled {
+        /// Whom it had asked.
+        to: SessionId,
         /// The server.
         port: Arc<Port>,
         /// The instance that asked.
@@ -66,6 +68,8 @@ pub enum Delivery {
     },
     /// The task of this server's instance has broken down: what it had will not be answered.
     Lost(Arc<Port>),
+    /// Who kept the calls that outlive their sessions has broken down: these calls will not be answered.
+    Unkept,
     /// The session's task must break down.
     #[cfg(test)]
     Panic,
@@ -90,10 +94,12 @@ pub struct Answer {
     pub sent: Option<(Instant, Instant)>,
     /// When it was handed over to the server's mailbox.
     pub handed: Instant,
+    /// It is how the call ended. Otherwise the client is only told how the call stands, or what it was told before.
+    pub ends: bool,
 }
 
 /// How a call ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Outcome {
     /// The server's answer, a result or an error.
     Message {
@@ -102,8 +108,8 @@ pub enum Outcome {
         /// The era of the server.
         era: Era,
     },
-    /// A result of ours, as JSON: no server had to be asked.
-    Local(&'static str),
+    /// A result of ours, as JSON.
+    Local(Bytes),
     /// We failed it.
     Fault(Fault),
     /// It timed out; the fault says where.
@@ -113,6 +119,8 @@ pub enum Outcome {
 /// A server's request to a client.
 #[derive(Debug)]
 pub struct Upcall {
+    /// Whom it asks.
+    pub to: SessionId,
     /// The server.
     pub port: Arc<Port>,
     /// The instance that asked.
@@ -128,6 +136,8 @@ pub struct Upcall {
 /// A notification of a server that is no progress.
 #[derive(Debug)]
 pub struct ServerNote {
+    /// Whom it is for.
+    pub to: SessionId,
     /// The server.
     pub backend: Arc<str>,
     /// As it came.
@@ -147,7 +157,7 @@ impl Call {
     /// Ends the call.
     pub fn end(self: Box<Self>, outcome: Outcome, sent: Option<(Instant, Instant)>) {
         let Self { id, peer, client_id, handed, .. } = *self;
-        let answer = Answer { client_id, call: id, outcome, sent, handed };
+        let answer = Answer { client_id, call: id, outcome, sent, handed, ends: true };
         // A session that has ended needs no answer.
         let _ = peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
     }
@@ -155,7 +165,7 @@ impl Call {
     /// Answers the call without its server.
     pub fn answer_here(&self, outcome: Outcome) {
         let (client_id, call) = (self.client_id.clone(), self.id);
-        let answer = Answer { client_id, call, outcome, sent: None, handed: self.handed };
+        let answer = Answer { client_id, call, outcome, sent: None, handed: self.handed, ends: true };
         let _ = self.peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
     }
 

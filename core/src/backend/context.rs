@@ -9,6 +9,7 @@ use super::memory::Memory;
 use super::offer::Offers;
 use super::peer::{ClientFacts, Peers};
 use super::port::Port;
+use super::roots::Roots;
 use crate::config::EnvPolicy;
 use crate::observe::Observer;
 use crate::transport::http::HttpClients;
@@ -23,6 +24,8 @@ pub struct Context {
     pub peers: Peers,
     /// What servers offer.
     pub offers: Offers,
+    /// Roots as modern clients said them last.
+    pub roots: Roots,
     /// Ends our children when we cannot.
     pub guardian: Guardian,
     /// What children inherit: those started from now on.

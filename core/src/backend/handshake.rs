@@ -15,6 +15,7 @@ use super::pending::Own;
 use super::port::Control;
 use super::remote::Trouble;
 use super::shape;
+use super::tenant::Profile;
 use super::wire::Wire;
 use crate::config::ProtocolChoice;
 use crate::protocol::{Era, Field, Kind, Message, Method, Revision, Span, WireId, code, walk};
@@ -154,10 +155,11 @@ impl Instance {
     }
 
     pub(super) fn send_initialize(&mut self, facts: &ClientFacts) -> WireId {
-        // A client of the other era cannot be asked anything yet: declare nothing that would invite questions.
         let capabilities = match facts.revision.era() {
             Era::Legacy => without_tasks(&facts.capabilities),
-            Era::Modern => "{}".to_owned(),
+            // What it can be asked between two rounds of a call.
+            Era::Modern => Profile::of(facts)
+                .map_or_else(|| "{}".to_owned(), |p| String::from_utf8_lossy(&p.capabilities()).into_owned()),
         };
         let params = format!(
             r#"{{"protocolVersion":"{}","capabilities":{capabilities},"clientInfo":{}}}"#,

@@ -41,6 +41,12 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 /// An instance beside the base one, or one that only made lists, is ended after this time without a call.
 const UNUSED: Duration = Duration::from_secs(5 * 60);
 
+/// Whether it is the next round of a call, as the modern era has it.
+fn is_next_round(call: &Call) -> bool {
+    let says = |field| call.message.span(field).is_some();
+    call.facts.revision.era() == Era::Modern && (says(Field::RequestState) || says(Field::InputResponses))
+}
+
 /// One running server.
 pub(super) struct Instance {
     pub(super) port: Arc<Port>,
@@ -68,6 +74,8 @@ pub(super) struct Instance {
     pub(super) stale: bool,
     /// Nothing runs on the stale instance any more: it ends then at the latest.
     stale_until: Option<Instant>,
+    /// It asked for roots when no client was there to say them: it is told when one is.
+    pub(super) rootless: bool,
     /// The open `subscriptions/listen` of a modern server.
     pub(super) listen: Option<WireId>,
     /// The one before it, open until the server has taken the new one.
@@ -156,6 +164,7 @@ impl Instance {
             barrier: None,
             stale: false,
             stale_until: None,
+            rootless: false,
             listen: None,
             listen_before: None,
             listen_at: None,
@@ -289,6 +298,11 @@ impl Instance {
         if self.settle_here(&call) {
             return;
         }
+        if self.era() == Era::Legacy && is_next_round(&call) {
+            // Of a call that does not wait here: it must not be made a second time.
+            let text = "`requestState` is not of a call that waits for this: call again without it";
+            return call.fail(Fault::new(code::INVALID_PARAMS, text));
+        }
         if self.has_room() && self.may_begin(&call) {
             return self.send(call);
         }
@@ -308,6 +322,7 @@ impl Instance {
         if call.seat.is_some() {
             self.holder = Some(call.peer.id);
         }
+        self.tells_of_roots(&call);
         let wire = self.pending.next_id();
         let out = shape::outgoing(&call, self.era(), wire);
         self.wire.push(&out, Parcel::Request(wire));
@@ -318,6 +333,7 @@ impl Instance {
             timeout: call.timeout,
             max_timeout: self.port.server.max_timeout,
             n_asking: 0,
+            was_asked: false,
             origin: Origin::Call(call),
         });
     }
@@ -425,6 +441,16 @@ impl Instance {
         self.take_from_backlog();
     }
 
+    /// Calls whose clients are away and may come again end here: it will not be there when they do.
+    fn end_parked(&mut self) {
+        let text = format!("server `{}` is being stopped", self.port.name());
+        for wire in self.pending.parked() {
+            let Some(Entry { origin: Origin::Call(call), sent, .. }) = self.pending.complete(wire) else { continue };
+            call.end(Outcome::Fault(self.fault(&text, "stopping")), Some((sent, self.now)));
+            self.cancel_upstream(wire, "the server is being stopped");
+        }
+    }
+
     /// Takes a request back that was given up.
     pub(super) fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
         let reason = serde_json::Value::from(reason);
@@ -450,6 +476,7 @@ impl Instance {
                 Control::Panic => panic!("as a test wanted it"),
                 Control::Shutdown { drain: true } if self.pending.n_calls() > 0 => {
                     self.drain_until = Some(self.now + self.port.server.drain_timeout);
+                    self.end_parked();
                 }
                 Control::Stop | Control::Restart | Control::Shutdown { .. } => return Some(End::Told(control)),
             }
@@ -543,7 +570,7 @@ impl Instance {
         let after = match self.port.tenant {
             // As long as its session.
             Tenant::Session(_) => None,
-            Tenant::Client(_) | Tenant::Lease(_) => Some(UNUSED),
+            Tenant::Client(_) | Tenant::Lease(_) | Tenant::Kind(..) => Some(UNUSED),
             Tenant::Everybody if is_lazy => server.idle_timeout,
             Tenant::Everybody => self.port.pool.is_used().then_some(UNUSED),
         };
@@ -585,7 +612,8 @@ impl Instance {
         let mut again: VecDeque<Box<Call>> = VecDeque::new();
         for entry in self.pending.drain() {
             let Origin::Call(mut call) = entry.origin else { continue };
-            if call.is_repeatable() && !call.retried {
+            // Who was asked something would be asked it again.
+            if call.is_repeatable() && !call.retried && !entry.was_asked {
                 call.retried = true;
                 again.push_back(call);
             } else {

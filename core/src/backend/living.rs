@@ -158,7 +158,7 @@ impl Lifecycle {
         let alone = match self.port.tenant {
             Tenant::Everybody => self.ctx.peers.n() <= 1,
             Tenant::Client(_) | Tenant::Session(_) => true,
-            Tenant::Lease(_) => false,
+            Tenant::Lease(_) | Tenant::Kind(..) => false,
         };
         let mut eras = self.eras;
         let open = async {

@@ -25,6 +25,7 @@ impl Instance {
             timeout: server.startup_timeout,
             max_timeout: server.startup_timeout,
             n_asking: 0,
+            was_asked: false,
         };
         let parcel = match &entry.origin {
             Origin::Own(Own::Initialize) => Parcel::Initialize(self.pending.next_id()),

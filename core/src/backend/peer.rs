@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use foldhash::HashMap;
+
 use bytes::Bytes;
 
 use super::call::Delivery;
@@ -133,6 +135,16 @@ impl ClientFacts {
             .is_some_and(|(_, v)| self.capabilities.get(v.start as usize) == Some(&b'{'))
     }
 
+    /// Whether the client can show an elicitation of this mode, `form` or `url`. Without modes it is forms (MCP 2025-11-25,
+    /// client/elicitation).
+    #[must_use]
+    pub fn can_show(&self, mode: &str) -> bool {
+        let all = Span { start: 0, end: u32::try_from(self.capabilities.len()).unwrap_or(0) };
+        let Some((_, elicitation)) = walk::member(&self.capabilities, all, "elicitation") else { return false };
+        let has = |mode| walk::member(&self.capabilities, elicitation, mode).is_some();
+        has(mode) || (mode == "form" && !has("url"))
+    }
+
     /// A short name for the capabilities that change what servers offer.
     #[must_use]
     pub fn profile(&self) -> String {
@@ -150,8 +162,10 @@ pub struct Peer {
     pub principal: Principal,
     /// Whether it launched us or lives in our process.
     pub owns: bool,
-    /// The session task reads it.
+    /// The session task reads it, or who keeps the calls that outlive their sessions.
     pub mailbox: Mailbox<Delivery>,
+    /// It stands for one call of a modern client, which can be asked something between two rounds of it.
+    pub parks: bool,
     facts: Mutex<Option<Arc<ClientFacts>>>,
     level: Mutex<Option<Level>>,
     /// Found out once: a session says what it can be asked once.
@@ -168,10 +182,19 @@ impl Peer {
             principal,
             owns,
             mailbox,
+            parks: false,
             facts: Mutex::default(),
             level: Mutex::default(),
             profile: OnceLock::new(),
         }
+    }
+
+    /// What stands for one call of a modern client, for as long as that takes.
+    #[must_use]
+    pub fn for_call(id: SessionId, principal: Principal, mailbox: Mailbox<Delivery>, facts: Arc<ClientFacts>) -> Self {
+        let peer = Self { parks: true, ..Self::new(id, principal, mailbox) };
+        peer.set_facts(facts);
+        peer
     }
 
     /// Whether both speak for the same user. Who comes without a name is a user of its own in each session.
@@ -180,10 +203,16 @@ impl Peer {
         self.id == other.id || (self.principal == other.principal && !self.principal.is_anonymous())
     }
 
+    /// Whether it spoke the modern era last.
+    pub(super) fn is_modern(&self) -> bool {
+        self.facts().is_some_and(|f| f.revision.era() == Era::Modern)
+    }
+
     /// What it can be asked, by what it says with a request.
     pub(super) fn profile(&self, facts: &ClientFacts) -> Option<Profile> {
         if facts.revision.era() == Era::Modern {
-            return None;
+            // It says so with every request.
+            return Profile::of(facts);
         }
         *self.profile.get_or_init(|| Profile::of(facts))
     }
@@ -216,13 +245,54 @@ impl Peer {
     }
 }
 
-/// All client sessions. Ids are counted up: their order is the order they came in.
+/// All client sessions, and the calls that outlive them. Ids are counted up: their order is the order they came in.
 #[derive(Debug, Default)]
-pub struct Peers(Mutex<BTreeMap<SessionId, Arc<Peer>>>);
+pub struct Peers {
+    sessions: Mutex<BTreeMap<SessionId, Arc<Peer>>>,
+    /// Those that stand for one call each.
+    calls: Mutex<HashMap<SessionId, Arc<Peer>>>,
+    /// Where all of these are heard.
+    keeper: OnceLock<Mailbox<Delivery>>,
+}
 
 impl Peers {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Arc<Peer>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Peer>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the calls are heard that outlive their sessions.
+    pub fn set_keeper(&self, keeper: Mailbox<Delivery>) {
+        // Set once, by whoever puts the rooms together.
+        let _ = self.keeper.set(keeper);
+    }
+
+    /// A call has begun that may outlive its session.
+    pub fn add_call(&self, peer: Arc<Peer>) {
+        self.calls().insert(peer.id, peer);
+    }
+
+    /// It is over.
+    pub fn remove_call(&self, id: SessionId) {
+        self.calls().remove(&id);
+    }
+
+    /// Nobody hears of these calls any more. Gives their numbers.
+    pub fn forget_calls(&self) -> Vec<SessionId> {
+        self.calls().drain().map(|(id, _)| id).collect()
+    }
+
+    /// Tells everybody.
+    pub fn tell(&self, delivery: impl Fn() -> Delivery) {
+        for peer in self.all() {
+            let _ = peer.mailbox.push_owed(delivery());
+        }
+        if let Some(keeper) = self.keeper.get() {
+            let _ = keeper.push_owed(delivery());
+        }
     }
 
     /// A session has begun.
@@ -247,10 +317,10 @@ impl Peers {
         self.lock().len()
     }
 
-    /// The session `id`.
+    /// The session `id`, or the call of that number.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<Arc<Peer>> {
-        self.lock().get(&id).cloned()
+        self.lock().get(&id).cloned().or_else(|| self.calls().get(&id).cloned())
     }
 
     /// The sessions of one principal, in the order they came.

@@ -68,6 +68,8 @@ pub(super) struct Entry {
     pub(super) max_timeout: Duration,
     /// Questions of the server that a client has not answered yet: silence does not count meanwhile.
     pub(super) n_asking: u32,
+    /// There was such a question.
+    pub(super) was_asked: bool,
 }
 
 impl Entry {
@@ -170,6 +172,12 @@ impl PendingTable {
         calls
     }
 
+    /// Calls whose client is away and has been asked something.
+    pub(super) fn parked(&self) -> Vec<WireId> {
+        let is_it = |e: &Entry| e.n_asking > 0 && matches!(&e.origin, Origin::Call(call) if call.peer.parks);
+        self.entries.iter().filter(|(_, e)| is_it(e)).map(|(id, _)| WireId(*id)).collect()
+    }
+
     /// The session that has the lease: whose calls with a seat are running.
     pub(super) fn holder(&self) -> Option<SessionId> {
         self.entries.values().find_map(|e| match &e.origin {
@@ -204,6 +212,7 @@ impl PendingTable {
     pub(super) fn asks(&mut self, id: WireId) {
         if let Some(entry) = self.entries.get_mut(&id.0) {
             entry.n_asking += 1;
+            entry.was_asked = true;
         }
     }
 
@@ -238,6 +247,7 @@ mod tests {
             timeout: Duration::from_secs(timeout),
             max_timeout: Duration::from_secs(max),
             n_asking: 0,
+            was_asked: false,
         }
     }
 

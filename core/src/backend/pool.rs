@@ -109,7 +109,7 @@ impl Pool {
                     }
                 }
             }
-            Tenant::Client(_) | Tenant::Session(_) => {
+            Tenant::Client(_) | Tenant::Session(_) | Tenant::Kind(..) => {
                 if rooms.own.get(&port.tenant).is_some_and(|p| !is_other(p)) {
                     rooms.own.remove(&port.tenant);
                 }
@@ -127,6 +127,17 @@ impl Pool {
 
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// What an instance for clients of this profile is told of them.
+    fn facts_of(&self, profile: Profile) -> ClientFacts {
+        ClientFacts {
+            revision: Revision::NEWEST_LEGACY,
+            name: "mcp-proxy".into(),
+            info: self.ctx.as_ref().map(|c| c.identity.clone()).unwrap_or_default(),
+            capabilities: profile.capabilities(),
+            level: None,
+        }
     }
 
     /// Starts an instance beside the base one.
@@ -174,8 +185,9 @@ fn max_beside(server: &Server) -> usize {
 pub(super) fn may_part(server: &Server) -> bool {
     match (server.isolation, &server.target) {
         (Isolation::PerClient | Isolation::PerSession, _) | (Isolation::Auto, Target::Http { .. }) => true,
-        (Isolation::Shared | Isolation::Auto, Target::Stdio { .. }) => server.client_features == ClientFeatures::Lease,
-        (Isolation::Shared, Target::Http { .. }) => false,
+        (Isolation::Shared, _) | (Isolation::Auto, Target::Stdio { .. }) => {
+            server.client_features == ClientFeatures::Lease
+        }
     }
 }
 
@@ -222,12 +234,22 @@ impl Port {
                 if isolation == Isolation::PerClient {
                     self.warn_of_anonymous();
                 }
-                let leases = matches!(self.server.target, Target::Stdio { .. })
-                    && self.server.client_features == ClientFeatures::Lease;
-                match peer.profile(facts).filter(|_| leases) {
-                    // A modern server needs no lease: each request says what its client can do.
-                    Some(profile) if self.status.era() != Some(Era::Modern) && !self.status.is_off() => {
+                // A modern server needs no lease: each request says what its client can do.
+                let leases = self.server.client_features == ClientFeatures::Lease
+                    && self.status.era() != Some(Era::Modern)
+                    && !self.status.is_off();
+                match (peer.profile(facts).filter(|_| leases), &self.server.target) {
+                    (Some(profile), Target::Stdio { .. }) if !is_modern || peer.principal.is_anonymous() => {
                         return self.lease(profile, peer, may_ask);
+                    }
+                    // HTTP+SSE has one stream for everything, as a pipe has.
+                    (Some(profile), Target::Http { sse: true, .. }) if is_modern && peer.principal.is_anonymous() => {
+                        return self.lease(profile, peer, may_ask);
+                    }
+                    // Calls of one user may run beside each other: what the server asks is for this user in any case. By
+                    // HTTP it says for which call.
+                    (Some(profile), _) if is_modern && !self.speaks_modern() => {
+                        Tenant::Kind(peer.principal.clone(), profile)
                     }
                     _ => return base(),
                 }
@@ -240,8 +262,20 @@ impl Port {
         match rooms.own.get(&tenant) {
             Some(port) => Ok(port.clone()),
             None if rooms.closed => base(),
-            None => self.pool.add(&mut rooms, self, (tenant, facts.clone()), Arc::default()),
+            None => {
+                let facts = match tenant {
+                    Tenant::Kind(_, profile) => Arc::new(self.pool.facts_of(profile)),
+                    _ => facts.clone(),
+                };
+                self.pool.add(&mut rooms, self, (tenant, facts), Arc::default())
+            }
         }
+    }
+
+    /// Whether the server is known to speak the modern era, running or not.
+    #[must_use]
+    pub fn speaks_modern(&self) -> bool {
+        self.status.era().map_or_else(|| self.pool.eras().modern == Some(true), |era| era == Era::Modern)
     }
 
     /// Whether the server may speak the legacy era beside the modern one of its base instance. Over HTTP that costs a
@@ -280,13 +314,7 @@ impl Port {
             }
             _ if rooms.closed => Ok(self.clone()),
             _ => {
-                let facts = ClientFacts {
-                    revision: Revision::NEWEST_LEGACY,
-                    name: "mcp-proxy".into(),
-                    info: self.pool.ctx.as_ref().map(|c| c.identity.clone()).unwrap_or_default(),
-                    capabilities: profile.capabilities(),
-                    level: None,
-                };
+                let facts = self.pool.facts_of(profile);
                 self.pool.add(&mut rooms, self, (Tenant::Lease(profile), Arc::new(facts)), Arc::default())
             }
         }
@@ -340,7 +368,9 @@ impl Port {
         let rooms = self.pool.lock();
         let own = [Tenant::Session(peer.id), Tenant::Client(peer.principal.clone())];
         let own = own.iter().filter_map(|t| rooms.own.get(t));
-        std::iter::once(self).chain(own).chain(rooms.leases.values().flatten()).cloned().collect()
+        let kinds =
+            rooms.own.values().filter(|p| matches!(&p.tenant, Tenant::Kind(whose, _) if *whose == peer.principal));
+        std::iter::once(self).chain(own).chain(kinds).chain(rooms.leases.values().flatten()).cloned().collect()
     }
 
     /// The instances that are this session's alone at this moment: what it says of itself may go there.
@@ -350,7 +380,9 @@ impl Port {
         let is_its = |port: &Arc<Self>| match &port.tenant {
             Tenant::Everybody => self.is_owned && peer.owns && ctx.peers.n() == 1,
             Tenant::Session(_) => true,
-            Tenant::Client(principal) => ctx.peers.of(principal).len() == 1,
+            Tenant::Client(principal) | Tenant::Kind(principal, _) => {
+                !principal.is_anonymous() && ctx.peers.of(principal).len() == 1
+            }
             Tenant::Lease(_) => port.lease.bound().or_else(|| port.lease.first()) == Some(peer.id),
         };
         let mut ports = self.open_to(peer);

@@ -45,7 +45,7 @@ impl Instance {
         } else {
             self.unsubscribe(call.peer.id, uri.as_bytes())
         }
-        call.answer_here(Outcome::Local("{}"));
+        call.answer_here(Outcome::Local(bytes::Bytes::from_static(b"{}")));
         true
     }
 

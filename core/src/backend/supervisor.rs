@@ -143,9 +143,7 @@ impl Supervisor {
                 _ => {}
             }
         }
-        for peer in self.ctx.peers.all() {
-            let _ = peer.mailbox.push_owed(Delivery::Lost(port.clone()));
-        }
+        self.ctx.peers.tell(|| Delivery::Lost(port.clone()));
         // Its process went with the task.
         port.status.change(|s| s.pid = None);
         if port.pool.is_closed() || port.mailbox.is_closed() {

@@ -14,11 +14,14 @@ pub enum Tenant {
     Client(Principal),
     /// Those of one session.
     Session(SessionId),
-    /// Those of clients that can be asked the same things, of one session at a time.
+    /// Those of one user's modern clients that can be asked the same things.
+    Kind(Principal, Profile),
+    /// Those of clients that can be asked the same things, of one session at a time; of modern ones that say no name, one call
+    /// at a time.
     Lease(Profile),
 }
 
-/// What a client of the legacy era can be asked: as much of its capabilities as changes what servers do.
+/// What a client can be asked: as much of its capabilities as changes what servers do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Profile(u8);
 
@@ -30,11 +33,9 @@ const ROOTS: u8 = 1 << 4;
 const ROOTS_CHANGED: u8 = 1 << 5;
 
 impl Profile {
-    /// Of a client that can be asked anything at all. A modern one cannot: its edition has no requests from servers.
-    pub(super) fn of(facts: &ClientFacts) -> Option<Self> {
-        if facts.revision.era() == Era::Modern {
-            return None;
-        }
+    /// Of a client that can be asked anything at all.
+    #[must_use]
+    pub fn of(facts: &ClientFacts) -> Option<Self> {
         let raw = &*facts.capabilities;
         let all = Span { start: 0, end: u32::try_from(raw.len()).unwrap_or(0) };
         let object = |within: Span, key: &str| {
@@ -53,6 +54,8 @@ impl Profile {
         if let Some(roots) = object(all, "roots") {
             let told = walk::member(raw, roots, "listChanged")
                 .is_some_and(|(_, v)| raw.get(v.start as usize..v.end as usize) == Some(b"true"));
+            // A modern client says with every request what its roots are when it is asked: it is we who tell of changes.
+            let told = told || facts.revision.era() == Era::Modern;
             bits |= ROOTS | if told { ROOTS_CHANGED } else { 0 };
         }
         (bits != 0).then_some(Self(bits))
@@ -117,7 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn a_modern_client_cannot_be_asked() {
-        assert_eq!(Profile::of(&facts(Revision::V2026_07_28, r#"{"elicitation":{}}"#)), None);
+    fn a_modern_client_can_be_asked_between_two_rounds() {
+        let declared = |said| Profile::of(&facts(Revision::V2026_07_28, said)).map(Profile::capabilities);
+        assert_eq!(declared(r#"{"elicitation":{}}"#).as_deref(), Some(&br#"{"elicitation":{}}"#[..]));
+        assert_eq!(declared(r#"{"roots":{}}"#).as_deref(), Some(&br#"{"roots":{"listChanged":true}}"#[..]));
+        assert_eq!(declared(r#"{"extensions":{}}"#), None);
     }
 }

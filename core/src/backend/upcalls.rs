@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use super::call::{Delivery, ServerNote, Upcall};
 use super::instance::Instance;
-use super::peer::Peer;
+use super::peer::{Peer, Principal};
 use super::tenant::Tenant;
 use super::users::Audience;
 use super::wire::Parcel;
 use crate::observe::{LogStream, Status};
-use crate::protocol::{CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code};
+use crate::protocol::{
+    CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code, walk,
+};
 use foldhash::HashMap;
 
 /// Open questions of one instance, at most.
@@ -30,6 +32,8 @@ struct Ask {
     /// The calls it may have arisen from.
     parents: Vec<WireId>,
     is_roots: bool,
+    /// Whose call it is, of a modern client.
+    principal: Option<Principal>,
 }
 
 impl Asks {
@@ -55,6 +59,16 @@ const fn may_ask(method: Option<Method>) -> bool {
     matches!(method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead) | None)
 }
 
+/// The mode of an elicitation (MCP 2025-11-25, client/elicitation); before that edition there was one only.
+fn mode_of(question: &Message) -> &'static str {
+    let raw = question.raw();
+    let mode = question.span(Field::Params).and_then(|p| walk::member(raw, p, "mode")).map(|(_, v)| v);
+    match mode.and_then(|v| walk::decode(raw.get(v.start as usize..v.end as usize)?)).as_deref() {
+        Some("url") => "url",
+        _ => "form",
+    }
+}
+
 impl Instance {
     /// Whom something belongs to that came on `stream`, or on no call's; `capability` is what its client needs.
     fn owner(&self, stream: Option<WireId>, capability: Option<&str>) -> Option<Owner> {
@@ -66,13 +80,21 @@ impl Instance {
             // c: there is only one it can be meant for.
             Audience::Session(session) => self.ctx.peers.get(session).map(|peer| self.owned_by(peer)),
             Audience::Client(principal) => match self.ctx.peers.of(&principal).as_slice() {
-                [only] => Some(self.owned_by(only.clone())),
+                // Sessions of the other era have instances of their own, but where all of a user's share one.
+                [only] if !only.is_modern() && !matches!(self.port.tenant, Tenant::Kind(..)) => {
+                    Some(self.owned_by(only.clone()))
+                }
                 _ => {
                     let calls = self.pending.calls();
                     let running = || calls.iter().filter(|(_, c)| may_ask(c.method) && c.peer.principal == principal);
                     let is_capable = |c: &&(WireId, &super::call::Call)| capability.is_none_or(|n| c.1.facts.can(n));
                     let (_, call) = running().find(is_capable).or_else(|| running().next())?;
-                    Some(self.owned_by(call.peer.clone()))
+                    let mut owner = self.owned_by(call.peer.clone());
+                    if call.peer.parks {
+                        // It may have arisen from any of the others as well.
+                        owner.parents = running().map(|(w, _)| *w).collect();
+                    }
+                    Some(owner)
                 }
             },
             // It came on the stream of a call that is over: who made that is not known any more.
@@ -87,8 +109,8 @@ impl Instance {
                 let calls = self.pending.calls();
                 let [(_, call)] = calls.as_slice() else { return None };
                 let is_capable = capability.is_none_or(|name| call.facts.can(name));
-                let is_certain =
-                    is_capable && call.facts.revision.era() == Era::Legacy && self.users.is_only(&call.peer);
+                let can_be_asked = call.facts.revision.era() == Era::Legacy || call.peer.parks;
+                let is_certain = is_capable && can_be_asked && self.users.is_only(&call.peer);
                 is_certain.then(|| self.owned_by(call.peer.clone()))
             }
         }
@@ -118,6 +140,7 @@ impl Instance {
                 let roots: Vec<_> =
                     self.port.server.roots.iter().map(|uri| serde_json::json!({ "uri": uri })).collect();
                 let roots = serde_json::Value::from(roots);
+                self.rootless = true;
                 self.answer(&id, &format!(r#""result":{{"roots":{roots}}}"#));
             }
             Err(fault) => self.refuse(&id, &fault),
@@ -132,6 +155,7 @@ impl Instance {
         message: Message,
         stream: Option<WireId>,
     ) -> Result<(), Fault> {
+        let is_roots = method == Some(Method::RootsList);
         let capability = match method {
             Some(Method::ElicitationCreate) => Some(("elicitation", code::INVALID_PARAMS)),
             Some(Method::SamplingCreate) => Some(("sampling", code::METHOD_NOT_FOUND)),
@@ -145,27 +169,47 @@ impl Instance {
             return Err(Fault::new(code::INVALID_PARAMS, "no client has opened a session yet"));
         };
         if facts.revision.era() == Era::Modern {
-            let text = "the client speaks MCP 2026-07-28, which has no requests from servers to clients";
-            let code = if method == Some(Method::RootsList) { code::INVALID_PARAMS } else { code::METHOD_NOT_FOUND };
-            return Err(Fault::new(code, text));
+            if capability.is_none() {
+                let text = "the client speaks MCP 2026-07-28, in which it cannot be asked this";
+                return Err(Fault::new(code::METHOD_NOT_FOUND, text));
+            }
         }
         if let Some((name, code)) = capability
             && !facts.can(name)
         {
             return Err(Fault::new(code, format!("the client did not declare the capability `{name}`")));
         }
+        if facts.revision.era() == Era::Modern && !owner.peer.parks {
+            // Nothing that a client of this era can be asked in (protocol.md, 3.6).
+            return Err(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"));
+        }
+        if method == Some(Method::ElicitationCreate) && !facts.can_show(mode_of(&message)) {
+            let text = "the client did not declare this mode of the capability `elicitation`";
+            return Err(Fault::new(code::INVALID_PARAMS, text));
+        }
+        let principal = owner.peer.parks.then(|| owner.peer.principal.clone());
+        if let Some(known) = principal.as_ref().filter(|_| is_roots).and_then(|p| self.ctx.roots.of(p, self.now)) {
+            self.answer(id, &format!(r#""result":{}"#, String::from_utf8_lossy(&known)));
+            return Ok(());
+        }
         if self.asks.open.len() >= MAX_ASKS || self.asks.open.contains_key(id) {
             return Err(Fault::new(code::INVALID_REQUEST, "too many open requests, or this id is still open"));
         }
-        let upcall =
-            Upcall { port: self.port.clone(), generation: self.generation, message, method, parent: owner.parent };
+        let upcall = Upcall {
+            to: owner.peer.id,
+            port: self.port.clone(),
+            generation: self.generation,
+            message,
+            method,
+            parent: owner.parent,
+        };
         let busy = |_| Fault::new(code::INTERNAL, "the client does not keep up with its messages");
         owner.peer.mailbox.push(Delivery::Upcall(Box::new(upcall))).map_err(busy)?;
         for wire in &owner.parents {
             self.pending.asks(*wire);
         }
-        let is_roots = method == Some(Method::RootsList);
-        self.asks.open.insert(id.clone(), Ask { session: owner.peer.id, parents: owner.parents, is_roots });
+        let ask = Ask { session: owner.peer.id, parents: owner.parents, is_roots, principal };
+        self.asks.open.insert(id.clone(), ask);
         Ok(())
     }
 
@@ -185,6 +229,11 @@ impl Instance {
         }
         let Some(ask) = self.asks.open.remove(&server_id) else { return };
         self.is_told(&ask);
+        if let (true, Ok(message), Some(principal)) = (ask.is_roots, &answer, &ask.principal)
+            && let Some(result) = message.get(Field::Result)
+        {
+            self.ctx.roots.learn(principal, result, self.now);
+        }
         if ask.is_roots && answer.is_ok() && matches!(self.port.tenant, Tenant::Lease(_)) {
             // The server works in this client's folders from now on.
             self.port.lease.bind(ask.session);
@@ -246,7 +295,7 @@ impl Instance {
     fn tell_cancelled(&self, peer: &Peer, server_id: RequestId, message: Message) {
         let port = self.port.clone();
         let message = Box::new(message);
-        let told = Delivery::UpcallCancelled { port, generation: self.generation, server_id, message };
+        let told = Delivery::UpcallCancelled { to: peer.id, port, generation: self.generation, server_id, message };
         // As owed as the question was: one a question.
         let _ = peer.mailbox.push_owed(told);
     }
@@ -269,7 +318,8 @@ impl Instance {
             return self.record_note(&message, &name, None, Status::Dropped("it belongs to no client for certain"));
         };
         let parent = owner.parent;
-        let note = ServerNote { backend: self.port.name().clone(), message: message.clone(), method, parent };
+        let to = owner.peer.id;
+        let note = ServerNote { to, backend: self.port.name().clone(), message: message.clone(), method, parent };
         let status = match owner.peer.mailbox.push(Delivery::Note(Box::new(note))) {
             Ok(()) => Status::Sent,
             Err(_) => Status::Dropped("the client does not keep up"),
@@ -284,6 +334,7 @@ impl Instance {
         self.record_note(&message, Method::ResourceUpdated.name(), None, status);
         for peer in sessions.into_iter().filter_map(|id| self.ctx.peers.get(id)) {
             let note = ServerNote {
+                to: peer.id,
                 backend: self.port.name().clone(),
                 message: message.clone(),
                 method: Some(Method::ResourceUpdated),

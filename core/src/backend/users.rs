@@ -87,9 +87,10 @@ impl Instance {
         match &self.port.tenant {
             Tenant::Session(session) => Audience::Session(*session),
             Tenant::Client(principal) => Audience::Client(principal.clone()),
+            Tenant::Kind(principal, _) if !principal.is_anonymous() => Audience::Client(principal.clone()),
             Tenant::Lease(_) => Audience::Holder,
             Tenant::Everybody if self.ctx.is_owned && self.users.is_owners_only() => Audience::Client(Principal::own()),
-            Tenant::Everybody => Audience::Strangers,
+            Tenant::Everybody | Tenant::Kind(..) => Audience::Strangers,
         }
     }
 
@@ -97,7 +98,11 @@ impl Instance {
     pub(super) fn lowest_level(&self) -> Option<Level> {
         match self.audience() {
             Audience::Session(session) => self.ctx.peers.get(session)?.wanted_level(),
-            Audience::Client(principal) => self.ctx.peers.of(&principal).iter().filter_map(|p| p.wanted_level()).min(),
+            Audience::Client(principal) => {
+                let sessions = self.ctx.peers.of(&principal);
+                let calls = self.users.now.values().filter(|p| p.parks);
+                sessions.iter().chain(calls).filter_map(|p| p.wanted_level()).min()
+            }
             Audience::Holder | Audience::Strangers => self.users.now.values().filter_map(|p| p.wanted_level()).min(),
         }
     }

@@ -230,6 +230,9 @@ pub struct Server {
     pub timeout: Duration,
     /// `max_timeout`: of one call in all (default 1 h).
     pub max_timeout: Duration,
+    /// `input_timeout`: how long a client may take to answer what the server asks in one of its calls (default 10 min). Of
+    /// clients of MCP 2026-07-28, which answer by calling again.
+    pub input_timeout: Duration,
     /// `idle_timeout`: a lazy server without calls is stopped after it (default 15 min; `None`: never).
     pub idle_timeout: Option<Duration>,
     /// `probe_timeout`: silence on the opening probe (default 5 s after the first byte, thrice that after the start).
@@ -419,6 +422,7 @@ impl Server {
             startup_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(60),
             max_timeout: Duration::from_secs(3600),
+            input_timeout: Duration::from_secs(10 * 60),
             idle_timeout: Some(Duration::from_secs(15 * 60)),
             probe_timeout: Duration::from_secs(5),
             list_wait: Duration::from_secs(4),

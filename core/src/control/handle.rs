@@ -170,6 +170,7 @@ impl ProxyHandle {
             quarantined: catalog.quarantined.get(&server.name).cloned().unwrap_or_default(),
             n_in_flight,
             n_open,
+            n_parked: self.inner.engine.parks.at(&server.name),
             n_calls,
             n_errors,
             n_instances: status.as_ref().map_or(0, |s| s.n_instances),
@@ -290,8 +291,10 @@ impl ProxyHandle {
 
     fn cancel(&self, id: CallId) -> Result<(), CommandError> {
         let flow = self.flow(id).filter(|f| f.status == Status::Pending).ok_or(CommandError::NotInFlight(id))?;
-        let peer =
-            flow.session.and_then(|s| self.inner.engine.ctx.peers.get(s)).ok_or(CommandError::NotInFlight(id))?;
+        // One whose client is away is kept by nobody else.
+        self.inner.engine.parks.cancel(id);
+        let peer = flow.session.and_then(|s| self.inner.engine.ctx.peers.get(s));
+        let Some(peer) = peer else { return Ok(()) };
         peer.mailbox.push_owed(Delivery::Cancel(id)).map_err(|_| CommandError::NotInFlight(id))
     }
 
@@ -350,6 +353,7 @@ fn client(c: &crate::session::ClientStatus) -> ClientView {
         since: c.since,
         n_in_flight: c.n_in_flight.load(Ordering::Relaxed),
         n_open: c.n_open.load(Ordering::Relaxed),
+        n_parked: c.n_parked.load(Ordering::Relaxed),
         n_calls: c.n_calls.load(Ordering::Relaxed),
         n_errors: c.n_errors.load(Ordering::Relaxed),
         n_bytes_in: c.n_bytes_in.load(Ordering::Relaxed),

@@ -74,6 +74,8 @@ pub struct BackendView {
     pub n_in_flight: u64,
     /// Questions to clients that are open.
     pub n_open: u64,
+    /// Calls whose clients have been asked something and come again with the answers (MCP 2026-07-28).
+    pub n_parked: u64,
     /// Calls since the start.
     pub n_calls: u64,
     /// Of these, ended with an error or `isError`.
@@ -113,6 +115,8 @@ pub struct ClientView {
     pub n_in_flight: u64,
     /// Questions it has not answered yet.
     pub n_open: u64,
+    /// Its calls in which it was asked something and has not come again (MCP 2026-07-28).
+    pub n_parked: u64,
     /// Requests since it came.
     pub n_calls: u64,
     /// Of these, ended with an error or `isError`.

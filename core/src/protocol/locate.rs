@@ -137,6 +137,8 @@ impl Place {
                 b"clientInfo" => Field::ClientInfo,
                 b"notifications" => Field::ListenFilter,
                 b"arguments" => Field::Arguments,
+                b"requestState" => Field::RequestState,
+                b"inputResponses" => Field::InputResponses,
                 b"ref" => Field::Ref,
                 b"_meta" => Field::Meta,
                 _ => return None,

@@ -62,6 +62,10 @@ pub enum Field {
     ListenFilter,
     /// `params.arguments`
     Arguments,
+    /// `params.requestState` (of a call's next round)
+    RequestState,
+    /// `params.inputResponses` (of a call's next round)
+    InputResponses,
     /// `params.ref`
     Ref,
     /// `params.ref.name`
@@ -119,6 +123,8 @@ impl Field {
             Self::ClientInfo => "params.clientInfo",
             Self::ListenFilter => "params.notifications",
             Self::Arguments => "params.arguments",
+            Self::RequestState => "params.requestState",
+            Self::InputResponses => "params.inputResponses",
             Self::Ref => "params.ref",
             Self::RefName => "params.ref.name",
             Self::RefUri => "params.ref.uri",

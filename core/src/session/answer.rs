@@ -37,7 +37,7 @@ fn around(id: &RequestId, result: &Bytes) -> Spliced {
 impl Session {
     /// A call has ended.
     pub(super) fn on_answer(&mut self, answer: &Answer) {
-        let Answer { client_id, call, outcome, sent, handed } = answer;
+        let Answer { client_id, call, outcome, sent, handed, ends } = answer;
         let Some(active) = self.calls.remove(client_id) else { return };
         if active.call != *call {
             // Cancelled meanwhile: nobody waits for it, and its id is in use again.
@@ -55,11 +55,18 @@ impl Session {
                 Ok(shaped) => shaped,
                 Err(fault) => fault_of(&fault, Status::Fault(fault.code)),
             },
-            Outcome::Local(result) => (around(client_id, &Bytes::from_static(result.as_bytes())), Status::Ok),
+            Outcome::Local(result) => (around(client_id, result), Status::Ok),
             Outcome::Fault(fault) => fault_of(fault, Status::Fault(fault.code)),
             Outcome::TimedOut(fault) => fault_of(fault, Status::TimedOut),
         };
         self.emit(client_id, &out, status.code());
+        if !ends {
+            if matches!(outcome, Outcome::Local(_)) {
+                // The client is asked something, and comes again.
+                self.engine.ctx.observer.turn(*call, None, Some(out));
+            }
+            return;
+        }
         if status == Status::ToolError {
             self.status.answered(0, true);
         }

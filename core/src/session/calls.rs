@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
+use super::parks::{Again, Begun, Waiter, Word};
 use super::run::{Active, Session};
-use crate::backend::{Call, ClientFacts, ItemKind, Level, Mail, Port};
+use crate::backend::{Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
-use crate::protocol::{Era, Fault, Field, Message, Method, RequestId, code};
+use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, code};
 use crate::route::{Route, route};
 
 /// Names as the journal keeps them, made once.
@@ -152,8 +153,31 @@ impl Session {
         uris: Option<(Arc<str>, Arc<str>)>,
     ) {
         let Some(client_id) = message.id() else { return };
+        let is_kept = may_ask(method) && is_kept(port, &facts);
+        if is_kept && message.span(Field::RequestState).is_some() {
+            let active = Active {
+                call: CallId(0),
+                port: port.clone(),
+                method,
+                facts,
+                arrived: self.now,
+                handed: self.now,
+                token: message.slice(Field::MetaToken),
+                tool,
+                uris,
+                kept: None,
+            };
+            return self.come_again(client_id, message, active);
+        }
+        // A call in which its client can be asked something is not the session's, which may end before it.
+        let peer = if is_kept {
+            let id = self.engine.clients.next_id();
+            self.engine.parks.peer(id, self.peer.principal.clone(), facts.clone())
+        } else {
+            self.peer.clone()
+        };
         // Which of the server's instances.
-        let port = if may_ask(method) { port.for_caller(&self.peer, &facts) } else { port.home_of(&self.peer, &facts) };
+        let port = if may_ask(method) { port.for_caller(&peer, &facts) } else { port.home_of(&peer, &facts) };
         let port = match port {
             Ok(port) => port,
             Err(fault) => return self.fault_own(&message, &facts, &fault),
@@ -161,7 +185,9 @@ impl Session {
         if let Err(after) = self.engine.guard.allow_server(port.name()) {
             return self.fault_own(&message, &facts, &after.fault());
         }
-        self.uses(&port);
+        if !is_kept {
+            self.uses(&port);
+        }
         let n_max = self.engine.config.borrow().limits.max_concurrent;
         if self.calls.len() >= n_max {
             let text = format!("{n_max} calls are in flight already (`limits.max_concurrent`): wait for one to end");
@@ -183,11 +209,16 @@ impl Session {
             token,
             tool,
             uris,
+            kept: is_kept.then_some(peer.id),
         };
+        if is_kept {
+            self.keep(&active, &peer, &client_id, &message, target.as_ref().map(|(_, own)| own.clone()));
+        }
         let call = Box::new(Call {
             id,
-            peer: self.peer.clone(),
-            client_id: client_id.clone(),
+            client_id: if is_kept { RequestId::number(peer.id.0) } else { client_id.clone() },
+            seat: if may_ask(method) { port.seat(peer.id) } else { None },
+            peer,
             facts,
             method,
             message,
@@ -196,7 +227,6 @@ impl Session {
             handed,
             timeout,
             retried: false,
-            seat: if may_ask(method) { port.seat(self.peer.id) } else { None },
         });
         self.calls.insert(client_id, active);
         self.count();
@@ -205,6 +235,59 @@ impl Session {
             let data = json!({ "backend": &**port.name(), "reason": "busy" });
             call.fail(Fault::new(code::INTERNAL, text).with_data(&data));
         }
+    }
+
+    /// A call begins that is kept beside us: its client waits here until it is told something.
+    fn keep(
+        &self,
+        active: &Active,
+        peer: &Arc<Peer>,
+        client_id: &RequestId,
+        message: &Message,
+        own: Option<bytes::Bytes>,
+    ) {
+        self.engine.ctx.peers.add_call(peer.clone());
+        let waiter = Waiter { peer: self.peer.clone(), client_id: client_id.clone() };
+        let timeout = timeout_of(&active.port, active.tool.as_deref());
+        self.engine.parks.tell(Word::Begun(Box::new(Begun {
+            peer: peer.clone(),
+            waiter,
+            call: active.call,
+            port: active.port.clone(),
+            method: active.method,
+            message: message.clone(),
+            facts: active.facts.clone(),
+            status: self.status.clone(),
+            // Who comes by a pipe cannot come by another one.
+            home: (!self.shares_status).then_some(self.peer.id),
+            again: Again { own, timeout },
+        })));
+    }
+
+    /// The calls that are kept beside us are lost.
+    pub(super) fn on_unkept(&mut self) {
+        let text = "mcp-proxy has made a mistake with the calls of clients that can be asked: this one is lost";
+        let fault = Fault::new(code::INTERNAL, text).with_data(&json!({ "reason": "lost" }));
+        let lost = self.calls.iter().filter(|(_, a)| a.kept.is_some());
+        for (client_id, call, handed) in lost.map(|(id, a)| (id.clone(), a.call, a.handed)).collect::<Vec<_>>() {
+            let outcome = Outcome::Fault(fault.clone());
+            self.on_answer(&Answer { client_id, call, outcome, sent: None, handed, ends: true });
+        }
+    }
+
+    /// A client comes again with a call that is kept for it: it is matched to that one, and never made a second time.
+    fn come_again(&mut self, client_id: RequestId, message: Message, mut active: Active) {
+        let Some((park, call)) = self.engine.parks.match_up(&self.peer.principal, &message) else {
+            let text = "`requestState` is not of this request, of somebody else, or too old: call again without it";
+            return self.fault_own(&message, &active.facts.clone(), &Fault::new(code::INVALID_PARAMS, text));
+        };
+        self.engine.ctx.observer.received_again(call, message.raw().clone());
+        (active.call, active.kept) = (call, Some(park));
+        let facts = active.facts.clone();
+        self.calls.insert(client_id.clone(), active);
+        self.count();
+        let waiter = Waiter { peer: self.peer.clone(), client_id };
+        self.engine.parks.tell(Word::Again { park, call, waiter, message, facts });
     }
 
     fn on_set_level(&mut self, message: &Message, facts: &Arc<ClientFacts>) {
@@ -298,9 +381,13 @@ impl Session {
         let Some(id) = message.slice(Field::CancelId).map(RequestId) else { return };
         if let Some(active) = self.calls.remove(&id) {
             self.cancelled(&active);
-            let mail =
-                Mail::Cancel { session: self.peer.id, client_id: id.clone(), message: Box::new(message.clone()) };
-            let _ = active.port.mailbox.push_owed(mail);
+            let (session, client_id, message) = (self.peer.id, id.clone(), Box::new(message.clone()));
+            match active.kept {
+                Some(park) => {
+                    self.engine.parks.tell(Word::Left { park, session, client_id, message: Some(message) });
+                }
+                None => drop(active.port.mailbox.push_owed(Mail::Cancel { session, client_id, message })),
+            }
             self.taken_back(&id);
             return;
         }
@@ -320,7 +407,7 @@ impl Session {
     }
 
     /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
-    pub(super) fn on_cancelled_by_hand(&mut self, call: crate::protocol::CallId) {
+    pub(super) fn on_cancelled_by_hand(&mut self, call: CallId) {
         let Some(id) = self.calls.iter().find(|(_, a)| a.call == call).map(|(id, _)| id.clone()) else { return };
         let text = format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"cancelled in mcp-proxy"}}}}"#
@@ -351,8 +438,12 @@ impl Session {
 
     /// The client has left: its calls end unanswered. The servers hear of it by [`crate::backend::Control::Detach`].
     pub(super) fn abandon_calls(&mut self) {
-        for (_, active) in std::mem::take(&mut self.calls) {
+        for (client_id, active) in std::mem::take(&mut self.calls) {
             self.cancelled(&active);
+            if let Some(park) = active.kept {
+                let session = self.peer.id;
+                self.engine.parks.tell(Word::Left { park, session, client_id, message: None });
+            }
         }
         self.count();
         let lists = std::mem::take(&mut self.parked_lists).into_iter().map(|l| l.call);
@@ -363,10 +454,16 @@ impl Session {
         }
     }
 
-    pub(super) fn end_flow(&self, call: crate::protocol::CallId, status: Status) {
+    pub(super) fn end_flow(&self, call: CallId, status: Status) {
         let ended = Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
         self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
     }
+}
+
+/// Whether a server may ask this client something that it hears of by its next round only. A modern server asks by its
+/// answer; a server that has not said what it speaks may be a legacy one.
+fn is_kept(port: &Port, facts: &ClientFacts) -> bool {
+    facts.revision.era() == Era::Modern && !port.speaks_modern() && Profile::of(facts).is_some()
 }
 
 /// Whether a server may ask its client something while it does this (protocol.md, 3.6).

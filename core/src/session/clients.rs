@@ -35,6 +35,8 @@ pub struct ClientStatus {
     pub n_in_flight: AtomicU64,
     /// Questions it has not answered yet.
     pub n_open: AtomicU64,
+    /// Its calls that wait for answers to questions, or soon will.
+    pub n_parked: AtomicU64,
 }
 
 impl ClientStatus {
@@ -90,6 +92,7 @@ impl Clients {
             n_bytes_out: AtomicU64::new(0),
             n_in_flight: AtomicU64::new(0),
             n_open: AtomicU64::new(0),
+            n_parked: AtomicU64::new(0),
         });
         self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(client.id, client.clone());
         client

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::clients::Clients;
+use super::parks::Parks;
 use crate::backend::{Context, Port, Ports};
 use crate::catalog::{Catalog, Scope, Views};
 use crate::config::Config;
@@ -24,6 +25,8 @@ pub struct Engine {
     pub views: Views,
     /// The configuration.
     pub config: watch::Receiver<Arc<Config>>,
+    /// The calls that outlive their sessions.
+    pub parks: Arc<Parks>,
     /// Who may come in, and how often.
     pub guard: Arc<Guard>,
     /// The sessions, for whoever looks.

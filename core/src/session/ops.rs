@@ -204,6 +204,7 @@ fn server(engine: &Engine, server: &Server, catalog: &Catalog) -> Value {
         "errors": n_errors,
         "in_flight": n_in_flight,
         "open_questions": n_open,
+        "parked": engine.parks.at(&server.name),
         "latency_ms": { "p50": ms(latency.p50), "p95": ms(latency.p95), "p99": ms(latency.p99) },
         "restarts": status.as_ref().map_or(0, |s| s.n_restarts),
         "failure": failure,

@@ -199,6 +199,13 @@ fn sessions(out: &mut Exposition, engine: &Engine) {
     for via in ["stdio", "http", "sse", "memory"] {
         out.sample(&[("transport", via)], by.get(via).copied().unwrap_or(0));
     }
+    let what = "Calls whose clients have been asked something and come again with the answers, by server.";
+    out.family("mcp_proxy_parked_calls", Gauge, what);
+    for server in &engine.config.borrow().servers {
+        out.sample(&[("server", &server.name)], engine.parks.at(&server.name));
+    }
+    out.family("mcp_proxy_parked_calls_total", Counter, "Calls that were ever parked so.");
+    out.sample(&[], engine.parks.n_ever());
     out.family("mcp_proxy_sessions_total", Counter, "Clients that have connected.");
     out.sample(&[], engine.clients.n_ever());
 }

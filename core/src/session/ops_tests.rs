@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 
 use super::*;
-use crate::backend::{Context, Memory, Offer, OfferState, Offers, Peers, Port};
+use crate::backend::{Context, Memory, Offer, OfferState, Offers, Peers, Port, Roots};
 use crate::catalog::{Source, Views, merge};
 use crate::config::{Access, Config, Metrics};
 use crate::guard::Guard;
 use crate::observe::{Ended, Flow, FlowKind, Observer, Status, Timing};
 use crate::protocol::{Revision, Spliced};
-use crate::session::Clients;
+use crate::session::{Clients, Parks};
 use crate::transport::http::HttpClients;
 use crate::transport::{Guardian, Mailbox};
 
@@ -38,6 +38,7 @@ fn engine(servers: Vec<Server>) -> Engine {
         observer: Arc::new(Observer::new(100, 100_000)),
         peers: Peers::default(),
         offers: Offers::default(),
+        roots: Roots::default(),
         guardian: Guardian::none(),
         env: watch::Sender::new(Arc::new(config.env.clone())),
         opening: watch::Sender::new(None),
@@ -53,6 +54,7 @@ fn engine(servers: Vec<Server>) -> Engine {
     let config = watch::Sender::new(Arc::new(config)).subscribe();
     Engine {
         guard: Arc::new(Guard::new(config.clone())),
+        parks: Arc::new(Parks::new(&ctx)),
         ctx: Arc::new(ctx),
         ports: watch::Sender::new(Arc::new(ports)).subscribe(),
         catalog: watch::Sender::new(Arc::new(catalog)).subscribe(),

@@ -20,6 +20,7 @@ use super::entrance::Entrance;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use super::out::Out;
+use super::parks::Word;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::{Catalog, Scope};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, Revision, SessionId, code};
@@ -41,7 +42,7 @@ pub(super) struct Session {
     pub(super) peer: Arc<Peer>,
     pub(super) status: Arc<ClientStatus>,
     /// Shared with other sessions of the same client: then it stays when this one ends.
-    shares_status: bool,
+    pub(super) shares_status: bool,
     pub(super) catalog_rx: watch::Receiver<Arc<Catalog>>,
     /// What it sees of the catalog.
     pub(super) catalog: Arc<Catalog>,
@@ -94,6 +95,8 @@ pub(super) struct Active {
     pub(super) tool: Option<Arc<str>>,
     /// The server's own URI and the one the client knows, where they differ.
     pub(super) uris: Option<(Arc<str>, Arc<str>)>,
+    /// The number it is kept under beside us, because the client can be asked something in it.
+    pub(super) kept: Option<SessionId>,
 }
 
 /// A batch of the 2025-03-26 edition: answered as one array.
@@ -297,10 +300,11 @@ impl Session {
             Delivery::Answer(answer) => self.on_answer(&answer),
             Delivery::Progress { client_id, message } => self.on_progress(&client_id, &message),
             Delivery::Upcall(upcall) => self.on_upcall(*upcall),
-            Delivery::UpcallCancelled { port, generation, server_id, message } => {
+            Delivery::UpcallCancelled { port, generation, server_id, message, .. } => {
                 self.on_upcall_cancelled(&port, generation, &server_id, &message);
             }
             Delivery::Lost(port) => self.on_lost(&port),
+            Delivery::Unkept => self.on_unkept(),
             #[cfg(test)]
             Delivery::Panic => panic!("as a test wanted it"),
             Delivery::Note(note) => self.on_server_note(&note),
@@ -347,6 +351,9 @@ impl Session {
             let _ = port.control.push_owed(Control::Detach(self.peer.id));
         }
         self.abandon_calls();
+        if !self.shares_status && self.modern.is_some() {
+            self.engine.parks.tell(Word::Gone(self.peer.id));
+        }
     }
 }
 

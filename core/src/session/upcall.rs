@@ -30,7 +30,7 @@ pub(super) struct Question {
 
 impl Session {
     pub(super) fn on_upcall(&mut self, upcall: Upcall) {
-        let Upcall { port, generation, message, method, parent } = upcall;
+        let Upcall { port, generation, message, method, parent, .. } = upcall;
         let Some(server_id) = message.id() else { return };
         let refused = if !self.scope.sees(port.name()) {
             Some(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"))
@@ -132,7 +132,7 @@ impl Session {
         let calls: Vec<_> = calls.map(|(id, a)| (id.clone(), a.call, a.handed)).collect();
         for (client_id, call, handed) in calls {
             let outcome = Outcome::Fault(fault.clone());
-            self.on_answer(&Answer { client_id, call, outcome, sent: None, handed });
+            self.on_answer(&Answer { client_id, call, outcome, sent: None, handed, ends: true });
         }
         let asked: Vec<u64> =
             self.questions.iter().filter(|(_, q)| Arc::ptr_eq(&q.port, port)).map(|(id, _)| *id).collect();

@@ -5,6 +5,7 @@ mod door;
 mod floods;
 mod listening;
 mod modern;
+mod parking;
 mod sessions;
 mod streams;
 mod tls;

@@ -4,6 +4,7 @@ mod answers;
 mod headers;
 mod limits;
 mod opening;
+mod parking;
 mod server;
 mod sessions;
 mod sse;

@@ -104,7 +104,7 @@ impl Instance {
         match entry.origin {
             Origin::Call(mut call) => {
                 self.asks.forget_call(wire);
-                if trouble.kind == TroubleKind::Broken && call.is_repeatable() && !call.retried {
+                if trouble.kind == TroubleKind::Broken && call.is_repeatable() && !call.retried && !entry.was_asked {
                     call.retried = true;
                     return self.on_call(call);
                 }

@@ -168,6 +168,7 @@ impl Reader<'_> {
         self.fill(at, "startup_timeout", &mut server.startup_timeout, Self::positive_duration);
         self.fill(at, "timeout", &mut server.timeout, |r, n, p| r.call_timeout(n, p, fields.is_foreign));
         self.fill(at, "max_timeout", &mut server.max_timeout, Self::positive_duration);
+        self.fill(at, "input_timeout", &mut server.input_timeout, Self::positive_duration);
         self.fill(at, "idle_timeout", &mut server.idle_timeout, |r, n, p| {
             r.duration(n, p).map(|d| Some(d).filter(|d| !d.is_zero()))
         });

@@ -28,6 +28,10 @@ pub(super) fn shaped(
     }
     if message.kind() == Kind::Error {
         let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok()).unwrap_or(0);
+        if code == code::URL_ELICITATION_REQUIRED && from == Era::Legacy && active.facts.revision.era() == Era::Modern {
+            // Who can open URLs is asked to.
+            return Err(cannot_open_urls());
+        }
         let code = shape_error(&mut out, message, active, from, code);
         return Ok((out, Status::Fault(code)));
     }
@@ -90,6 +94,13 @@ fn to_modern(out: &mut Spliced, message: &Message, method: Option<Method>) {
     }
     let at = result.start + 1;
     out.patch(Span { start: at, end: at }, Patch::Bytes(members.into()));
+}
+
+/// What a modern client is told that a server wants to open a URL, and that has not said it can (MCP 2026-07-28, basic).
+fn cannot_open_urls() -> Fault {
+    let text = "this needs a URL to be opened first, and the client did not declare `elicitation.url`";
+    let data = serde_json::json!({ "requiredCapabilities": { "elicitation": { "url": {} } } });
+    Fault::new(code::MISSING_CAPABILITY, text).with_data(&data)
 }
 
 /// The error codes that differ between the eras (protocol.md, 3.9).
