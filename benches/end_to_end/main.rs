@@ -37,13 +37,14 @@ fn main() {
         _ => {}
     }
     let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with('-')).collect();
-    let scenarios: [(&str, fn()); 8] = [
+    let scenarios: [(&str, fn()); 9] = [
         ("throughput", throughput),
         ("latency", latency),
         ("large", large),
         ("list", list),
         ("beside", beside),
         ("parallel", parallel),
+        ("bridge", bridge),
         ("startup", startup),
         ("memory", memory),
     ];
@@ -177,6 +178,18 @@ fn parallel() {
     }
     let what = "64 calls of 100 ms in flight, by HTTP (relay: no proxy)";
     row(what, "ms", median(by_http), median(straight), Some(2.0));
+}
+
+/// A modern client that can be asked, before a server of the other era: what the bridge costs where nothing is asked. In the
+/// place of the relay stands the same proxy with the same client before a server of its own era.
+fn bridge() {
+    let (legacy, modern) = (World::new(1, 1), World::modern());
+    let (mut bridged, mut plain) = (legacy.modern_client(), modern.modern_client());
+    let n = 20_000;
+    let (a, b) = in_turn(&mut bridged, &mut plain, |t| cpu_per_call(t, n, |t| t.small_calls(n, MANY)));
+    row("small call across the eras, against within one: CPU", "us", a, b, Some(1.2));
+    let (a, b) = in_turn(&mut bridged, &mut plain, |t| median(t.latencies(2000)));
+    row("  the same, one at a time: p50", "us", a, b, Some(1.2));
 }
 
 fn startup() {

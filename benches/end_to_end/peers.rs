@@ -35,12 +35,18 @@ fn number(line: &[u8], key: &str) -> Option<u64> {
     String::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// `echo N_TOOLS`: a legacy stdio server with the tool `echo` and as many more as asked for. A call says how many `bytes` it
-/// wants, and after how many `ms`; others go on meanwhile.
+/// `echo N_TOOLS [modern]`: a stdio server of the legacy or the modern era with the tool `echo` and as many more as asked for.
+/// A call says how many `bytes` it wants, and after how many `ms`; others go on meanwhile.
 pub(super) fn echo(args: &[String]) {
     let n_tools: usize = args.first().and_then(|n| n.parse().ok()).unwrap_or(1);
     let tools: Vec<String> = (0..n_tools).map(tool).collect();
-    let list = format!(r#"{{"tools":[{}]}}"#, tools.join(","));
+    let is_modern = args.get(1).is_some_and(|era| era == "modern");
+    let (kind, cached) = if is_modern {
+        (r#","resultType":"complete""#, r#","resultType":"complete","ttlMs":0,"cacheScope":"private""#)
+    } else {
+        ("", "")
+    };
+    let list = format!(r#"{{"tools":[{}]{cached}}}"#, tools.join(","));
     let mut text = String::new();
     let mut input = BufReader::with_capacity(BUFFER, io::stdin().lock());
     let out = Arc::new(Mutex::new(io::BufWriter::with_capacity(BUFFER, io::stdout())));
@@ -58,7 +64,9 @@ pub(super) fn echo(args: &[String]) {
             if text.len() != n {
                 text = "lorem ipsum dolor sit amet ".chars().cycle().take(n).collect();
             }
-            answer(&format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]}}"#))
+            answer(&format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]{kind}}}"#))
+        } else if is_modern && has(&line, r#""server/discover""#) {
+            answer(&format!(r#"{{"supportedVersions":["2026-07-28"],"capabilities":{{"tools":{{}}}}{cached}}}"#))
         } else if has(&line, r#""initialize""#) {
             answer(
                 r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"echo","version":"1"}}"#,

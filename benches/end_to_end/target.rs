@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 use super::web::Web;
 
+/// What a modern client that can be asked says with each request.
+const META: &str = r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"elicitation":{},"sampling":{}}}"#;
+
 /// A folder with a configuration of so many echo servers, and a cache of its own.
 pub(super) struct World {
     dir: TempDir,
@@ -18,10 +21,19 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(n_servers: usize, n_tools: usize) -> Self {
+        Self::of(n_servers, &format!("'{n_tools}'"))
+    }
+
+    /// One server of the modern era.
+    pub(super) fn modern() -> Self {
+        Self::of(1, "'1', modern")
+    }
+
+    fn of(n_servers: usize, args: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let us = std::env::current_exe().unwrap();
         let servers: String =
-            (0..n_servers).map(|n| format!("  s{n}:\n    command: {us:?}\n    args: [echo, '{n_tools}']\n")).collect();
+            (0..n_servers).map(|n| format!("  s{n}:\n    command: {us:?}\n    args: [echo, {args}]\n")).collect();
         fs::write(dir.path().join("config.yaml"), format!("version: 1\nservers:\n{servers}")).unwrap();
         Self { dir }
     }
@@ -35,6 +47,14 @@ impl World {
         for n in 0..fs::read_to_string(self.dir.path().join("config.yaml")).unwrap().matches("command").count() {
             target.large_call(n, 20);
         }
+        target
+    }
+
+    /// The proxy before a modern client, with its server ready.
+    pub(super) fn modern_client(&self) -> Target {
+        let mut target = self.proxy_unopened();
+        target.meta = META;
+        target.large_call(0, 20);
         target
     }
 
@@ -89,6 +109,8 @@ pub(super) struct Target {
     stdout: ChildStdout,
     /// Of names: the relay's tools have none.
     prefix: &'static str,
+    /// What its client says with each call, beside name and arguments.
+    meta: &'static str,
     held: Vec<u8>,
     /// Looked at for a line feed already.
     seen: usize,
@@ -100,7 +122,8 @@ impl Target {
     fn start(mut command: Command, prefix: &'static str) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take().unwrap());
-        Self { child, stdin, stdout, prefix, held: Vec::new(), seen: 0, chunk: vec![0; 1 << 18], n_requests: 0 }
+        let chunk = vec![0; 1 << 18];
+        Self { child, stdin, stdout, prefix, meta: "", held: Vec::new(), seen: 0, chunk, n_requests: 0 }
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench, not the proxy")]
@@ -123,8 +146,8 @@ impl Target {
     }
 
     fn call(&mut self, server: usize, n_bytes: usize) -> u64 {
-        let name = self.name(server);
-        self.send("tools/call", &format!(r#"{{"name":"{name}","arguments":{{"bytes":{n_bytes}}}}}"#))
+        let (name, meta) = (self.name(server), self.meta);
+        self.send("tools/call", &format!(r#"{{"name":"{name}","arguments":{{"bytes":{n_bytes}}}{meta}}}"#))
     }
 
     /// The next answer: its id and length. Errors stop the bench; notifications are passed over.
