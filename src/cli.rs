@@ -1,10 +1,14 @@
 //! What may be typed: clap types only, nothing that acts. [`crate::command`] carries it out.
 
+mod clients;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_proxy_core::config::LogLevel;
+
+pub use clients::{Doctor, Import, Install, Undo, Uninstall};
 
 /// One endpoint for all your MCP servers, and a terminal that shows what happens on it.
 #[derive(Debug, Parser)]
@@ -22,6 +26,8 @@ const EXAMPLES: &str = "\
 Examples:
   mcp-proxy tui                        look at live traffic (a demo, until there is a configuration)
   mcp-proxy init                       write a commented configuration
+  mcp-proxy import                     take over the servers your clients have
+  mcp-proxy install                    put mcp-proxy into your clients
   mcp-proxy serve --stdio              what a desktop client launches
   mcp-proxy serve --http --port 8000   one endpoint for many clients, at http://127.0.0.1:8000/mcp
   mcp-proxy call tools__add a=1 b=2    call one tool";
@@ -48,6 +54,16 @@ pub enum Command {
     Read(Read),
     /// Ask a running `serve --http` whether it is up; for health checks of containers
     Health(Health),
+    /// Take over the servers your clients have; their files stay as they are
+    Import(Import),
+    /// Put mcp-proxy into your clients' files
+    Install(Install),
+    /// Take mcp-proxy out of your clients' files
+    Uninstall(Uninstall),
+    /// Put back every file that the last import, install or uninstall changed
+    Undo(Undo),
+    /// Say what is wrong between your clients, mcp-proxy and the servers, and what to do
+    Doctor(Doctor),
     /// Make, list or take away the tokens that clients show over HTTP
     #[command(subcommand)]
     Token(Token),
@@ -77,6 +93,9 @@ pub struct Serve {
     /// Path of the endpoint [default: `proxy.path`, else /mcp]
     #[arg(long, value_name = "PATH")]
     pub path: Option<String>,
+    /// Show the client on stdin and stdout this part only, one of `profiles`
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Listen where others can reach it although nobody has to show a token
     #[arg(long)]
     pub insecure: bool,
@@ -132,6 +151,9 @@ pub struct Check {
     /// Fail on warnings too
     #[arg(long)]
     pub strict: bool,
+    /// Look at the files of the clients on this machine too
+    #[arg(long)]
+    pub clients: bool,
 }
 
 /// `init`

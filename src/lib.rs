@@ -5,6 +5,7 @@
 pub mod arguments;
 pub mod cli;
 pub mod client;
+pub mod clients;
 pub mod command;
 pub mod demo;
 pub mod log;

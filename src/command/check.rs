@@ -4,12 +4,15 @@ use std::path::Path;
 
 use mcp_proxy_core::config::render;
 
-use super::load;
+use super::{doctor, load};
 use crate::cli::{Check, CheckFormat};
 use crate::report::{self, Failure};
 
 pub(super) fn run(config: Option<&Path>, args: &Check) -> Result<(), Failure> {
-    let loaded = load::check(config);
+    let mut loaded = load::check(config);
+    if args.clients {
+        loaded.diagnostics.extend(doctor::of_clients(config, &loaded));
+    }
     match args.format {
         CheckFormat::Human => {
             let text = load::human(&loaded, report::colour(report::stdout_is_terminal()));

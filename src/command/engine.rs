@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mcp_proxy_core::catalog::Scope;
 use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, Prompt, render};
 use mcp_proxy_core::control::ProxyHandle;
 use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy};
@@ -61,11 +62,13 @@ impl Engine {
             guardian: Guardian::new(&exe, &["guardian"]),
             memory: Memory::user(),
         };
+        let launched = config.clients.own.clone();
         let watched = origin.map(|origin| (origin, Arc::new(config.clone())));
         let mut proxy = Proxy::start(config, options);
         let handle = proxy.handle();
         if let Some(link) = link {
-            proxy.serve(link, Entrance::own("stdio", ""), true);
+            let scope = Scope { access: launched, ..Scope::default() };
+            proxy.serve(link, Entrance { scope, ..Entrance::own("stdio", "") }, true);
         }
         if let Some(Bound { listener, path }) = bound {
             proxy.listen(listener, &path);

@@ -2,9 +2,12 @@
 
 mod call;
 mod check;
+mod doctor;
 mod engine;
 mod health;
+mod import;
 mod init;
+mod install;
 mod listen;
 mod list;
 mod load;
@@ -14,6 +17,7 @@ mod schema;
 mod serve;
 mod token;
 mod tui;
+mod undo;
 
 use std::process::ExitCode;
 
@@ -39,6 +43,11 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Call(args) => call::run(config, &args),
         Command::Read(args) => read::run(config, &args),
         Command::Health(args) => health::run(config, &args),
+        Command::Import(args) => import::run(config, &args),
+        Command::Install(args) => install::install(config, &args),
+        Command::Uninstall(args) => install::uninstall(config, &args),
+        Command::Undo(args) => undo::run(&args),
+        Command::Doctor(args) => doctor::run(config, &args),
         Command::Token(args) => token::run(config, args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
     }

@@ -22,6 +22,9 @@ fn typed(args: &Serve) -> Environment {
         let names: Vec<&str> = given.iter().map(|t| t.2).collect();
         environment = environment.with_typed(flag, "MCP_PROXY__PROXY__TRANSPORT", &names.join("|"));
     }
+    if let Some(profile) = &args.profile {
+        environment = environment.with_typed("--profile", "MCP_PROXY__CLIENTS__PROFILE", profile);
+    }
     if let Some(host) = &args.host {
         environment = environment.with_typed("--host", "MCP_PROXY__PROXY__HOST", host);
     }

@@ -5,6 +5,7 @@ mod harness;
 mod bad_input;
 mod catalog;
 mod cli;
+mod clients;
 mod edge_cases;
 mod eras;
 mod fakes;

@@ -130,6 +130,21 @@ impl Memory {
         (stored.eras, offer)
     }
 
+    /// What `server` offered last, whatever kind of client asked.
+    #[must_use]
+    pub fn offer(&self, server: &Server) -> Option<Offer> {
+        let marks = |i: usize, name: &'static str| if i > 0 { name } else { "-" };
+        let kinds = (0..16).map(|i| {
+            let era = if i & 8 == 0 { Era::Legacy } else { Era::Modern };
+            format!("{era:?}{}{}{}", marks(i & 4, "e"), marks(i & 2, "s"), marks(i & 1, "r"))
+        });
+        let written = |kind: &String| self.path(server, kind).and_then(|p| std::fs::metadata(p).ok()?.modified().ok());
+        let mut kinds: Vec<(std::time::SystemTime, String)> =
+            kinds.filter_map(|kind| Some((written(&kind)?, kind))).collect();
+        kinds.sort();
+        kinds.into_iter().rev().find_map(|(_, kind)| self.load(server, &kind).1)
+    }
+
     /// Remembers; returns at once, a thread of the runtime writes.
     pub(super) fn save(&self, server: &Server, profile: &str, eras: Eras, offer: Option<&Offer>) {
         let Some(path) = self.path(server, profile) else { return };
@@ -227,6 +242,21 @@ mod tests {
         assert_eq!(memory.load(&server, "p"), (eras, Some(offer())));
         assert_eq!(memory.load(&server, "another profile").1, None);
         assert_eq!(memory.load(&Server::stdio("s", "cmd", &["y"]), "p").1, None, "other arguments, another server");
+    }
+
+    #[test]
+    fn what_was_offered_last_is_found_whoever_asked() {
+        use crate::backend::ClientFacts;
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let memory = Memory::new(Some(dir.path().to_owned()));
+        let server = Server::stdio("s", "cmd", &[]);
+        assert_eq!(memory.offer(&server), None);
+        let capabilities = Bytes::from_static(br#"{"roots":{},"sampling":{}}"#);
+        let info = Bytes::from_static(b"{}");
+        let facts = ClientFacts { revision: Revision::V2025_11_25, name: "t".into(), info, capabilities, level: None };
+        let path = memory.path(&server, &facts.profile()).expect("a folder was given");
+        write(&path, render(Eras::default(), Some(&offer())).as_bytes()).expect("writes");
+        assert_eq!(memory.offer(&server), Some(offer()));
     }
 
     #[test]

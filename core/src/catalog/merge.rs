@@ -11,8 +11,8 @@ use super::fix::{Change, Fixed, fix, name_of};
 use super::item::Item;
 use super::names::{Wanted, expose, prefix};
 use super::pattern::matches;
-use crate::backend::{ItemKind, Offer, OfferState};
-use crate::config::{Naming, Routing, Server};
+use crate::backend::{ItemKind, Memory, Offer, OfferState};
+use crate::config::{Config, Naming, Routing, Server};
 
 /// Longest instructions taken from one server, in bytes.
 const MAX_INSTRUCTIONS: usize = 2000;
@@ -56,6 +56,18 @@ pub fn merge(sources: &[Source], routing: &Routing, preface: Option<&str>, versi
     let preface = preface.map(str::to_owned);
     catalog.origin = Origin { sources: sources.into(), routing: routing.clone(), preface };
     catalog
+}
+
+/// The catalog as far as it is remembered from earlier runs. Starts nothing.
+#[must_use]
+pub fn remembered(config: &Config, memory: &Memory) -> Catalog {
+    let known = |server: &Arc<Server>| {
+        let offer = memory.offer(server).map(Arc::new);
+        let state = offer.map_or(OfferState::Absent, |offer| OfferState::Known { offer, cached: true });
+        Source { server: server.clone(), state }
+    };
+    let sources: Vec<Source> = config.servers.iter().filter(|s| s.enabled).map(known).collect();
+    merge(&sources, &config.routing, config.instructions.as_deref(), 1)
 }
 
 /// The catalog of one server shown as itself: own names and URIs, bytes as it sent them where nothing needs repair, own

@@ -15,11 +15,12 @@ mod view;
 
 pub use cat::{Catalog, Entry, ListBytes, UriRoute};
 pub use item::Item;
-pub use merge::{Source, merge};
+pub use merge::{Source, merge, remembered};
 pub use names::exposed_prefix;
 pub(crate) use pattern::matches;
 pub use pattern::rule_for;
 pub use promoted::{Promoted, promoted};
 pub use refresh::Refresher;
 pub use scope::Scope;
+pub(crate) use scope::{opens, permits};
 pub use view::Views;

@@ -24,22 +24,31 @@ impl Scope {
     /// Whether the server `name` exists for this client.
     #[must_use]
     pub fn sees(&self, name: &str) -> bool {
-        let servers = &self.access.servers;
-        self.server.as_deref().is_none_or(|s| s == name)
-            && (servers.is_empty() || servers.iter().any(|p| matches(p, name)))
+        self.server.as_deref().is_none_or(|s| s == name) && opens(&self.access, name)
     }
 
     /// Whether single tools are kept from this client, besides those of servers it does not see.
     #[must_use]
     pub fn limits_tools(&self) -> bool {
-        !self.access.allow.is_empty() || !self.access.deny.is_empty()
+        limits_tools(&self.access)
     }
 }
 
+fn limits_tools(access: &Access) -> bool {
+    !access.allow.is_empty() || !access.deny.is_empty() || access.within.as_deref().is_some_and(limits_tools)
+}
+
+/// Whether `access` opens the server of this name.
+pub(crate) fn opens(access: &Access, server: &str) -> bool {
+    (access.servers.is_empty() || access.servers.iter().any(|p| matches(p, server)))
+        && access.within.as_deref().is_none_or(|profile| opens(profile, server))
+}
+
 /// Whether `access` allows the tool that is `exposed` in the merged list.
-pub(super) fn permits(access: &Access, exposed: &str) -> bool {
+pub(crate) fn permits(access: &Access, exposed: &str) -> bool {
     (access.allow.is_empty() || access.allow.iter().any(|p| matches(p, exposed)))
         && !access.deny.iter().any(|p| matches(p, exposed))
+        && access.within.as_deref().is_none_or(|profile| permits(profile, exposed))
 }
 
 #[cfg(test)]
@@ -62,6 +71,17 @@ mod tests {
         check(scope(Some("b"), &[]), "b");
         check(scope(Some("b"), &["a*"]), "");
         check(scope(None, &["A"]), "");
+    }
+
+    #[test]
+    fn a_profile_only_takes_away() {
+        let profile = Access { servers: vec!["fs".into()], allow: vec!["fs__*".into()], ..Access::default() };
+        let access = Access { deny: vec!["*delete*".into()], within: Some(Arc::new(profile)), ..Access::default() };
+        for (tool, expected) in [("fs__read", true), ("fs__delete_all", false), ("git__log", false)] {
+            assert_eq!(permits(&access, tool), expected, "{tool}");
+        }
+        let scope = Scope { server: None, access: Arc::new(access) };
+        assert!(scope.sees("fs") && !scope.sees("git") && scope.limits_tools() && !scope.is_all());
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn main_catalog(routing: &Routing, version: u64) -> Arc<Catalog> {
 
 fn access(servers: &[&str], allow: &[&str], deny: &[&str]) -> Arc<Access> {
     let list = |all: &[&str]| all.iter().map(|p| (*p).to_owned()).collect();
-    Arc::new(Access { servers: list(servers), allow: list(allow), deny: list(deny) })
+    Arc::new(Access { servers: list(servers), allow: list(allow), deny: list(deny), within: None })
 }
 
 fn only(server: &str) -> Scope {

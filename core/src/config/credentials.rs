@@ -137,6 +137,7 @@ impl Credentials {
                 servers: texts(&value["servers"]),
                 allow: texts(&value["tools"]["allow"]),
                 deny: texts(&value["tools"]["deny"]),
+                within: None,
             };
             Kept { name, access }
         });
@@ -392,7 +393,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let credentials = open(&dir.path().join("new/folder"));
         assert_eq!(names(&credentials), [""; 0]);
-        let access = Access { servers: vec!["a".into()], allow: vec!["a__*".into()], deny: vec!["a__x".into()] };
+        let access =
+            Access { servers: vec!["a".into()], allow: vec!["a__*".into()], deny: vec!["a__x".into()], within: None };
         let token = credentials.add("laptop", &access).unwrap();
         credentials.add("phone", &Access::default()).unwrap();
         let kept = credentials.tokens().unwrap();

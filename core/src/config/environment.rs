@@ -56,6 +56,14 @@ impl Environment {
         self.typed.get(name).map_or_else(|| format!("environment variable {name}"), |flag| (*flag).to_owned())
     }
 
+    /// The same with only those variables that `keeps` says yes to.
+    #[must_use]
+    pub fn only(&self, keeps: impl Fn(&str) -> bool) -> Self {
+        let mut less = self.clone();
+        less.variables.retain(|name, _| keeps(name));
+        less
+    }
+
     /// The same with a home directory.
     #[must_use]
     pub fn with_home(mut self, home: &Path) -> Self {

@@ -9,6 +9,7 @@ mod build;
 mod credentials;
 mod diagnostic;
 mod diff;
+pub mod edit;
 mod environment;
 mod expand;
 pub mod keys;
@@ -45,3 +46,9 @@ pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::{FromClientError, TEMPLATE, template_from};
 pub use token::{TokenHash, new_token};
 pub use watch::{ConfigWatch, Prompt, Reload};
+
+/// A line fit to be shown: what may be secret in it is stars.
+#[must_use]
+pub fn masked(line: &str) -> String {
+    mask::line(line)
+}

@@ -65,6 +65,21 @@ pub struct ClientRules {
     pub require_auth: bool,
     /// `tokens`, those of the credentials included, each name once.
     pub tokens: Vec<Arc<Token>>,
+    /// `profiles`
+    pub profiles: BTreeMap<String, Arc<Access>>,
+    /// `rules`, in their order: the first that is for a client counts.
+    pub rules: Vec<ClientRule>,
+    /// `profile`: what whoever starts us over stdio sees (default everything).
+    pub own: Arc<Access>,
+}
+
+/// `clients.rules`: the profile of clients of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRule {
+    /// Pattern of `clientInfo.name`, lower case.
+    pub name: String,
+    /// What they see.
+    pub profile: Arc<Access>,
 }
 
 /// One token, known by what it hashes to.
@@ -98,13 +113,16 @@ pub struct Access {
     pub allow: Vec<String>,
     /// Patterns of exposed names of tools, never these.
     pub deny: Vec<String>,
+    /// And only what this opens too: a profile.
+    pub within: Option<Arc<Self>>,
 }
 
 impl Access {
     /// Whether it limits nothing.
     #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.servers.is_empty() && self.allow.is_empty() && self.deny.is_empty()
+    pub fn is_full(&self) -> bool {
+        let own = self.servers.is_empty() && self.allow.is_empty() && self.deny.is_empty();
+        own && self.within.as_deref().is_none_or(Self::is_full)
     }
 }
 

@@ -1,19 +1,18 @@
 //! What a token opens. Pure.
 
-use crate::catalog::matches;
+use crate::catalog::{opens, permits};
 use crate::config::Access;
 
 /// Whether `access` opens the server of this name.
 #[must_use]
 pub fn allows_server(access: &Access, server: &str) -> bool {
-    access.servers.is_empty() || access.servers.iter().any(|p| matches(p, server))
+    opens(access, server)
 }
 
 /// Whether `access` opens the tool of this exposed name, on a server it opens.
 #[must_use]
 pub fn allows_tool(access: &Access, server: &str, exposed: &str) -> bool {
-    let any = |patterns: &[String]| patterns.iter().any(|p| matches(p, exposed));
-    allows_server(access, server) && (access.allow.is_empty() || any(&access.allow)) && !any(&access.deny)
+    opens(access, server) && permits(access, exposed)
 }
 
 #[cfg(test)]
@@ -22,7 +21,7 @@ mod tests {
 
     fn access(servers: &[&str], allow: &[&str], deny: &[&str]) -> Access {
         let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
-        Access { servers: owned(servers), allow: owned(allow), deny: owned(deny) }
+        Access { servers: owned(servers), allow: owned(allow), deny: owned(deny), within: None }
     }
 
     #[test]

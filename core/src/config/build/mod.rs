@@ -8,6 +8,7 @@ mod clients;
 mod door;
 mod endpoint;
 mod foreign;
+mod profile;
 mod reader;
 mod server;
 mod shape;
@@ -84,6 +85,7 @@ pub(super) fn build(
         }
     }
     reader.soft = false;
+    reader.profiles(root, &mut config);
     reader.token_servers(root, &config);
     reader.places(root, &config);
     reader.tell_unused();

@@ -148,7 +148,7 @@ impl Reader<'_> {
     }
 
     /// `None`: something of it is wrong, and what it would open is not known.
-    fn access(&mut self, node: &Node, path: &str) -> Option<Access> {
+    pub(super) fn access(&mut self, node: &Node, path: &str) -> Option<Access> {
         let mut access = Access::default();
         let mut is_whole = true;
         for (key, place) in

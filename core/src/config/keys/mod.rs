@@ -16,7 +16,7 @@ pub(crate) use foreign::{CLIENTS_OWN, FOREIGN, nearest};
 pub use page::page;
 pub use schema::schema;
 pub use server::{AUTH, NOT_IN_DEFAULTS, SERVER};
-pub use table::{MONITORING, RATE_LIMITING, ROOT, TOKEN};
+pub use table::{MONITORING, PROFILE, RATE_LIMITING, ROOT, RULE, TOKEN};
 
 /// One key.
 #[derive(Clone, Copy, Debug)]

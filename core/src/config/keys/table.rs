@@ -22,7 +22,12 @@ pub const ROOT: &[Key] = &[
     key("limits", Section(LIMITS), "What nobody may exceed."),
     key("observability", Section(OBSERVABILITY), "What can be seen from outside, and how much of the past."),
     key("security", Section(SECURITY), "Which definitions and calls need a person's word."),
-    key("profiles", Map(&Section(PROFILE)), "Named selections of servers and tools.").not_yet(&[]),
+    key(
+        "profiles",
+        Map(&Section(PROFILE)),
+        "Parts of it all, by name: for a kind of client (`clients.rules`), a token, or one that starts us (`serve --profile NAME`).",
+    )
+    .default("{}"),
     key("features", Section(FEATURES), "The same as some keys above in other words; what is said there counts more."),
     key("mcpServers", Map(&Foreign), "Servers as most clients write them; their files can be used as they are."),
     key("context_servers", Map(&Foreign), "Servers as Zed writes them."),
@@ -120,14 +125,23 @@ const CLIENTS: &[Key] = &[
     key("require_auth", Truth, "Nobody comes in without a token. Needed before `proxy.host` may be an address that others reach.").default("false"),
     key("tokens", Map(&Either(&[Text, Section(TOKEN)])), "Tokens by name, beside those of `mcp-proxy token add`: a text of at least 24 characters, its hash, or a map that says what it opens.")
         .default("{}"),
-    key("rules", List(&Section(&[
-        key("match", Section(&[
-            key("name", Text, "Pattern of `clientInfo.name`."),
-            key("root", Text, "Pattern of a folder the client works in."),
-        ]), "Which clients."),
-        key("profile", Text, "Which profile they get."),
-        key("max_tools", Number { least: 1, most: 100_000 }, "How many tools they are shown."),
-    ])), "Which clients get which profile.").not_yet(&[]),
+    key("profile", Text, "The profile of whoever starts us on stdio; without it everything."),
+    key("rules", List(&Section(RULE)), "Which clients get which profile; the first that is for one counts, and not if its token or `--profile` says another.")
+        .default("[]"),
+];
+
+/// One entry of `clients.rules`.
+pub const RULE: &[Key] = &[
+    key(
+        "match",
+        Section(&[
+            key("name", Text, "Pattern of the name it gives itself (`clientInfo.name`), in small letters."),
+            key("root", Text, "Pattern of a folder the client works in.").not_yet(&[]),
+        ]),
+        "Which clients.",
+    ),
+    key("profile", Text, "Which profile they get."),
+    key("max_tools", Number { least: 1, most: 100_000 }, "How many tools they are shown.").not_yet(&[]),
 ];
 
 /// One entry of `clients.tokens`, and of the tokens in the credentials.
@@ -143,7 +157,7 @@ pub const TOKEN: &[Key] = &[
         ]),
         "Which tools it opens.",
     ),
-    key("profile", Text, "Which profile it gets.").not_yet(&[]),
+    key("profile", Text, "Which profile it gets: what both open."),
 ];
 
 const LIMITS: &[Key] = &[
@@ -209,11 +223,15 @@ const SECURITY: &[Key] = &[
     key("allow_commands", TEXTS, "The only programs servers may be started from.").not_yet(&[]),
 ];
 
-const PROFILE: &[Key] = &[
-    key("servers", TEXTS, "Names of servers, or `tag:NAME`."),
+/// One entry of `profiles`.
+pub const PROFILE: &[Key] = &[
+    key("servers", TEXTS, "Only these servers, by patterns of their names or `tag:NAME`; without it all."),
     key(
         "tools",
-        Section(&[key("allow", TEXTS, "Only these tools."), key("deny", TEXTS, "Never these.")]),
+        Section(&[
+            key("allow", TEXTS, "Only these tools, by patterns of the names clients see; without it all."),
+            key("deny", TEXTS, "Never these."),
+        ]),
         "Which tools of them.",
     ),
 ];

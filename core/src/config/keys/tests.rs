@@ -272,7 +272,7 @@ fn the_schema_finds_mistakes() {
         "limits: { max_message_bytes: 16 apples }",
         "defaults: { command: x }",
         "routing: { discovery: search }",
-        "profiles: { work: { servers: [a] } }",
+        "profiles: { work: { server: [a] } }",
     ] {
         assert!(is_valid(&schema, &json_of(text)).is_err(), "{text}");
         assert!(!is_fine(text), "{text}");

@@ -91,3 +91,30 @@ fn as_they_are() {
         snapshot!(name, format!("{}\n{read}", rendered(&loaded)));
     }
 }
+
+#[test]
+fn profiles_belong_to_clients_tokens_and_whoever_starts_us() {
+    let text = "
+servers:
+  git: { command: x, tags: [work] }
+  hub: { command: y, tags: [work, web] }
+  mail: { command: z }
+profiles:
+  work: { servers: [\"tag:work\", \"ma*\"], tools: { deny: [\"*__rm\"] } }
+  none: { servers: [\"tag:gone\"] }
+clients:
+  profile: none
+  rules:
+  - { match: { name: \"Cursor*\" }, profile: work }
+  tokens:
+    laptop: { token: abcdefghijklmnopqrstuvwxyz, servers: [git], profile: work }
+";
+    let config = load_text(text, Path::new(PATH), &environment()).config.expect("it loads");
+    let work = &config.clients.profiles["work"];
+    assert_eq!((work.servers.join(" "), work.deny.join(" ")), ("git hub ma*".to_owned(), "*__rm".to_owned()));
+    assert_eq!(config.clients.rules[0].name, "cursor*");
+    assert_eq!(config.clients.rules[0].profile, *work);
+    assert_eq!(config.clients.tokens[0].access.within.as_ref(), Some(work));
+    let own = config.clients.own.within.as_ref().expect("a profile");
+    assert_eq!(own.servers, [""], "what is for nobody is not for all");
+}

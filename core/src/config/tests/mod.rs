@@ -78,7 +78,13 @@ fn what_check_says() {
         ("mp008", "version: 2\nservers: {}\n".to_owned()),
         (
             "mp009",
-            "servers: {}\nprofiles: { work: { servers: [a] } }\nclients: { rules: [{ profile: work }] }\n".to_owned(),
+            "servers: {}\nsecurity: { pin_tools: warn }\nrouting: { discovery: search }\n".to_owned(),
+        ),
+        (
+            "mp603_profiles",
+            "servers:\n  git: { command: x, tags: [work] }\nprofiles:\n  a: { servers: [gti, \"tag:home\"] }\n  b: { servers: [] }\n\
+             clients:\n  profile: c\n  rules:\n  - { match: { name: x } }\n  - { profile: a }\n  - text\n"
+                .to_owned(),
         ),
         ("mp101_empty", "# nothing\n".to_owned()),
         ("mp101_list", "servers:\n  - name: a\n    command: b\n".to_owned()),

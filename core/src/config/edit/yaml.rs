@@ -1,0 +1,506 @@
+//! YAML. Block style is changed by whole lines, flow style (`{…}`, `[…]`) between its brackets.
+
+use std::ops::Range;
+
+use serde_json::{Map, Number, Value};
+
+use super::{EditError, Splices, Step, dotted, kind_name, line_end, line_start, nested, newline, with_name};
+use crate::config::node::{self, Entry, Kind, Node, Scalar, Value as Tree};
+use crate::config::source::Sources;
+
+/// What a level is indented with.
+const INDENT: usize = 2;
+
+pub(super) fn parse(text: &str) -> Result<Value, EditError> {
+    let tree = plain(&read(text)?);
+    Ok(if tree.is_null() { Value::Object(Map::new()) } else { tree })
+}
+
+fn read(text: &str) -> Result<Node, EditError> {
+    let mut sources = Sources::default();
+    let source = sources.add(std::path::Path::new(""), text);
+    let mut problems = Vec::new();
+    let tree = node::parse(text, source, &sources, &mut problems);
+    match (tree, problems.into_iter().next()) {
+        // A key that is there twice is a matter of whoever asks for it.
+        (Some(tree), _) => Ok(tree),
+        (None, Some(problem)) => {
+            let (line, column) = problem.place.map_or((1, 1), |p| (p.line, p.column));
+            Err(EditError::Syntax { line, column, message: problem.message })
+        }
+        (None, None) => Err(EditError::Syntax { line: 1, column: 1, message: "cannot be read".to_owned() }),
+    }
+}
+
+fn plain(node: &Node) -> Value {
+    match &node.value {
+        Tree::Null => Value::Null,
+        Tree::Scalar(scalar) => plain_scalar(scalar),
+        Tree::List(items) => items.iter().map(plain).collect(),
+        Tree::Map(entries) => entries.iter().map(|e| (e.key.clone(), plain(&e.value))).collect(),
+    }
+}
+
+fn plain_scalar(scalar: &Scalar) -> Value {
+    let text = scalar.text.as_str();
+    match scalar.kind {
+        Kind::Text => Value::from(text),
+        Kind::Bool => Value::from(text.eq_ignore_ascii_case("true")),
+        Kind::Int => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
+        Kind::Float => {
+            let number = text.parse::<f64>().ok().and_then(Number::from_f64);
+            number.map_or_else(|| Value::from(text), Value::Number)
+        }
+    }
+}
+
+pub(super) fn set(text: &str, path: &[Step<'_>], value: &Value) -> Result<String, EditError> {
+    let root = read(text)?;
+    let file = File { text, nl: newline(text) };
+    let mut at = Place { node: &root, entry: None };
+    for (i, step) in path.iter().enumerate() {
+        let rest = || nested(&path[i + 1..], value);
+        let next = match (&at.node.value, step) {
+            (Tree::Null, _) => return file.fill(&at, path, &nested(&path[i..], value)),
+            (Tree::Map(entries), Step::Key(key)) => match entries.iter().find(|e| e.key == *key) {
+                Some(entry) => Place { node: &entry.value, entry: Some(entry) },
+                None => return file.insert_key(&at, entries, key, &rest(), path),
+            },
+            (Tree::List(items), Step::Named(name)) => match items.iter().find(|n| is_named(n, name)) {
+                Some(node) => Place { node, entry: None },
+                None => return file.insert_item(&at, items, &with_name(name, rest()), path),
+            },
+            _ => {
+                let wanted = if matches!(step, Step::Key(_)) { "map" } else { "list" };
+                return Err(EditError::Shape { path: dotted(&path[..i]), found: kind_name(&plain(at.node)), wanted });
+            }
+        };
+        at = next;
+    }
+    file.replace(&at, path, value)
+}
+
+pub(super) fn remove(text: &str, path: &[Step<'_>]) -> Result<String, EditError> {
+    let root = read(text)?;
+    let file = File { text, nl: newline(text) };
+    let Some((last, parents)) = path.split_last() else { return Err(entangled(path)) };
+    let mut at = Place { node: &root, entry: None };
+    for step in parents {
+        let next = match (&at.node.value, step) {
+            (Tree::Map(entries), Step::Key(key)) => {
+                entries.iter().find(|e| e.key == *key).map(|e| Place { node: &e.value, entry: Some(e) })
+            }
+            (Tree::List(items), Step::Named(name)) => {
+                items.iter().find(|n| is_named(n, name)).map(|node| Place { node, entry: None })
+            }
+            _ => None,
+        };
+        let Some(next) = next else { return Ok(text.to_owned()) };
+        at = next;
+    }
+    match (&at.node.value, last) {
+        (Tree::Map(entries), Step::Key(key)) => {
+            let Some(index) = entries.iter().position(|e| e.key == *key) else { return Ok(text.to_owned()) };
+            let places: Vec<usize> = entries.iter().map(|e| e.key_span.start).collect();
+            file.cut(&at, &places, &entries[index].value, index, "{}", path)
+        }
+        (Tree::List(items), Step::Named(name)) => {
+            let Some(index) = items.iter().position(|n| is_named(n, name)) else { return Ok(text.to_owned()) };
+            let places: Vec<usize> = items.iter().map(|n| n.span.start).collect();
+            file.cut(&at, &places, &items[index], index, "[]", path)
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn entangled(path: &[Step<'_>]) -> EditError {
+    EditError::Entangled { path: dotted(path) }
+}
+
+fn is_named(node: &Node, name: &str) -> bool {
+    node.get("name").and_then(Node::as_scalar).is_some_and(|s| s.text == name)
+}
+
+/// A node, and the entry whose value it is.
+struct Place<'a> {
+    node: &'a Node,
+    entry: Option<&'a Entry>,
+}
+
+struct File<'a> {
+    text: &'a str,
+    nl: &'static str,
+}
+
+impl File<'_> {
+    fn is_flow(&self, node: &Node) -> bool {
+        self.text[node.span.start..].starts_with(['{', '['])
+    }
+
+    /// Columns before `at`, if there are only blanks (and the dashes of lists).
+    fn column(&self, at: usize) -> Option<usize> {
+        let before = &self.text[line_start(self.text, at)..at];
+        before.chars().all(|c| matches!(c, ' ' | '-')).then_some(before.len())
+    }
+
+    /// The end of the lines of what begins on the line of `start`, in column `column`: what is deeper belongs to it.
+    fn end_of_block(&self, start: usize, column: usize) -> usize {
+        let mut end = line_end(self.text, start);
+        let mut at = end;
+        while at < self.text.len() {
+            let next = line_end(self.text, at);
+            let line = &self.text[at..next];
+            let content = line.trim_start_matches(' ');
+            let depth = line.len() - content.len();
+            let content = content.trim_end();
+            // The dashes of a list may stand right below its key.
+            let is_item = depth == column && (content == "-" || content.starts_with("- "));
+            let is_own_item = is_item && !self.text[start..].starts_with('-');
+            if content.is_empty() {
+            } else if depth > column || is_own_item {
+                end = next;
+            } else {
+                break;
+            }
+            at = next;
+        }
+        end
+    }
+
+    /// Puts lines behind `at`, which is the end of a line.
+    fn add_lines(&self, at: usize, lines: &[String], splices: &mut Splices) {
+        let block = lines.join(self.nl);
+        if at == 0 || self.text[..at].ends_with('\n') {
+            splices.add(at..at, format!("{block}{}", self.nl));
+        } else {
+            // The last line of a file without a newline at its end.
+            splices.add(at..at, format!("{}{block}", self.nl));
+        }
+    }
+
+    /// A value where there is none: at the top, or behind a key.
+    fn fill(&self, at: &Place<'_>, path: &[Step<'_>], value: &Value) -> Result<String, EditError> {
+        let mut splices = Splices::default();
+        let Some(entry) = at.entry else {
+            if at.node.span.start < self.text.trim_end().len() && !self.text.trim_start().starts_with('#') {
+                return Err(entangled(path));
+            }
+            self.add_lines(self.text.len(), &block(value, 0), &mut splices);
+            return Ok(splices.apply(self.text));
+        };
+        let column = self.column(entry.key_span.start).ok_or_else(|| entangled(path))?;
+        self.empty_value(entry, &mut splices).ok_or_else(|| entangled(path))?;
+        let at = line_end(self.text, entry.key_span.start);
+        self.add_lines(at, &block(value, column + INDENT), &mut splices);
+        Ok(splices.apply(self.text))
+    }
+
+    /// Takes away what stands behind the key for nothing: `null`, `~`, `{}`, `[]`.
+    fn empty_value(&self, entry: &Entry, splices: &mut Splices) -> Option<()> {
+        let from = self.colon(entry)? + 1;
+        let line = line_end(self.text, from);
+        let rest = &self.text[from..line];
+        let value = rest.trim_start_matches(' ');
+        let start = line - value.len();
+        let word = ["null", "Null", "NULL", "~", "{}", "[]"].into_iter().find(|w| value.starts_with(w)).unwrap_or("");
+        let after = value[word.len()..].trim();
+        if !(after.is_empty() || after.starts_with('#')) {
+            return None;
+        }
+        if !word.is_empty() {
+            splices.add(from..start + word.len(), "");
+        }
+        Some(())
+    }
+
+    /// The colon behind a key.
+    fn colon(&self, entry: &Entry) -> Option<usize> {
+        let end = entry.key_span.end;
+        let rest = &self.text[end..line_end(self.text, end)];
+        let at = rest.find(':')?;
+        rest[..at].trim().is_empty().then_some(end + at)
+    }
+
+    fn insert_key(
+        &self,
+        at: &Place<'_>,
+        entries: &[Entry],
+        key: &str,
+        value: &Value,
+        path: &[Step<'_>],
+    ) -> Result<String, EditError> {
+        let mut splices = Splices::default();
+        if self.is_flow(at.node) {
+            if entries.is_empty() && at.entry.is_some_and(|e| self.column(e.key_span.start).is_some()) {
+                return self.fill(at, path, &Value::Object(Map::from_iter([(key.to_owned(), value.clone())])));
+            }
+            self.insert_flow(at.node, &format!("{}: {}", Value::from(key), value), &mut splices);
+            return Ok(splices.apply(self.text));
+        }
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Err(entangled(path)) };
+        let column = self.column(first.key_span.start).ok_or_else(|| entangled(path))?;
+        let end = self.end_of_block(last.key_span.start, column);
+        self.add_lines(end, &member(key, value, column), &mut splices);
+        Ok(splices.apply(self.text))
+    }
+
+    fn insert_item(
+        &self,
+        at: &Place<'_>,
+        items: &[Node],
+        value: &Value,
+        path: &[Step<'_>],
+    ) -> Result<String, EditError> {
+        let mut splices = Splices::default();
+        if self.is_flow(at.node) {
+            if items.is_empty() && at.entry.is_some_and(|e| self.column(e.key_span.start).is_some()) {
+                return self.fill(at, path, &Value::Array(vec![value.clone()]));
+            }
+            self.insert_flow(at.node, &value.to_string(), &mut splices);
+            return Ok(splices.apply(self.text));
+        }
+        let last = items.last().ok_or_else(|| entangled(path))?;
+        let dash = self.dash(last.span.start).ok_or_else(|| entangled(path))?;
+        let column = dash - line_start(self.text, dash);
+        let end = self.end_of_block(dash, column);
+        self.add_lines(end, &item(value, column), &mut splices);
+        Ok(splices.apply(self.text))
+    }
+
+    /// The dash before an item; it may stand on a line of its own.
+    fn dash(&self, item: usize) -> Option<usize> {
+        let before = self.text[..item].trim_end();
+        let dash = before.len().checked_sub(1).filter(|_| before.ends_with('-'))?;
+        self.text[line_start(self.text, dash)..dash].chars().all(|c| c == ' ').then_some(dash)
+    }
+
+    fn insert_flow(&self, node: &Node, member: &str, splices: &mut Splices) {
+        let close = self.close(node.span.start);
+        let inner = self.text[node.span.start + 1..close].trim_end();
+        let end = node.span.start + 1 + inner.len();
+        let comma = if inner.trim().is_empty() {
+            ""
+        } else if inner.ends_with(',') {
+            " "
+        } else {
+            ", "
+        };
+        splices.add(end..end, format!("{comma}{member}"));
+    }
+
+    /// The bracket that closes the one at `open`.
+    fn close(&self, open: usize) -> usize {
+        let mut depth = 0_usize;
+        let mut quote = None;
+        let mut before = ' ';
+        let mut in_comment = false;
+        let mut escaped = false;
+        for (i, c) in self.text[open..].char_indices() {
+            match (quote, c) {
+                _ if in_comment => in_comment = c != '\n',
+                (Some('"'), _) if escaped => escaped = false,
+                (Some('"'), '\\') => escaped = true,
+                (Some(q), c) if c == q => quote = None,
+                (Some(_), _) => {}
+                (None, '"' | '\'') if matches!(before, ' ' | '\n' | '[' | '{' | ',' | ':') => quote = Some(c),
+                (None, '#') if before.is_whitespace() => in_comment = true,
+                (None, '{' | '[') => depth += 1,
+                (None, '}' | ']') => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return open + i;
+                    }
+                }
+                (None, _) => {}
+            }
+            before = c;
+        }
+        self.text.len()
+    }
+
+    /// Where the value of a node ends, in flow style.
+    fn flow_end(&self, node: &Node) -> usize {
+        if self.is_flow(node) { self.close(node.span.start) + 1 } else { node.span.end }
+    }
+
+    fn replace(&self, at: &Place<'_>, path: &[Step<'_>], value: &Value) -> Result<String, EditError> {
+        let mut splices = Splices::default();
+        let is_single = !self.text[at.node.span.start..at.node.span.end].contains('\n');
+        let is_scalar = matches!(at.node.value, Tree::Scalar(_)) && is_single;
+        let Some(entry) = at.entry else {
+            // An item of a list, or all of it.
+            let dash = self.dash(at.node.span.start).ok_or_else(|| entangled(path))?;
+            let column = dash - line_start(self.text, dash);
+            let Some(Step::Named(name)) = path.last() else { return Err(entangled(path)) };
+            let range = line_start(self.text, dash)..self.end_of_block(dash, column);
+            self.put_lines(range, &item(&with_name(name, value.clone()), column), &mut splices);
+            return Ok(splices.apply(self.text));
+        };
+        let is_leaf = !value.is_object() || value.as_object().is_some_and(Map::is_empty);
+        if (is_scalar || self.is_flow(at.node)) && is_leaf {
+            splices.add(at.node.span.start..self.flow_end(at.node), flow(value));
+            return Ok(splices.apply(self.text));
+        }
+        let start = entry.key_span.start;
+        let Some(column) = self.column(start).filter(|c| self.text[line_start(self.text, start)..start].len() == *c)
+        else {
+            return Err(entangled(path));
+        };
+        if self.text[line_start(self.text, start)..start].contains('-') {
+            return Err(entangled(path));
+        }
+        let range = line_start(self.text, start)..self.end_of_block(start, column);
+        self.put_lines(range, &member(&entry.key, value, column), &mut splices);
+        Ok(splices.apply(self.text))
+    }
+
+    fn put_lines(&self, range: Range<usize>, lines: &[String], splices: &mut Splices) {
+        let ends = self.text[range.clone()].ends_with('\n');
+        splices.add(range, format!("{}{}", lines.join(self.nl), if ends { self.nl } else { "" }));
+    }
+
+    /// Takes out one member of several; `empty` is what is left when it was the only one.
+    fn cut(
+        &self,
+        at: &Place<'_>,
+        places: &[usize],
+        value: &Node,
+        index: usize,
+        empty: &str,
+        path: &[Step<'_>],
+    ) -> Result<String, EditError> {
+        let mut splices = Splices::default();
+        let start = places[index];
+        if self.is_flow(at.node) {
+            let end = self.flow_end(value);
+            let range = match (places.get(index + 1), index) {
+                (Some(next), _) => start..*next,
+                (None, 0) => start..self.close(at.node.span.start),
+                // Back to the end of the one before: its comma goes too.
+                (None, _) => {
+                    let before = self.text[..start].trim_end();
+                    before.strip_suffix(',').unwrap_or(before).trim_end().len()..end
+                }
+            };
+            splices.add(range, "");
+            return Ok(splices.apply(self.text));
+        }
+        let first = if empty == "[]" { self.dash(start).ok_or_else(|| entangled(path))? } else { start };
+        let line = line_start(self.text, first);
+        if !self.text[line..first].chars().all(|c| c == ' ') {
+            return Err(entangled(path));
+        }
+        let mut range = line..self.end_of_block(first, first - line);
+        if range.end == self.text.len() && !self.text.ends_with('\n') {
+            range.start = self.text[..range.start].trim_end_matches(['\r', '\n']).len();
+        }
+        splices.add(range, "");
+        if places.len() == 1
+            && let Some(entry) = at.entry
+        {
+            let colon = self.colon(entry).ok_or_else(|| entangled(path))?;
+            splices.add(colon + 1..colon + 1, format!(" {empty}"));
+        }
+        Ok(splices.apply(self.text))
+    }
+}
+
+/// Lines of a value, `column` deep.
+fn block(value: &Value, column: usize) -> Vec<String> {
+    match value {
+        Value::Object(map) => map.iter().flat_map(|(k, v)| member(k, v, column)).collect(),
+        Value::Array(items) => items.iter().flat_map(|v| item(v, column)).collect(),
+        scalar => vec![format!("{}{}", " ".repeat(column), flow(scalar))],
+    }
+}
+
+/// `key: value`, and the lines below it.
+fn member(key: &str, value: &Value, column: usize) -> Vec<String> {
+    let head = format!("{}{}:", " ".repeat(column), scalar(key));
+    let is_block = match value {
+        Value::Object(map) => !map.is_empty(),
+        Value::Array(items) => items.iter().any(|v| v.is_object() || v.is_array()),
+        _ => false,
+    };
+    if is_block {
+        let mut lines = vec![head];
+        lines.extend(block(value, column + INDENT));
+        lines
+    } else {
+        vec![format!("{head} {}", flow(value))]
+    }
+}
+
+/// `- …`, and the lines below it.
+fn item(value: &Value, column: usize) -> Vec<String> {
+    let mut lines = match value {
+        Value::Object(map) if !map.is_empty() => block(value, column + INDENT),
+        other => vec![format!("{}{}", " ".repeat(column + INDENT), flow(other))],
+    };
+    if let Some(first) = lines.first_mut() {
+        first.replace_range(column..column + INDENT, "- ");
+    }
+    lines
+}
+
+/// A value in one line.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) => scalar(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) if map.is_empty() => "{}".to_owned(),
+        Value::Object(map) => {
+            let members: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", scalar(k), flow(v))).collect();
+            format!("{{ {} }}", members.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A text, in quotes wherever YAML, or a person, could take it for something else.
+fn scalar(text: &str) -> String {
+    const WORDS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "~"];
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | '+' | '=' | '@');
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/'))
+        || (text.starts_with('-') && text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_alphabetic()));
+    let is_plain = starts_well
+        && text.chars().all(is_inner)
+        && !text.starts_with("---")
+        && !WORDS.iter().any(|w| text.eq_ignore_ascii_case(w));
+    if is_plain { text.to_owned() } else { Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_look_like_something_else_are_quoted() {
+        for (text, expected) in [
+            ("npx", "npx"),
+            ("-y", "-y"),
+            ("--flag=x", "--flag=x"),
+            ("/home/me/a.txt", "/home/me/a.txt"),
+            ("@scope/pkg", "\"@scope/pkg\""),
+            ("1.10", "\"1.10\""),
+            ("30s", "\"30s\""),
+            ("yes", "\"yes\""),
+            ("No", "\"No\""),
+            ("", "\"\""),
+            ("a b", "\"a b\""),
+            ("${X}", "\"${X}\""),
+            ("a: b", "\"a: b\""),
+            ("---", "\"---\""),
+            ("-1", "\"-1\""),
+            ("é\n", "\"é\\n\""),
+        ] {
+            assert_eq!(scalar(text), expected);
+        }
+    }
+
+    #[test]
+    fn problems_have_a_place() {
+        let error = parse("a: 1\nb: [1, 2\nc: 3\n").unwrap_err();
+        assert!(matches!(error, EditError::Syntax { line: 2.., .. }), "{error}");
+    }
+}

@@ -1,0 +1,67 @@
+//! What may be typed about other programs' files.
+
+use clap::Args;
+
+/// `import`
+#[derive(Debug, Args)]
+pub struct Import {
+    /// From this client or file only, e.g. cursor, .mcp.json [default: every client that is here]
+    #[arg(long, value_name = "CLIENT|FILE")]
+    pub from: Option<String>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `install`
+#[derive(Debug, Args)]
+pub struct Install {
+    /// Clients, e.g. cursor claude-code; any other word lists them [default: those that are here, after a question]
+    #[arg(value_name = "CLIENT")]
+    pub clients: Vec<String>,
+    /// All that are here
+    #[arg(long, conflicts_with = "clients")]
+    pub all: bool,
+    /// Give them this address of a running `serve --http`, instead of a program to start
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Let them see this part only, one of `profiles`
+    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    pub profile: Option<String>,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `uninstall`
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// Clients [default: all that have it]
+    #[arg(value_name = "CLIENT")]
+    pub clients: Vec<String>,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `undo`
+#[derive(Debug, Args)]
+pub struct Undo {
+    /// Show what would be put back, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

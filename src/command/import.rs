@@ -1,0 +1,315 @@
+//! `mcp-proxy import`: takes over the servers that clients have. It copies: no client's file is changed. Values are never shown.
+
+use std::path::{Path, PathBuf};
+
+use mcp_proxy_core::config::edit::replace::Seen;
+use mcp_proxy_core::config::edit::{Document, Step, Syntax};
+use mcp_proxy_core::config::{self, Environment, Level, Located, TEMPLATE, default_path, locate, masked};
+use serde_json::{Map, Value};
+
+use super::install::{asked, difference, failure, port, short};
+use crate::cli::Import;
+use crate::clients::foreign::{Found, Skip, translate};
+use crate::clients::journal::Journal;
+use crate::clients::merge::{Fate, Plan, Planned};
+use crate::clients::place::{self, System};
+use crate::clients::table::{CLIENTS, Client, Form};
+use crate::clients::{self, entry};
+use crate::render::printable;
+use crate::report::{self, Failure};
+
+/// Where servers were looked for, and what was found there.
+#[derive(Default)]
+struct Search {
+    /// Titles, and how many servers.
+    read: Vec<(String, usize)>,
+    /// Files that could not be read.
+    broken: Vec<String>,
+    /// Entries that are no servers for us.
+    skipped: Vec<(String, String, Skip)>,
+}
+
+pub(super) fn run(config: Option<&Path>, args: &Import) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    let ours = Ours::open(config, &environment)?;
+    let mut plan = Plan::new(ours.servers());
+    let mut search = Search::default();
+    let port = port(config, &environment);
+    match &args.from {
+        Some(from) => match clients::by_id(from) {
+            Some(client) => search.client(client, port, &environment, &mut plan),
+            None => search.file(Path::new(from), port, &environment, &mut plan)?,
+        },
+        None => CLIENTS.iter().for_each(|client| search.client(client, port, &environment, &mut plan)),
+    }
+    plan.check(&ours.path, &environment);
+    report::out(shown(&plan, &search).as_bytes())?;
+    let hint = project_files(&environment);
+    let n_written = plan.written().count();
+    if n_written == 0 {
+        report::note("nothing to import");
+        hint.iter().for_each(|h| report::note(h));
+        return if search.broken.is_empty() { Ok(()) } else { Err(Failure::failed("some files could not be read")) };
+    }
+    let (before, after) = ours.with(&plan)?;
+    let path = short(&ours.path, &environment);
+    if args.dry_run {
+        report::note(&format!("would be written to {path}:\n{}", difference(&before, &after)));
+        return Ok(());
+    }
+    if !args.yes && report::stderr_is_terminal() && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        let question = format!("write {n_written} servers to {path}?");
+        if !asked(&question)? {
+            report::note("nothing was changed");
+            return Ok(());
+        }
+    }
+    let journal = Journal::open(&environment).map_err(|e| failure(&e))?;
+    journal
+        .begin("import")
+        .change(&ours.seen, Some(&after))
+        .map_err(|e| failure(&e).hint("nothing was written; run it again"))?;
+    report::note(&format!("wrote {n_written} servers to {path}; `mcp-proxy undo` takes it back"));
+    report::note("next: `mcp-proxy check`, then `mcp-proxy install` puts mcp-proxy into your clients");
+    hint.iter().for_each(|h| report::note(h));
+    Ok(())
+}
+
+/// Our configuration.
+struct Ours {
+    path: PathBuf,
+    seen: Seen,
+    document: Document,
+}
+
+impl Ours {
+    fn open(config: Option<&Path>, environment: &Environment) -> Result<Self, Failure> {
+        let located = locate(config, environment);
+        let path = match &located {
+            Located::File { path } => path.clone(),
+            Located::Nothing { .. } => default_path(environment).ok_or_else(|| {
+                Failure::usage("there is no folder for the configuration")
+                    .because("neither XDG_CONFIG_HOME nor HOME is set")
+                    .hint("say where with --config")
+            })?,
+        };
+        let failed = || Failure::usage(format!("the configuration `{}` cannot be added to", short(&path, environment)));
+        let seen = Seen::read(&path).map_err(|e| failed().because(e))?;
+        let syntax = syntax(&path, seen.bytes.as_deref());
+        let bytes = match (&seen.bytes, syntax) {
+            (Some(bytes), _) => bytes.clone(),
+            (None, Syntax::Yaml) => TEMPLATE.as_bytes().to_vec(),
+            (None, _) => b"{\n  \"version\": 1\n}\n".to_vec(),
+        };
+        if seen.bytes.is_some() {
+            let loaded = config::load(&located, environment);
+            let names = loaded.diagnostics.iter().find(|d| d.level == Level::Error);
+            if let Some(error) = names {
+                return Err(failed()
+                    .because(&error.message)
+                    .hint("`mcp-proxy check` shows all of it; mend that first"));
+            }
+        }
+        let document = Document::parse(&bytes, syntax).map_err(|e| failed().because(e))?;
+        Ok(Self { path, seen, document })
+    }
+
+    /// Its servers, under whatever key they are.
+    fn servers(&self) -> Vec<(String, Value)> {
+        let tree = self.document.tree();
+        let places =
+            [&["servers"][..], &["mcpServers"], &["mcp", "servers"], &["mcp"], &["context_servers"], &["mcp.servers"]];
+        let maps = places.iter().filter_map(|keys| keys.iter().try_fold(tree, |node, key| node.get(key))?.as_object());
+        maps.flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    /// The bytes of before, and those with the new servers.
+    fn with(&self, plan: &Plan) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+        let mut document = self.document.clone();
+        for planned in plan.written() {
+            let found = &planned.found;
+            document
+                .set(&[Step::Key("servers"), Step::Key(&found.name)], &Value::Object(found.entry.clone()))
+                .map_err(|e| {
+                    Failure::failed(format!("`{}` cannot be written into `{}`", found.name, self.path.display()))
+                        .because(e)
+                        .hint("write `servers:` on a line of its own, with one entry below it, and run it again")
+                })?;
+        }
+        Ok((self.seen.bytes.clone().unwrap_or_default(), document.to_bytes()))
+    }
+}
+
+fn syntax(path: &Path, bytes: Option<&[u8]>) -> Syntax {
+    let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    match extension.as_deref() {
+        Some("json") => Syntax::Json,
+        Some("jsonc" | "json5") => Syntax::Jsonc,
+        Some("toml") => Syntax::Toml,
+        Some("yaml" | "yml") => Syntax::Yaml,
+        _ if bytes.is_some_and(|b| b.trim_ascii_start().starts_with(b"{")) => Syntax::Jsonc,
+        _ => Syntax::Yaml,
+    }
+}
+
+impl Search {
+    fn client(&mut self, client: &'static Client, port: u16, environment: &Environment, plan: &mut Plan) {
+        if client.files.is_empty() || !place::is_here(client, System::current(), environment) {
+            return;
+        }
+        match clients::open(client, System::current(), environment) {
+            Ok(file) => self.servers(&client.form, client.title, client.id, file.document.tree(), port, plan),
+            Err(error) => self.broken.push(format!("{}: {error}", client.title)),
+        }
+    }
+
+    /// A file that was named: of a client, if its name or its keys say so.
+    fn file(&mut self, path: &Path, port: u16, environment: &Environment, plan: &mut Plan) -> Result<(), Failure> {
+        let path = environment.absolute_here(path);
+        let title = short(&path, environment);
+        let failed = || Failure::usage(format!("cannot import from `{title}`"));
+        let seen = Seen::read(&path).map_err(|e| failed().because(e))?;
+        let Some(bytes) = &seen.bytes else {
+            let known: Vec<&str> = CLIENTS.iter().filter(|c| !c.files.is_empty()).map(|c| c.id).collect();
+            return Err(failed()
+                .because("there is no such file")
+                .hint(format!("name a file, or a client: {}", known.join(", "))));
+        };
+        let form = form_of(&path, bytes, environment);
+        let document = form.map_or_else(
+            || Document::parse(bytes, syntax(&path, Some(bytes))),
+            |form| {
+                // Strict or not is the client's business.
+                let syntax = if form.syntax == Syntax::Json { Syntax::Jsonc } else { form.syntax };
+                Document::parse(bytes, syntax)
+            },
+        );
+        let document = document.map_err(|e| failed().because(e).hint("mend it first"))?;
+        let form = form.or_else(|| form_by_keys(document.tree())).ok_or_else(|| {
+            failed()
+                .because("it has no servers under `mcpServers`, `servers`, `mcp`, `context_servers`, `mcp_servers` or `extensions`")
+        })?;
+        self.servers(form, &title, "import", document.tree(), port, plan);
+        Ok(())
+    }
+
+    fn servers(&mut self, form: &Form, title: &str, client: &str, tree: &Value, port: u16, plan: &mut Plan) {
+        let mut n_found = 0;
+        for (name, value) in entry::all(form, tree) {
+            match translate(form, &name, value, port) {
+                Ok(found) => {
+                    n_found += 1;
+                    plan.add(found, title, client);
+                }
+                Err(why) => self.skipped.push((name, title.to_owned(), why)),
+            }
+        }
+        self.read.push((title.to_owned(), n_found));
+    }
+}
+
+/// The client whose file this is, by its place or name.
+fn form_of(path: &Path, bytes: &[u8], environment: &Environment) -> Option<&'static Form> {
+    let is_its = |client: &&Client| {
+        place::candidates(client, System::current(), environment).iter().any(|p| p == path)
+            || client.projects.iter().any(|p| path.ends_with(p))
+            || client.files.iter().any(|f| {
+                let name = f.path.rsplit('/').next().unwrap_or_default().trim_end_matches('}');
+                // `mcp.json`, `config.yaml` and `settings.json` are many clients'.
+                !matches!(name, "mcp.json" | "mcp_config.json" | "settings.json" | "config.yaml" | "config.toml")
+                    && path.file_name().is_some_and(|n| n == name)
+            })
+    };
+    CLIENTS.iter().find(is_its).map(|c| &c.form).filter(|form| {
+        // A file that only has the name is read by its keys.
+        let syntax = if form.syntax == Syntax::Json { Syntax::Jsonc } else { form.syntax };
+        Document::parse(bytes, syntax).is_ok_and(|d| !entry::all(form, d.tree()).is_empty())
+    })
+}
+
+fn form_by_keys(tree: &Value) -> Option<&'static Form> {
+    let form = |id: &str| clients::by_id(id).map(|c| &c.form);
+    match tree {
+        _ if tree["mcpServers"].is_array() => form("continue"),
+        _ if tree["mcpServers"].is_object() => form("cursor"),
+        _ if tree["context_servers"].is_object() => form("zed"),
+        _ if tree["mcp_servers"].is_object() => form("codex"),
+        _ if tree["extensions"].is_object() => form("goose"),
+        _ if tree["servers"].is_object() => form("vscode"),
+        _ if tree["mcp"].is_object() => form("opencode"),
+        _ => None,
+    }
+}
+
+/// What lies in this folder and is not read by itself: it is somebody's project, not the user.
+fn project_files(environment: &Environment) -> Vec<String> {
+    let files = CLIENTS.iter().flat_map(|c| c.projects);
+    let mut there: Vec<&str> = files.copied().filter(|p| environment.absolute_here(Path::new(p)).is_file()).collect();
+    there.dedup();
+    let hint = |file: &&str| {
+        format!("this folder has servers of its own: `mcp-proxy import --from {file}` takes them over too")
+    };
+    there.iter().map(hint).collect()
+}
+
+/// The preview. Nothing in it is a value of a variable or a header.
+fn shown(plan: &Plan, search: &Search) -> String {
+    let mut out = String::new();
+    let read: Vec<String> = search.read.iter().map(|(title, n)| format!("{title} ({n})")).collect();
+    if !read.is_empty() {
+        out.push_str(&format!("servers found: {}\n", read.join(", ")));
+    }
+    for broken in &search.broken {
+        out.push_str(&format!("not read: {}\n", printable(broken)));
+    }
+    let width = plan.servers.iter().map(|p| p.found.name.chars().count()).max().unwrap_or(0);
+    for planned in &plan.servers {
+        out.push_str(&line(planned, width));
+    }
+    for (name, title, why) in &search.skipped {
+        out.push_str(&format!("  - {} ({title}): left out, {why}\n", printable(name)));
+    }
+    out
+}
+
+fn line(planned: &Planned, width: usize) -> String {
+    let Planned { found, from, fate } = planned;
+    let (sign, fate) = match fate {
+        Fate::New => ('+', None),
+        Fate::Off(why) => ('+', Some(format!("switched off: {why}"))),
+        Fate::Known => ('=', Some("you have it already".to_owned())),
+        Fate::Unfit(why) => ('-', Some(format!("left out: {why}"))),
+    };
+    let words = target(&found.entry);
+    let mut out = format!("  {sign} {:width$}  {words}  ({})\n", found.name, from.join(", "));
+    let is_written = sign == '+';
+    let notes = found.notes.iter().filter(|_| is_written).cloned();
+    let secrets = found.secrets.iter().filter(|_| is_written).map(|field| secret_note(field, found));
+    for note in fate.into_iter().chain(notes).chain(secrets) {
+        out.push_str(&format!("      {}\n", printable(&note)));
+    }
+    out
+}
+
+fn secret_note(field: &str, found: &Found) -> String {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    let variable: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let variable = match field {
+        "args" | "url" => format!("{}_{variable}", found.name.replace('-', "_").to_uppercase()),
+        _ => variable,
+    };
+    format!(
+        "`{field}` has a secret in plain text: put it in credentials.json as \"{variable}\", and write `${{{variable}}}` here"
+    )
+}
+
+/// What it starts or asks, fit to be shown.
+fn target(entry: &Map<String, Value>) -> String {
+    let value = Value::Object(entry.clone());
+    let words = entry::command_line(&value).join(" ");
+    let words = if words.is_empty() { entry.get("url").and_then(Value::as_str).unwrap_or_default() } else { &words };
+    const MAX: usize = 60;
+    let words = printable(&masked(words));
+    if words.chars().count() > MAX { words.chars().take(MAX - 1).chain(['…']).collect() } else { words }
+}

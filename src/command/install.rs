@@ -1,0 +1,349 @@
+//! `mcp-proxy install` and `uninstall`: our entry in the clients' files. What else is in them stays, byte for byte; what was there
+//! before is kept for `mcp-proxy undo`.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen};
+use mcp_proxy_core::config::edit::{Document, EditError};
+use mcp_proxy_core::config::{self, Environment, Located, masked, render};
+use serde_json::{Value, json};
+
+use crate::cli::{Install, Uninstall};
+use crate::clients::entry::{self, Put, Way};
+use crate::clients::journal::{Journal, JournalError, Operation};
+use crate::clients::place::{self, System};
+use crate::clients::table::{CLIENTS, Client, OUR_NAME, menu};
+use crate::clients::{self, ClientFile, ClientFileError};
+use crate::report::{self, Failure};
+
+/// Somebody else may write in the same moment; who does so all the time is left alone.
+const TRIES: usize = 3;
+
+/// What came of one client.
+enum Outcome {
+    Added,
+    Updated,
+    Removed,
+    AsItWas,
+    /// To be put in by hand.
+    Shown(String),
+    Failed(String),
+}
+
+pub(super) fn install(config: Option<&Path>, args: &Install) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    let way = match &args.url {
+        Some(url) => Way::Address(url.clone()),
+        None => started(config, args.profile.as_deref(), &environment)?,
+    };
+    let port = port(config, &environment);
+    let chosen = chosen(&args.clients, args.all, args.yes, args.dry_run, &environment)?;
+    let put = |file: &mut Document, client: &Client| -> Result<Outcome, String> {
+        match entry::put(file, &client.form, &way, port).map_err(|e| e.to_string())? {
+            Put::Added => Ok(Outcome::Added),
+            Put::Updated => Ok(Outcome::Updated),
+            Put::AsItWas => Ok(Outcome::AsItWas),
+            Put::Taken => Err(format!("it has an entry `{OUR_NAME}` that is another program: rename that one")),
+            Put::NoRemote => Err("its file cannot hold an address; install without --url".to_owned()),
+        }
+    };
+    let by_hand = |client: &Client| Outcome::Shown(snippet(client, &way));
+    let outcomes = each("install", &chosen, args.dry_run, &environment, put, by_hand)?;
+    told(&outcomes, args.dry_run, &environment)?;
+    if outcomes.iter().any(|(c, o, _)| c.limits.reads_others && !matches!(o, Outcome::Failed(_))) {
+        report::note(
+            "note: Warp may also start what it finds in other clients' files: switch that off there, or do not add it",
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn uninstall(config: Option<&Path>, args: &Uninstall) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    let port = port(config, &environment);
+    let chosen: Vec<&Client> = if args.clients.is_empty() {
+        CLIENTS.iter().filter(|c| !c.files.is_empty() && is_in(c, port, &environment)).collect()
+    } else {
+        named(&args.clients)?
+    };
+    if chosen.is_empty() {
+        report::note("no client's file has an entry of mcp-proxy");
+        return Ok(());
+    }
+    let take = |file: &mut Document, client: &Client| -> Result<Outcome, String> {
+        let changed = entry::take_out(file, &client.form, port).map_err(|e| e.to_string())?;
+        Ok(if changed { Outcome::Removed } else { Outcome::AsItWas })
+    };
+    let by_hand = |client: &Client| Outcome::Shown(format!("take `{OUR_NAME}` out in {}", menu(client.id)));
+    let outcomes = each("uninstall", &chosen, args.dry_run, &environment, take, by_hand)?;
+    told(&outcomes, args.dry_run, &environment)
+}
+
+/// Whether a client has an entry of ours.
+fn is_in(client: &Client, port: u16, environment: &Environment) -> bool {
+    match clients::open(client, System::current(), environment) {
+        Ok(file) => entry::take_out(&mut file.document.clone(), &client.form, port).unwrap_or(true),
+        Err(_) => false,
+    }
+}
+
+/// How a client starts us: with the absolute path of this program, and the configuration if it is not where it is looked for without
+/// any variable. No client needs a PATH, or ours.
+pub(super) fn started(config: Option<&Path>, profile: Option<&str>, environment: &Environment) -> Result<Way, Failure> {
+    let program = std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
+    let program = entry::stable_program(&program, std::env::var_os("PATH").as_deref());
+    let command =
+        program.to_str().ok_or_else(|| Failure::failed("the path of our own executable is no text"))?.to_owned();
+    let mut args = Vec::new();
+    match config::locate(config, environment) {
+        Located::Nothing { .. } => {
+            return Err(Failure::usage("there is no configuration yet: clients would get an error instead of tools")
+                .hint(
+                    "`mcp-proxy import` takes over the servers your clients have; `mcp-proxy init` writes an empty one",
+                ));
+        }
+        Located::File { path } => {
+            let plain = environment.home().map(|h| Environment::empty().with_home(h));
+            let found = plain.map(|e| config::locate(None, &e));
+            if found != Some(Located::File { path: path.clone() }) {
+                args.extend(["--config".to_owned(), path.display().to_string()]);
+            }
+        }
+    }
+    args.extend(["serve".to_owned(), "--stdio".to_owned()]);
+    if let Some(profile) = profile {
+        let known = config::load(&config::locate(config, environment), environment).config.map(|c| c.clients.profiles);
+        if let Some(known) = known.filter(|k| !k.contains_key(profile)) {
+            let known: Vec<String> = known.into_keys().collect();
+            return Err(Failure::usage(format!("there is no profile `{profile}`"))
+                .hint(format!("`profiles` in the configuration has: {}", known.join(", "))));
+        }
+        args.extend(["--profile".to_owned(), profile.to_owned()]);
+    }
+    Ok(Way::Start { command, args })
+}
+
+/// Where we listen, if we do.
+pub(super) fn port(config: Option<&Path>, environment: &Environment) -> u16 {
+    const DEFAULT: u16 = 8000;
+    config::load(&config::locate(config, environment), environment).config.map_or(DEFAULT, |c| c.port)
+}
+
+fn named(ids: &[String]) -> Result<Vec<&'static Client>, Failure> {
+    let known = || CLIENTS.iter().map(|c| c.id).collect::<Vec<_>>().join(", ");
+    let one = |id: &String| {
+        clients::by_id(id).ok_or_else(|| {
+            Failure::usage(format!("no client is called `{id}`")).hint(format!("known are: {}", known()))
+        })
+    };
+    ids.iter().map(one).collect()
+}
+
+/// Which clients: those that were named, else those that are here, if somebody says so.
+fn chosen(
+    ids: &[String],
+    all: bool,
+    yes: bool,
+    is_dry: bool,
+    environment: &Environment,
+) -> Result<Vec<&'static Client>, Failure> {
+    if !ids.is_empty() {
+        return named(ids);
+    }
+    let here: Vec<&Client> = clients::here(System::current(), environment).collect();
+    if here.is_empty() {
+        return Err(Failure::usage("no client was found on this machine").hint("name one: `mcp-proxy install cursor`"));
+    }
+    if all || yes || is_dry {
+        return Ok(here);
+    }
+    let titles: Vec<String> = here.iter().map(|c| format!("  {:18} {}", c.id, c.title)).collect();
+    report::note(&format!("on this machine are:\n{}", titles.join("\n")));
+    if asked("put mcp-proxy into all of them?")? { Ok(here) } else { Err(unchosen()) }
+}
+
+fn unchosen() -> Failure {
+    Failure::usage("nothing was changed").hint("name the clients, e.g. `mcp-proxy install cursor`, or all with --all")
+}
+
+/// Asks a person; without one, or without an answer, it is no.
+pub(super) fn asked(question: &str) -> Result<bool, Failure> {
+    if !(io::stdin().is_terminal() && report::stderr_is_terminal()) {
+        return Ok(false);
+    }
+    report::note(&format!("{question} [y/N]"));
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|e| Failure::failed("cannot read the answer").because(e))?;
+    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Changes the file of each client; one that fails costs the others nothing.
+fn each(
+    what: &str,
+    chosen: &[&'static Client],
+    is_dry: bool,
+    environment: &Environment,
+    change: impl Fn(&mut Document, &Client) -> Result<Outcome, String>,
+    by_hand: impl Fn(&Client) -> Outcome,
+) -> Result<Vec<(&'static Client, Outcome, Option<PathBuf>)>, Failure> {
+    let journal = (!is_dry).then(|| Journal::open(environment)).transpose().map_err(|e| failure(&e))?;
+    let mut operation = journal.as_ref().map(|j| j.begin(what));
+    let mut outcomes = Vec::new();
+    for client in chosen {
+        let path = place::file_of(client, System::current(), environment);
+        let outcome = match &path {
+            None if client.files.is_empty() => by_hand(client),
+            None => Outcome::Failed("its file is not known on this system".to_owned()),
+            Some(_) => one(client, environment, journal.as_ref(), operation.as_mut(), &change),
+        };
+        outcomes.push((*client, outcome, path));
+    }
+    Ok(outcomes)
+}
+
+fn one(
+    client: &Client,
+    environment: &Environment,
+    journal: Option<&Journal>,
+    mut operation: Option<&mut Operation<'_>>,
+    change: &impl Fn(&mut Document, &Client) -> Result<Outcome, String>,
+) -> Outcome {
+    for attempt in 1..=TRIES {
+        let ClientFile { seen, mut document } = match clients::open(client, System::current(), environment) {
+            Ok(file) => file,
+            Err(error) => return Outcome::Failed(why(&error, environment)),
+        };
+        let outcome = match change(&mut document, client) {
+            Ok(Outcome::AsItWas) => return Outcome::AsItWas,
+            Ok(outcome) => outcome,
+            Err(why) => return Outcome::Failed(why),
+        };
+        let mut after = Some(document.to_bytes());
+        if matches!(outcome, Outcome::Removed)
+            && let Some(before) = journal.and_then(|j| untouched(j, &seen, client))
+        {
+            // Nobody changed it since we came: it is as it was before us, to the byte.
+            after = before;
+        }
+        let Some(operation) = operation.as_deref_mut() else {
+            let shown = difference(seen.bytes.as_deref().unwrap_or_default(), after.as_deref().unwrap_or_default());
+            report::note(&format!("{}: {}\n{shown}", client.title, short(&seen.path, environment)));
+            return seen.check_writable().map_or_else(|e| Outcome::Failed(e.to_string()), |()| outcome);
+        };
+        match operation.change(&seen, after.as_deref()) {
+            Ok(()) => return outcome,
+            Err(JournalError::File(ReplaceError::Changed { .. })) if attempt < TRIES => {}
+            Err(error) => return Outcome::Failed(error.to_string()),
+        }
+    }
+    Outcome::Failed("it is being written by somebody else all the time".to_owned())
+}
+
+/// What was in the file before `install`, if it is as that left it.
+fn untouched(journal: &Journal, seen: &Seen, client: &Client) -> Option<Option<Vec<u8>>> {
+    let before = journal.before("install", seen)?;
+    let bytes = before.as_deref().unwrap_or_default();
+    let document = Document::parse(bytes, client.form.syntax).ok()?;
+    // It may have been there already, and only been brought up to date.
+    document.get(&entry::path(&client.form, OUR_NAME)).is_none().then_some(before)
+}
+
+fn why(error: &ClientFileError, environment: &Environment) -> String {
+    match error {
+        ClientFileError::Parse { path, source: source @ EditError::Syntax { .. } } => {
+            format!("its file has an error, {}:{source}; mend it first", short(path, environment))
+        }
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn failure(error: &JournalError) -> Failure {
+    let failure = Failure::failed(error.to_string());
+    match error {
+        JournalError::Locked => failure.hint("wait for it to end, and try again"),
+        JournalError::NoFolder => failure.hint("set HOME"),
+        JournalError::ChangedSince { kept, .. } => {
+            let kept: Vec<String> = kept.iter().map(|p| p.display().to_string()).collect();
+            let hint = "nothing was touched: undoing would lose what was written since";
+            failure.hint(if kept.is_empty() {
+                hint.to_owned()
+            } else {
+                format!("{hint}; what was there before: {}", kept.join(", "))
+            })
+        }
+        _ => failure,
+    }
+}
+
+pub(super) fn short(path: &Path, environment: &Environment) -> String {
+    render::short_path(path, environment.home())
+}
+
+/// One line a client, and what to do now.
+fn told(
+    outcomes: &[(&'static Client, Outcome, Option<PathBuf>)],
+    is_dry: bool,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    let would = if is_dry { "would be " } else { "" };
+    let mut out = String::new();
+    let (mut changed, mut n_failed) = (Vec::new(), 0);
+    for (client, outcome, path) in outcomes {
+        let shown = path.as_ref().map_or_else(String::new, |p| short(p, environment));
+        let text = match outcome {
+            Outcome::Added => format!("{would}added to {shown}"),
+            Outcome::Updated => format!("{would}updated in {shown}"),
+            Outcome::Removed => format!("{would}removed from {shown}"),
+            Outcome::AsItWas => format!("nothing to do in {shown}"),
+            Outcome::Shown(text) => text.clone(),
+            Outcome::Failed(why) => {
+                n_failed += 1;
+                format!("not changed: {why}")
+            }
+        };
+        let unsure = if client.is_certain || matches!(outcome, Outcome::Failed(_)) {
+            ""
+        } else {
+            " (its place is not documented: see whether it is used)"
+        };
+        out.push_str(&format!("{:16} {text}{unsure}\n", client.title));
+        if matches!(outcome, Outcome::Added | Outcome::Updated | Outcome::Removed) {
+            changed.push(client.title);
+        }
+    }
+    report::out(out.as_bytes())?;
+    if !changed.is_empty() && !is_dry {
+        report::note(&format!(
+            "restart {} to see it; `mcp-proxy undo` puts every file back as it was",
+            changed.join(", ")
+        ));
+    }
+    if n_failed > 0 {
+        return Err(Failure::failed(format!("{n_failed} of {} clients were not changed", outcomes.len())));
+    }
+    Ok(())
+}
+
+/// What is pasted where there is no file.
+fn snippet(client: &Client, way: &Way) -> String {
+    let ours = entry::ours(&client.form, way).map_or(Value::Null, Value::Object);
+    let mut inner = json!({ OUR_NAME: ours });
+    for key in client.form.key.iter().rev() {
+        inner = json!({ *key: inner });
+    }
+    format!("has no file: paste this in {}\n{inner:#}", menu(client.id))
+}
+
+/// The lines that are different: both files begin and end the same.
+pub(super) fn difference(before: &[u8], after: &[u8]) -> String {
+    let (before, after) = (String::from_utf8_lossy(before), String::from_utf8_lossy(after));
+    let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let front = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let back = old[front..].iter().rev().zip(new[front..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let lines = |sign: char, lines: &[&str]| -> String {
+        lines.iter().map(|l| format!("  {sign} {}\n", crate::render::printable(&masked(l)))).collect()
+    };
+    let removed = lines('-', &old[front..old.len() - back]);
+    removed + lines('+', &new[front..new.len() - back]).trim_end_matches('\n')
+}
