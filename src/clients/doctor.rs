@@ -123,6 +123,25 @@ impl<'a> Subject<'a> {
         Self { located, config, environment, way, catalog }
     }
 
+    /// What a client pays for all of it, as far as it is known.
+    #[must_use]
+    pub fn weight(&self) -> Option<Finding> {
+        /// Of JSON with English in it, roughly.
+        const BYTES_A_TOKEN: usize = 4;
+        let tools = &self.catalog.as_ref()?.items[ItemKind::Tool as usize];
+        if tools.is_empty() {
+            return Some(
+                Finding::new(Weight::Note, "no tools are remembered yet")
+                    .fix("mcp-proxy list (starts every server once)"),
+            );
+        }
+        let n_tokens = tools.iter().map(|t| t.legacy.len()).sum::<usize>() / BYTES_A_TOKEN;
+        Some(Finding::new(
+            Weight::Fine,
+            format!("{} tools are known, about {n_tokens} tokens for a client that reads all", tools.len()),
+        ))
+    }
+
     fn port(&self) -> u16 {
         const DEFAULT: u16 = 8000;
         self.config.map_or(DEFAULT, |c| c.port)

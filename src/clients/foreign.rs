@@ -420,11 +420,23 @@ fn duration(seconds: f64) -> String {
     if ms % 1000.0 == 0.0 { format!("{}s", ms / 1000.0) } else { format!("{ms}ms") }
 }
 
+/// Whether a text says anything but what it refers to, and the scheme before it.
+fn is_written_out(value: &str) -> bool {
+    let mut left = String::new();
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once("${") {
+        left.push_str(before);
+        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    left.push_str(rest);
+    !matches!(left.trim().to_ascii_lowercase().as_str(), "" | "bearer" | "basic" | "token")
+}
+
 /// Where a secret is written out.
 fn secrets(entry: &Map<String, Value>) -> Vec<String> {
     let is_secret = |name: &str, value: &str| {
         let line = format!("{name}: {}", json!(value));
-        !value.starts_with("${") && masked(&line) != line
+        is_written_out(value) && masked(&line) != line
     };
     let mut found = Vec::new();
     for field in ["env", "headers", "auth"] {

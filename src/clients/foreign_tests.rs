@@ -88,7 +88,7 @@ fn what_is_asked_for_and_what_is_secret_is_told_without_its_value() {
         "vscode",
         json!({ "type": "http", "url": "https://h", "headers": { "Authorization": "Bearer ${input:token}" } }),
     );
-    assert_eq!(vscode.asked, ["token"]);
+    assert_eq!((vscode.asked, vscode.secrets), (vec!["token".to_owned()], vec![]));
     assert_eq!(vscode.entry["headers"]["Authorization"], "Bearer ${keyring:token}");
     let plain = found(
         "cursor",

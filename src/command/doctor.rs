@@ -21,12 +21,13 @@ pub(super) fn run(config: Option<&Path>, args: &Doctor) -> Result<(), Failure> {
     let located = locate(config, &environment);
     let loaded = config::load(&located, &environment);
     let way = started(config, None, &environment).ok();
-    let own = own(&loaded, way.as_ref(), &environment);
+    let mut own = own(&loaded, way.as_ref(), &environment);
     let servers = match &loaded.config {
         Some(config) => runtime()?.block_on(doctor::programs(config)),
         None => Vec::new(),
     };
     let subject = Subject::new(&located, loaded.config.as_ref(), &environment, way.as_ref());
+    own.extend(subject.weight());
     let examined: Vec<Examined> =
         clients::here(System::current(), &environment).map(|client| subject.examine(client)).collect();
     let all = || own.iter().chain(servers.iter().map(|s| &s.1)).chain(examined.iter().flat_map(|e| &e.findings));

@@ -285,7 +285,12 @@ fn line(planned: &Planned, width: usize) -> String {
     let is_written = sign == '+';
     let notes = found.notes.iter().filter(|_| is_written).cloned();
     let secrets = found.secrets.iter().filter(|_| is_written).map(|field| secret_note(field, found));
-    for note in fate.into_iter().chain(notes).chain(secrets) {
+    let asked = found
+        .asked
+        .iter()
+        .filter(|_| is_written)
+        .map(|name| format!("the client keeps `{name}` itself, or asks for it: it has to be given here"));
+    for note in fate.into_iter().chain(asked).chain(notes).chain(secrets) {
         out.push_str(&format!("      {}\n", printable(&note)));
     }
     out

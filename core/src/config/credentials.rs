@@ -16,6 +16,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::build::is_token_name;
+use super::edit::replace::keep_owner;
 use super::source::{FileSeen, MAX_FILE_BYTES, ReadError};
 use super::variables::{FILE_NAME, OURS, named};
 use super::{Access, Environment, Located, Secret, TokenHash, locate, new_token};
@@ -355,25 +356,6 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         // The first problem is the one to be told.
         let _ = fs::remove_file(&new);
     })
-}
-
-/// Whoever could read the old file can read the new one: an administrator may write for a service.
-#[cfg(unix)]
-fn keep_owner(old: &Path, new: &File) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, fchown};
-    let Ok(old) = fs::metadata(old) else { return Ok(()) };
-    let now = new.metadata()?;
-    let is_other = (old.uid(), old.gid()) != (now.uid(), now.gid());
-    // Only the administrator can give a file away; a group of our own, everybody.
-    match is_other.then(|| fchown(new, Some(old.uid()), Some(old.gid()))) {
-        Some(Err(e)) if old.uid() != now.uid() => Err(e),
-        _ => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_: &Path, _: &File) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -46,7 +46,8 @@ fn a_file_that_cannot_be_changed_stays_as_it_is() {
         &["an entry `mcp-proxy` that is another program"],
     );
     refused(
-        "{\"mcpServers\": {\"mcp-proxy\": {\"command\": \"mcp-proxy\", \"args\": [\"serve\"]}, \"mcp-proxy\": {}}}",
+        "{\"mcpServers\": {\"mcp-proxy\": {\"command\": \"mcp-proxy\", \"args\": [\"serve\"]}, \"mcp-proxy\": {\"command\": \"mcp-proxy\", \
+         \"args\": [\"run\"]}}}",
         &["`mcp-proxy` is there twice"],
     );
     refused(vec![b' '; 33 << 20], &["longer than 32 MiB"]);
@@ -101,6 +102,30 @@ fn what_its_owner_wrote_since_stays() {
     assert_eq!(read(&home, CURSOR), changed);
     assert_eq!(home.run(&["uninstall", "cursor"]).code, Some(0));
     assert_eq!(read(&home, CURSOR), "{\"theirs\": 1, \"mcpServers\": {}}");
+}
+
+#[test]
+fn whoever_reads_meanwhile_never_sees_half_a_file() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let home = world();
+    let path = put(&home, CURSOR, format!("{{\"mcpServers\": {{}}, \"padding\": {:?}}}", "x".repeat(200_000)));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut n_read = 0;
+            while !done.load(Ordering::Relaxed) || n_read == 0 {
+                let text = fs::read_to_string(&path).expect("always there");
+                serde_json::from_str::<serde::de::IgnoredAny>(&text).expect("always whole");
+                n_read += 1;
+            }
+        });
+        for _ in 0..5 {
+            assert_eq!(home.run(&["install", "cursor"]).code, Some(0));
+            assert_eq!(home.run(&["undo"]).code, Some(0));
+        }
+        done.store(true, Ordering::Relaxed);
+        reader.join().expect("every read was whole");
+    });
 }
 
 #[cfg(unix)]

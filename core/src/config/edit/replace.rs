@@ -176,7 +176,7 @@ impl Seen {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(beside)?;
         file.write_all(bytes)?;
-        keep_owner(&self.target, &file)?;
+        keep_rights(&self.target, &file)?;
         file.sync_all()
     }
 }
@@ -195,8 +195,14 @@ fn flush(folder: &Path) {
 }
 
 /// Whoever could read or write the old file can do the same with the new one.
+fn keep_rights(old: &Path, new: &File) -> io::Result<()> {
+    keep_owner(old, new)?;
+    fs::metadata(old).map_or(Ok(()), |old| new.set_permissions(old.permissions()))
+}
+
+/// The new file belongs to whom the old one does: an administrator may write for a service.
 #[cfg(unix)]
-fn keep_owner(old: &Path, new: &File) -> io::Result<()> {
+pub(crate) fn keep_owner(old: &Path, new: &File) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     let Ok(old) = fs::metadata(old) else { return Ok(()) };
     let now = new.metadata()?;
@@ -204,12 +210,12 @@ fn keep_owner(old: &Path, new: &File) -> io::Result<()> {
     // Only the administrator can give a file away; a group of our own, everybody.
     match is_other.then(|| fchown(new, Some(old.uid()), Some(old.gid()))) {
         Some(Err(e)) if old.uid() != now.uid() => Err(e),
-        _ => new.set_permissions(old.permissions()),
+        _ => Ok(()),
     }
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &Path, _: &File) -> io::Result<()> {
+pub(crate) fn keep_owner(_: &Path, _: &File) -> io::Result<()> {
     Ok(())
 }
 
