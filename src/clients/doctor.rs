@@ -376,7 +376,7 @@ fn as_passed(passes: Passes, environment: &Environment) -> Option<Environment> {
         }),
     };
     // Which configuration it is stands in our entry.
-    Some(environment.only(|name| keeps(name)))
+    Some(environment.only(keeps))
 }
 
 /// Whether the programs of our servers can be found, as a client would start us that has hardly a PATH.

@@ -5,6 +5,7 @@ use mcp_proxy_core::config::masked;
 use serde_json::{Map, Value, json};
 
 use super::entry::{address, command_line, is_ours};
+use super::reference::{self, Translated, is_written_out};
 use super::table::{Form, OUR_NAME, Timeout, Variables};
 
 /// A server that was found.
@@ -329,88 +330,12 @@ impl Reader<'_> {
             Variables::EnvOnly if !is_env => Variables::None,
             other => other,
         };
-        if variables == Variables::None && text.contains("${") {
-            self.notes.push("`${…}` is plain text there, and stays so here".to_owned());
+        let Translated { text, asked, note } = reference::translate(text, variables);
+        asked.iter().for_each(|name| self.ask(name));
+        if let Some(note) = note.filter(|n| !self.notes.iter().any(|told| told == n)) {
+            self.notes.push(note.to_owned());
         }
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(c) = rest.chars().next() {
-            if let Some((reference, length)) = self.reference(rest, variables) {
-                out.push_str(&reference);
-                rest = &rest[length..];
-                continue;
-            }
-            let after = &rest[c.len_utf8()..];
-            if c == '$' && after.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '{' | '$')) {
-                out.push('$');
-            }
-            out.push(c);
-            rest = after;
-        }
-        out
-    }
-
-    /// The reference `text` begins with, in our words, and its bytes there.
-    fn reference(&mut self, text: &str, variables: Variables) -> Option<(String, usize)> {
-        let between = |open: &str, close: &str| {
-            let inner = text.strip_prefix(open)?;
-            let end = inner.find(close)?;
-            Some((inner[..end].trim().to_owned(), open.len() + end + close.len()))
-        };
-        let is_name = |name: &str| {
-            !name.is_empty()
-                && !name.starts_with(|c: char| c.is_ascii_digit())
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
-        match variables {
-            Variables::None => None,
-            Variables::Secrets => {
-                let (inner, length) = between("${{", "}}")?;
-                let name = inner.strip_prefix("secrets.").filter(|n| is_name(n))?;
-                self.ask(name);
-                Some((format!("${{{name}}}"), length))
-            }
-            Variables::Braces => {
-                if let Some((name, length)) = between("{env:", "}").filter(|(n, _)| is_name(n)) {
-                    return Some((format!("${{{name}}}"), length));
-                }
-                between("{file:", "}").map(|(path, length)| (format!("${{file:{path}}}"), length))
-            }
-            Variables::Shell => {
-                let (inner, length) = between("${", "}")?;
-                let name = inner.split([':', '-']).next().unwrap_or_default();
-                is_name(name).then(|| (text[..length].to_owned(), length))
-            }
-            Variables::EnvOnly => {
-                if let Some((name, length)) =
-                    between("${", "}").or_else(|| between("%", "%")).filter(|(n, _)| is_name(n))
-                {
-                    return Some((format!("${{{name}}}"), length));
-                }
-                let after = text.strip_prefix('$')?;
-                let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-                is_name(&after[..end]).then(|| (format!("${{{}}}", &after[..end]), end + 1))
-            }
-            Variables::Editor => {
-                let (inner, length) = between("${", "}")?;
-                let ours = match inner.split_once(':') {
-                    Some(("env", name)) if is_name(name) => format!("${{{name}}}"),
-                    Some(("input", id)) => {
-                        self.ask(id);
-                        format!("${{keyring:{id}}}")
-                    }
-                    Some(("file", path)) => format!("${{file:{path}}}"),
-                    None if inner == "pathSeparator" || inner == "/" => std::path::MAIN_SEPARATOR.to_string(),
-                    None if inner.starts_with("workspaceFolder") => {
-                        self.notes.push("`${workspaceFolder}` is the editor's: give a folder instead".to_owned());
-                        format!("${{{inner}}}")
-                    }
-                    None if is_name(&inner) => format!("${{{inner}}}"),
-                    _ => return None,
-                };
-                Some((ours, length))
-            }
-        }
+        text
     }
 }
 
@@ -418,18 +343,6 @@ impl Reader<'_> {
 fn duration(seconds: f64) -> String {
     let ms = (seconds * 1000.0).round();
     if ms % 1000.0 == 0.0 { format!("{}s", ms / 1000.0) } else { format!("{ms}ms") }
-}
-
-/// Whether a text says anything but what it refers to, and the scheme before it.
-fn is_written_out(value: &str) -> bool {
-    let mut left = String::new();
-    let mut rest = value;
-    while let Some((before, after)) = rest.split_once("${") {
-        left.push_str(before);
-        rest = after.split_once('}').map_or("", |(_, rest)| rest);
-    }
-    left.push_str(rest);
-    !matches!(left.trim().to_ascii_lowercase().as_str(), "" | "bearer" | "basic" | "token")
 }
 
 /// Where a secret is written out.

@@ -7,6 +7,7 @@ pub mod foreign;
 pub mod journal;
 pub mod merge;
 pub mod place;
+mod reference;
 pub mod table;
 
 use mcp_proxy_core::config::Environment;

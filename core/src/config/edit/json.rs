@@ -156,10 +156,8 @@ fn insert(text: &str, object: &Object<'_>, key: &str, value: &Value, unit: &str,
     let first_start = object.properties[0].range.start;
     if text[object.range.start..first_start].contains('\n') {
         let own = line_start(text, last.range.start);
-        let inner = match text[own..last.range.start].trim().is_empty() {
-            true => text[own..last.range.start].to_owned(),
-            false => format!("{base}{unit}"),
-        };
+        let before = &text[own..last.range.start];
+        let inner = if before.trim().is_empty() { before.to_owned() } else { format!("{base}{unit}") };
         if !has_comma {
             splices.add(end..end, ",");
         }

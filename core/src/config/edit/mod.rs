@@ -5,6 +5,7 @@
 //! the old tree with that one change, else nothing has happened. [`replace`] puts the bytes in the place of a file. Knows no
 //! client and no key by name.
 
+mod emit;
 mod json;
 pub mod replace;
 mod toml;

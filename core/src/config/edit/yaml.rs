@@ -4,12 +4,10 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
+use super::emit::{INDENT, block, flow, item, member};
 use super::{EditError, Splices, Step, dotted, kind_name, line_end, line_start, nested, newline, with_name};
 use crate::config::node::{self, Entry, Kind, Node, Scalar, Value as Tree};
 use crate::config::source::Sources;
-
-/// What a level is indented with.
-const INDENT: usize = 2;
 
 pub(super) fn parse(text: &str) -> Result<Value, EditError> {
     let tree = plain(&read(text)?);
@@ -156,10 +154,9 @@ impl File<'_> {
             // The dashes of a list may stand right below its key.
             let is_item = depth == column && (content == "-" || content.starts_with("- "));
             let is_own_item = is_item && !self.text[start..].starts_with('-');
-            if content.is_empty() {
-            } else if depth > column || is_own_item {
+            if depth > column || is_own_item {
                 end = next;
-            } else {
+            } else if !content.is_empty() {
                 break;
             }
             at = next;
@@ -405,98 +402,9 @@ impl File<'_> {
     }
 }
 
-/// Lines of a value, `column` deep.
-fn block(value: &Value, column: usize) -> Vec<String> {
-    match value {
-        Value::Object(map) => map.iter().flat_map(|(k, v)| member(k, v, column)).collect(),
-        Value::Array(items) => items.iter().flat_map(|v| item(v, column)).collect(),
-        scalar => vec![format!("{}{}", " ".repeat(column), flow(scalar))],
-    }
-}
-
-/// `key: value`, and the lines below it.
-fn member(key: &str, value: &Value, column: usize) -> Vec<String> {
-    let head = format!("{}{}:", " ".repeat(column), scalar(key));
-    let is_block = match value {
-        Value::Object(map) => !map.is_empty(),
-        Value::Array(items) => items.iter().any(|v| v.is_object() || v.is_array()),
-        _ => false,
-    };
-    if is_block {
-        let mut lines = vec![head];
-        lines.extend(block(value, column + INDENT));
-        lines
-    } else {
-        vec![format!("{head} {}", flow(value))]
-    }
-}
-
-/// `- …`, and the lines below it.
-fn item(value: &Value, column: usize) -> Vec<String> {
-    let mut lines = match value {
-        Value::Object(map) if !map.is_empty() => block(value, column + INDENT),
-        other => vec![format!("{}{}", " ".repeat(column + INDENT), flow(other))],
-    };
-    if let Some(first) = lines.first_mut() {
-        first.replace_range(column..column + INDENT, "- ");
-    }
-    lines
-}
-
-/// A value in one line.
-fn flow(value: &Value) -> String {
-    match value {
-        Value::String(text) => scalar(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Value::Object(map) if map.is_empty() => "{}".to_owned(),
-        Value::Object(map) => {
-            let members: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", scalar(k), flow(v))).collect();
-            format!("{{ {} }}", members.join(", "))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// A text, in quotes wherever YAML, or a person, could take it for something else.
-fn scalar(text: &str) -> String {
-    const WORDS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "~"];
-    let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | '+' | '=' | '@');
-    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/'))
-        || (text.starts_with('-') && text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_alphabetic()));
-    let is_plain = starts_well
-        && text.chars().all(is_inner)
-        && !text.starts_with("---")
-        && !WORDS.iter().any(|w| text.eq_ignore_ascii_case(w));
-    if is_plain { text.to_owned() } else { Value::from(text).to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_that_look_like_something_else_are_quoted() {
-        for (text, expected) in [
-            ("npx", "npx"),
-            ("-y", "-y"),
-            ("--flag=x", "--flag=x"),
-            ("/home/me/a.txt", "/home/me/a.txt"),
-            ("@scope/pkg", "\"@scope/pkg\""),
-            ("1.10", "\"1.10\""),
-            ("30s", "\"30s\""),
-            ("yes", "\"yes\""),
-            ("No", "\"No\""),
-            ("", "\"\""),
-            ("a b", "\"a b\""),
-            ("${X}", "\"${X}\""),
-            ("a: b", "\"a: b\""),
-            ("---", "\"---\""),
-            ("-1", "\"-1\""),
-            ("é\n", "\"é\\n\""),
-        ] {
-            assert_eq!(scalar(text), expected);
-        }
-    }
 
     #[test]
     fn problems_have_a_place() {
