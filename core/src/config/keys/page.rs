@@ -45,9 +45,14 @@ pub fn page() -> String {
     let mut out = HEAD.to_owned();
     table(&mut out, "The whole file", "", &ROOT.iter().collect::<Vec<_>>(), true);
     for key in ROOT {
-        if let (Kind::Section(keys), false) = (key.kind, is_refused(key)) {
-            table(&mut out, &format!("`{}`", key.name), key.doc, &keys.iter().collect::<Vec<_>>(), false);
-        }
+        let (title, keys) = match key.kind {
+            _ if is_refused(key) => continue,
+            Kind::Section(keys) => (format!("`{}`", key.name), keys),
+            // That of a server is the last one.
+            Kind::Map(Kind::Section(keys)) if key.name != "servers" => (format!("`{}.NAME`", key.name), *keys),
+            _ => continue,
+        };
+        table(&mut out, &title, key.doc, &keys.iter().collect::<Vec<_>>(), false);
     }
     let doc = "Also in `defaults`, for all servers, except for: ";
     let not: Vec<String> = NOT_IN_DEFAULTS.iter().map(|name| format!("`{name}`")).collect();
@@ -89,6 +94,7 @@ fn rows(out: &mut String, above: &str, keys: &[&Key], is_flat: bool) {
         let is_deep = !is_flat && !is_refused(key);
         let inner = match key.kind {
             Kind::Map(Kind::Either(kinds)) => (format!("{path}.NAME."), Kind::Either(kinds).keys()),
+            Kind::List(item @ Kind::Section(_)) => (format!("{path}[]."), item.keys()),
             kind => (format!("{path}."), kind.keys()),
         };
         if is_deep {
