@@ -154,7 +154,7 @@ impl Inner {
         // Whoever hangs up before it knows the session cannot end it.
         let unknown = Unknown(Some(handle.clone()));
         let response = self.post_one(handle, message, Kind::Request).await;
-        unknown.is_told();
+        unknown.told();
         response::with_session(response, &session_id)
     }
 
@@ -219,7 +219,7 @@ impl Inner {
 struct Unknown(Option<Arc<Handle>>);
 
 impl Unknown {
-    fn is_told(mut self) {
+    fn told(mut self) {
         self.0 = None;
     }
 }
