@@ -52,6 +52,14 @@ pub enum Command {
     Call(Call),
     /// Read one resource
     Read(Read),
+    /// Have running engines read their configuration now; prints what changed
+    Reload(Reload),
+    /// Show what another configuration would change, without changing anything
+    Diff(Diff),
+    /// Show running engines: their servers, clients, and whether their configuration is in force
+    Status(Status),
+    /// Print the traffic of running engines as it comes, one line a call
+    Tail(Tail),
     /// Ask a running `serve --http` whether it is up; for health checks of containers
     Health(Health),
     /// Take over the servers your clients have; their files stay as they are
@@ -205,6 +213,66 @@ pub struct Read {
     /// The resource's URI as clients see it (`mcp-proxy list resources`)
     pub uri: String,
     /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which of the engines that run; with `--config` only those of that file.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Which {
+    /// Only the engine of this process [default: all; may be repeated]
+    #[arg(long = "pid", value_name = "PID")]
+    pub pids: Vec<u32>,
+}
+
+/// `reload`
+#[derive(Debug, Args)]
+pub struct Reload {
+    #[command(flatten)]
+    /// Which.
+    pub which: Which,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `diff`
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The other configuration [default: the file itself, against what running engines go by]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    /// Which.
+    pub which: Which,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    /// Which.
+    pub which: Which,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tail`
+#[derive(Debug, Args)]
+pub struct Tail {
+    #[command(flatten)]
+    /// Which.
+    pub which: Which,
+    /// Only what passes, as in the terminal, e.g. '~be github ~e' or '~lat >1s'
+    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// Begin with so many of the last ones
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 0)]
+    pub last: u64,
+    /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
 }

@@ -2,6 +2,8 @@
 //!
 //! What servers say is shown without control characters: it must not move the cursor of the terminal it is printed on.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -71,6 +73,33 @@ pub fn size(n_bytes: usize) -> String {
     }
 }
 
+/// A time span for people.
+#[must_use]
+pub fn duration(d: Duration) -> String {
+    let us = d.as_micros();
+    match us {
+        0..1_000 => format!("{us} us"),
+        1_000..100_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        100_000..1_000_000 => format!("{} ms", us / 1_000),
+        1_000_000..100_000_000 => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
+        _ => format!("{} s", us / 1_000_000),
+    }
+}
+
+/// A time for programs; empty if it is none that has a date.
+#[must_use]
+pub fn rfc3339(at: SystemTime) -> String {
+    let rounded = jiff::Timestamp::try_from(at).ok().and_then(|t| t.round(jiff::Unit::Millisecond).ok());
+    rounded.map_or_else(String::new, |t| t.to_string())
+}
+
+/// The time of day here, for people.
+#[must_use]
+pub fn time_of_day(at: SystemTime) -> String {
+    let Ok(at) = jiff::Timestamp::try_from(at) else { return String::new() };
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string()
+}
+
 fn pretty(value: &Value) -> String {
     printable(&format!("{value:#}"))
 }
@@ -114,7 +143,9 @@ pub fn table(head: &[&str], rows: &[Vec<String>], columns: Option<usize>) -> Str
     out
 }
 
-fn one_line(cell: &str) -> String {
+/// The text in one line, without control characters.
+#[must_use]
+pub fn one_line(cell: &str) -> String {
     printable(cell).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -172,6 +203,13 @@ mod tests {
         let rows = [vec!["a".to_owned(), "first\nline".to_owned()], vec!["日本".to_owned(), "second".to_owned()]];
         assert_eq!(table(&["NAME", "TEXT"], &rows, None), "NAME  TEXT\na     first line\n日本  second\n");
         assert_eq!(table(&["NAME", "TEXT"], &rows, Some(8)), "NAME  T…\na     f…\n日本  s…\n");
+    }
+
+    #[test]
+    fn times() {
+        let shown = [7, 1_250, 250_900, 2_340_000, 240_000_000].map(|us| duration(Duration::from_micros(us)));
+        assert_eq!(shown, ["7 us", "1.2 ms", "250 ms", "2.3 s", "240 s"]);
+        assert_eq!(rfc3339(std::time::UNIX_EPOCH + Duration::from_millis(1_500)), "1970-01-01T00:00:01.5Z");
     }
 
     #[test]

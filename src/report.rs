@@ -116,10 +116,19 @@ pub fn note(line: &str) {
 /// # Errors
 /// When stdout cannot be written. A reader that has left (`| head`) is no error.
 pub fn out(bytes: &[u8]) -> Result<(), Failure> {
+    out_while_read(bytes).map(drop)
+}
+
+/// Writes bytes to stdout; `false`: whoever read them has left.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn out_while_read(bytes: &[u8]) -> Result<bool, Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed("cannot write to stdout").because(e)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Failure::failed("cannot write to stdout").because(e)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tests::{Client, DEADLINE, LOOP, PROLOGUE, World, server, settle};
+use super::tests::{Client, DEADLINE, LOOP, PROLOGUE, World, restarted, server, settle};
 use super::*;
 use crate::backend::{Control, Port, Principal};
 use crate::config::{ClientFeatures, Isolation, ProtocolChoice, Server};
@@ -279,10 +279,11 @@ async fn what_a_session_wants_of_its_own_instance_outlives_a_reload() {
     a.ask(&json!(1), "resources/subscribe", json!({"uri": "x://1"})).await;
     assert_eq!(a.answer(&json!(1)).await["result"], json!({}));
     let before = a.does(2, "pid").await;
-    let changed = Server { max_concurrent: 7, ..tools(Isolation::PerSession) };
+    let mut changed = tools(Isolation::PerSession);
+    restarted(&mut changed, 1);
     let mut config = Config { servers: vec![Arc::new(changed)], ..Config::default() };
     config.env.path_from_login_shell = false;
-    world.handle.reload(config.clone());
+    world.handle.reload(config.clone()).await.expect("it runs");
     let renewed = |f: &crate::observe::Flow| {
         f.kind == crate::observe::FlowKind::Own && &*f.method == "resources/subscribe" && f.status == Status::Ok
     };
@@ -292,7 +293,7 @@ async fn what_a_session_wants_of_its_own_instance_outlives_a_reload() {
     // It leaves without having used the one that came last.
     let port = world.port();
     config.servers = vec![Arc::new(tools(Isolation::PerSession))];
-    world.handle.reload(config);
+    world.handle.reload(config).await.expect("it runs");
     world.until("another port", |_| !Arc::ptr_eq(&port, &world.port())).await;
     assert_eq!(world.port().all().len(), 2);
     drop(a);
@@ -605,11 +606,11 @@ async fn commands_and_reloads_reach_all_instances() {
     running(&world, 1).await;
     let old = world.port();
     let mut changed = tools(Isolation::PerSession);
-    changed.max_concurrent = 7;
+    restarted(&mut changed, 1);
     changed.drain_timeout = Duration::from_millis(50);
     let mut config = Config { servers: vec![Arc::new(changed)], ..Config::default() };
     config.env.path_from_login_shell = false;
-    world.handle.reload(config);
+    world.handle.reload(config).await.expect("it runs");
     world.until("another port", |_| !Arc::ptr_eq(&old, &world.port())).await;
     assert!(a.does(6, "pid").await.is_number(), "there is a new one for it");
     // What it had with the old one may end there.

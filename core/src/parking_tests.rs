@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::tests::{Client, DEADLINE, World, settle};
+use super::tests::{Client, DEADLINE, World, restarted, settle};
 use super::*;
 use crate::backend::Principal;
 use crate::config::{Isolation, ProtocolChoice, Server};
@@ -510,10 +510,11 @@ async fn a_reload_ends_what_is_parked() {
     let mut client = world.modern();
     let asked = client.call("elicit").await;
     world.parked(1).await;
-    let server = Server { list_wait: Duration::from_secs(3), ..asks() };
+    let mut server = asks();
+    restarted(&mut server, 1);
     let mut config = Config { servers: vec![Arc::new(server)], ..Config::default() };
     config.env.path_from_login_shell = false;
-    world.handle.reload(config);
+    world.handle.reload(config).await.expect("it runs");
     world.flow("the call is lost", |f| f.kind == FlowKind::Call && f.status == Status::Fault(-32603)).await;
     assert_eq!(code(&client.retry("elicit", &asked, json!({"i1": yes()})).await), -32603);
     world.end().await;

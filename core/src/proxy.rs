@@ -11,9 +11,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::backend::Memory;
-use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Roots, Supervisor};
+use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Ports, Roots, Supervisor};
 use crate::catalog::{Refresher, Views};
-use crate::config::Config;
+use crate::config::{Config, Plan};
 use crate::control::{Errand, ProxyHandle};
 use crate::guard::Guard;
 use crate::observe::{NoticeLevel, Observer};
@@ -92,6 +92,7 @@ impl Proxy {
             observer: Arc::new(Observer::new(journal.n_flows, n_bytes)),
             peers: Peers::default(),
             offers: Offers::default(),
+            ports: watch::Sender::new(Ports::default()),
             guardian: options.guardian,
             env: watch::Sender::new(Arc::new(config.env.clone())),
             roots: Roots::default(),
@@ -107,7 +108,7 @@ impl Proxy {
         });
         let config = Arc::new(config);
         let mut supervisor = Supervisor::new(ctx.clone());
-        supervisor.apply(&config.servers, &config.env);
+        supervisor.apply(&config.servers, &config.env, false);
         let config = watch::Sender::new(config);
         let (refresh, catalog) = Refresher::new(ctx.clone(), config.subscribe());
         let mut refresher = JoinSet::new();
@@ -150,6 +151,12 @@ impl Proxy {
         self.handle.clone()
     }
 
+    /// What all its sessions share.
+    #[cfg(test)]
+    pub(crate) fn engine_for_tests(&self) -> Arc<Engine> {
+        self.engine.clone()
+    }
+
     /// Serves a client on `link`. When `owns` the engine ends with it.
     pub fn serve(&mut self, link: Link, entrance: Entrance, owns: bool) {
         let session = Piped::new(self.engine.clone(), link, entrance);
@@ -189,7 +196,11 @@ impl Proxy {
                     while let Some(errand) = errands.pop_front() {
                         match errand {
                             Errand::Connect { link, entrance } => self.serve(link, entrance, false),
-                            Errand::Reload(config) => self.reload(config),
+                            Errand::Reload { config, done } => {
+                                let plan = self.reload(config);
+                                // Who asked may have left.
+                                let _ = done.map(|done| done.send(plan));
+                            }
                             Errand::Shutdown => break 'running,
                         }
                     }
@@ -233,20 +244,24 @@ impl Proxy {
         self.keeper.spawn(Keeper::new(self.engine.parks.clone(), ctx.clone()).run());
     }
 
-    fn reload(&mut self, config: Arc<Config>) {
-        self.supervisor.apply(&config.servers, &config.env);
+    /// Puts another configuration in the place of the present one, all of it at once, and gives what that changed. Nothing
+    /// waits in here: no message is handled between the first change and the last.
+    fn reload(&mut self, config: Arc<Config>) -> Plan {
         let before = self.config.borrow().clone();
-        let fixed = |c: &Config| {
-            (c.limits.max_message_bytes, c.limits.max_starting, c.journal, c.host.clone(), c.port, c.path.clone())
-        };
-        if fixed(&before) != fixed(&config) {
-            let text = "changes of `proxy.host`, `port` and `path`, of `limits.max_message_bytes`, `limits.max_starting` \
-                        and `observability.traffic` take effect with the next start of mcp-proxy";
-            self.engine.ctx.observer.notice(NoticeLevel::Warning, None, text);
-        }
-        let n = config.servers.iter().filter(|s| s.enabled).count();
+        let mut plan = Plan::between(&before, &config);
+        self.handle.count_draining(&mut plan);
+        // The servers first: what the catalog leads to is there.
+        self.supervisor.apply(&config.servers, &config.env, true);
         self.config.send_replace(config);
-        self.engine.ctx.observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {n} servers"));
+        self.engine.set_refused_config(None);
+        let observer = &self.engine.ctx.observer;
+        observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {}", plan.summary()));
+        if !plan.next_start.is_empty() {
+            let keys = plan.next_start.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+            let text = format!("changes of {keys} take effect with the next start of mcp-proxy");
+            observer.notice(NoticeLevel::Warning, None, text);
+        }
+        plan
     }
 
     async fn shutdown(mut self) {
@@ -291,3 +306,7 @@ mod isolation_tests;
 #[cfg(test)]
 #[path = "parking_tests.rs"]
 mod parking_tests;
+
+#[cfg(test)]
+#[path = "reload_tests.rs"]
+mod reload_tests;

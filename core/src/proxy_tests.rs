@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::*;
 use crate::backend::{BackendState, Principal};
-use crate::config::{Server, StartPolicy};
+use crate::config::{Secret, Server, StartPolicy, Target};
 use crate::control::{Command, Snapshot};
 use crate::observe::{Flow, FlowKind, Status};
 use crate::protocol::CallId;
@@ -45,6 +45,13 @@ pub(super) fn server(script: &str) -> Server {
     let mut server = Server::stdio("s", "/bin/sh", &["-c", &script]);
     server.protocol = crate::config::ProtocolChoice::Legacy;
     server
+}
+
+/// The same server, started in another way that makes no difference.
+pub(super) fn restarted(server: &mut Server, mark: usize) {
+    if let Target::Stdio { env, .. } = &mut server.target {
+        env.insert("MARK".to_owned(), Secret::new(mark.to_string()));
+    }
 }
 
 pub(super) struct World {
@@ -333,12 +340,12 @@ async fn subscriptions_outlive_the_process() {
     let listing = r#"call() { case "$l" in *'"die"'*) exit 3;; *) ok "{\"n\":$n}";; esac; }"#;
     let mut world_server = server(listing);
     world_server.restart.backoff_min = Duration::from_millis(10);
-    if let crate::config::Target::Stdio { args, .. } = &mut world_server.target {
+    if let Target::Stdio { args, .. } = &mut world_server.target {
         let script = args[1].reveal().replace(
             r#"*'/list"'*) ok '{}' ;;"#,
             r#"*'"resources/list"'*) ok '{"resources":[{"uri":"x://1","name":"one"}]}' ;; *'/list"'*) ok '{}' ;;"#,
         );
-        args[1] = crate::config::Secret::new(script);
+        args[1] = Secret::new(script);
     }
     let world = World::new(world_server.clone());
     let mut client = world.client().await;
@@ -352,10 +359,10 @@ async fn subscriptions_outlive_the_process() {
     assert_eq!(updated["params"]["uri"], "x://1");
 
     // The same over a reload that replaces the server.
-    world_server.timeout = Duration::from_secs(61);
+    restarted(&mut world_server, 1);
     let mut config = Config { servers: vec![Arc::new(world_server)], ..Config::default() };
     config.env.path_from_login_shell = false;
-    world.handle.reload(config);
+    world.handle.reload(config).await.expect("it runs");
     world.until("a second renewal", |_| world.flows().iter().filter(|f| renewed(f)).count() == 2).await;
     world.end().await;
 }
@@ -371,7 +378,7 @@ async fn a_changed_environment_starts_servers_again() {
     let mut config = Config { servers: vec![Arc::new(server(reply))], ..Config::default() };
     config.env.path_from_login_shell = false;
     config.env.inherit = vec!["HOME".to_owned()];
-    world.handle.reload(config);
+    world.handle.reload(config).await.expect("it runs");
     world.until("another process", |s| s.backends[0].pid.is_some_and(|p| Some(p) != before)).await;
     world.end().await;
 }
@@ -515,10 +522,10 @@ async fn a_server_that_is_replaced_while_it_works_does_not_hold_up_the_end() {
     client.call(1, "x").await;
     world.flow("the call at the server", |f| f.wire_id.is_some() && f.kind == FlowKind::Call).await;
     let mut changed = server(slow);
-    changed.max_concurrent = 7;
+    restarted(&mut changed, 1);
     let mut config = Config { servers: vec![Arc::new(changed)], ..Config::default() };
     config.env.path_from_login_shell = false;
-    world.handle.reload(config);
+    world.handle.reload(config).await.expect("it runs");
     world.until("the new one", |s| s.notices.iter().filter(|n| n.text.starts_with("ready")).count() == 2).await;
     // The old one has 30 s for its call; it is ended with the engine all the same.
     let call = world.flow("the call", |f| f.kind == FlowKind::Call && &*f.method == "tools/call").await;

@@ -1,12 +1,15 @@
 //! The engine in this process, started and ended. The one place of the program that knows how.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use mcp_proxy_core::catalog::Scope;
-use mcp_proxy_core::config::{Config, ConfigWatch, Diagnostic, Level, Loaded, Prompt, render};
-use mcp_proxy_core::control::ProxyHandle;
+use mcp_proxy_core::config::Config;
+#[cfg(unix)]
+use mcp_proxy_core::config::Environment;
+#[cfg(unix)]
+use mcp_proxy_core::control::ControlSocket;
+use mcp_proxy_core::control::{Follow, ProxyHandle};
 use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
 use tokio::task::JoinSet;
@@ -20,10 +23,11 @@ pub(super) struct Engine {
     handle: ProxyHandle,
     /// The engine's main task: it owns all others.
     task: JoinSet<()>,
-    /// Has the configuration file looked at.
-    prompt: Option<Prompt>,
     /// Follows the configuration file; ended with the engine.
-    _watcher: JoinSet<()>,
+    follow: Option<Follow>,
+    /// Where faces in other processes ask.
+    #[cfg(unix)]
+    _socket: Option<ControlSocket>,
 }
 
 /// What is in front of the engine.
@@ -40,6 +44,19 @@ pub(super) enum Face {
     Http,
     /// A command that looks something up.
     Command,
+}
+
+impl Face {
+    /// What others are told of it; nothing of a command that is over soon.
+    #[cfg(unix)]
+    const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Screen { .. } => Some("screen"),
+            Self::Stdio => Some("stdio"),
+            Self::Http => Some("http"),
+            Self::Command => None,
+        }
+    }
 }
 
 impl Engine {
@@ -75,14 +92,14 @@ impl Engine {
         }
         let mut task = JoinSet::new();
         task.spawn(proxy.run(std::future::pending()));
-        let mut watcher = JoinSet::new();
-        let mut prompt = None;
-        if let Some((origin, config)) = watched {
-            let (handle, watched) = (handle.clone(), origin.watch(config));
-            prompt = Some(watched.prompt());
-            watcher.spawn(watch(watched, handle));
-        }
-        Ok(Self { handle, task, prompt, _watcher: watcher })
+        let follow = watched.map(|(origin, config)| Follow::start(origin.watch(config), handle.clone()));
+        Ok(Self {
+            #[cfg(unix)]
+            _socket: face.word().and_then(|word| socket(&handle, word)),
+            handle,
+            task,
+            follow,
+        })
     }
 
     /// Its door.
@@ -90,10 +107,10 @@ impl Engine {
         &self.handle
     }
 
-    /// Has the configuration file looked at now.
+    /// Has the configuration file read now.
     pub(super) fn look_at_configuration(&self) {
-        if let Some(prompt) = &self.prompt {
-            prompt.look();
+        if let Some(follow) = &self.follow {
+            follow.look();
         }
     }
 
@@ -115,32 +132,19 @@ impl Engine {
     }
 }
 
-/// Hands changes of the configuration file to the engine; a file that cannot be used changes nothing.
-async fn watch(mut watch: ConfigWatch, handle: ProxyHandle) {
-    while let Some(reload) = watch.changed().await {
-        if reload.is_applied() {
-            handle.reload(Config::clone(&reload.config));
-        } else {
-            let summary = render::summary(&reload.loaded);
-            tracing::warn!(
-                "the configuration was not reloaded, the one before stays: {summary} (see `mcp-proxy check`)"
-            );
-            handle.refuse_reload(first_problem(&reload.loaded).unwrap_or(summary));
+/// The local socket. The engine runs as well without one.
+#[cfg(unix)]
+fn socket(handle: &ProxyHandle, face: &str) -> Option<ControlSocket> {
+    match ControlSocket::open(handle.clone(), face, &Environment::of_process()) {
+        Ok(socket) => {
+            tracing::debug!("`mcp-proxy status`, `reload` and `tail` find this process at {}", socket.path().display());
+            Some(socket)
+        }
+        Err(why) => {
+            tracing::warn!("no local socket: `mcp-proxy status`, `reload` and `tail` do not find this process: {why}");
+            None
         }
     }
-}
-
-/// The first error in one line, for the screen: where and what.
-fn first_problem(loaded: &Loaded) -> Option<String> {
-    let is_error = |d: &&Diagnostic| d.level == Level::Error;
-    let n = loaded.diagnostics.iter().filter(is_error).count();
-    let first = loaded.diagnostics.iter().find(is_error)?;
-    let file = first.file.as_deref().and_then(Path::file_name).map(|f| f.to_string_lossy().into_owned());
-    let place = first.place.as_ref().map(|p| format!("{}:{}", p.line, p.column));
-    let at: Vec<String> = file.into_iter().chain(place).collect();
-    let label = first.label.as_ref().map_or_else(String::new, |l| format!(" ({l})"));
-    let more = if n > 1 { format!(", and {} more", n - 1) } else { String::new() };
-    Some(format!("{} {}{label}{more}", at.join(":"), first.message).trim_start().to_owned())
 }
 
 pub(super) fn guardian() -> ExitCode {

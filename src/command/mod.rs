@@ -2,8 +2,10 @@
 
 mod call;
 mod check;
+mod diff;
 mod doctor;
 mod engine;
+mod engines;
 mod health;
 mod import;
 mod init;
@@ -12,9 +14,13 @@ mod listen;
 mod list;
 mod load;
 mod peer;
+mod plan;
 mod read;
+mod reload;
 mod schema;
 mod serve;
+mod status;
+mod tail;
 mod token;
 mod tui;
 mod undo;
@@ -42,6 +48,10 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::List(args) => list::run(config, &args),
         Command::Call(args) => call::run(config, &args),
         Command::Read(args) => read::run(config, &args),
+        Command::Reload(args) => reload::run(config, &args),
+        Command::Diff(args) => diff::run(config, &args),
+        Command::Status(args) => status::run(config, &args),
+        Command::Tail(args) => tail::run(config, &args),
         Command::Health(args) => health::run(config, &args),
         Command::Import(args) => import::run(config, &args),
         Command::Install(args) => install::install(config, &args),

@@ -12,6 +12,7 @@ mod fakes;
 mod http;
 mod processes;
 mod progress_cancel;
+mod reload;
 mod remote;
 mod rmcp_peers;
 mod rooms;

@@ -66,6 +66,15 @@ pub enum Delivery {
         /// Its notification.
         message: Box<Message>,
     },
+    /// A call that waited for an instance that is being replaced has gone to another one.
+    Moved {
+        /// The client's id of the call.
+        client_id: RequestId,
+        /// Its correlation id.
+        call: CallId,
+        /// Where it is now.
+        port: Arc<Port>,
+    },
     /// The task of this server's instance has broken down: what it had will not be answered.
     Lost(Arc<Port>),
     /// Who kept the calls that outlive their sessions has broken down: these calls will not be answered.
@@ -146,6 +155,12 @@ pub struct ServerNote {
     pub method: Option<Method>,
     /// The call it belongs to, if that is certain.
     pub parent: Option<CallId>,
+}
+
+/// Whether a server may ask its client something while it does this (protocol.md, 3.6).
+#[must_use]
+pub const fn may_ask(method: Option<Method>) -> bool {
+    !matches!(method, Some(Method::Complete | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe))
 }
 
 impl Call {

@@ -10,6 +10,7 @@ use super::offer::Offers;
 use super::peer::{ClientFacts, Peers};
 use super::port::Port;
 use super::roots::Roots;
+use super::supervisor::Ports;
 use crate::config::EnvPolicy;
 use crate::observe::Observer;
 use crate::transport::http::HttpClients;
@@ -26,6 +27,8 @@ pub struct Context {
     pub offers: Offers,
     /// Roots as modern clients said them last.
     pub roots: Roots,
+    /// The ways to the servers; the supervisor publishes them.
+    pub ports: watch::Sender<Ports>,
     /// Ends our children when we cannot.
     pub guardian: Guardian,
     /// What children inherit: those started from now on.

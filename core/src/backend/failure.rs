@@ -125,7 +125,7 @@ impl Attempt {
             Ok(End::Idle) => Life::Over,
             Ok(End::Stale) => Life::Over,
             Ok(End::Told(control)) | Err(OpenError::Told(control)) => Life::Told(control),
-            Ok(End::Gone(Some(ExitReason::Code(0)))) if port.server.restart.policy == RestartPolicy::OnFailure => {
+            Ok(End::Gone(Some(ExitReason::Code(0)))) if port.server().restart.policy == RestartPolicy::OnFailure => {
                 Life::Over
             }
             Ok(End::Lost(trouble)) => self.troubled("serve", &trouble),
@@ -145,7 +145,7 @@ impl Attempt {
             }
             Err(OpenError::Gone { phase, exit }) => self.failed_with(phase, describe(exit), exit, None),
             Err(OpenError::Silent { phase: "probe", .. }) if eras.probe_harms => Life::Told(Control::Restart),
-            Err(OpenError::Silent { phase, waited }) if matches!(port.server.target, Target::Http { .. }) => {
+            Err(OpenError::Silent { phase, waited }) if matches!(port.server().target, Target::Http { .. }) => {
                 self.failed(phase, format!("it did not answer within {waited:.0?}"))
             }
             Err(OpenError::Silent { phase, waited }) => {

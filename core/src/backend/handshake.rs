@@ -52,7 +52,7 @@ impl Instance {
     pub(super) fn order(&self, facts: &ClientFacts, alone: bool, eras: Eras) -> Vec<Era> {
         let first = if alone { facts.revision.era() } else { Era::Modern };
         let second = if first == Era::Legacy { Era::Modern } else { Era::Legacy };
-        match self.port.server.protocol {
+        match self.port.server().protocol {
             ProtocolChoice::Modern => vec![Era::Modern],
             ProtocolChoice::Legacy => vec![Era::Legacy],
             ProtocolChoice::Auto => {
@@ -68,7 +68,7 @@ impl Instance {
         if matches!(self.wire, Wire::Http(_)) {
             return self.open_remote(facts, alone, eras).await;
         }
-        let until = Instant::now() + self.port.server.startup_timeout;
+        let until = Instant::now() + self.port.server().startup_timeout;
         let order = self.order(facts, alone, *eras);
         let mut discover = None;
         let mut error = OpenError::Refused { phase: "initialize", message: "it speaks no era".to_owned() };
@@ -120,7 +120,7 @@ impl Instance {
         eras: &mut Eras,
     ) -> Result<(), OpenError> {
         let phase = "probe";
-        let probe = self.port.server.probe_timeout;
+        let probe = self.port.server().probe_timeout;
         let patience = if is_last { until } else { until.min(Instant::now() + probe * UNSTARTED_FACTOR) };
         let message = match self.answer_to(&[wire], patience, phase).await {
             Ok((_, message)) => message,

@@ -14,6 +14,7 @@ use tokio::time::Sleep;
 
 use super::call::{Call, Outcome};
 use super::context::Context;
+use super::forward::forward;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
 use super::own::OwnRows;
@@ -26,6 +27,7 @@ use super::tenant::Tenant;
 use super::upcalls::Asks;
 use super::users::Users;
 use super::wire::{Parcel, Step, Wire};
+use crate::config::Server;
 use crate::observe::Status;
 use crate::protocol::{
     Era, Fault, Field, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code,
@@ -51,6 +53,8 @@ fn is_next_round(call: &Call) -> bool {
 pub(super) struct Instance {
     pub(super) port: Arc<Port>,
     pub(super) ctx: Arc<Context>,
+    /// The server's configuration, as it was told last.
+    server: Arc<Server>,
     /// Counts the instances of this server: an answer for an older one finds nothing.
     pub(super) generation: u64,
     pub(super) wire: Wire,
@@ -146,6 +150,7 @@ impl Instance {
         let now = Instant::now();
         port.lease.renew();
         Self {
+            server: port.server(),
             port,
             ctx,
             generation,
@@ -289,7 +294,7 @@ impl Instance {
 
     pub(super) fn on_call(&mut self, call: Box<Call>) {
         if self.drain_until.is_some() {
-            return call.fail(self.fault(&format!("server `{}` is being stopped", self.port.name()), "stopping"));
+            return self.hand_on(call);
         }
         if call.peer.mailbox.is_closed() {
             // Its client has left: nobody wants what it would do.
@@ -310,11 +315,18 @@ impl Instance {
             self.backlog.push_back((self.now, call));
             return self.take_from_backlog();
         }
-        let n = self.port.server.max_concurrent;
+        let n = self.server.max_concurrent;
         call.fail(self.fault(
             &format!("server `{}` is busy: {n} calls in flight and {MAX_BACKLOG} waiting", self.port.name()),
             "busy",
         ));
+    }
+
+    /// A call that was not sent goes on to the instance in this one's place.
+    fn hand_on(&self, call: Box<Call>) {
+        if let Err(call) = forward(&self.port, &self.ctx, call) {
+            call.fail(self.fault(&format!("server `{}` is being stopped", self.port.name()), "stopping"));
+        }
     }
 
     fn send(&mut self, call: Box<Call>) {
@@ -331,7 +343,7 @@ impl Instance {
             sent: self.now,
             silent_since: self.now,
             timeout: call.timeout,
-            max_timeout: self.port.server.max_timeout,
+            max_timeout: self.server.max_timeout,
             n_asking: 0,
             was_asked: false,
             origin: Origin::Call(call),
@@ -392,7 +404,7 @@ impl Instance {
 
     /// Whether the server may get another call now: it has not too many, and it reads.
     fn has_room(&self) -> bool {
-        self.pending.n_calls() < self.port.server.max_concurrent
+        self.pending.n_calls() < self.server.max_concurrent
             && self.wire.waiting() < OUTBOX_FULL
             && !self.listing.holds_calls
     }
@@ -475,8 +487,16 @@ impl Instance {
                 #[cfg(test)]
                 Control::Panic => panic!("as a test wanted it"),
                 Control::Shutdown { drain: true } if self.pending.n_calls() > 0 => {
-                    self.drain_until = Some(self.now + self.port.server.drain_timeout);
+                    self.drain_until = Some(self.now + self.server.drain_timeout);
                     self.end_parked();
+                    for (_, call) in std::mem::take(&mut self.backlog) {
+                        self.hand_on(call);
+                    }
+                }
+                Control::Adjusted => {
+                    self.server = self.port.server();
+                    self.wire.set_max_concurrent(self.server.max_concurrent);
+                    self.take_from_backlog();
                 }
                 Control::Stop | Control::Restart | Control::Shutdown { .. } => return Some(End::Told(control)),
             }
@@ -561,7 +581,7 @@ impl Instance {
     /// When an instance without calls and subscriptions is stopped: that of a lazy server, and those beside the base one. The
     /// base one too, where all callers have gone to others: it has made the lists, and a call or a list wakes it.
     fn idle_deadline(&self) -> Option<Instant> {
-        let server = &self.port.server;
+        let server = &self.server;
         let is_idle = self.pending.n_calls() == 0 && self.backlog.is_empty() && self.port.wanted.is_empty();
         if !is_idle {
             return None;

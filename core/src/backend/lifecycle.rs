@@ -14,10 +14,11 @@ use super::backoff;
 use super::call::Call;
 use super::context::Context;
 use super::failure::{Attempt, Life};
+use super::forward::{forward, forward_wish};
 use super::memory::Eras;
 use super::offer::OfferState;
 use super::peer::ClientFacts;
-use super::port::{Control, Port};
+use super::port::{Control, Mail, Port};
 use super::status::{BackendState, Failure};
 use super::tenant::Tenant;
 use super::waiting::Waiting;
@@ -55,6 +56,8 @@ enum Event {
     Time,
     /// The first client has said who it is.
     Facts,
+    /// The server has other rules now.
+    Adjusted,
 }
 
 /// Who reads the commands.
@@ -90,11 +93,11 @@ impl Lifecycle {
 
     /// The task's body: ends with [`Control::Shutdown`].
     pub(super) async fn run(mut self) {
-        if !self.port.server.enabled {
+        if !self.port.server().enabled {
             self.publish(OfferState::Absent);
             return self.rest().await;
         }
-        let mut asleep = self.port.server.start != StartPolicy::Eager && !self.is_beside();
+        let mut asleep = self.port.server().start != StartPolicy::Eager && !self.is_beside();
         if self.port.n_panics.load(Ordering::Relaxed) > 0 {
             match self.recover(Attempt::new().broken_down(), false, false).await {
                 Some(sleeps) => asleep = sleeps,
@@ -157,13 +160,16 @@ impl Lifecycle {
 
     /// Waits until somebody needs it. `false`: the end.
     async fn sleep(&mut self, state: BackendState) -> bool {
-        let is_manual = self.port.server.start == StartPolicy::Manual;
-        let mut by_hand = is_manual || state == BackendState::Stopped;
+        let mut start = self.port.server().start;
+        let mut by_hand = start == StartPolicy::Manual || state == BackendState::Stopped;
+        let mut is_stopped = state == BackendState::Stopped;
         if state == BackendState::Idle {
             self.offer_asleep();
+            self.ctx.offers.rests(&self.port);
         } else {
             self.publish(OfferState::Absent);
         }
+        let has_failed = state == BackendState::Parked;
         self.set(state);
         loop {
             if by_hand {
@@ -180,18 +186,38 @@ impl Lifecycle {
                 Event::Told(Control::Want) if !by_hand => return true,
                 Event::Told(Control::Stop) if !by_hand => {
                     by_hand = true;
+                    is_stopped = true;
                     self.publish(OfferState::Absent);
                     self.set(BackendState::Stopped);
                 }
+                Event::Adjusted if !is_stopped => {
+                    let before = std::mem::replace(&mut start, self.port.server().start);
+                    match start {
+                        // What has failed may do better under other rules.
+                        StartPolicy::Eager if has_failed || before != start => {
+                            self.n_failures = 0;
+                            return true;
+                        }
+                        StartPolicy::Manual => {
+                            by_hand = true;
+                            self.publish(OfferState::Absent);
+                        }
+                        StartPolicy::Lazy if before != start && !has_failed => {
+                            by_hand = false;
+                            self.offer_asleep();
+                        }
+                        StartPolicy::Eager | StartPolicy::Lazy => {}
+                    }
+                }
                 Event::Facts => self.offer_asleep(),
-                Event::Told(_) | Event::Mail | Event::Time => {}
+                Event::Told(_) | Event::Mail | Event::Time | Event::Adjusted => {}
             }
         }
     }
 
     /// What clients are told of a server that sleeps: what is known or remembered of it, else that a list may wake it.
     fn offer_asleep(&mut self) {
-        if self.port.server.start == StartPolicy::Manual {
+        if self.port.server().start == StartPolicy::Manual {
             // Only a person starts it: nobody may wait for it.
             return self.publish(OfferState::Absent);
         }
@@ -236,10 +262,16 @@ impl Lifecycle {
                     #[cfg(test)]
                     assert!(!taken.contains(&Control::Panic), "as a test wanted it");
                     let end = taken.iter().find(|c| matches!(c, Control::Shutdown { .. })).copied();
-                    let last = end.or_else(|| taken.iter().rfind(|c| !matches!(c, Control::Detach(_))).copied());
+                    let is_adjusted = taken.contains(&Control::Adjusted);
+                    let last = end.or_else(|| {
+                        taken.iter().rfind(|c| !matches!(c, Control::Detach(_) | Control::Adjusted)).copied()
+                    });
                     taken.clear();
                     if let Some(control) = last {
                         return Event::Told(control);
+                    }
+                    if is_adjusted {
+                        return Event::Adjusted;
                     }
                 }
                 () = port.mailbox.ready() => {
@@ -283,14 +315,14 @@ impl Lifecycle {
 
     /// After a failure: pause or park. `Some(asleep)` to go on, `None` at the end.
     async fn recover(&mut self, failure: Failure, steady: bool, hopeless: bool) -> Option<bool> {
-        let restart = self.port.server.restart;
+        let restart = self.port.server().restart;
         self.n_failures = if steady { 1 } else { self.n_failures + 1 };
         let summary = failure.summary();
         let hint = failure.hint.clone();
         let never = restart.policy == RestartPolicy::Never;
         self.port.status.change(|s| s.failure = Some(failure));
         // A process that keeps dying is left alone; a machine that is down comes up again.
-        let is_remote = matches!(self.port.server.target, Target::Http { .. });
+        let is_remote = matches!(self.port.server().target, Target::Http { .. });
         let is_over = self.n_failures > restart.max;
         if (hopeless || never || is_over) && self.is_beside() {
             self.ctx.observer.notice(NoticeLevel::Error, Some(self.port.name()), format!("{summary}: given up"));
@@ -359,7 +391,7 @@ impl Lifecycle {
 
     /// How long a call waits for the server to be ready.
     fn patience(&self) -> Duration {
-        self.port.server.startup_timeout
+        self.port.server().startup_timeout
     }
 
     fn take_mail(&mut self) {
@@ -404,13 +436,32 @@ impl Lifecycle {
         }
     }
 
-    /// The end of the task: nothing is left waiting.
+    /// The end of the task: nothing is left waiting. What was never sent goes on to the instance in this one's place.
     fn close(mut self) {
         self.port.pool.remove(&self.port);
+        let mut mail = VecDeque::new();
+        self.port.mailbox.drain(&mut mail);
         self.port.mailbox.close();
         self.port.control.close();
-        self.take_mail();
-        self.fail_waiting("mcp-proxy is shutting down, or the server's configuration has changed");
+        let mut too_many = Vec::new();
+        for mail in mail {
+            let is_wish = matches!(mail, Mail::Subscribe { .. } | Mail::Unsubscribe { .. });
+            let mail = if is_wish { forward_wish(&self.port, &self.ctx, mail).err() } else { Some(mail) };
+            too_many.extend(mail.and_then(|m| self.waiting.take_in(m, &self.port.wanted, Instant::now())));
+        }
+        self.waiting.forget_left();
+        let waiting: Vec<_> = self.waiting.drain().chain(too_many).collect();
+        for call in waiting {
+            if let Err(call) = forward(&self.port, &self.ctx, call) {
+                self.wait(call);
+            }
+        }
+        let is_removed = !self.ctx.ports.borrow().contains_key(self.port.name());
+        self.fail_waiting(if is_removed {
+            "it was removed from the configuration"
+        } else {
+            "mcp-proxy is shutting down"
+        });
         self.set(BackendState::Stopped);
     }
 }

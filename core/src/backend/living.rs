@@ -37,16 +37,14 @@ impl Lifecycle {
         let generation = self.port.generation.fetch_add(1, Ordering::Relaxed) + 1;
         self.port.status.change(|s| s.started = None);
         self.set(BackendState::Starting);
-        match self.port.server.target {
-            Target::Stdio { .. } => self.live_process(generation).await,
-            Target::Http { .. } => self.live_remote(generation).await,
-        }
+        let is_process = matches!(self.port.server().target, Target::Stdio { .. });
+        if is_process { self.live_process(generation).await } else { self.live_remote(generation).await }
     }
 
     /// As a child process.
     async fn live_process(&mut self, generation: u64) -> Life {
         let mut attempt = Attempt::new();
-        let Target::Stdio { command, cwd, .. } = self.port.server.target.clone() else { return Life::Over };
+        let Target::Stdio { command, cwd, .. } = self.port.server().target.clone() else { return Life::Over };
         let (port, ctx) = (self.port.clone(), self.ctx.clone());
         self.recall_early().await;
         let turn = match self.meanwhile(ctx.starting.acquire(), Commands::Here).await {
@@ -103,7 +101,7 @@ impl Lifecycle {
     async fn live_remote(&mut self, generation: u64) -> Life {
         let (port, ctx) = (self.port.clone(), self.ctx.clone());
         let mut attempt = Attempt::new();
-        if let Target::Http { url_shown, .. } = &port.server.target {
+        if let Target::Http { url_shown, .. } = &port.server().target {
             attempt.resolved = Some(url_shown.clone());
         }
         self.recall_early().await;
@@ -111,12 +109,12 @@ impl Lifecycle {
             Ok(turn) => turn.ok(),
             Err(control) => return Life::Told(control),
         };
-        let endpoint = match Endpoint::new(&port.server, &ctx.http, ctx.max_message_bytes) {
+        let endpoint = match Endpoint::new(&port.server(), &ctx.http, ctx.max_message_bytes) {
             Ok(endpoint) => endpoint,
             Err(trouble) => return attempt.troubled("connect", &trouble),
         };
         self.port.status.change(|s| s.started = Some(Instant::now()));
-        let server = &port.server;
+        let server = port.server();
         let wire = Wire::Http(Box::new(Remote::new(endpoint, server.max_concurrent, server.startup_timeout)));
         let mut instance = Instance::new(port.clone(), ctx.clone(), generation, wire);
         let ended = self.open_and_serve(&mut instance, turn).await;
@@ -188,7 +186,7 @@ impl Lifecycle {
             if instance.offer != saved {
                 saved = instance.offer.clone();
                 if let Some(profile) = &self.profile {
-                    self.ctx.memory.save(&self.port.server, profile, self.eras, saved.as_deref());
+                    self.ctx.memory.save(&self.port.server(), profile, self.eras, saved.as_deref());
                 }
             }
             if let Some(end) = instance.serve_some().await {
@@ -224,7 +222,7 @@ impl Lifecycle {
             }
             return;
         }
-        let (eras, offer) = self.ctx.memory.load(&self.port.server, &profile);
+        let (eras, offer) = self.ctx.memory.load(&self.port.server(), &profile);
         self.eras = eras;
         self.port.pool.set_eras(eras);
         self.profile = Some(profile);
@@ -247,7 +245,7 @@ impl Lifecycle {
             s.failure = None;
         });
         let view = self.port.status.view();
-        let place = match &self.port.server.target {
+        let place = match &self.port.server().target {
             Target::Http { url_shown, .. } => url_shown.clone(),
             Target::Stdio { .. } => format!("pid {}", view.pid.unwrap_or_default()),
         };

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::port::Port;
 use crate::protocol::{Method, Revision};
 
 /// Kinds of items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ItemKind {
     /// A tool.
     Tool,
@@ -102,11 +105,30 @@ pub enum OfferState {
     Absent,
 }
 
+/// What becomes of what a server is known to offer when another one takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// It is shown until the new one says what it offers.
+    Known,
+    /// It is forgotten.
+    Nothing,
+}
+
+/// What is known of one server's offer.
+#[derive(Debug)]
+struct Entry {
+    /// The port it belongs to.
+    number: u64,
+    state: OfferState,
+    /// A reload has begun it anew, and it has not said yet what it offers; waited for no longer than this.
+    awaited: Option<Instant>,
+}
+
 /// The offers of all servers. Each belongs to one port: the task of a server that was replaced or removed may still be
 /// ending, and has nothing to say any more.
 #[derive(Debug)]
 pub struct Offers {
-    of: Mutex<HashMap<Arc<str>, (u64, OfferState)>>,
+    of: Mutex<HashMap<Arc<str>, Entry>>,
     /// Counts changes; the catalog's refresher waits on it.
     version: watch::Sender<u64>,
 }
@@ -118,14 +140,17 @@ impl Default for Offers {
 }
 
 impl Offers {
-    /// From now on the offer of this name is `port`'s. `keeps` what was known until the server itself says more.
-    pub fn adopt(&self, port: &Port, keeps: bool) {
+    /// From now on the offer of this name is `port`'s. `is_reload`: clients are told of changed lists when it has said what
+    /// it offers, or is not to be had.
+    pub fn adopt(&self, port: &Port, keep: Keep, is_reload: bool) {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = match of.remove(port.name()) {
-            Some((_, OfferState::Known { offer, .. })) if keeps => OfferState::Known { offer, cached: true },
+        let state = match of.remove(port.name()).map(|entry| entry.state) {
+            Some(OfferState::Known { offer, .. }) if keep == Keep::Known => OfferState::Known { offer, cached: true },
             _ => OfferState::Pending,
         };
-        of.insert(port.name().clone(), (port.number, state));
+        let server = port.server();
+        let awaited = if is_reload && server.enabled { Instant::now().checked_add(server.list_wait) } else { None };
+        of.insert(port.name().clone(), Entry { number: port.number, state, awaited });
         drop(of);
         self.version.send_modify(|v| *v += 1);
     }
@@ -133,14 +158,17 @@ impl Offers {
     /// Publishes what is known of `port`'s server, if the name is still its own.
     pub fn publish(&self, port: &Port, mut state: OfferState) {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(entry) = of.get_mut(port.name()).filter(|(number, _)| *number == port.number) else { return };
+        let Some(entry) = of.get_mut(port.name()).filter(|e| e.number == port.number) else { return };
+        if !matches!(state, OfferState::Pending | OfferState::Known { cached: true, .. }) {
+            entry.awaited = None;
+        }
         // What is confirmed unchanged stays the same value: by that the catalog sees that nothing has to be merged.
-        if let (OfferState::Known { offer, .. }, OfferState::Known { offer: before, .. }) = (&mut state, &entry.1)
+        if let (OfferState::Known { offer, .. }, OfferState::Known { offer: before, .. }) = (&mut state, &entry.state)
             && *offer == *before
         {
             *offer = before.clone();
         }
-        entry.1 = state;
+        entry.state = state;
         drop(of);
         self.version.send_modify(|v| *v += 1);
     }
@@ -155,7 +183,24 @@ impl Offers {
     #[must_use]
     pub fn of(&self, backend: &str) -> OfferState {
         let of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        of.get(backend).map_or(OfferState::Pending, |(_, state)| state.clone())
+        of.get(backend).map_or(OfferState::Pending, |entry| entry.state.clone())
+    }
+
+    /// `port`'s server sleeps: nobody waits for its word.
+    pub fn rests(&self, port: &Port) {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = of.get_mut(port.name()).filter(|e| e.number == port.number);
+        if entry.is_some_and(|e| e.awaited.take().is_some()) {
+            drop(of);
+            self.version.send_modify(|v| *v += 1);
+        }
+    }
+
+    /// Until when the words of servers that a reload has begun anew are waited for; `None`: all have said theirs.
+    #[must_use]
+    pub fn awaited(&self, now: Instant) -> Option<Instant> {
+        let of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        of.values().filter_map(|e| e.awaited).filter(|until| *until > now).max()
     }
 
     /// Counts changes.
@@ -185,10 +230,10 @@ mod tests {
     fn a_replaced_server_has_nothing_to_say_any_more() {
         let offers = Offers::default();
         let old = Port::new(Arc::new(Server::stdio("s", "x", &[])));
-        offers.adopt(&old, false);
+        offers.adopt(&old, Keep::Nothing, false);
         offers.publish(&old, known());
         let new = Port::after(&old, Arc::new(Server::stdio("s", "x", &["y"])));
-        offers.adopt(&new, false);
+        offers.adopt(&new, Keep::Nothing, false);
         assert!(matches!(offers.of("s"), OfferState::Pending));
         offers.publish(&old, known());
         assert!(matches!(offers.of("s"), OfferState::Pending), "published after it was replaced");
@@ -204,10 +249,11 @@ mod tests {
     fn what_the_same_command_offered_is_kept_until_it_says_more() {
         let offers = Offers::default();
         let old = Port::new(Arc::new(Server::stdio("s", "x", &[])));
-        offers.adopt(&old, true);
+        offers.adopt(&old, Keep::Known, false);
         assert!(matches!(offers.of("s"), OfferState::Pending));
         offers.publish(&old, known());
-        offers.adopt(&Port::after(&old, old.server.clone()), true);
+        offers.adopt(&Port::after(&old, old.server()), Keep::Known, true);
         assert!(matches!(offers.of("s"), OfferState::Known { cached: true, .. }));
+        assert!(offers.awaited(Instant::now()).is_some(), "a reload: its own word is waited for");
     }
 }

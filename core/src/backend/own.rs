@@ -17,7 +17,7 @@ pub(super) struct OwnRows(HashMap<WireId, CallId>);
 impl Instance {
     /// Sends a request of our own.
     pub(super) fn send_own(&mut self, own: Own, method: Method, params: &str) -> WireId {
-        let server = &self.port.server;
+        let server = self.port.server();
         let entry = Entry {
             origin: Origin::Own(own),
             sent: self.now,

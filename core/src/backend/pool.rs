@@ -14,7 +14,7 @@ use super::context::Context;
 use super::lease::Fit;
 use super::memory::Eras;
 use super::peer::{ClientFacts, Peer};
-use super::port::{Control, Port};
+use super::port::{Control, Mail, Port};
 use super::tenant::{Profile, Tenant};
 use super::wanted::Wanted;
 use crate::config::{ClientFeatures, Isolation, ProtocolChoice, Server, Target};
@@ -125,6 +125,16 @@ impl Pool {
         rooms.all().cloned().collect()
     }
 
+    /// Takes all out: callers get other instances from now on.
+    pub(super) fn vacate(&self) -> Vec<Arc<Port>> {
+        let mut rooms = self.lock();
+        let all = rooms.all().cloned().collect();
+        rooms.own.clear();
+        rooms.leases.clear();
+        self.counted(&rooms);
+        all
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.lock().closed
     }
@@ -148,7 +158,7 @@ impl Pool {
         (tenant, facts): (Tenant, Arc<ClientFacts>),
         wanted: Arc<Wanted>,
     ) -> Result<Arc<Port>, Fault> {
-        let max = max_beside(&base.server);
+        let max = max_beside(&base.server());
         let data = |reason: &str| serde_json::json!({ "backend": &**base.name(), "reason": reason });
         if rooms.n() >= max {
             let text = format!(
@@ -198,7 +208,7 @@ impl Port {
     /// # Errors
     /// When it needs an instance of its own and there are too many.
     pub fn for_caller(self: &Arc<Self>, peer: &Arc<Peer>, facts: &Arc<ClientFacts>) -> Result<Arc<Self>, Fault> {
-        if self.is_plain || (self.is_owned && peer.owns) {
+        if self.is_plain.load(Ordering::Relaxed) || (self.is_owned && peer.owns) {
             return Ok(self.clone());
         }
         self.choose(peer, facts, true)
@@ -209,7 +219,7 @@ impl Port {
     /// # Errors
     /// As [`Port::for_caller`].
     pub fn home_of(self: &Arc<Self>, peer: &Arc<Peer>, facts: &Arc<ClientFacts>) -> Result<Arc<Self>, Fault> {
-        if self.is_plain || (self.is_owned && peer.owns) {
+        if self.is_plain.load(Ordering::Relaxed) || (self.is_owned && peer.owns) {
             return Ok(self.clone());
         }
         self.choose(peer, facts, false)
@@ -219,7 +229,8 @@ impl Port {
         // A stopped server is stopped for all; its base instance says so.
         let base = || Ok(self.clone());
         let is_modern = facts.revision.era() == Era::Modern;
-        let isolation = match self.server.isolation {
+        let server = self.server();
+        let isolation = match server.isolation {
             Isolation::Auto if !is_modern && (self.pool.has_sessions.load(Ordering::Relaxed) || self.may_be_both()) => {
                 Isolation::PerSession
             }
@@ -235,10 +246,10 @@ impl Port {
                     self.warn_of_anonymous();
                 }
                 // A modern server needs no lease: each request says what its client can do.
-                let leases = self.server.client_features == ClientFeatures::Lease
+                let leases = server.client_features == ClientFeatures::Lease
                     && self.status.era() != Some(Era::Modern)
                     && !self.status.is_off();
-                match (peer.profile(facts).filter(|_| leases), &self.server.target) {
+                match (peer.profile(facts).filter(|_| leases), &server.target) {
                     (Some(profile), Target::Stdio { .. }) if !is_modern || peer.principal.is_anonymous() => {
                         return self.lease(profile, peer, may_ask);
                     }
@@ -281,14 +292,16 @@ impl Port {
     /// Whether the server may speak the legacy era beside the modern one of its base instance. Over HTTP that costs a
     /// handshake and no process, so a legacy client gets a server's own answers in its own era.
     fn may_be_both(&self) -> bool {
-        matches!(self.server.target, Target::Http { .. })
-            && self.server.protocol == ProtocolChoice::Auto
+        let server = self.server();
+        matches!(server.target, Target::Http { .. })
+            && server.protocol == ProtocolChoice::Auto
             && self.pool.eras().legacy != Some(false)
             && self.status.era() != Some(Era::Legacy)
     }
 
     /// An instance for clients of this profile: one that is free, else another one, else the one with the shortest queue.
     fn lease(self: &Arc<Self>, profile: Profile, peer: &Arc<Peer>, may_ask: bool) -> Result<Arc<Self>, Fault> {
+        let server = self.server();
         let mut rooms = self.pool.lock();
         let ports = rooms.leases.get(&profile).map_or(&[][..], Vec::as_slice);
         let n = ports.len();
@@ -298,7 +311,7 @@ impl Port {
             // What stays with one instance stays with the first.
             ports.first().map(|p| (Fit::Own, p.clone()))
         };
-        let may_add = n < self.server.lease_max && rooms.n() < max_beside(&self.server);
+        let may_add = n < server.lease_max && rooms.n() < max_beside(&server);
         match best {
             Some((Fit::Own | Fit::Free, port)) => Ok(port),
             Some((Fit::Used, port)) if !may_add => Ok(port),
@@ -320,18 +333,32 @@ impl Port {
         }
     }
 
-    /// What is still wanted of an instance of the server as it was before a reload is asked of one in its place.
-    pub(super) fn adopt(&self, old: &Self) {
-        let (now, before) = (&self.server, &old.server);
-        let is_same = (now.isolation, now.client_features) == (before.isolation, before.client_features);
-        if old.wanted.is_empty() || !is_same || self.status.is_off() {
+    /// What is still wanted of an instance of the server as it was before a reload is asked of one in its place. `is_same`:
+    /// callers are told apart in the same way as before.
+    pub(super) fn adopt(self: &Arc<Self>, old: &Self, is_same: bool) {
+        if old.wanted.is_empty() || self.status.is_off() {
             return;
+        }
+        if !is_same {
+            return self.take_over(old);
         }
         if let Some(facts) = old.facts.clone() {
             let mut rooms = self.pool.lock();
             let added = self.pool.add(&mut rooms, self, (old.tenant.clone(), facts), old.wanted.clone());
             if let Err(fault) = added {
                 tracing::warn!(server = %self.name(), "subscriptions were lost: {}", fault.message);
+            }
+        }
+    }
+
+    /// Each session's wishes go to the instance that is its own from now on.
+    fn take_over(self: &Arc<Self>, old: &Self) {
+        let Some(ctx) = self.pool.ctx.clone() else { return };
+        for (uri, session) in old.wanted.all() {
+            let Some((peer, facts)) = ctx.peers.get(session).and_then(|p| p.facts().map(|f| (p, f))) else { continue };
+            let uri = serde_json::Value::from(uri).to_string().into();
+            if let Ok(port) = self.home_of(&peer, &facts) {
+                let _ = port.mailbox.push_owed(Mail::Subscribe { session, uri });
             }
         }
     }

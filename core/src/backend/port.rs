@@ -1,13 +1,14 @@
 //! The way in to one server's task.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::call::Call;
 use super::context::Context;
 use super::lease::{Lease, Seat};
 use super::peer::ClientFacts;
 use super::pool::{Pool, may_part};
+use super::settings::Settings;
 use super::status::Status;
 use super::tenant::Tenant;
 use super::wanted::Wanted;
@@ -23,8 +24,9 @@ const N_CONTROL: usize = 64;
 /// The way to one instance of a server.
 #[derive(Debug)]
 pub struct Port {
-    /// Its configuration.
-    pub server: Arc<Server>,
+    name: Arc<str>,
+    /// Its configuration; shared by the instances of the server.
+    settings: Arc<Settings>,
     /// What the server is to be told; read when it is ready for it.
     pub mailbox: Mailbox<Mail>,
     /// What its task is to do; read at all times.
@@ -40,7 +42,7 @@ pub struct Port {
     /// The instances of the same server.
     pub(super) pool: Arc<Pool>,
     /// Every caller's calls come here.
-    pub(super) is_plain: bool,
+    pub(super) is_plain: AtomicBool,
     /// The one client that launched us has the base instances to itself.
     pub(super) is_owned: bool,
     /// What its handshake says of clients, if that is not the first client's word.
@@ -109,6 +111,8 @@ pub enum Control {
     Restart,
     /// A client has left.
     Detach(SessionId),
+    /// The server's entry is another one now, in nothing that its process is made of.
+    Adjusted,
     /// The server's task must break down.
     #[cfg(test)]
     Panic,
@@ -139,12 +143,15 @@ impl Port {
     }
 
     fn with(server: Arc<Server>, wanted: Arc<Wanted>, ctx: Option<Arc<Context>>) -> Self {
-        let is_plain = ctx.is_none() || !may_part(&server);
+        let is_plain = AtomicBool::new(ctx.is_none() || !may_part(&server));
         let is_owned = ctx.as_ref().is_some_and(|c| c.is_owned);
         let pool = Arc::new(Pool::new(ctx));
-        let status = Status::new(&server, pool.n_beside.clone());
+        let name = server.name.clone();
+        let settings = Arc::new(Settings::new(server));
+        let status = Status::new(settings.clone(), pool.n_beside.clone());
         Self {
-            server,
+            name,
+            settings,
             mailbox: Mailbox::new(N_MAIL),
             control: Mailbox::new(N_CONTROL),
             status,
@@ -163,9 +170,10 @@ impl Port {
 
     /// The port of an instance beside that of `base`.
     pub(super) fn beside(base: &Self, tenant: Tenant, facts: Arc<ClientFacts>, wanted: Arc<Wanted>) -> Self {
-        let status = Status::new(&base.server, Arc::default());
+        let status = Status::new(base.settings.clone(), Arc::default());
         Self {
-            server: base.server.clone(),
+            name: base.name.clone(),
+            settings: base.settings.clone(),
             mailbox: Mailbox::new(N_MAIL),
             control: Mailbox::new(N_CONTROL),
             status,
@@ -173,7 +181,7 @@ impl Port {
             tenant,
             number: next_number(),
             pool: base.pool.clone(),
-            is_plain: true,
+            is_plain: AtomicBool::new(true),
             is_owned: false,
             facts: Some(facts),
             lease: Arc::default(),
@@ -185,7 +193,23 @@ impl Port {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.server.name
+        &self.name
+    }
+
+    /// Its configuration at this moment.
+    #[must_use]
+    pub fn server(&self) -> Arc<Server> {
+        self.settings.get()
+    }
+
+    /// From now on the server has this entry, which differs in nothing that its process is made of. Its tasks are told.
+    pub(super) fn adjust(self: &Arc<Self>, server: Arc<Server>) {
+        self.is_plain.store(!may_part(&server), Ordering::Relaxed);
+        self.settings.set(server);
+        for port in self.all() {
+            // A task that has ended needs no word.
+            let _ = port.control.push_owed(Control::Adjusted);
+        }
     }
 
     /// A call's place, where calls of one session only may run at a time.

@@ -49,7 +49,8 @@ pub(super) struct Process {
 /// # Cancel safety
 /// Cancel safe: a login shell that was asked is killed.
 pub(super) async fn spec(port: &Port, ctx: &Context) -> Result<ChildSpec, NotFound> {
-    let Target::Stdio { command, args, cwd, env } = &port.server.target else {
+    let server = port.server();
+    let Target::Stdio { command, args, cwd, env } = &server.target else {
         return Err(NotFound::NoFile(PathBuf::new()));
     };
     let policy = ctx.env.borrow().clone();

@@ -4,12 +4,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::config::{Server, StartPolicy};
+use serde::{Deserialize, Serialize};
+
+use super::settings::Settings;
+use crate::config::StartPolicy;
+use crate::observe::Word;
 use crate::protocol::{Era, Revision};
 use crate::transport::ExitReason;
 
 /// What a server is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BackendState {
     /// `enabled: false`
     Disabled,
@@ -63,12 +68,13 @@ impl BackendState {
 }
 
 /// Why a server failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// When.
     pub at: SystemTime,
     /// Where on its way: `resolve`, `spawn`, `probe`, `initialize`, `list`, `serve`, `task`.
-    pub phase: &'static str,
+    #[serde(with = "crate::observe::plain::word")]
+    pub phase: Word,
     /// What happened, one sentence.
     pub message: String,
     /// The program after the search on PATH, or the URL.
@@ -121,15 +127,15 @@ pub struct StatusView {
 #[derive(Debug)]
 pub struct Status {
     view: Mutex<StatusView>,
-    /// Only a person starts it.
-    is_manual: bool,
+    /// Its server's configuration.
+    settings: Arc<Settings>,
     /// Instances beside this one.
     n_beside: Arc<AtomicUsize>,
 }
 
 impl Status {
-    pub(super) fn new(server: &Server, n_beside: Arc<AtomicUsize>) -> Self {
-        let state = if server.enabled { BackendState::Idle } else { BackendState::Disabled };
+    pub(super) fn new(settings: Arc<Settings>, n_beside: Arc<AtomicUsize>) -> Self {
+        let state = if settings.get().enabled { BackendState::Idle } else { BackendState::Disabled };
         let view = Mutex::new(StatusView {
             state,
             since: SystemTime::now(),
@@ -141,7 +147,7 @@ impl Status {
             failure: None,
             started: None,
         });
-        Self { view, is_manual: server.start == StartPolicy::Manual, n_beside }
+        Self { view, settings, n_beside }
     }
 
     fn lock(&self) -> MutexGuard<'_, StatusView> {
@@ -165,7 +171,7 @@ impl Status {
     pub(super) fn is_off(&self) -> bool {
         match self.lock().state {
             BackendState::Disabled | BackendState::Stopped => true,
-            BackendState::Idle => self.is_manual,
+            BackendState::Idle => self.settings.get().start == StartPolicy::Manual,
             _ => false,
         }
     }

@@ -197,7 +197,7 @@ impl Instance {
     pub(super) fn lost_listen(&mut self) {
         self.listen_was_lost = true;
         self.n_listen_failures = self.n_listen_failures.saturating_add(1);
-        let restart = self.port.server.restart;
+        let restart = self.port.server().restart;
         let pause = backoff::pause(self.n_listen_failures, restart.backoff_min, restart.backoff_max, backoff::jitter());
         self.listen_at = Some(self.now + pause);
     }

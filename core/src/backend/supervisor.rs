@@ -12,8 +12,9 @@ use tokio::task::{self, JoinSet};
 use super::call::Delivery;
 use super::context::Context;
 use super::lifecycle::Lifecycle;
+use super::offer::Keep;
 use super::port::{Control, Mail, Port};
-use crate::config::{EnvPolicy, Server, Target};
+use crate::config::{EnvPolicy, Server, StartPolicy, Step, plan_step};
 use crate::protocol::{Fault, code};
 
 /// The base ports of all servers, by name. Immutable; a reload publishes a new one.
@@ -23,7 +24,6 @@ pub type Ports = Arc<HashMap<Arc<str>, Arc<Port>>>;
 #[derive(Debug)]
 pub struct Supervisor {
     ctx: Arc<Context>,
-    ports: watch::Sender<Ports>,
     tasks: JoinSet<()>,
     /// Whose tasks these are; also of instances that were replaced or removed and are not at their end yet.
     running: HashMap<task::Id, Arc<Port>>,
@@ -33,61 +33,71 @@ impl Supervisor {
     /// Nothing started yet.
     #[must_use]
     pub fn new(ctx: Arc<Context>) -> Self {
-        let ports = watch::Sender::new(Ports::default());
-        Self { ctx, ports, tasks: JoinSet::new(), running: HashMap::default() }
+        Self { ctx, tasks: JoinSet::new(), running: HashMap::default() }
     }
 
     /// The ports, now and after each reload.
     #[must_use]
     pub fn ports(&self) -> watch::Receiver<Ports> {
-        self.ports.subscribe()
+        self.ctx.ports.subscribe()
     }
 
-    /// Makes the running servers those of `servers`: what is unchanged keeps running, what has changed or gone is ended
-    /// after its calls in flight, what is new is started. What all children inherit (`env`) is part of each.
-    pub fn apply(&mut self, servers: &[Arc<Server>], env: &EnvPolicy) {
-        let before = self.ports.borrow().clone();
-        let same_env = **self.ctx.env.borrow() == *env;
-        if !same_env {
+    /// Makes the running servers those of `servers`: what is unchanged keeps running, what is different in nothing its process
+    /// is made of goes on under its new rules, what has changed or gone is ended after its calls in flight, what is new is
+    /// started. What all children inherit (`env`) is part of each. `is_reload`: clients have seen what was there before.
+    pub fn apply(&mut self, servers: &[Arc<Server>], env: &EnvPolicy, is_reload: bool) {
+        let before = self.ctx.ports.borrow().clone();
+        let is_env_changed = **self.ctx.env.borrow() != *env;
+        if is_env_changed {
             self.ctx.env.send_replace(Arc::new(env.clone()));
         }
-        let is_same = |port: &Port, server: &Server| {
-            *port.server == *server && (same_env || !matches!(server.target, Target::Stdio { .. }))
-        };
         let mut after = HashMap::default();
-        let mut fresh = Vec::new();
+        let (mut fresh, mut adjusted) = (Vec::new(), Vec::new());
         for server in servers {
-            match before.get(&server.name) {
-                Some(port) if is_same(port, server) => drop(after.insert(server.name.clone(), port.clone())),
-                old => {
+            let old = before.get(&server.name);
+            let step = old.map(|port| plan_step(&port.server(), server, is_env_changed).map(|(step, _)| step));
+            match (old, step) {
+                (Some(port), Some(None)) => drop(after.insert(server.name.clone(), port.clone())),
+                (Some(port), Some(Some(Step::Adjusted))) => {
+                    after.insert(server.name.clone(), port.clone());
+                    adjusted.push((port.clone(), server.clone()));
+                }
+                _ => {
                     let port = Port::base(server.clone(), old.map(|p| &**p), self.ctx.clone());
-                    // What the same command offered it very likely offers still.
-                    let keeps = server.enabled && old.is_some_and(|old| old.server.target == server.target);
-                    self.ctx.offers.adopt(&port, keeps);
+                    self.ctx.offers.adopt(&port, keep(server, old.map(|p| p.server()).as_deref()), is_reload);
                     let port = Arc::new(port);
                     after.insert(server.name.clone(), port.clone());
                     fresh.push(port);
                 }
             }
         }
+        let after: Ports = Arc::new(after);
+        self.ctx.ports.send_replace(after.clone());
+        for (port, server) in adjusted {
+            adjust(&port, server);
+        }
         for (name, port) in before.iter() {
             if after.get(name).is_none_or(|p| !Arc::ptr_eq(p, port)) {
-                for beside in port.pool.close() {
-                    let _ = beside.control.push_owed(Control::Shutdown { drain: true });
-                    if let Some(now) = after.get(name) {
-                        now.adopt(&beside);
-                    }
-                }
-                // A full box is that of a task that is ending already.
-                let _ = port.control.push_owed(Control::Shutdown { drain: true });
-                if !after.contains_key(name) {
-                    self.ctx.offers.forget(name);
-                }
+                self.replace(port, after.get(name));
             }
         }
-        self.ports.send_replace(Arc::new(after));
         for port in fresh {
             self.start(port);
+        }
+    }
+
+    /// Ends all instances behind `port` after their calls in flight; what waits with them goes on to `now`.
+    fn replace(&self, port: &Arc<Port>, now: Option<&Arc<Port>>) {
+        for beside in port.pool.close() {
+            let _ = beside.control.push_owed(Control::Shutdown { drain: true });
+            if let Some(now) = now {
+                now.adopt(&beside, shares(&now.server(), &port.server()));
+            }
+        }
+        // A full box is that of a task that is ending already.
+        let _ = port.control.push_owed(Control::Shutdown { drain: true });
+        if now.is_none() {
+            self.ctx.offers.forget(port.name());
         }
     }
 
@@ -180,5 +190,34 @@ impl Supervisor {
         }
         // Dropping a task drops its child, which kills what is left of it.
         self.tasks.shutdown().await;
+    }
+}
+
+/// What is shown of a server that begins anew, until it says itself what it offers.
+fn keep(server: &Server, old: Option<&Server>) -> Keep {
+    match old {
+        // What the same command offered it very likely offers still.
+        Some(old) if server.enabled && old.target == server.target => Keep::Known,
+        // Clients learn the new lists when they are complete, not that there are none in between.
+        Some(_) if server.enabled && server.start == StartPolicy::Eager => Keep::Known,
+        _ => Keep::Nothing,
+    }
+}
+
+/// Whether callers are told apart in the same way.
+fn shares(now: &Server, before: &Server) -> bool {
+    (now.isolation, now.client_features) == (before.isolation, before.client_features)
+}
+
+/// Puts another entry in the place of a server's, which goes on running. Instances that callers do not share any more as
+/// they did are ended after their calls in flight.
+fn adjust(port: &Arc<Port>, server: Arc<Server>) {
+    let is_same = shares(&server, &port.server());
+    port.adjust(server);
+    if !is_same {
+        for beside in port.pool.vacate() {
+            let _ = beside.control.push_owed(Control::Shutdown { drain: true });
+            port.adopt(&beside, false);
+        }
     }
 }

@@ -136,9 +136,11 @@ impl Instance {
             Ok(()) => {}
             // MCP 2025-11-25, client/roots: a server without roots to work in is told so, not refused; but one that knows
             // that its client has none does not ask.
-            Err(fault) if is_roots && (fault.code != code::METHOD_NOT_FOUND || !self.port.server.roots.is_empty()) => {
-                let roots: Vec<_> =
-                    self.port.server.roots.iter().map(|uri| serde_json::json!({ "uri": uri })).collect();
+            Err(fault)
+                if is_roots && (fault.code != code::METHOD_NOT_FOUND || !self.port.server().roots.is_empty()) =>
+            {
+                let server = self.port.server();
+                let roots: Vec<_> = server.roots.iter().map(|uri| serde_json::json!({ "uri": uri })).collect();
                 let roots = serde_json::Value::from(roots);
                 self.rootless = true;
                 self.answer(&id, &format!(r#""result":{{"roots":{roots}}}"#));

@@ -71,6 +71,11 @@ impl Wanted {
         self.lock().keys().cloned().collect()
     }
 
+    /// Everything wanted and by whom.
+    pub(super) fn all(&self) -> Vec<(String, SessionId)> {
+        self.lock().iter().flat_map(|(uri, sessions)| sessions.iter().map(|s| (uri.clone(), *s))).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }

@@ -128,6 +128,13 @@ impl Wire {
         }
     }
 
+    /// So many calls may be under way from now on.
+    pub(super) fn set_max_concurrent(&mut self, n: usize) {
+        if let Self::Http(remote) = self {
+            remote.set_max_concurrent(n);
+        }
+    }
+
     /// Bytes that wait to be sent.
     pub(super) fn waiting(&self) -> usize {
         match self {

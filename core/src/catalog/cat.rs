@@ -79,6 +79,8 @@ pub struct Catalog {
     pub(super) hidden: HashMap<Arc<str>, Vec<String>>,
     /// Servers whose lists are on their way.
     pub pending: Vec<Arc<str>>,
+    /// A reload has begun servers anew that have not said yet what they offer: clients are told of changes after that.
+    pub is_settling: bool,
     /// Servers a list has to wake.
     pub asleep: Vec<Arc<str>>,
     /// Servers that declare completions.

@@ -2,6 +2,7 @@
 
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -21,8 +22,14 @@ pub struct Refresher {
     made_of: Option<MadeOf>,
 }
 
-/// What a catalog is made of: the configuration, and each server's state with its offer. Compared by identity.
-type MadeOf = (Arc<Config>, Vec<(Discriminant<OfferState>, Option<Arc<Offer>>)>);
+/// What a catalog is made of. Compared by identity.
+#[derive(Debug)]
+struct MadeOf {
+    config: Arc<Config>,
+    /// Each server's state with its offer.
+    offers: Vec<(Discriminant<OfferState>, Option<Arc<Offer>>)>,
+    is_settling: bool,
+}
 
 impl Refresher {
     /// A refresher and where it publishes.
@@ -39,8 +46,16 @@ impl Refresher {
         loop {
             offers.mark_unchanged();
             let config = self.config.borrow_and_update().clone();
-            self.refresh(&config);
+            let awaited = self.ctx.offers.awaited(Instant::now());
+            self.refresh(&config, awaited.is_some());
+            let settled = async {
+                match awaited {
+                    Some(until) => tokio::time::sleep_until(until.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
+                () = settled => {}
                 changed = offers.changed() => if changed.is_err() { return },
                 changed = self.config.changed() => if changed.is_err() { return },
             }
@@ -49,7 +64,7 @@ impl Refresher {
         }
     }
 
-    fn refresh(&mut self, config: &Arc<Config>) {
+    fn refresh(&mut self, config: &Arc<Config>, is_settling: bool) {
         let sources: Vec<Source> = config
             .servers
             .iter()
@@ -62,7 +77,7 @@ impl Refresher {
             OfferState::Known { offer, .. } => (discriminant(&s.state), Some(offer.clone())),
             state => (discriminant(state), None),
         };
-        let made_of: MadeOf = (config.clone(), sources.iter().map(of).collect());
+        let made_of = MadeOf { config: config.clone(), offers: sources.iter().map(of).collect(), is_settling };
         if self.made_of.as_ref().is_some_and(|last| is_same(last, &made_of)) {
             // A server has confirmed what was remembered of it.
             return self.ctx.observer.signal.raise();
@@ -81,7 +96,7 @@ impl Refresher {
             ItemKind::ALL.iter().all(|k| !after.differs(&before, *k)) && after.items[0].len() == before.items[0].len();
         // Lists that have not changed keep their version, and cursors into them stay good.
         let version = if same && before.version > 0 { before.version } else { after.version };
-        self.catalog.send_replace(Arc::new(Catalog { version, ..after }));
+        self.catalog.send_replace(Arc::new(Catalog { version, is_settling, ..after }));
         self.ctx.observer.signal.raise();
     }
 }
@@ -92,7 +107,8 @@ fn is_same(a: &MadeOf, b: &MadeOf) -> bool {
         (None, None) => true,
         _ => false,
     };
-    Arc::ptr_eq(&a.0, &b.0)
-        && a.1.len() == b.1.len()
-        && a.1.iter().zip(&b.1).all(|(a, b)| a.0 == b.0 && same_offer(&a.1, &b.1))
+    Arc::ptr_eq(&a.config, &b.config)
+        && a.is_settling == b.is_settling
+        && a.offers.len() == b.offers.len()
+        && a.offers.iter().zip(&b.offers).all(|(a, b)| a.0 == b.0 && same_offer(&a.1, &b.1))
 }

@@ -82,7 +82,9 @@ fn make(main: &Catalog, scope: &Scope, before: Option<&Arc<Catalog>>) -> Arc<Cat
     let sources: Vec<Source> = main.origin.sources.iter().filter(|s| scope.sees(&s.server.name)).cloned().collect();
     let mut view = if scope.server.is_some() {
         let Some(source) = sources.first() else { return absent(main, before) };
-        if let Some(before) = before.filter(|b| !scope.limits_tools() && is_same(&b.origin, source, main)) {
+        if let Some(before) = before
+            .filter(|b| !scope.limits_tools() && b.is_settling == main.is_settling && is_same(&b.origin, source, main))
+        {
             return before.clone();
         }
         let tools = scope.limits_tools().then(|| allowed_tools(main, scope));
@@ -91,6 +93,7 @@ fn make(main: &Catalog, scope: &Scope, before: Option<&Arc<Catalog>>) -> Arc<Cat
         narrowed(main, &sources, scope)
     };
     view.fence = Fence::of(main, scope);
+    view.is_settling = main.is_settling;
     view.origin = Origin { sources: sources.into(), routing: routing.clone(), preface: main.origin.preface.clone() };
     view.version = version(&view, main, before);
     Arc::new(view)

@@ -8,7 +8,6 @@
 mod build;
 mod credentials;
 mod diagnostic;
-mod diff;
 pub mod edit;
 mod environment;
 mod expand;
@@ -20,10 +19,12 @@ mod model;
 mod node;
 mod origin;
 mod overrides;
+mod plan;
 mod quantity;
 pub mod render;
 mod secret;
 mod source;
+mod spots;
 mod syntax;
 mod template;
 mod token;
@@ -35,17 +36,18 @@ mod tests;
 
 pub use credentials::{Credentials, CredentialsError, Kept};
 pub use diagnostic::{Diagnostic, Level, NoteKind, Place, Span};
-pub use diff::ConfigDiff;
 pub use environment::Environment;
 pub use load::{Loaded, load, load_text};
 pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
 pub use origin::{HostName, Origin};
+pub(crate) use plan::step as plan_step;
+pub use plan::{Plan, ServerChange, Step};
 pub use secret::Secret;
 pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::{FromClientError, TEMPLATE, template_from};
 pub use token::{TokenHash, new_token};
-pub use watch::{ConfigWatch, Prompt, Reload};
+pub use watch::{ConfigWatch, Reload};
 
 /// A line fit to be shown: what may be secret in it is stars.
 #[must_use]

@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::diagnostic::{Diagnostic, Place, Span};
 
@@ -136,24 +137,69 @@ pub struct FileSeen {
     limit: u64,
     /// Of its text, or of the reason why there is none.
     digest: u64,
+    /// What the system said of it; `None` where it may have been written since without another word: clocks of file systems
+    /// are coarse.
+    stamp: Option<Stamp>,
+}
+
+/// What the system says of a file: the same stamp, the same contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: SystemTime,
+    n_bytes: u64,
+    /// Device, inode and time of the last change of either, where there are such things.
+    identity: (u64, u64, i64, i64),
+}
+
+/// A file that was written less than this before it was looked at may be written again at the same time by its clock.
+const CLOCK_STEP: Duration = Duration::from_secs(2);
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        #[cfg(unix)]
+        let identity = {
+            use std::os::unix::fs::MetadataExt as _;
+            (meta.dev(), meta.ino(), meta.ctime(), meta.ctime_nsec())
+        };
+        #[cfg(not(unix))]
+        let identity = (0, 0, 0, 0);
+        Some(Self { modified: meta.modified().ok()?, n_bytes: meta.len(), identity })
+    }
+
+    /// Whether whoever writes the file after `looked` leaves another stamp.
+    fn is_settled(&self, looked: SystemTime) -> bool {
+        looked.duration_since(self.modified).is_ok_and(|age| age > CLOCK_STEP)
+    }
 }
 
 impl FileSeen {
     /// Reads a file and notes what was seen.
     pub(crate) fn read(path: &Path, limit: u64) -> (Result<String, ReadError>, Self) {
+        let (stamp, looked) = (Stamp::of(path), SystemTime::now());
         let text = read_text(path, limit);
         let mut hasher = DefaultHasher::new();
         match &text {
             Ok(text) => text.hash(&mut hasher),
             Err(error) => error.to_string().hash(&mut hasher),
         }
-        let seen = Self { path: path.to_owned(), is_read: text.is_ok(), limit, digest: hasher.finish() };
+        // What was written while it was read has another one now.
+        let stamp = stamp.filter(|s| s.is_settled(looked) && Stamp::of(path).as_ref() == Some(s));
+        let seen = Self { path: path.to_owned(), is_read: text.is_ok(), limit, digest: hasher.finish(), stamp };
         (text, seen)
     }
 
-    /// The same file as it is now.
+    /// The same file as it is now. It is read only if the system says something else of it than last time.
     pub(crate) fn again(&self) -> Self {
-        Self::read(&self.path, self.limit).1
+        match self.stamp {
+            Some(stamp) if self.is_read && Stamp::of(&self.path) == Some(stamp) => self.clone(),
+            _ => Self::read(&self.path, self.limit).1,
+        }
+    }
+
+    /// Whether it was read with the same outcome.
+    pub(crate) fn holds_the_same(&self, other: &Self) -> bool {
+        (&self.path, self.is_read, self.digest) == (&other.path, other.is_read, other.digest)
     }
 }
 

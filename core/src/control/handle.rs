@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use super::follow::Wish;
 use super::view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, Snapshot, Totals};
 use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
 use crate::catalog::{Catalog, Item};
-use crate::config::{Config, Server, Target};
+use crate::config::{Config, Plan, Server, Target};
 use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Outcome, ProcessUse, Status, Subscription};
 use crate::protocol::{CallId, Era, SessionId, Span, walk};
 use crate::session::{Engine, Entrance};
@@ -23,8 +27,8 @@ const N_TOOLS: usize = 50;
 pub(crate) enum Errand {
     /// A client in memory.
     Connect { link: Link, entrance: Entrance },
-    /// Another configuration.
-    Reload(Arc<Config>),
+    /// Another configuration. `done` hears what it changed.
+    Reload { config: Arc<Config>, done: Option<oneshot::Sender<Plan>> },
     /// Clients have all left, or somebody wants the end.
     Shutdown,
 }
@@ -42,6 +46,8 @@ struct Inner {
     errands: Mailbox<Errand>,
     /// The catalog as shown last, and what it was made of.
     shown: Mutex<Option<Shown>>,
+    /// [`super::Follow`] reads it, where there is a file to follow.
+    wishes: OnceLock<mpsc::Sender<Wish>>,
 }
 
 /// A catalog as it was shown.
@@ -53,7 +59,8 @@ struct Shown {
 }
 
 /// Something a face asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Start a server that is idle, stopped, parked or in backoff.
     Start(Arc<str>),
@@ -82,6 +89,9 @@ pub enum CommandError {
     /// No session of this client is there: it has left, or each of its requests stands alone (MCP 2026-07-28).
     #[error("client {0} has no session that could be ended")]
     NoSession(SessionId),
+    /// There is no file that could be read again.
+    #[error("this mcp-proxy runs without a configuration file")]
+    NotFollowed,
     /// The engine is shutting down.
     #[error("mcp-proxy is shutting down")]
     ShuttingDown,
@@ -90,7 +100,7 @@ pub enum CommandError {
 impl ProxyHandle {
     pub(crate) fn new(engine: Arc<Engine>) -> (Self, Mailbox<Errand>) {
         let errands = Mailbox::new(N_ERRANDS);
-        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default() };
+        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default(), wishes: OnceLock::new() };
         (Self { inner: Arc::new(inner) }, errands)
     }
 
@@ -283,7 +293,7 @@ impl ProxyHandle {
             Command::Restart(name) => (name, Control::Restart),
         };
         let port = self.inner.engine.port(&name).ok_or_else(|| CommandError::UnknownBackend(name.clone()))?;
-        if !port.server.enabled {
+        if !port.server().enabled {
             return Err(CommandError::Disabled(name));
         }
         port.command(control).map_err(|_| CommandError::ShuttingDown)
@@ -318,10 +328,38 @@ impl ProxyHandle {
         theirs
     }
 
-    /// Puts another configuration in the place of the present one: unchanged servers keep running.
-    pub fn reload(&self, config: Config) {
-        self.inner.engine.set_refused_config(None);
-        let _ = self.inner.errands.push_owed(Errand::Reload(Arc::new(config)));
+    /// Puts another configuration in the place of the present one, and gives what that changed: unchanged servers keep
+    /// running. Ready when it is in force; servers that begin with it may still be on their way.
+    ///
+    /// # Errors
+    /// When the engine is shutting down.
+    pub async fn reload(&self, config: Config) -> Result<Plan, CommandError> {
+        let (done, changed) = oneshot::channel();
+        let errand = Errand::Reload { config: Arc::new(config), done: Some(done) };
+        self.inner.errands.push_owed(errand).map_err(|_| CommandError::ShuttingDown)?;
+        changed.await.map_err(|_| CommandError::ShuttingDown)
+    }
+
+    /// Puts into a plan how many calls are in flight with the instances it ends.
+    pub(crate) fn count_draining(&self, plan: &mut Plan) {
+        self.inner.engine.ctx.observer.metrics(|m| {
+            for change in plan.servers.iter_mut().filter(|c| c.step.ends_instance()) {
+                change.n_draining = m.backend(&change.name).map_or(0, |b| b.n_in_flight);
+            }
+        });
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    pub(super) fn follower(&self) -> Option<&mpsc::Sender<Wish>> {
+        self.inner.wishes.get()
+    }
+
+    pub(super) fn is_followed_by(&self, wishes: mpsc::Sender<Wish>) {
+        // Once an engine.
+        let _ = self.inner.wishes.set(wishes);
     }
 
     /// Says that a changed configuration was refused; the present one stays.

@@ -1,9 +1,18 @@
-//! The one door for every face: terminal, command line, and later a local socket and an HTTP API.
+//! The one door for every face: terminal, command line, the local socket, and later an HTTP API.
 //!
 //! What crosses it is plain data. Nothing here waits for a server, and a reader can never slow a message.
 
+mod ask;
+mod follow;
 mod handle;
+#[cfg(unix)]
+mod socket;
 mod view;
+
+pub use ask::{Ask, Told};
+pub use follow::{Follow, Report, Verdict};
+#[cfg(unix)]
+pub use socket::{ControlSocket, Hello, Remote, RemoteError, running};
 
 pub(crate) use handle::Errand;
 pub use handle::{Command, CommandError, ProxyHandle};

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::backend::{BackendState, Failure, ItemKind};
-use crate::observe::{Latency, Notice, Outcome, Point, ProcessUse, ToolLatency};
+use crate::observe::{Latency, Notice, Outcome, Point, ProcessUse, ToolLatency, Word, plain};
 use crate::protocol::{Revision, SessionId};
 
 /// The state of everything small: made when asked for, a few kilobytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// `proxy.name`
     pub name: String,
@@ -29,7 +30,7 @@ pub struct Snapshot {
 }
 
 /// Sums over all servers since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// Client requests.
     pub n_calls: u64,
@@ -42,12 +43,13 @@ pub struct Totals {
 }
 
 /// One server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BackendView {
     /// Its name in the configuration.
     pub name: Arc<str>,
     /// `stdio`, `http` or `sse`.
-    pub kind: &'static str,
+    #[serde(with = "plain::word")]
+    pub kind: Word,
     /// Command line or URL as written in the file: fit to be shown.
     pub target: String,
     /// The exposed prefix, separator included; empty without one.
@@ -89,13 +91,14 @@ pub struct BackendView {
     /// The same by tool, slowest p95 first, at most 50.
     pub tools: Vec<ToolLatency>,
     /// Calls answered in each of the last 60 seconds, oldest first.
+    #[serde(with = "plain::array")]
     pub per_second: [u16; 60],
     /// Why it failed last, kept until it is ready again.
     pub failure: Option<Failure>,
 }
 
 /// One client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientView {
     /// Its session.
     pub id: SessionId,
@@ -108,7 +111,8 @@ pub struct ClientView {
     /// What it can be asked, in words: the capabilities it declared, with what they have below.
     pub capabilities: Vec<String>,
     /// How it is connected: `stdio`, `memory`, `http`, `sse`.
-    pub via: &'static str,
+    #[serde(with = "plain::word")]
+    pub via: Word,
     /// Since when.
     pub since: SystemTime,
     /// Calls in flight.
@@ -128,7 +132,7 @@ pub struct ClientView {
 }
 
 /// What was measured, of one server or of all.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MetricsView {
     /// The server; `None`: all, and what the proxy answered itself.
     pub backend: Option<Arc<str>>,
@@ -149,7 +153,7 @@ pub struct MetricsView {
 }
 
 /// What we offer to clients at this moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CatalogView {
     /// Grows with every change.
     pub version: u64,
@@ -158,7 +162,7 @@ pub struct CatalogView {
 }
 
 /// One thing we offer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CatalogItem {
     /// What it is.
     pub kind: ItemKind,
@@ -173,6 +177,7 @@ pub struct CatalogItem {
     /// `description`, if any.
     pub description: Option<String>,
     /// The item's JSON as clients of the newest edition get it: `inputSchema`, `annotations` and all.
+    #[serde(with = "plain::bytes")]
     pub raw: Bytes,
     /// Taken from the disk cache; the server has not confirmed it in this run yet.
     pub cached: bool,

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
+use super::plain::{self, Word};
 use crate::protocol::{CallId, SessionId, Spliced};
 
 /// Rounds of one operation whose frames are kept, at most: a bridge makes 8, a server behind us may ask as often as it likes.
 const MAX_ROUNDS: usize = 32;
 
 /// Who started it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FlowKind {
     /// A client's request.
     Call,
@@ -26,7 +29,8 @@ pub enum FlowKind {
 }
 
 /// How far it is, or how it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// No answer yet.
     Pending,
@@ -43,7 +47,7 @@ pub enum Status {
     /// A notification that was passed on (or answered here).
     Sent,
     /// Not passed on; the text says why.
-    Dropped(&'static str),
+    Dropped(#[serde(with = "plain::word")] Word),
 }
 
 impl Status {
@@ -59,7 +63,7 @@ impl Status {
 }
 
 /// Where the time of a call went. All durations are zero until known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// In the proxy before the server's queue and after the server's answer.
     pub proxy: Duration,
@@ -78,20 +82,24 @@ impl Timing {
 }
 
 /// The four frames of a call; for other kinds only those that exist. Frames over the journal's limits are dropped first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Frames {
     /// As the asking side sent it.
+    #[serde(with = "plain::text")]
     pub received: Option<Bytes>,
     /// As it was passed on: the received bytes with patches.
+    #[serde(with = "plain::spliced")]
     pub sent: Option<Spliced>,
     /// As the answering side answered.
+    #[serde(with = "plain::text")]
     pub returned: Option<Bytes>,
     /// As the answer was passed back: the returned bytes with patches.
+    #[serde(with = "plain::spliced")]
     pub answered: Option<Spliced>,
 }
 
 /// One round of an operation that took several: it was sent again with what its client had been asked meanwhile.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Round {
     /// From the arrival of the operation to the end of this round.
     pub after: Duration,
@@ -102,7 +110,7 @@ pub struct Round {
 }
 
 /// One row of the journal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flow {
     /// Position in the journal: 0, 1, 2 … without gaps; also the correlation id.
     pub id: CallId,

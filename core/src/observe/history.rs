@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How long a step is.
 pub const STEP: Duration = Duration::from_secs(10);
 /// Steps kept: an hour.
@@ -14,7 +16,7 @@ const FIRST_US: u64 = 64;
 const N_BUCKETS: usize = 48;
 
 /// What happened in one step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// Requests that ended in it.
     pub n: u32,

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::flow::{Flow, Frames, Round};
 use crate::protocol::{CallId, Spliced};
 
@@ -34,7 +36,7 @@ pub struct Journal {
 }
 
 /// Rows of the journal.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JournalWindow {
     /// The oldest id still kept.
     pub first: CallId,

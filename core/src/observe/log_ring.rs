@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 /// Lines kept over all servers.
 const N_LINES: usize = 4000;
 /// Bytes of text kept over all servers.
@@ -12,7 +14,7 @@ const N_BYTES: usize = 512 * 1024;
 const MAX_LINE: usize = 4096;
 
 /// A line of a server's log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LogLine {
     /// Position in the log: ascending without gaps over all servers.
     pub seq: u64,
@@ -27,7 +29,8 @@ pub struct LogLine {
 }
 
 /// Where a log line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogStream {
     /// The server's stderr.
     Stderr,
@@ -38,7 +41,7 @@ pub enum LogStream {
 }
 
 /// Lines of the servers' logs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LogWindow {
     /// The position after the last line given: the next `from`.
     pub next: u64,

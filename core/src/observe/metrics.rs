@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use foldhash::HashMap;
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
 use super::flow::Timing;
@@ -22,7 +23,7 @@ const MAX_TOOL_NAME: usize = 128;
 const MAX_US: u64 = 3_600_000_000;
 
 /// Percentiles; zero when there is nothing to measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// Calls measured.
     pub n: u64,
@@ -37,7 +38,7 @@ pub struct Latency {
 }
 
 /// Latency of one tool.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ToolLatency {
     /// The server's own name of the tool.
     pub tool: Arc<str>,
@@ -46,7 +47,8 @@ pub struct ToolLatency {
 }
 
 /// How a request ended, told apart by who is to blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// With a result.
     Ok,

@@ -3,6 +3,7 @@
 
 mod buckets;
 mod exposition;
+pub mod filter;
 mod flow;
 mod history;
 mod http_counts;
@@ -10,6 +11,7 @@ mod journal;
 mod log_ring;
 mod metrics;
 mod observer;
+pub(crate) mod plain;
 mod process;
 mod signal;
 
@@ -22,5 +24,6 @@ pub use journal::{Journal, JournalWindow};
 pub use log_ring::{LogLine, LogRing, LogStream, LogWindow};
 pub use metrics::{BackendMetrics, Counts, Latency, Measured, Metrics, Outcome, ToolLatency};
 pub use observer::{Ended, Notice, NoticeLevel, Observer};
+pub use plain::Word;
 pub use process::ProcessUse;
 pub use signal::{Signal, Subscription};

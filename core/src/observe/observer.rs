@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::flow::{Flow, FlowKind, Status, Timing};
 use super::http_counts::HttpCounts;
@@ -18,7 +19,7 @@ use crate::protocol::{CallId, Spliced};
 const N_NOTICES: usize = 100;
 
 /// Something worth telling: a state change, a refused reload, a quarantined item.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notice {
     /// When.
     pub at: SystemTime,
@@ -31,7 +32,8 @@ pub struct Notice {
 }
 
 /// How bad a notice is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoticeLevel {
     /// Good to know.
     Info,

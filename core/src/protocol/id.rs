@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// A peer's JSON-RPC id as its raw JSON text, quotes included: big integers, strings and escapes survive byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,11 +14,11 @@ pub struct RequestId(pub Bytes);
 pub struct WireId(pub u64);
 
 /// Our id of a call (or question, or notification) in this process: the correlation id. Shown as `c-1a`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallId(pub u64);
 
 /// Our id of a client session in this process. Shown as `s-3`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionId(pub u64);
 
 impl RequestId {

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An edition of the MCP specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Revision {
     /// 2024-11-05
     V2024_11_05,
@@ -75,6 +78,21 @@ impl Revision {
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.date())
+    }
+}
+
+/// As its date.
+impl From<Revision> for String {
+    fn from(revision: Revision) -> Self {
+        revision.date().to_owned()
+    }
+}
+
+impl TryFrom<String> for Revision {
+    type Error = String;
+
+    fn try_from(date: String) -> Result<Self, String> {
+        Self::from_date(&date).ok_or_else(|| format!("no edition `{date}`"))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
 use super::parks::{Again, Begun, Waiter, Word};
 use super::run::{Active, Session};
-use crate::backend::{Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile};
+use crate::backend::{Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, may_ask};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, code};
 use crate::route::{Route, route};
@@ -419,6 +419,25 @@ impl Session {
         }
     }
 
+    /// A call of this client waits with another instance now.
+    pub(super) fn on_moved(&mut self, client_id: &RequestId, call: CallId, port: &Arc<Port>) {
+        self.uses(port);
+        match self.calls.get_mut(client_id).filter(|a| a.call == call) {
+            Some(active) => active.port = port.clone(),
+            None => {
+                // It was taken back while it was on its way: the one before has heard of that, this one has not.
+                let text = format!(
+                    r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{client_id}}}}}"#
+                );
+                if let Ok(message) = Message::parse(text.into()) {
+                    let (session, client_id) = (self.peer.id, client_id.clone());
+                    let mail = Mail::Cancel { session, client_id, message: Box::new(message) };
+                    let _ = port.mailbox.push_owed(mail);
+                }
+            }
+        }
+    }
+
     fn cancelled(&mut self, active: &Active) {
         let total = self.now - active.arrived;
         self.engine.ctx.observer.end(
@@ -466,17 +485,11 @@ fn is_kept(port: &Port, facts: &ClientFacts) -> bool {
     facts.revision.era() == Era::Modern && !port.speaks_modern() && Profile::of(facts).is_some()
 }
 
-/// Whether a server may ask its client something while it does this (protocol.md, 3.6).
-const fn may_ask(method: Option<Method>) -> bool {
-    !matches!(method, Some(Method::Complete | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe))
-}
-
 fn timeout_of(port: &Port, tool: Option<&str>) -> Duration {
-    let rules = &port.server.tools.timeout;
+    let server = port.server();
+    let rules = &server.tools.timeout;
     match tool {
-        Some(tool) if !rules.is_empty() => {
-            crate::catalog::rule_for(rules, tool).copied().unwrap_or(port.server.timeout)
-        }
-        _ => port.server.timeout,
+        Some(tool) if !rules.is_empty() => crate::catalog::rule_for(rules, tool).copied().unwrap_or(server.timeout),
+        _ => server.timeout,
     }
 }

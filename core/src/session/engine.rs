@@ -82,7 +82,7 @@ impl Engine {
             return None;
         }
         let ports = self.ports.borrow();
-        let mut seen = ports.values().filter(|p| p.server.enabled && scope.sees(p.name()));
+        let mut seen = ports.values().filter(|p| p.server().enabled && scope.sees(p.name()));
         seen.next().filter(|_| seen.next().is_none()).cloned()
     }
 }

@@ -80,7 +80,7 @@ impl Session {
         let pending = self.catalog.pending.iter().chain(&self.catalog.asleep);
         let until = pending.filter_map(|b| self.engine.port(b)).filter_map(|port| {
             let from = port.status.started().unwrap_or(arrived);
-            from.checked_add(port.server.list_wait)
+            from.checked_add(port.server().list_wait)
         });
         until.max()
     }
@@ -132,7 +132,7 @@ impl Session {
 
     /// The catalog has changed: tell soon what the client has seen differently.
     pub(super) fn note_changed_lists(&mut self) {
-        if self.changed_kinds().next().is_some() && self.tell_at.is_none() {
+        if !self.catalog.is_settling && self.changed_kinds().next().is_some() && self.tell_at.is_none() {
             self.tell_at = Some(self.now + TELL_PAUSE);
         }
     }
@@ -146,6 +146,10 @@ impl Session {
     }
 
     pub(super) fn tell_changed_lists(&mut self) {
+        if self.catalog.is_settling {
+            // Once for all of a reload: the catalog that ends it brings us here again.
+            return;
+        }
         let changed: Vec<ItemKind> = self.changed_kinds().collect();
         let mut told = Vec::new();
         for kind in changed {

@@ -39,6 +39,7 @@ fn engine(servers: Vec<Server>) -> Engine {
         peers: Peers::default(),
         offers: Offers::default(),
         roots: Roots::default(),
+        ports: watch::Sender::default(),
         guardian: Guardian::none(),
         env: watch::Sender::new(Arc::new(config.env.clone())),
         opening: watch::Sender::new(None),

@@ -303,6 +303,7 @@ impl Session {
             Delivery::UpcallCancelled { port, generation, server_id, message, .. } => {
                 self.on_upcall_cancelled(&port, generation, &server_id, &message);
             }
+            Delivery::Moved { client_id, call, port } => self.on_moved(&client_id, call, &port),
             Delivery::Lost(port) => self.on_lost(&port),
             Delivery::Unkept => self.on_unkept(),
             #[cfg(test)]

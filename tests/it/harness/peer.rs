@@ -184,6 +184,15 @@ impl Peer {
         }
     }
 
+    /// Whether such a line has come until now, not yet given.
+    pub(crate) fn has(&mut self, wanted: impl Fn(&Value) -> bool) -> bool {
+        while let Ok(raw) = self.lines.try_recv() {
+            let json = serde_json::from_str(&raw).unwrap_or_else(|e| panic!("no JSON on stdout ({e}): {raw}"));
+            self.kept.push(Line { raw, json });
+        }
+        self.kept.iter().any(|l| wanted(&l.json))
+    }
+
     /// What came until now and nobody waited for. A round trip first makes sure that what was on its way is here.
     pub(crate) fn left_over(&mut self) -> Vec<Line> {
         self.request("ping", &json!({}));

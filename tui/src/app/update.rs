@@ -172,7 +172,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
 }
 
 fn help_len(contexts: &[Context]) -> usize {
-    let filter = if contexts.contains(&Context::Filter) { inspect::filter::HELP.len() } else { 0 };
+    let filter = if contexts.contains(&Context::Filter) { mcp_proxy_core::observe::filter::HELP.len() } else { 0 };
     help::entries(contexts).len() + filter
 }
 

@@ -191,7 +191,7 @@ pub(crate) fn markdown() -> String {
         }
     }
     out.push_str("\n## What a filter can say\n\n| Write | Matches |\n|---|---|\n");
-    for (write, matches) in crate::screens::inspect::filter::HELP {
+    for (write, matches) in mcp_proxy_core::observe::filter::HELP {
         out.push_str(&format!("| `{}` | {matches} |\n", write.replace('|', "\\|")));
     }
     out

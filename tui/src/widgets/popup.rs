@@ -1,5 +1,6 @@
 //! What lies over a screen, drawn: help, copy menu, long texts, questions.
 
+use mcp_proxy_core::observe::filter;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -13,7 +14,6 @@ use crate::app::popup::{CopyEntry, Popup};
 use crate::app::theme::{Theme, Tone};
 use crate::input::context::Context;
 use crate::screens::catalog::form_view;
-use crate::screens::inspect::filter;
 
 /// Draws the layers, the last on top.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {

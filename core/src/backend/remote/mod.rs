@@ -211,6 +211,11 @@ impl Remote {
         remote
     }
 
+    /// So many calls may be under way from now on.
+    pub(super) fn set_max_concurrent(&mut self, n: usize) {
+        self.max_tasks = n.saturating_add(N_NOTES);
+    }
+
     /// The headers of a request as they are now.
     fn make_head(&mut self) {
         let mut head = self.endpoint.headers.clone();

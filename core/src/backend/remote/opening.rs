@@ -37,8 +37,8 @@ impl Instance {
         alone: bool,
         eras: &mut Eras,
     ) -> Result<(), OpenError> {
-        let until = Instant::now() + self.port.server.startup_timeout;
-        if matches!(self.port.server.target, Target::Http { sse: true, .. }) {
+        let until = Instant::now() + self.port.server().startup_timeout;
+        if matches!(self.port.server().target, Target::Http { sse: true, .. }) {
             return self.open_sse(facts, until).await;
         }
         let mut error = None;
@@ -72,12 +72,12 @@ impl Instance {
             }
             // A verdict that does not hold any more is taken back.
             let other = if era == Era::Modern { Era::Legacy } else { Era::Modern };
-            if tried == order.len() && self.port.server.protocol == ProtocolChoice::Auto && !order.contains(&other) {
+            if tried == order.len() && self.port.server().protocol == ProtocolChoice::Auto && !order.contains(&other) {
                 order.push(other);
             }
         }
         let error = error.unwrap_or(OpenError::Junk);
-        if !maybe_sse || self.port.server.protocol == ProtocolChoice::Modern {
+        if !maybe_sse || self.port.server().protocol == ProtocolChoice::Modern {
             return Err(error);
         }
         // It takes no POST here: it may be of 2024-11-05. If not, what it said first says more.
@@ -96,7 +96,7 @@ impl Instance {
         eras: &mut Eras,
     ) -> Result<(), (OpenError, Next)> {
         let phase = "probe";
-        let probe = self.port.server.probe_timeout * UNHEARD_FACTOR;
+        let probe = self.port.server().probe_timeout * UNHEARD_FACTOR;
         let patience = if is_last { until } else { until.min(Instant::now() + probe) };
         let message = match self.answer_to(&[wire], patience, phase).await {
             Ok((_, message)) => message,
@@ -174,10 +174,11 @@ impl Instance {
         if let Wire::Http(remote) = &mut self.wire {
             remote.use_sse();
         }
-        let connect = Instant::now() + self.port.server.connect_timeout;
+        let connect = Instant::now() + self.port.server().connect_timeout;
         // Goes out as soon as it is known where to.
         let wire = self.send_initialize(facts);
-        let patience = if matches!(self.port.server.target, Target::Http { sse: true, .. }) { until } else { connect };
+        let patience =
+            if matches!(self.port.server().target, Target::Http { sse: true, .. }) { until } else { connect };
         let (_, message) = self.answer_to(&[wire], until.min(patience), "initialize").await?;
         if message.kind() == Kind::Error {
             let error = String::from_utf8_lossy(message.get(Field::Error).unwrap_or_default()).into_owned();

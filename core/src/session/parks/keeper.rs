@@ -290,6 +290,14 @@ impl Keeper {
                     self.with(id, |kept| kept.park.lose(now, end));
                 }
             }
+            Delivery::Moved { client_id, call, port } => {
+                let Some(id) = number(&client_id) else { return };
+                match self.all.get_mut(&id).filter(|kept| kept.call == call) {
+                    Some(kept) => kept.port = port,
+                    // It was over before it got there.
+                    None => drop(port.control.push_owed(Control::Detach(id))),
+                }
+            }
             // Of sessions.
             Delivery::Cancel(_) | Delivery::Close | Delivery::Unkept => {}
             #[cfg(test)]
@@ -416,7 +424,7 @@ impl Keeper {
     /// Tells the client what is open. `true`: it cannot be told, and the call is over.
     fn ask(&mut self, kept: &mut Kept, to: Waiter) -> bool {
         let bound = kept.bound.get_or_insert_with(|| seal::bound(&kept.peer.principal, &kept.message));
-        let ttl = kept.port.server.input_timeout;
+        let ttl = kept.port.server().input_timeout;
         let Some(state) = self.parks.seal.seal(kept.peer.id, kept.call, bound, ttl) else {
             let text =
                 "the server asks for input, and the system has no random numbers to protect the way of the answer";

@@ -75,7 +75,7 @@ impl Kept {
     pub(super) fn new(begun: Begun) -> Self {
         let Begun { peer, waiter, call, port, method, message, facts, status, home, again } = begun;
         Self {
-            park: Park::new(waiter, port.server.input_timeout),
+            park: Park::new(waiter, port.server().input_timeout),
             peer,
             call,
             port,

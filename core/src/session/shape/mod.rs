@@ -37,7 +37,7 @@ pub(super) fn shaped(
     }
     let era = active.facts.revision.era();
     match (from, era) {
-        (Era::Modern, Era::Legacy) => to_legacy(&mut out, message, &active.port.server.name)?,
+        (Era::Modern, Era::Legacy) => to_legacy(&mut out, message, active.port.name())?,
         (Era::Legacy, Era::Modern) => to_modern(&mut out, message, active.method),
         _ => {}
     }

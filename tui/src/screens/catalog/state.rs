@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use mcp_proxy_core::control::{CatalogItem, CatalogView, ItemKind};
+use mcp_proxy_core::observe::filter::contains;
 
 use crate::app::cursor::Cursor;
 use crate::json::tree::Tree;
-use crate::screens::inspect::filter::contains;
 use crate::widgets::input::Input;
 
 /// The kinds in the order of the sub-tabs.

@@ -1,9 +1,7 @@
 //! The screen Inspect: every call as it happens, and what was in it.
 
 pub(crate) mod detail;
-pub(crate) mod filter;
 pub(crate) mod layout;
-mod parse;
 pub(crate) mod rows;
 pub(crate) mod state;
 pub(crate) mod update;

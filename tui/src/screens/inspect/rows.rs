@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 
 use mcp_proxy_core::observe::Flow;
+use mcp_proxy_core::observe::filter::Filter;
 use mcp_proxy_core::protocol::CallId;
 
-use super::filter::Filter;
 use crate::app::effect::{Effect, SCAN_ROWS};
 
 /// The rows that pass the filter.
@@ -194,7 +194,7 @@ mod tests {
         let expect = |journal: &[Flow], first: u64| -> Vec<u64> {
             journal
                 .iter()
-                .filter(|f| f.id.0 >= first && super::super::filter::failed(&f.status))
+                .filter(|f| f.id.0 >= first && mcp_proxy_core::observe::filter::failed(&f.status))
                 .map(|f| f.id.0)
                 .collect()
         };

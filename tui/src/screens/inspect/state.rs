@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use mcp_proxy_core::observe::filter::{Filter, FilterError};
 use mcp_proxy_core::observe::{Flow, Status};
 use mcp_proxy_core::protocol::CallId;
 
 use super::detail::{Detail, Side};
-use super::filter::{Filter, FilterError};
 use super::rows::Rows;
 use crate::app::effect::Effect;
 use crate::widgets::input::Input;

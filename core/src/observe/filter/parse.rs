@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::filter::{Atom, Column, Expr, FilterError, Order};
+use super::{Atom, Column, Expr, FilterError, Order};
 
 /// The expression that was typed; `None` if nothing was.
 pub(super) fn expression(text: &str) -> Result<Option<Expr>, FilterError> {

@@ -1,15 +1,15 @@
-//! The filter language of Inspect: words, `~` atoms, `&`, `|`, `!`, brackets.
+//! The filter language of Inspect and `tail`: words, `~` atoms, `&`, `|`, `!`, brackets.
 //!
 //! Pure. Input: what was typed; output: a [`Filter`] that answers for one row, or where the mistake is.
 
+mod parse;
+
 use std::time::Duration;
 
-use mcp_proxy_core::observe::{Flow, FlowKind, Status};
-
-use super::parse;
+use super::{Flow, FlowKind, Status};
 
 /// What can be written, for help and docs.
-pub(crate) const HELP: &[(&str, &str)] = &[
+pub const HELP: &[(&str, &str)] = &[
     ("word", "client, server, method or target contain it"),
     ("word|word", "one of them"),
     ("~be NAME|NAME", "server"),
@@ -35,10 +35,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
 
 /// A filter; the default lets everything through.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Filter(Option<Expr>);
+pub struct Filter(Option<Expr>);
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Expr {
+enum Expr {
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
     Not(Box<Self>),
@@ -46,7 +46,7 @@ pub(super) enum Expr {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Atom {
+enum Atom {
     Word(Vec<String>),
     Text(Column, Vec<String>),
     Failed,
@@ -60,7 +60,7 @@ pub(super) enum Atom {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Column {
+enum Column {
     Backend,
     Client,
     Method,
@@ -70,39 +70,53 @@ pub(super) enum Column {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Order {
+enum Order {
     Over,
     Under,
 }
 
 /// What is wrong with a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FilterError {
+pub struct FilterError {
     /// The character it is about.
-    pub(crate) at: usize,
+    pub at: usize,
     /// What is wrong.
-    pub(crate) text: String,
+    pub text: String,
+}
+
+impl FilterError {
+    /// What was typed, and below it what is wrong where.
+    #[must_use]
+    pub fn under(&self, typed: &str) -> String {
+        let shown: String = typed.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        format!("{shown}\n{}^ {}", " ".repeat(self.at), self.text)
+    }
 }
 
 /// Whether a row has failed.
 #[must_use]
-pub(crate) const fn failed(status: &Status) -> bool {
+pub const fn failed(status: &Status) -> bool {
     matches!(status, Status::ToolError | Status::Fault(_) | Status::TimedOut | Status::Dropped(_))
 }
 
 impl Filter {
     /// Reads what was typed.
-    pub(crate) fn parse(text: &str) -> Result<Self, FilterError> {
+    ///
+    /// # Errors
+    /// Where the first mistake is.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
         parse::expression(text).map(Self)
     }
 
     /// Whether everything passes.
-    pub(crate) const fn is_empty(&self) -> bool {
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
     /// Whether an answer or progress may change what it says about a row.
-    pub(crate) fn is_volatile(&self) -> bool {
+    #[must_use]
+    pub fn is_volatile(&self) -> bool {
         fn walk(e: &Expr) -> bool {
             match e {
                 Expr::And(a, b) | Expr::Or(a, b) => walk(a) || walk(b),
@@ -116,7 +130,8 @@ impl Filter {
     }
 
     /// Whether a row passes.
-    pub(crate) fn matches(&self, flow: &Flow) -> bool {
+    #[must_use]
+    pub fn matches(&self, flow: &Flow) -> bool {
         self.0.as_ref().is_none_or(|e| e.matches(flow))
     }
 }
@@ -170,48 +185,81 @@ impl Order {
 }
 
 /// Whether `text` contains `word`, which is lower case already; capitals of ASCII do not count.
-pub(crate) fn contains(text: &str, word: &str) -> bool {
+#[must_use]
+pub fn contains(text: &str, word: &str) -> bool {
     let (text, word) = (text.as_bytes(), word.as_bytes());
     word.is_empty() || text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Timing;
     use super::*;
-    use crate::sample;
+    use crate::protocol::{CallId, SessionId};
+
+    fn flow(id: u64, kind: FlowKind, backend: &str, method: &str, target: &str, status: Status, took_ms: u64) -> Flow {
+        let mut flow = Flow::new(kind, method.into());
+        flow.id = CallId(id);
+        flow.backend = (!backend.is_empty()).then(|| backend.into());
+        flow.target = (!target.is_empty()).then(|| target.into());
+        flow.client = "claude-code".into();
+        flow.session = Some(SessionId(2));
+        flow.status = status;
+        flow.timing = Timing { server: Duration::from_millis(took_ms), ..Timing::default() };
+        flow.n_bytes_in = 100;
+        flow
+    }
+
+    /// One row of every kind and state.
+    fn flows() -> Vec<Flow> {
+        use FlowKind as K;
+        let mut flows = vec![
+            flow(0, K::Own, "demo", "initialize", "", Status::Ok, 31),
+            flow(1, K::Call, "", "tools/list", "", Status::Ok, 1),
+            flow(2, K::Call, "demo", "tools/call", "demo__echo", Status::Ok, 12),
+            flow(3, K::Call, "notes", "prompts/get", "notes__review", Status::TimedOut, 30_000),
+            flow(4, K::Call, "demo", "tools/call", "demo__divide", Status::Fault(-32602), 41),
+            flow(5, K::Upcall, "asks", "elicitation/create", "", Status::Ok, 2_900),
+            flow(6, K::ServerNotification, "demo", "notifications/tools/list_changed", "", Status::Sent, 0),
+            flow(7, K::Call, "demo", "tools/call", "demo__fail", Status::ToolError, 377),
+            flow(8, K::Call, "demo", "tools/call", "demo__slow", Status::Pending, 0),
+        ];
+        flows[2].n_bytes_out = 18_000;
+        flows
+    }
 
     fn ids(filter: &str) -> Vec<u64> {
         let filter = Filter::parse(filter).unwrap();
-        sample::flows().iter().filter(|f| filter.matches(f)).map(|f| f.id.0).collect()
+        flows().iter().filter(|f| filter.matches(f)).map(|f| f.id.0).collect()
     }
 
     #[test]
     fn words_and_atoms_find_rows() {
-        let all: Vec<u64> = sample::flows().iter().map(|f| f.id.0).collect();
-        let check = |filter: &str, want: &dyn Fn(&Flow) -> bool| {
-            let want: Vec<u64> = sample::flows().iter().filter(|f| want(f)).map(|f| f.id.0).collect();
-            assert!(!want.is_empty() && want.len() < all.len(), "`{filter}` tells nothing apart");
+        let all: Vec<u64> = (0..9).collect();
+        for (filter, want) in [
+            ("ECHO", &[2][..]),
+            ("echo|fail", &[2, 7]),
+            ("~be notes", &[3]),
+            ("~be notes|asks", &[3, 5]),
+            ("~be notes | ~be asks", &[3, 5]),
+            ("~e", &[3, 4, 7]),
+            ("!~e", &[0, 1, 2, 5, 6, 8]),
+            ("~te", &[7]),
+            ("~q", &[8]),
+            ("~up", &[5]),
+            ("~own", &[0]),
+            ("~n", &[6]),
+            ("~m tools/call ~be demo", &[2, 4, 7, 8]),
+            ("~lat >200ms", &[3, 5, 7]),
+            ("~lat <20ms !~n", &[1, 2]),
+            ("~size > 1kb", &[2]),
+            ("~id c-3", &[3]),
+            ("~sess s-2 ~q", &[8]),
+            ("(~be notes | ~be demo) & ~e", &[3, 4, 7]),
+        ] {
             assert_eq!(ids(filter), want, "{filter}");
-        };
-        check("ECHO", &|f| f.target.as_deref().is_some_and(|t| t.contains("echo")));
-        check("echo|fail", &|f| f.target.as_deref().is_some_and(|t| t.contains("echo") || t.contains("fail")));
-        check("~be notes", &|f| f.backend.as_deref() == Some("notes"));
-        check("~be notes|asks", &|f| matches!(f.backend.as_deref(), Some("notes" | "asks")));
-        check("~be notes | ~be asks", &|f| matches!(f.backend.as_deref(), Some("notes" | "asks")));
-        check("~e", &|f| failed(&f.status));
-        check("!~e", &|f| !failed(&f.status));
-        check("~te", &|f| f.status == Status::ToolError);
-        check("~q", &|f| f.status == Status::Pending);
-        check("~up", &|f| f.kind == FlowKind::Upcall);
-        check("~m tools/call ~be demo", &|f| &*f.method == "tools/call" && f.backend.as_deref() == Some("demo"));
-        check("~lat >200ms", &|f| f.status != Status::Pending && f.timing.total() > Duration::from_millis(200));
-        check("~size > 1kb", &|f| f.n_bytes_in + f.n_bytes_out > 1000);
-        check("~id c-3", &|f| f.id.0 == 3);
-        check("(~be notes | ~be demo) & ~e", &|f| {
-            matches!(f.backend.as_deref(), Some("notes" | "demo")) && failed(&f.status)
-        });
-        assert_eq!(ids(""), all);
-        assert_eq!(ids("  "), all);
+        }
+        assert_eq!((ids(""), ids("  ")), (all.clone(), all));
     }
 
     #[test]
@@ -234,5 +282,7 @@ mod tests {
         }
         assert!(Filter::parse(&"(".repeat(100_000)).is_err());
         assert!(Filter::parse(&"!".repeat(100_000)).is_err());
+        let error = Filter::parse("a ~lat 5").unwrap_err();
+        assert_eq!(error.under("a ~lat 5"), "a ~lat 5\n       ^ want > or < and a number");
     }
 }
