@@ -15,7 +15,10 @@ pub(crate) const TOOLS: [(&str, &str); 20] = [
     ("fail", "a result that says isError"),
     ("error", "a JSON-RPC error with the arguments `code`, `message` and `data`"),
     ("big", "a long text: `bytes`, else the flag --big"),
-    ("wait", "answers when `release` is called, or with `late` when it was cancelled before"),
+    (
+        "wait",
+        "answers its arguments when `release` is called, after a progress of `n`; `late` when it was cancelled before",
+    ),
     ("release", "lets all `wait` answer, also the cancelled ones"),
     ("never", "never answers"),
     ("progress", "three progress notifications, then the answer, then one too many"),
@@ -40,8 +43,15 @@ pub(crate) struct Calls {
     n_questions: u64,
     /// Questions to the client: the call they belong to, if any.
     asked: BTreeMap<u64, Option<String>>,
-    /// Calls of `wait`, and whether they were cancelled.
-    waiting: Vec<(String, Value, bool)>,
+    waiting: Vec<Waiting>,
+}
+
+/// A call of `wait`.
+struct Waiting {
+    id: String,
+    token: Value,
+    arguments: Value,
+    is_cancelled: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -83,13 +93,25 @@ impl Calls {
                 let n = arguments["bytes"].as_u64().map_or(flags.big, |n| usize::try_from(n).unwrap_or(usize::MAX));
                 wire.result(id, &done(&"x".repeat(n)));
             }
-            "wait" => self.waiting.push((id.to_owned(), token.unwrap_or(Value::Null), false)),
+            "wait" => self.waiting.push(Waiting {
+                id: id.to_owned(),
+                token: token.unwrap_or(Value::Null),
+                arguments: arguments.clone(),
+                is_cancelled: false,
+            }),
             "release" => {
-                for (id, token, cancelled) in std::mem::take(&mut self.waiting) {
+                for Waiting { id, token, arguments, is_cancelled } in std::mem::take(&mut self.waiting) {
                     if !token.is_null() {
-                        wire.notify("notifications/progress", json!({"progressToken": token, "progress": 9}), None);
+                        let n = arguments["n"].as_u64().unwrap_or(9);
+                        wire.notify("notifications/progress", json!({"progressToken": token, "progress": n}), None);
                     }
-                    wire.result(&id, &done(if cancelled { "late" } else { "released" }));
+                    let text = if is_cancelled { "late" } else { "released" };
+                    let mut result =
+                        json!({"content": [{"type": "text", "text": text}], "structuredContent": arguments});
+                    if modern {
+                        wire::complete(&mut result, false);
+                    }
+                    wire.result(&id, &result.to_string());
                 }
                 wire.result(id, &done("all released"));
             }
@@ -199,8 +221,8 @@ impl Calls {
     pub(crate) fn cancelled(&mut self, wire: &mut Wire, id: &Value) {
         trouble::say(&format!("fake: cancelled {id}"));
         for waiting in &mut self.waiting {
-            if serde_json::from_str::<Value>(&waiting.0).is_ok_and(|w| w == *id) {
-                waiting.2 = true;
+            if serde_json::from_str::<Value>(&waiting.id).is_ok_and(|w| w == *id) {
+                waiting.is_cancelled = true;
             }
         }
         wire.flush();

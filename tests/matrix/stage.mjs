@@ -144,7 +144,12 @@ async function run(cell) {
 
 // What is different
 
-const parsed = (text) => (typeof text === 'string' && text.startsWith('{') ? JSON.parse(text) : text);
+/** What a tool answered; which question was answered first is nothing to it. */
+function parsed(text) {
+  if (typeof text !== 'string' || !text.startsWith('{')) return typeof text === 'object' ? sorted(text) : text;
+  return sorted(JSON.parse(text));
+}
+const sorted = (object) => Object.fromEntries(Object.entries(object).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 const byText = (list) => list.map((item) => JSON.stringify(item)).toSorted();
 /** What a check shows, without what is another one in every run. */
 function steady({ text, texts, asked = [], ran = {}, message, ...rest }) {

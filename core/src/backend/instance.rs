@@ -22,6 +22,7 @@ use super::peer::Level;
 use super::pending::{Entry, Origin, Own, PendingTable};
 use super::port::{Control, Mail, Port};
 use super::remote::Trouble;
+use super::settling::Settling;
 use super::shape;
 use super::tenant::Tenant;
 use super::upcalls::Asks;
@@ -89,6 +90,8 @@ pub(super) struct Instance {
     /// It was lost: what was missed is made up for once it is open again.
     pub(super) listen_was_lost: bool,
     pub(super) n_listen_failures: u32,
+    /// What it has to confirm before the next call.
+    pub(super) settling: Settling,
     pub(super) listing: Listing,
     pub(super) offer: Option<Arc<Offer>>,
     pub(super) relist_at: Option<Instant>,
@@ -175,6 +178,7 @@ impl Instance {
             listen_at: None,
             listen_was_lost: false,
             n_listen_failures: 0,
+            settling: Settling::default(),
             listing: Listing::default(),
             offer: None,
             relist_at: None,
@@ -331,6 +335,10 @@ impl Instance {
 
     fn send(&mut self, call: Box<Call>) {
         self.is_used_by(&call.peer);
+        if self.settling.holds(self.now) {
+            // Its user wants other levels than the one before.
+            return self.backlog.push_front((self.now, call));
+        }
         if call.seat.is_some() {
             self.holder = Some(call.peer.id);
         }
@@ -402,11 +410,12 @@ impl Instance {
         }
     }
 
-    /// Whether the server may get another call now: it has not too many, and it reads.
+    /// Whether the server may get another call now: it has not too many, it reads, and what it was told before has come first.
     fn has_room(&self) -> bool {
         self.pending.n_calls() < self.server.max_concurrent
             && self.wire.waiting() < OUTBOX_FULL
             && !self.listing.holds_calls
+            && !self.settling.holds(self.now)
     }
 
     /// A call that has waited for its turn as long as the server may be silent about it will not get one in time.
@@ -602,7 +611,9 @@ impl Instance {
     fn arm(&mut self) {
         let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
         let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0);
+        let settled = self.settling.until().filter(|_| !self.backlog.is_empty());
         let all = [
+            settled,
             self.relist_at,
             self.listen_at,
             self.drain_until,

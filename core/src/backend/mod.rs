@@ -27,6 +27,7 @@ mod reading;
 mod remote;
 mod roots;
 mod settings;
+mod settling;
 mod shape;
 mod status;
 mod subscriptions;

@@ -70,12 +70,27 @@ impl Instance {
             Own::Listen => self.on_listen_ended(wire, message.kind() == Kind::Error),
             Own::Barrier => self.is_handed_over(),
             Own::Other(what) => {
+                self.is_settled(wire);
                 if let Some(error) = message.get(Field::Error) {
                     let error = String::from_utf8_lossy(error).into_owned();
                     tracing::debug!(server = %self.port.name(), what, error, "a request of ours was refused");
                 }
             }
             Own::Discover | Own::Initialize => self.own_answers.push_back((wire, message)),
+        }
+    }
+
+    /// The server is told something that calls after it rely on.
+    pub(super) fn settle(&mut self, wire: WireId) {
+        if matches!(self.wire, Wire::Http(_)) {
+            self.settling.begin(wire, self.now);
+        }
+    }
+
+    /// The server has confirmed it, or will not.
+    pub(super) fn is_settled(&mut self, wire: WireId) {
+        if self.settling.end(wire) {
+            self.take_from_backlog();
         }
     }
 

@@ -70,7 +70,12 @@ impl Instance {
         }
         match self.era() {
             Era::Legacy => self.tell_legacy(Method::ResourcesSubscribe, uri),
-            Era::Modern => self.open_listen(),
+            Era::Modern => {
+                self.open_listen();
+                if let Some(wire) = self.listen {
+                    self.settle(wire);
+                }
+            }
         }
     }
 
@@ -116,7 +121,10 @@ impl Instance {
 
     fn tell_legacy(&mut self, method: Method, uri: &[u8]) {
         let params = format!(r#"{{"uri":{}}}"#, String::from_utf8_lossy(uri));
-        self.send_own(Own::Other(method.name()), method, &params);
+        let wire = self.send_own(Own::Other(method.name()), method, &params);
+        if method == Method::ResourcesSubscribe {
+            self.settle(wire);
+        }
     }
 
     /// Opens the one stream of a modern server for everything wanted now; the one before ends after it (MCP 2026-07-28,
@@ -158,6 +166,7 @@ impl Instance {
     fn close_listen(&mut self, wire: WireId) {
         self.pending.complete(wire);
         self.end_own(wire, Status::Cancelled);
+        self.is_settled(wire);
         self.cancel_upstream(wire, "no more updates are wanted");
     }
 
@@ -165,6 +174,9 @@ impl Instance {
     pub(super) fn on_acknowledged(&mut self, from: Option<WireId>) {
         if from.is_some() && from != self.listen {
             return;
+        }
+        if let Some(wire) = self.listen {
+            self.is_settled(wire);
         }
         if let Some(wire) = self.listen_before.take() {
             self.close_listen(wire);
@@ -184,6 +196,7 @@ impl Instance {
         if self.listen_before == Some(wire) {
             self.listen_before = None;
         }
+        self.is_settled(wire);
         if self.listen != Some(wire) {
             return;
         }
@@ -218,7 +231,8 @@ impl Instance {
         if let Some(level) = lowest.filter(|_| logs && self.era() == Era::Legacy) {
             self.level = Some(level);
             let params = format!(r#"{{"level":"{}"}}"#, level.name());
-            self.send_own(Own::Other(Method::SetLevel.name()), Method::SetLevel, &params);
+            let wire = self.send_own(Own::Other(Method::SetLevel.name()), Method::SetLevel, &params);
+            self.settle(wire);
         }
     }
 }

@@ -117,11 +117,15 @@ fn two_clients_use_the_same_id_and_token() {
     let between = web.modern(1, "tools/call", call("a__echo", &json!({"n": 3}))).json();
     assert_eq!((&between["id"], &between["result"]["structuredContent"]), (&json!(1), &json!({"n": 3})));
     assert_eq!(web.modern(1, "tools/call", json!({"name": "a__release", "arguments": {}})).status, 200);
-    for http in [first, second] {
+    for (http, n) in [(first, 1), (second, 2)] {
         let (progress, answer) = progress_and_answer(http);
         assert_eq!(progress.len(), 1, "{progress:?}");
-        assert_eq!(progress[0]["params"]["progressToken"], 1);
+        assert_eq!(
+            (&progress[0]["params"]["progressToken"], &progress[0]["params"]["progress"]),
+            (&json!(1), &json!(n))
+        );
         assert_eq!((&answer["id"], &answer["result"]["content"][0]["text"]), (&json!(1), &json!("released")));
+        assert_eq!(answer["result"]["structuredContent"], json!({ "n": n }), "its own");
     }
 }
 

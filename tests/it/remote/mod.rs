@@ -4,6 +4,7 @@ mod answers;
 mod headers;
 mod limits;
 mod opening;
+mod order;
 mod parking;
 mod server;
 mod sessions;

@@ -10,9 +10,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import AnyUrl
 
-
-def plain(value) -> dict:
-    return value.model_dump(mode="json", by_alias=True, exclude_none=True)
+from peer import all_items, callbacks, plain
 
 
 class Peer:
@@ -22,15 +20,9 @@ class Peer:
         self.session = session
 
     async def items(self, kind: str) -> list[dict]:
-        key = {"templates": "resourceTemplates"}.get(kind, kind)
-        fetch = getattr(self.session, f"list_{'resource_templates' if kind == 'templates' else kind}")
-        found, cursor = [], None
-        while True:
-            page = plain(await fetch(params=types.PaginatedRequestParams(cursor=cursor)))
-            found += page[key]
-            cursor = page.get("nextCursor")
-            if cursor is None:
-                return found
+        return await all_items(
+            self.session, kind, lambda fetch, cursor: fetch(params=types.PaginatedRequestParams(cursor=cursor))
+        )
 
     async def call(self, name: str, arguments: dict, progress=None) -> dict:
         return plain(await self.session.call_tool(name, arguments, progress_callback=progress))
@@ -72,15 +64,6 @@ class Peer:
 
 @asynccontextmanager
 async def connect(plan: dict, heard):
-    async def elicit(context, params):
-        return types.ElicitResult.model_validate(heard.elicit(plain(params)))
-
-    async def sample(context, params):
-        return types.CreateMessageResult.model_validate(heard.sample(plain(params)))
-
-    async def roots(context):
-        return types.ListRootsResult.model_validate(heard.roots())
-
     async def hear(message) -> None:
         if isinstance(message, types.ServerNotification):
             heard.notify(plain(message.root))
@@ -92,10 +75,7 @@ async def connect(plan: dict, heard):
     else:
         transport = stdio_client(StdioServerParameters(command=plan["command"], args=plan["args"], env=plan["env"]))
     async with transport as (read_stream, write_stream, *_):
-        session = ClientSession(
-            read_stream, write_stream, sampling_callback=sample, elicitation_callback=elicit, list_roots_callback=roots,
-            message_handler=hear, client_info=types.Implementation(name="matrix", version="1.0.0"),
-        )  # fmt: skip
+        session = ClientSession(read_stream, write_stream, message_handler=hear, **callbacks(types, heard))
         async with session:
             await session.initialize()
             yield Peer(session)

@@ -7,12 +7,10 @@ import mcp_types as types
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
+from peer import all_items, callbacks, plain
+
 MODERN = "2026"
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
-
-
-def plain(value) -> dict:
-    return value.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class Peer:
@@ -21,15 +19,7 @@ class Peer:
         self.era = "modern" if client.protocol_version >= MODERN else "legacy"
 
     async def items(self, kind: str) -> list[dict]:
-        key = {"templates": "resourceTemplates"}.get(kind, kind)
-        fetch = getattr(self.client, f"list_{'resource_templates' if kind == 'templates' else kind}")
-        found, cursor = [], None
-        while True:
-            page = plain(await fetch(cursor=cursor))
-            found += page[key]
-            cursor = page.get("nextCursor")
-            if cursor is None:
-                return found
+        return await all_items(self.client, kind, lambda fetch, cursor: fetch(cursor=cursor))
 
     async def call(self, name: str, arguments: dict, progress=None, meta=None) -> dict:
         return plain(await self.client.call_tool(name, arguments, progress_callback=progress, meta=meta))
@@ -77,15 +67,6 @@ class Peer:
 
 @asynccontextmanager
 async def connect(plan: dict, heard):
-    async def elicit(context, params):
-        return types.ElicitResult.model_validate(heard.elicit(plain(params)))
-
-    async def sample(context, params):
-        return types.CreateMessageResult.model_validate(heard.sample(plain(params)))
-
-    async def roots(context):
-        return types.ListRootsResult.model_validate(heard.roots())
-
     async def hear(message) -> None:
         if not isinstance(message, Exception):
             heard.notify(plain(message))
@@ -94,9 +75,6 @@ async def connect(plan: dict, heard):
         server = plan["url"]
     else:
         server = StdioServerParameters(command=plan["command"], args=plan["args"], env=plan["env"])
-    client = Client(
-        server, mode="auto", elicitation_callback=elicit, sampling_callback=sample, list_roots_callback=roots,
-        message_handler=hear, client_info=types.Implementation(name="matrix", version="1.0.0"),
-    )  # fmt: skip
+    client = Client(server, mode="auto", message_handler=hear, **callbacks(types, heard))
     async with client:
         yield Peer(client)

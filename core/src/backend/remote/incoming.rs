@@ -125,6 +125,7 @@ impl Instance {
 
     fn on_own_failed(&mut self, own: &Own, wire: WireId, trouble: Box<Trouble>) {
         self.end_own(wire, Status::Fault(code::INTERNAL));
+        self.is_settled(wire);
         match own {
             Own::Discover | Own::Initialize => self.own_failures.push_back((wire, trouble)),
             Own::List(kind) => {
