@@ -169,6 +169,7 @@ fn code(answer: &Value) -> i64 {
     answer["code"].as_i64().unwrap_or_else(|| panic!("no error: {answer}"))
 }
 
+/// Edge case 17.
 #[tokio::test]
 async fn edge_17_one_call_and_as_many_rounds_as_it_takes() {
     let world = World::new(asks());
@@ -220,6 +221,7 @@ async fn questions_of_one_moment_are_one_round() {
     world.end().await;
 }
 
+/// Edge case 18.
 #[tokio::test]
 async fn edge_18_a_client_that_never_comes_again_costs_the_call() {
     let server = Server { input_timeout: Duration::from_millis(50), ..asks() };
@@ -234,6 +236,7 @@ async fn edge_18_a_client_that_never_comes_again_costs_the_call() {
     world.end().await;
 }
 
+/// Edge case 19.
 #[tokio::test]
 async fn edge_19_the_same_round_twice_at_once() {
     let world = World::new(asks());
@@ -252,6 +255,8 @@ async fn edge_19_the_same_round_twice_at_once() {
     world.end().await;
 }
 
+/// Edge case 20.
+/// Edge case 40, a park of another one's.
 #[tokio::test]
 async fn edge_20_what_is_not_for_this_call_is_refused_and_harms_nothing() {
     let world = World::new(asks());
@@ -281,6 +286,7 @@ async fn edge_20_what_is_not_for_this_call_is_refused_and_harms_nothing() {
     world.end().await;
 }
 
+/// Edge case 21.
 #[tokio::test]
 async fn edge_21_a_server_that_was_restarted_meanwhile() {
     // A prompt may be asked for twice, but not when its client has been asked something.
@@ -299,6 +305,7 @@ async fn edge_21_a_server_that_was_restarted_meanwhile() {
     }
 }
 
+/// Edge case 22.
 #[tokio::test]
 async fn edge_22_roots_are_asked_for_when_nobody_is_there() {
     let world = World::new(with("yes"));
@@ -319,6 +326,7 @@ async fn edge_22_roots_are_asked_for_when_nobody_is_there() {
     world.end().await;
 }
 
+/// Edge case 23.
 #[tokio::test]
 async fn edge_23_who_asks_nobody_knows_is_refused() {
     // One instance for all, which is told that nobody can be asked.

@@ -17,7 +17,7 @@ pub(crate) const TOOLS: [(&str, &str); 20] = [
     ("big", "a long text: `bytes`, else the flag --big"),
     (
         "wait",
-        "answers its arguments when `release` is called, after a progress of `n`; `late` when it was cancelled before",
+        "answers its arguments when `release` is called, after a progress of `n`; `late` when it was cancelled before; with `tell`, it tells of its begin",
     ),
     ("release", "lets all `wait` answer, also the cancelled ones"),
     ("never", "never answers"),
@@ -93,12 +93,14 @@ impl Calls {
                 let n = arguments["bytes"].as_u64().map_or(flags.big, |n| usize::try_from(n).unwrap_or(usize::MAX));
                 wire.result(id, &done(&"x".repeat(n)));
             }
-            "wait" => self.waiting.push(Waiting {
-                id: id.to_owned(),
-                token: token.unwrap_or(Value::Null),
-                arguments: arguments.clone(),
-                is_cancelled: false,
-            }),
+            "wait" => {
+                let token = token.unwrap_or(Value::Null);
+                if arguments["tell"] == true {
+                    wire.notify("notifications/progress", json!({"progressToken": token, "progress": 0}), None);
+                }
+                let (id, arguments) = (id.to_owned(), arguments.clone());
+                self.waiting.push(Waiting { id, token, arguments, is_cancelled: false });
+            }
             "release" => {
                 for Waiting { id, token, arguments, is_cancelled } in std::mem::take(&mut self.waiting) {
                     if !token.is_null() {

@@ -87,6 +87,21 @@ fn client_that_declared_nothing_is_not_asked() {
     assert!(client.left_over().iter().all(|l| l.json.get("method").is_none()));
 }
 
+/// Edge case 22, when there is nobody who could be asked: what is configured, else none.
+#[test]
+fn roots_are_answered_without_a_client_that_has_some() {
+    for (roots, expected) in [("[]", json!([])), ("[\"file:///work\"]", json!([{ "uri": "file:///work" }]))] {
+        let home = Home::with_fake(&["--roots-on-start"]).and(&format!("roots: {roots}"));
+        let web = home.web();
+        web.modern(1, "tools/list", json!({}));
+        let answer = crate::harness::eventually("an answer", || {
+            let all = home.received("a").into_iter().filter_map(|l| serde_json::from_str::<Value>(&l).ok());
+            all.into_iter().find(|m| m.get("method").is_none() && m["id"] == 0)
+        });
+        assert_eq!(answer["result"], json!({ "roots": expected }), "{answer}");
+    }
+}
+
 /// The first question many servers ask, outside of any call.
 #[test]
 fn roots_are_asked_after_the_handshake() {

@@ -14,11 +14,13 @@ const ANSWERS = {
   'roots/list': types.ListRootsResultSchema,
 };
 
-/** Asks the client by requests, one after the other. */
+/** Asks the client by requests; those of a round at once. */
 async function ask({ rounds, finish }, args, client, extra) {
   const answers = {};
   for (const round of rounds) {
-    for (const [key, request] of Object.entries(round(args, client))) answers[key] = await extra.sendRequest(request, ANSWERS[request.method]);
+    await Promise.all(Object.entries(round(args, client)).map(async ([key, request]) => {
+      answers[key] = await extra.sendRequest(request, ANSWERS[request.method]);
+    }));
   }
   return finish(answers);
 }

@@ -129,7 +129,20 @@ fn two_clients_use_the_same_id_and_token() {
     }
 }
 
-/// Edge case 27.
+/// Edge case 27, on a stream.
+#[test]
+fn client_that_hangs_up_in_the_middle_cancels() {
+    let home = Home::with_fake(&[]);
+    let web = home.web();
+    let mut waits = web.start_modern(1, "tools/call", call("a__wait", &json!({"tell": true})));
+    assert_eq!(waits.head().header("content-type"), Some("text/event-stream"));
+    assert_eq!(waits.message().expect("it has begun").json()["params"]["progressToken"], 1);
+    drop(waits);
+    let cancelled = eventually("the server hears of it", || home.received_of("a", "notifications/cancelled").pop());
+    assert_eq!(cancelled["params"]["requestId"], home.received_of("a", "tools/call")[0]["id"]);
+}
+
+/// Edge case 27, before anything was said.
 #[test]
 fn client_that_hangs_up_cancels() {
     let home = Home::with_fake(&[]);
