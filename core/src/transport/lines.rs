@@ -5,8 +5,12 @@ use std::io;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Room made for one read. A pipe holds 64 KiB on Linux.
-const READ_BYTES: usize = 64 * 1024;
+/// Room made for one read at first: many small messages.
+const LEAST_ROOM: usize = 8 * 1024;
+/// Room made for one read when those before brought much. A pipe holds 64 KiB on Linux.
+const MOST_ROOM: usize = 64 * 1024;
+/// Memory over this is given back even while large messages keep coming.
+const MOST_KEPT: usize = 2 * 1024 * 1024;
 /// Kept from both ends of a line that is too long, to look for its id.
 const KEEP_BYTES: usize = 256;
 
@@ -16,6 +20,10 @@ pub struct Lines {
     buf: BytesMut,
     /// Bytes of `buf` known to hold no newline.
     n_scanned: usize,
+    /// Room to be made for a read.
+    room: usize,
+    /// How large the memory is that `buf` is a part of.
+    n_allocated: usize,
     max_line: usize,
     skipping: Option<TooLong>,
 }
@@ -44,7 +52,7 @@ impl Lines {
     /// Nothing read yet; lines of more than `max_line` bytes are skipped.
     #[must_use]
     pub fn new(max_line: usize) -> Self {
-        Self { buf: BytesMut::new(), n_scanned: 0, max_line, skipping: None }
+        Self { buf: BytesMut::new(), n_scanned: 0, room: LEAST_ROOM, n_allocated: 0, max_line, skipping: None }
     }
 
     /// Reads once; gives the number of bytes, 0 at the end of the stream.
@@ -55,11 +63,24 @@ impl Lines {
     /// # Cancel safety
     /// Cancel safe: nothing read is lost.
     pub async fn fill<R: AsyncRead + Unpin + ?Sized>(&mut self, reader: &mut R) -> io::Result<usize> {
-        if self.buf.capacity() - self.buf.len() < READ_BYTES / 4 {
-            // A long line grows by its own length, so that it is copied a few times only.
-            self.buf.reserve(READ_BYTES.max(self.buf.len()));
+        let is_large = self.n_allocated > MOST_KEPT || (self.n_allocated > LEAST_ROOM && self.room == LEAST_ROOM);
+        if is_large && self.buf.is_empty() {
+            // A large message has gone, and those that come now are small: idle servers keep little.
+            self.buf = BytesMut::new();
+            self.n_allocated = 0;
         }
-        reader.read_buf(&mut self.buf).await
+        if self.buf.capacity() - self.buf.len() < self.room / 4 {
+            // A long line grows by its own length, so that it is copied a few times only.
+            self.buf.reserve(self.room.max(self.buf.len()));
+            self.n_allocated = self.buf.capacity();
+        }
+        let n = reader.read_buf(&mut self.buf).await?;
+        if n >= self.room {
+            self.room = (self.room * 2).min(MOST_ROOM);
+        } else if n < self.room / 4 {
+            self.room = (self.room / 2).max(LEAST_ROOM);
+        }
+        Ok(n)
     }
 
     /// The next whole line, if it has been read.
@@ -115,6 +136,7 @@ impl Lines {
         self.n_scanned = 0;
         if self.buf.is_empty() {
             self.buf = BytesMut::new();
+            self.n_allocated = 0;
         }
     }
 }
@@ -162,5 +184,29 @@ mod tests {
         while lines.fill(&mut reader).await.expect("memory") > 0 {}
         let Some(Line::TooLong(t)) = lines.next_line() else { panic!("not skipped") };
         assert!(t.head.starts_with(b"START") && t.tail.ends_with(b"END") && t.n_bytes == 10_008);
+    }
+
+    #[tokio::test]
+    async fn memory_follows_what_is_read() {
+        let mut lines = Lines::new(1 << 24);
+        let mut read = async |n_bytes: usize| {
+            let text = format!("{}\n", "x".repeat(n_bytes));
+            let mut reader = text.as_bytes();
+            let mut line = None;
+            while lines.fill(&mut reader).await.expect("memory") > 0 {
+                line = lines.next_line().or(line);
+            }
+            assert!(matches!(line, Some(Line::Whole(line)) if line.len() == n_bytes));
+            lines.n_allocated
+        };
+        assert!(read(100).await <= LEAST_ROOM);
+        for _ in 0..3 {
+            read(1 << 20).await;
+        }
+        assert!(read(5).await >= 1 << 20, "the next one may be as large");
+        for _ in 0..10 {
+            read(100).await;
+        }
+        assert!(read(100).await <= LEAST_ROOM, "what a large line needed is given back");
     }
 }
