@@ -219,9 +219,9 @@ pub const PAGES: [&str; 5] = ["/health", "/ready", "/status", "/sse", "/messages
 pub struct JournalLimits {
     /// Most flows kept (default 100 000).
     pub n_flows: usize,
-    /// Most bytes of frames kept with a screen (default 64 MiB).
+    /// Most bytes kept with a screen (default 64 MiB).
     pub screen_bytes: usize,
-    /// Most bytes of frames kept headless (default 1 MiB).
+    /// Most bytes kept headless (default 512 KiB).
     pub headless_bytes: usize,
 }
 
@@ -531,6 +531,6 @@ impl Default for Metrics {
 
 impl Default for JournalLimits {
     fn default() -> Self {
-        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 1 << 20 }
+        Self { n_flows: 100_000, screen_bytes: 64 << 20, headless_bytes: 512 << 10 }
     }
 }

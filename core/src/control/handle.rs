@@ -245,7 +245,7 @@ impl ProxyHandle {
     /// One flow with its frames; `None` when it has left the ring.
     #[must_use]
     pub fn flow(&self, id: CallId) -> Option<Flow> {
-        self.inner.engine.ctx.observer.journal(|j| j.get(id).cloned())
+        self.inner.engine.ctx.observer.journal(|j| j.get(id))
     }
 
     /// What we offer at this moment.

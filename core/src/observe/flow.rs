@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::plain::{self, Word};
 use crate::protocol::{CallId, SessionId, Spliced};
 
-/// Rounds of one operation whose frames are kept, at most: a bridge makes 8, a server behind us may ask as often as it likes.
-const MAX_ROUNDS: usize = 32;
-
 /// Who started it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -182,33 +179,6 @@ impl Flow {
             n_rounds: 0,
             rounds: Vec::new(),
             frames: Frames::default(),
-        }
-    }
-
-    /// The present round is over, and another one begins: its frames make room for those of the next.
-    pub fn turn(&mut self, now: SystemTime) {
-        let after = now.duration_since(self.at).unwrap_or_default();
-        let frames = std::mem::take(&mut self.frames);
-        self.rounds.push(Round { after, wire_id: self.wire_id.take(), frames });
-        self.n_rounds = self.n_rounds.saturating_add(1);
-        if self.rounds.len() > MAX_ROUNDS {
-            // The first one says what it was about.
-            self.rounds.remove(1);
-        }
-    }
-
-    /// The row without its frames: cheap to hand out by the hundred.
-    #[must_use]
-    pub fn without_frames(&self) -> Self {
-        Self {
-            frames: Frames::default(),
-            rounds: Vec::new(),
-            client: self.client.clone(),
-            backend: self.backend.clone(),
-            method: self.method.clone(),
-            target: self.target.clone(),
-            status: self.status.clone(),
-            ..*self
         }
     }
 }

@@ -40,16 +40,10 @@ struct Step {
 impl Step {
     const EMPTY: Self = Self { n: 0, n_errors: 0, latency: [0; N_BUCKETS] };
 
-    /// The middle of the bucket in which this share of the answered requests is reached.
-    fn quantile(&self, share: f64) -> Duration {
+    /// The middle of the bucket in which so many of a thousand answered requests are reached.
+    fn per_mille(&self, share: u64) -> Duration {
         let n: u64 = self.latency.iter().map(|n| u64::from(*n)).sum();
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "small counts"
-        )]
-        let wanted = ((n as f64 * share).ceil() as u64).max(1);
+        let wanted = (n * share).div_ceil(1000).max(1);
         let mut seen = 0;
         for (at, count) in self.latency.iter().enumerate() {
             seen += u64::from(*count);
@@ -133,7 +127,7 @@ impl History {
         (first..=self.now)
             .map(|s| {
                 let step = &self.steps[(s % N_STEPS as u64) as usize];
-                let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| step.quantile(share));
+                let [p50, p95, p99] = [500, 950, 990].map(|share| step.per_mille(share));
                 Point { n: step.n, n_errors: step.n_errors, p50, p95, p99 }
             })
             .collect()

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use foldhash::HashMap;
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
 use super::flow::Timing;
 use super::history::{History, Point};
+use super::quantiles::Quantiles;
 
 /// Tools measured per server; calls of further ones count for the server only.
 const MAX_TOOLS: usize = 256;
@@ -161,7 +161,7 @@ impl Counts {
 /// One tool's times.
 #[derive(Debug)]
 struct Tool {
-    latency: Histogram<u32>,
+    latency: Quantiles<4>,
     /// Among the metrics, if it is one of [`MAX_TOOL_SERIES`].
     series: Option<Box<Buckets>>,
 }
@@ -177,7 +177,7 @@ pub struct BackendMetrics {
     pub n_in_flight: u64,
     /// The same and more, to be added up.
     pub counts: Counts,
-    latency: Histogram<u32>,
+    latency: Quantiles<6>,
     tools: HashMap<Arc<str>, Tool>,
     /// Tools that have no series of their own.
     other_tools: Buckets,
@@ -193,7 +193,7 @@ pub struct BackendMetrics {
 pub struct Metrics {
     start: SystemTime,
     backends: HashMap<Arc<str>, BackendMetrics>,
-    all: Histogram<u32>,
+    all: Quantiles<6>,
     /// Of all servers together; none until somebody looks.
     history: Option<History>,
     /// Requests answered by ourselves.
@@ -210,16 +210,9 @@ pub struct Metrics {
     pub n_in_flight: u64,
 }
 
-fn histogram(digits: u8) -> Histogram<u32> {
-    Histogram::new_with_bounds(1, MAX_US, digits).expect("the bounds are constants that fit")
-}
-
-fn latency(h: &Histogram<u32>) -> Latency {
-    let at = |q| Duration::from_micros(h.value_at_quantile(q));
-    if h.is_empty() {
-        return Latency::default();
-    }
-    Latency { n: h.len(), p50: at(0.5), p95: at(0.95), p99: at(0.99), max: Duration::from_micros(h.max()) }
+fn latency<const DIGITS: u32>(of: &Quantiles<DIGITS>) -> Latency {
+    let at = |n| Duration::from_micros(of.per_mille(n));
+    Latency { n: of.n(), p50: at(500), p95: at(950), p99: at(990), max: Duration::from_micros(of.max()) }
 }
 
 impl BackendMetrics {
@@ -229,7 +222,7 @@ impl BackendMetrics {
             n_errors: 0,
             n_in_flight: 0,
             counts: Counts::default(),
-            latency: histogram(2),
+            latency: Quantiles::default(),
             tools: HashMap::default(),
             other_tools: Buckets::default(),
             history: None,
@@ -255,9 +248,11 @@ impl BackendMetrics {
                 self.other_tools.record(us);
                 return false;
             }
-            None => self.tools.entry(tool.clone()).or_insert_with(|| Tool { latency: histogram(1), series: None }),
+            None => {
+                self.tools.entry(tool.clone()).or_insert_with(|| Tool { latency: Quantiles::default(), series: None })
+            }
         };
-        of.latency.saturating_record(us);
+        of.latency.record(us);
         let begins = begins_series && of.series.is_none();
         if begins {
             of.series = Some(Box::default());
@@ -296,7 +291,7 @@ impl Default for Metrics {
         Self {
             start: SystemTime::now(),
             backends: HashMap::default(),
-            all: histogram(2),
+            all: Quantiles::default(),
             history: None,
             own: Counts::default(),
             overhead: Buckets::default(),
@@ -364,7 +359,7 @@ impl Metrics {
         self.n_errors += u64::from(outcome.is_error());
         let Some(backend) = backend else { return self.own.ended(outcome, n_bytes) };
         if answered {
-            self.all.saturating_record(us);
+            self.all.record(us);
             self.overhead.record(u64::try_from(timing.proxy.as_micros()).unwrap_or(MAX_US));
         }
         let took = answered.then_some(us);
@@ -385,7 +380,7 @@ impl Metrics {
         if !answered {
             return;
         }
-        of.latency.saturating_record(us);
+        of.latency.record(us);
         of.counts.latency.record(us);
         if let Some(tool) = tool {
             // A name that never gave a result may be made up.

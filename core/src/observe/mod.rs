@@ -13,7 +13,11 @@ mod metrics;
 mod observer;
 pub(crate) mod plain;
 mod process;
+mod quantiles;
+mod rounds;
+mod row;
 mod signal;
+mod store;
 
 pub use buckets::{BOUNDS_US, Buckets};
 pub use exposition::{CONTENT_TYPE as EXPOSITION_TYPE, Exposition, FamilyKind};

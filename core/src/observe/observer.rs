@@ -113,36 +113,29 @@ impl Observer {
 
     /// A flow was passed on under `wire_id`.
     pub fn sent(&self, id: CallId, wire_id: u64, sent: Spliced) {
-        self.lock().journal.update(id, |flow| {
-            flow.wire_id = Some(wire_id);
-            flow.frames.sent = Some(sent);
-        });
+        self.lock().journal.sent(id, wire_id, &sent);
     }
 
     /// A round of a call is over, and the next one begins: what the server said in it, and what was passed back of that.
     pub fn turn(&self, id: CallId, returned: Option<Bytes>, answered: Option<Spliced>) {
         let now = SystemTime::now();
         let mut inner = self.lock();
-        let backend = inner.journal.get(id).and_then(|f| f.backend.clone());
+        let backend = inner.journal.glance(id).and_then(|f| f.backend);
         inner.metrics.turned(backend.as_ref());
-        inner.journal.update(id, |flow| {
-            flow.frames.returned = returned;
-            flow.frames.answered = answered;
-            flow.turn(now);
-        });
+        inner.journal.turn(id, now, returned.as_ref(), answered.as_ref());
         drop(inner);
         self.signal.raise();
     }
 
     /// The client has come again with a call that is still the same operation.
     pub fn received_again(&self, id: CallId, received: Bytes) {
-        self.lock().journal.update(id, |flow| flow.frames.received = Some(received));
+        self.lock().journal.received_again(id, &received);
         self.signal.raise();
     }
 
     /// Progress of a call was passed back.
     pub fn progress(&self, id: CallId) {
-        self.lock().journal.update(id, |flow| flow.n_progress += 1);
+        self.lock().journal.progress(id);
         self.signal.raise();
     }
 
@@ -151,7 +144,7 @@ impl Observer {
         let (outcome, answered) = outcome(&ended);
         let mut inner = self.lock();
         if kind == FlowKind::Call {
-            let at = inner.journal.get(id).map_or_else(SystemTime::now, |f| f.at + ended.timing.total());
+            let at = inner.journal.began(id).map_or_else(SystemTime::now, |at| at + ended.timing.total());
             let n_bytes = ended.answered.as_ref().map_or(0, |a| a.len() as u64);
             let (tool, timing) = (ended.tool.as_ref(), ended.timing);
             inner.metrics.ended(&Measured { at, backend, tool, timing, outcome, answered, n_bytes });
@@ -159,13 +152,7 @@ impl Observer {
         if kind == FlowKind::Upcall {
             inner.is_told(id, backend);
         }
-        inner.journal.update(id, |flow| {
-            flow.status = ended.status;
-            flow.timing = ended.timing;
-            flow.n_bytes_out = ended.returned.as_ref().map_or(0, |b| u32::try_from(b.len()).unwrap_or(u32::MAX));
-            flow.frames.returned = ended.returned;
-            flow.frames.answered = ended.answered;
-        });
+        inner.journal.end(id, ended.status, ended.timing, ended.returned.as_ref(), ended.answered.as_ref());
         drop(inner);
         self.signal.raise();
     }
@@ -216,15 +203,15 @@ impl Inner {
     fn asks(&mut self, question: &Flow) {
         self.metrics.asks(question.backend.as_ref());
         if let Some(parent) = question.parent {
-            self.journal.update(parent, |flow| flow.n_open = flow.n_open.saturating_add(1));
+            self.journal.opened(parent);
         }
     }
 
     /// A question has ended, however.
     fn is_told(&mut self, id: CallId, backend: Option<&Arc<str>>) {
         self.metrics.is_told(backend);
-        if let Some(parent) = self.journal.get(id).and_then(|f| f.parent) {
-            self.journal.update(parent, |flow| flow.n_open = flow.n_open.saturating_sub(1));
+        if let Some(parent) = self.journal.glance(id).and_then(|f| f.parent) {
+            self.journal.closed(parent);
         }
     }
 }

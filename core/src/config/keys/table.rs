@@ -187,7 +187,7 @@ const OBSERVABILITY: &[Key] = &[
         Section(&[
             key("ring", Number { least: 1, most: 10_000_000 }, "How many calls are kept.").default("100000"),
             key("screen_bytes", Size, "How many bytes of them with the terminal.").default("64MiB"),
-            key("headless_bytes", Size, "How many bytes of them without it.").default("1MiB"),
+            key("headless_bytes", Size, "How many bytes of them without it.").default("512KiB"),
             key("persist", Truth, "Keep them on disk.").default("false").not_yet(&["false"]),
             key("redact", TEXTS, "Patterns of names whose values are not shown.").not_yet(&[]),
         ]),

@@ -1,0 +1,210 @@
+//! [`Row`]: a flow as the journal keeps it, its frames in the [`Store`].
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use super::flow::{Flow, FlowKind, Frames, Status, Timing};
+use super::rounds::Rounds;
+use super::store::{Place, Store};
+use crate::protocol::{CallId, SessionId, Spliced};
+
+/// Fixed cost of a row besides its frames: the row, and a name or URI of its own.
+pub(super) const ROW_BYTES: usize = size_of::<Row>() + 32;
+/// What one operation of several rounds may keep, in frames of the largest size: more would push everything else out.
+const ROUNDS_SHARE: usize = 4;
+
+/// A [`Flow`] as it is kept.
+#[derive(Debug)]
+pub(super) struct Row {
+    kind: FlowKind,
+    pub(super) at: SystemTime,
+    session: Option<SessionId>,
+    client: Arc<str>,
+    backend: Option<Arc<str>>,
+    method: Arc<str>,
+    target: Option<Arc<str>>,
+    pub(super) status: Status,
+    /// Nanoseconds: proxy, queue, server.
+    timing: [u64; 3],
+    pub(super) wire_id: Option<u64>,
+    parent: Option<CallId>,
+    pub(super) n_progress: u32,
+    n_bytes_in: u32,
+    pub(super) n_bytes_out: u32,
+    pub(super) n_open: u16,
+    n_rounds: u16,
+    asked: Side,
+    answered: Side,
+    /// From the second round on; the frames stand there then.
+    rounds: Option<Box<Rounds>>,
+    /// What it takes of the ring's bytes, besides its rounds.
+    n_stored: usize,
+    /// Its frames are not older than this.
+    pub(super) since: u32,
+}
+
+/// The frames of one way: as it came, and what was changed when it was passed on.
+#[derive(Clone, Copy, Debug)]
+struct Side {
+    came: Place,
+    changed: Place,
+    /// It was made here: what stands in the place of what came is only what the changes are made to.
+    is_ours: bool,
+}
+
+impl Side {
+    const NONE: Self = Self { came: Place::NONE, changed: Place::NONE, is_ours: false };
+
+    /// Keeps those frames that are not too large. Gives the bytes they take.
+    fn keep(&mut self, store: &mut Store, max: usize, came: Option<&Bytes>, passed: Option<&Spliced>) -> usize {
+        let mut n_bytes = 0;
+        if let Some(came) = came.filter(|b| b.len() <= max) {
+            (self.came, n_bytes) = store.keep(came);
+        }
+        let Some(passed) = passed.filter(|p| p.base().len() <= max) else { return n_bytes };
+        let is_alone = !self.came.is_some();
+        if is_alone {
+            let (place, n) = store.keep(passed.base());
+            (self.came, self.is_ours) = (place, true);
+            n_bytes += n;
+        }
+        let is_base = is_alone || store.is(self.came, passed.base());
+        let (place, n) = store.keep_changes(passed, is_base);
+        self.changed = place;
+        n_bytes + n
+    }
+
+    fn get(self, store: &Store) -> (Option<Bytes>, Option<Spliced>) {
+        let base = store.get(self.came);
+        let passed = store.get_changed(base.as_ref(), self.changed);
+        (base.filter(|_| !self.is_ours), passed)
+    }
+}
+
+impl Row {
+    pub(super) fn new(flow: Flow, store: &mut Store, max_frame: usize) -> Self {
+        let Flow { kind, at, session, client, backend, method, target, status, wire_id, parent, .. } = flow;
+        let Flow { n_progress, n_bytes_in, n_bytes_out, n_open, n_rounds, frames, timing, .. } = flow;
+        let since = store.now();
+        let (mut asked, mut answered) = (Side::NONE, Side::NONE);
+        let n_stored = ROW_BYTES
+            + asked.keep(store, max_frame, frames.received.as_ref(), frames.sent.as_ref())
+            + answered.keep(store, max_frame, frames.returned.as_ref(), frames.answered.as_ref());
+        let timing = nanos(timing);
+        Self {
+            kind,
+            at,
+            session,
+            client,
+            backend,
+            method,
+            target,
+            status,
+            timing,
+            wire_id,
+            parent,
+            n_progress,
+            n_bytes_in,
+            n_bytes_out,
+            n_open,
+            n_rounds,
+            asked,
+            answered,
+            rounds: None,
+            n_stored,
+            since,
+        }
+    }
+
+    /// What it takes of the ring's bytes.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.n_stored + self.rounds.as_ref().map_or(0, |r| r.n_bytes())
+    }
+
+    /// Keeps those frames of the request that have at most `max` bytes.
+    pub(super) fn keep_asked(&mut self, store: &mut Store, max: usize, came: Option<&Bytes>, passed: Option<&Spliced>) {
+        match &mut self.rounds {
+            Some(rounds) => rounds.keep_asked(max, came, passed),
+            None => self.n_stored += self.asked.keep(store, max, came, passed),
+        }
+    }
+
+    /// Keeps those frames of the answer that have at most `max` bytes.
+    pub(super) fn keep_answered(
+        &mut self,
+        store: &mut Store,
+        max: usize,
+        came: Option<&Bytes>,
+        passed: Option<&Spliced>,
+    ) {
+        match &mut self.rounds {
+            Some(rounds) => rounds.keep_answered(max, came, passed),
+            None => {
+                self.answered = Side::NONE;
+                self.n_stored += self.answered.keep(store, max, came, passed);
+            }
+        }
+    }
+
+    /// The present round is over, and another one begins: its frames make room for those of the next.
+    pub(super) fn turn(&mut self, store: &Store, max: usize, now: SystemTime) {
+        let after = now.duration_since(self.at).unwrap_or_default();
+        let wire_id = self.wire_id.take();
+        self.n_rounds = self.n_rounds.saturating_add(1);
+        let frames = self.frames(store);
+        (self.asked, self.answered) = (Side::NONE, Side::NONE);
+        let rounds = self.rounds.get_or_insert_with(|| Box::new(Rounds::new(frames)));
+        rounds.turn(after, wire_id, max.saturating_mul(ROUNDS_SHARE));
+    }
+
+    pub(super) fn set_timing(&mut self, timing: Timing) {
+        self.timing = nanos(timing);
+    }
+
+    /// The flow with its frames.
+    pub(super) fn whole_flow(&self, id: CallId, store: &Store) -> Flow {
+        let (rounds, frames) = match &self.rounds {
+            Some(rounds) => rounds.get(),
+            None => (Vec::new(), self.frames(store)),
+        };
+        Flow { rounds, frames, ..self.flow(id) }
+    }
+
+    fn frames(&self, store: &Store) -> Frames {
+        let (received, sent) = self.asked.get(store);
+        let (returned, answered) = self.answered.get(store);
+        Frames { received, sent, returned, answered }
+    }
+
+    /// The flow, without its frames: cheap to hand out by the hundred.
+    pub(super) fn flow(&self, id: CallId) -> Flow {
+        let [proxy, queue, server] = self.timing.map(Duration::from_nanos);
+        Flow {
+            id,
+            kind: self.kind,
+            at: self.at,
+            session: self.session,
+            client: self.client.clone(),
+            backend: self.backend.clone(),
+            method: self.method.clone(),
+            target: self.target.clone(),
+            status: self.status.clone(),
+            timing: Timing { proxy, queue, server },
+            wire_id: self.wire_id,
+            n_progress: self.n_progress,
+            parent: self.parent,
+            n_bytes_in: self.n_bytes_in,
+            n_bytes_out: self.n_bytes_out,
+            n_open: self.n_open,
+            n_rounds: self.n_rounds,
+            rounds: Vec::new(),
+            frames: Frames::default(),
+        }
+    }
+}
+
+fn nanos(timing: Timing) -> [u64; 3] {
+    [timing.proxy, timing.queue, timing.server].map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+}
