@@ -259,6 +259,19 @@ async fn stop_reaches_a_server_that_sleeps() {
 }
 
 #[tokio::test]
+async fn stop_reaches_a_server_that_waits_for_its_turn_to_spawn() {
+    let world = World::new(server(""));
+    let turn = world.engine.ctx.spawning.lock().await;
+    world.until_state("starting").await;
+    world.command(Command::Stop("s".into())).await;
+    let stopped = world.until_state("stopped").await;
+    assert_eq!(stopped.backends[0].pid, None, "it never ran");
+    drop(turn);
+    world.command(Command::Start("s".into())).await;
+    world.until_state("ready").await;
+}
+
+#[tokio::test]
 async fn a_call_taken_back_before_the_server_is_there_never_reaches_it() {
     let world = World::new(mortal());
     let mut client = world.client().await;

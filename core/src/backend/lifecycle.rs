@@ -4,8 +4,8 @@
 //! instance serves they are taken in here, each with a limit to its patience.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ use super::context::Context;
 use super::failure::{Attempt, Life};
 use super::forward::{forward, forward_wish};
 use super::memory::Eras;
-use super::offer::OfferState;
+use super::offer::{Offer, OfferState};
 use super::peer::ClientFacts;
 use super::port::{Control, Mail, Port};
 use super::status::{BackendState, Failure};
@@ -42,6 +42,8 @@ pub(super) struct Lifecycle {
     /// Calls that wait for the next instance.
     pub(super) waiting: Waiting,
     pub(super) eras: Eras,
+    /// What stands in the cache on disk, as far as this task knows.
+    pub(super) remembered: Option<(Eras, Weak<Offer>)>,
     /// Client profile `eras` and the remembered offer were loaded for.
     pub(super) profile: Option<String>,
 }
@@ -82,6 +84,7 @@ impl Lifecycle {
             // The one that is the reason for this task is counted when it is looked at.
             n_failures: n_panics.saturating_sub(1),
             waiting: Waiting::default(),
+            remembered: None,
             profile: None,
         }
     }

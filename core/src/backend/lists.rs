@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::instance::Instance;
-use super::offer::{ItemKind, Offer, OfferState};
+use super::offer::{ItemKind, Offer};
 use super::pending::Own;
 use super::remote::param_headers;
 use super::shape;
@@ -162,19 +162,21 @@ impl Instance {
         if self.listing.open.iter().any(Option::is_some) {
             return;
         }
-        // The pages are parts of large buffers: keep the items only.
-        let compact = |items: &Vec<Bytes>| items.iter().map(|i| Bytes::copy_from_slice(i)).collect();
-        let offer = Offer {
+        let mut offer = Offer {
             revision: self.revision,
             capabilities: Bytes::copy_from_slice(&self.capabilities),
             info: self.info.as_deref().map(Bytes::copy_from_slice),
             instructions: self.instructions.clone(),
-            items: self.listing.done.each_ref().map(compact),
+            items: self.listing.done.each_mut().map(std::mem::take),
         };
-        if self.offer.as_deref() != Some(&offer) {
-            let offer = Arc::new(offer);
-            self.offer = Some(offer.clone());
-            self.ctx.offers.publish(&self.port, OfferState::Known { offer, cached: false });
+        if let Some(known) = self.offer.as_ref().filter(|known| ***known == offer) {
+            self.listing.done.clone_from(&known.items);
+        } else {
+            // The pages are parts of large buffers: keep the items only.
+            offer.items = offer.items.each_ref().map(|items| compact(items));
+            let known = self.ctx.offers.publish_known(&self.port, Arc::new(offer));
+            self.listing.done.clone_from(&known.items);
+            self.offer = Some(known);
         }
         if self.listing.again {
             return self.relist();
@@ -183,4 +185,16 @@ impl Instance {
             self.take_from_backlog();
         }
     }
+}
+
+/// The same items in one piece of memory of their own.
+fn compact(items: &[Bytes]) -> Vec<Bytes> {
+    let all = Bytes::from(items.concat());
+    let mut end = 0;
+    let mut next = |item: &Bytes| {
+        let start = end;
+        end += item.len();
+        all.slice(start..end)
+    };
+    items.iter().map(&mut next).collect()
 }

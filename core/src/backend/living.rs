@@ -1,8 +1,8 @@
 //! One attempt of a server's life: started or reached, opened, serving, ended.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{SemaphorePermit, watch};
@@ -11,9 +11,10 @@ use super::failure::{Attempt, Life};
 use super::handshake::OpenError;
 use super::instance::{End, Instance};
 use super::lifecycle::{Commands, Lifecycle};
-use super::offer::OfferState;
+use super::memory::Eras;
+use super::offer::{Offer, OfferState};
 use super::peer::ClientFacts;
-use super::port::Mail;
+use super::port::{Control, Mail};
 use super::process::{self, Process};
 use super::remote::{Endpoint, Remote};
 use super::status::BackendState;
@@ -46,7 +47,9 @@ impl Lifecycle {
         let mut attempt = Attempt::new();
         let Target::Stdio { command, cwd, .. } = self.port.server().target.clone() else { return Life::Over };
         let (port, ctx) = (self.port.clone(), self.ctx.clone());
-        self.recall_early().await;
+        if let Err(control) = self.recall_early().await {
+            return Life::Told(control);
+        }
         let turn = match self.meanwhile(ctx.starting.acquire(), Commands::Here).await {
             Ok(turn) => turn.ok(),
             Err(control) => return Life::Told(control),
@@ -57,14 +60,18 @@ impl Lifecycle {
             Err(control) => return Life::Told(control),
         };
         attempt.resolved = Some(spec.program.display().to_string());
-        let started = {
-            let _one = ctx.spawning.lock().await;
-            // Between two processes the thread looks after clients: the first ones wait for their first answers, which
-            // take a few hops from what was remembered by way of the catalog to the session.
+        // Between two processes the thread looks after clients: the first ones wait for their first answers, which
+        // take a few hops from what was remembered by way of the catalog to the session.
+        let gap = async {
+            let alone = ctx.spawning.lock().await;
             for _ in 0..HOPS_TO_ANSWER {
                 tokio::task::yield_now().await;
             }
-            Process::start(&port, &ctx, &spec)
+            alone
+        };
+        let started = match self.meanwhile(gap, Commands::Here).await {
+            Ok(_alone) => Process::start(&port, &ctx, &spec),
+            Err(control) => return Life::Told(control),
         };
         let (mut process, link, exit) = match started {
             Ok(started) => started,
@@ -104,7 +111,9 @@ impl Lifecycle {
         if let Target::Http { url_shown, .. } = &port.server().target {
             attempt.resolved = Some(url_shown.clone());
         }
-        self.recall_early().await;
+        if let Err(control) = self.recall_early().await {
+            return Life::Told(control);
+        }
         let turn = match self.meanwhile(ctx.starting.acquire(), Commands::Here).await {
             Ok(turn) => turn.ok(),
             Err(control) => return Life::Told(control),
@@ -180,33 +189,42 @@ impl Lifecycle {
             self.port.has_sessions();
         }
         self.ready(instance);
-        let mut saved = None;
         loop {
-            // What it offers is remembered when it has changed.
-            if instance.offer != saved {
-                saved = instance.offer.clone();
-                if let Some(profile) = &self.profile {
-                    self.ctx.memory.save(&self.port.server(), profile, self.eras, saved.as_deref());
-                }
-            }
+            self.remember(instance.offer.as_ref());
             if let Some(end) = instance.serve_some().await {
                 return Ok(end);
             }
         }
     }
 
+    /// What it offers is remembered when that is not what is remembered already.
+    fn remember(&mut self, offer: Option<&Arc<Offer>>) {
+        let (Some(offer), Some(profile)) = (offer, &self.profile) else { return };
+        let is_known = |(eras, known): &(Eras, Weak<Offer>)| *eras == self.eras && known.as_ptr() == Arc::as_ptr(offer);
+        if !self.remembered.as_ref().is_some_and(is_known) {
+            self.remembered = Some((self.eras, Arc::downgrade(offer)));
+            self.ctx.memory.save(&self.port.server(), profile, self.eras, Some(offer));
+        }
+    }
+
     /// A client that launched us speaks at once: what is remembered is put before it before any process is started.
-    async fn recall_early(&mut self) {
+    ///
+    /// # Errors
+    /// The command that came meanwhile and ends the attempt.
+    async fn recall_early(&mut self) -> Result<(), Control> {
         if self.is_beside() {
             self.eras = self.port.pool.eras();
-            return;
+            return Ok(());
         }
         let mut opening = self.opening.clone();
-        let first = tokio::time::timeout(FIRST_WORD, opening.wait_for(Option::is_some)).await;
-        let facts = first.ok().and_then(Result::ok).and_then(|f| f.clone());
-        if let Some(facts) = facts {
+        let first = async {
+            let word = tokio::time::timeout(FIRST_WORD, opening.wait_for(Option::is_some)).await;
+            word.ok().and_then(Result::ok).and_then(|facts| facts.clone())
+        };
+        if let Some(facts) = self.meanwhile(first, Commands::Here).await? {
             self.recall(&facts, OfferState::Pending);
         }
+        Ok(())
     }
 
     /// Loads what is remembered for clients like this one; `unknown` is told where nothing is.
@@ -226,9 +244,11 @@ impl Lifecycle {
         self.eras = eras;
         self.port.pool.set_eras(eras);
         self.profile = Some(profile);
+        let offer = offer.map(Arc::new);
+        self.remembered = offer.as_ref().map(|offer| (eras, Arc::downgrade(offer)));
         if !is_known {
             // Published even when nothing is remembered: the first client's `initialize` waits for this word.
-            self.publish(offer.map_or(unknown, |o| OfferState::Known { offer: Arc::new(o), cached: true }));
+            self.publish(offer.map_or(unknown, |offer| OfferState::Known { offer, cached: true }));
         }
     }
 

@@ -151,7 +151,7 @@ impl Memory {
         let text = render(eras, offer.filter(|_| server.cache_lists));
         let memory = self.clone();
         let number = memory.ask();
-        drop(tokio::task::spawn_blocking(move || memory.write(&path, number, text.as_bytes())));
+        drop(tokio::task::spawn_blocking(move || memory.write(&path, number, &text)));
     }
 
     fn ask(&self) -> u64 {
@@ -172,26 +172,32 @@ impl Memory {
     }
 }
 
-fn render(eras: Eras, offer: Option<&Offer>) -> String {
-    let eras = serde_json::json!(eras);
-    let mut text = format!(r#"{{"format":{FORMAT},"eras":{eras}"#);
+fn render(eras: Eras, offer: Option<&Offer>) -> Vec<u8> {
+    let n_bytes = offer.map_or(0, |o| o.items.iter().flatten().map(|i| i.len() + 1).sum());
+    // In one go: all servers of a first start are remembered at about the same time.
+    let mut text = Vec::with_capacity(n_bytes + 1024);
+    text.extend_from_slice(format!(r#"{{"format":{FORMAT},"eras":{}"#, serde_json::json!(eras)).as_bytes());
     if let Some(offer) = offer {
-        let raw = |b: &Bytes| String::from_utf8_lossy(b).into_owned();
-        let info = offer.info.as_ref().map_or_else(|| "null".to_owned(), raw);
+        text.extend_from_slice(format!(r#","offer":{{"revision":"{}","capabilities":"#, offer.revision).as_bytes());
+        text.extend_from_slice(&offer.capabilities);
+        text.extend_from_slice(br#","info":"#);
+        text.extend_from_slice(offer.info.as_deref().unwrap_or(b"null"));
         let instructions = serde_json::json!(offer.instructions);
-        text.push_str(&format!(
-            r#","offer":{{"revision":"{}","capabilities":{},"info":{info},"instructions":{instructions},"items":{{"#,
-            offer.revision,
-            raw(&offer.capabilities),
-        ));
+        text.extend_from_slice(format!(r#","instructions":{instructions},"items":{{"#).as_bytes());
         for (i, kind) in ItemKind::ALL.into_iter().enumerate() {
-            let items: Vec<String> = offer.items[i].iter().map(raw).collect();
             let comma = if i == 0 { "" } else { "," };
-            text.push_str(&format!(r#"{comma}"{}":[{}]"#, kind.key(), items.join(",")));
+            text.extend_from_slice(format!(r#"{comma}"{}":["#, kind.key()).as_bytes());
+            for (n, item) in offer.items[i].iter().enumerate() {
+                if n > 0 {
+                    text.push(b',');
+                }
+                text.extend_from_slice(item);
+            }
+            text.push(b']');
         }
-        text.push_str("}}");
+        text.extend_from_slice(b"}}");
     }
-    text.push_str("}\n");
+    text.extend_from_slice(b"}\n");
     text
 }
 
@@ -238,7 +244,7 @@ mod tests {
         let eras = Eras { legacy: Some(true), modern: None, probe_harms: true };
         assert_eq!(memory.load(&server, "p"), (Eras::default(), None));
         let path = memory.path(&server, "p").expect("a folder was given");
-        write(&path, render(eras, Some(&offer())).as_bytes()).expect("writes");
+        write(&path, &render(eras, Some(&offer()))).expect("writes");
         assert_eq!(memory.load(&server, "p"), (eras, Some(offer())));
         assert_eq!(memory.load(&server, "another profile").1, None);
         assert_eq!(memory.load(&Server::stdio("s", "cmd", &["y"]), "p").1, None, "other arguments, another server");

@@ -156,21 +156,26 @@ impl Offers {
     }
 
     /// Publishes what is known of `port`'s server, if the name is still its own.
-    pub fn publish(&self, port: &Port, mut state: OfferState) {
+    pub fn publish(&self, port: &Port, state: OfferState) {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(entry) = of.get_mut(port.name()).filter(|e| e.number == port.number) else { return };
         if !matches!(state, OfferState::Pending | OfferState::Known { cached: true, .. }) {
             entry.awaited = None;
         }
-        // What is confirmed unchanged stays the same value: by that the catalog sees that nothing has to be merged.
-        if let (OfferState::Known { offer, .. }, OfferState::Known { offer: before, .. }) = (&mut state, &entry.state)
-            && *offer == *before
-        {
-            *offer = before.clone();
-        }
         entry.state = state;
         drop(of);
         self.version.send_modify(|v| *v += 1);
+    }
+
+    /// Publishes what `port`'s server itself has said. Gives the value that is kept: what is confirmed unchanged stays the
+    /// same one, by which the catalog sees that nothing has to be merged, and nobody keeps a second one.
+    pub fn publish_known(&self, port: &Port, offer: Arc<Offer>) -> Arc<Offer> {
+        let kept = match self.of(port.name()) {
+            OfferState::Known { offer: before, .. } if *before == *offer => before,
+            _ => offer,
+        };
+        self.publish(port, OfferState::Known { offer: kept.clone(), cached: false });
+        kept
     }
 
     /// Forgets a server that is not configured any more.

@@ -23,6 +23,8 @@ use crate::transport::{Child, ChildSpec, ExitReason, Grace, Link, NotFound, Sear
 const N_LAST_WORDS: usize = 20;
 /// Longest stderr line read in one piece.
 const MAX_STDERR_LINE: u64 = 8 * 1024;
+/// Read from stderr at once: most servers write a line now and then.
+const STDERR_READ: usize = 1024;
 /// Its last words may still be in the pipe; a grandchild that holds it open is not waited for.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 /// How a server is ended: EOF, TERM, KILL.
@@ -126,7 +128,7 @@ async fn keep(mut child: Child, exit: oneshot::Sender<ExitReason>, end: oneshot:
 
 /// Reads stderr to its end, line by line, whatever it holds.
 async fn read_stderr(port: Arc<Port>, ctx: Arc<Context>, stderr: ChildStderr) {
-    let mut reader = BufReader::new(stderr);
+    let mut reader = BufReader::with_capacity(STDERR_READ, stderr);
     let mut line = Vec::new();
     loop {
         line.clear();
