@@ -45,7 +45,7 @@ async fn call(client: &mut Client, args: &Call, ready: Option<Map<String, Value>
     };
     let params = json!({ "name": args.name, "arguments": arguments });
     let raw = peer::ask(client, "tools/call", params).await.map_err(|e| {
-        peer::refused(format!("calling `{}` failed", args.name), &e).hint("`mcp-proxy list tools` shows the names")
+        peer::refused_name(format!("calling `{}` failed", args.name), &e, "`mcp-proxy list tools` shows the names")
     })?;
     let result: Value =
         serde_json::from_str(raw.get()).map_err(|e| Failure::failed("the result cannot be read").because(e))?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mcp_proxy_core::config::{Config, LogLevel};
+use mcp_proxy_core::protocol::code;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -92,6 +93,15 @@ pub(super) fn refused(what: String, error: &ClientError) -> Failure {
         ClientError::Refused(refusal) => Failure::failed(what).because(refusal),
         other => gone(other),
     }
+}
+
+/// The failure of a request that named something; `known` says where the names are found.
+pub(super) fn refused_name(what: String, error: &ClientError, known: &str) -> Failure {
+    let hint = match error {
+        ClientError::Refused(r) if r.code == i64::from(code::INTERNAL) => "`mcp-proxy tui` shows what the server says",
+        _ => known,
+    };
+    refused(what, error).hint(hint)
 }
 
 fn gone(error: &ClientError) -> Failure {

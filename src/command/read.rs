@@ -15,8 +15,8 @@ use crate::report::{self, Failure};
 pub(super) fn run(config: Option<&Path>, args: &Read) -> Result<(), Failure> {
     peer::with_client(peer::config(config)?, async |client: &mut Client| {
         let raw = peer::ask(client, "resources/read", json!({ "uri": args.uri })).await.map_err(|e| {
-            peer::refused(format!("reading `{}` failed", args.uri), &e)
-                .hint("`mcp-proxy list resources` shows the URIs")
+            let known = "`mcp-proxy list resources` shows the URIs";
+            peer::refused_name(format!("reading `{}` failed", args.uri), &e, known)
         })?;
         if args.json {
             return report::out(format!("{raw}\n").as_bytes());
