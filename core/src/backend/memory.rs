@@ -261,7 +261,7 @@ mod tests {
         let info = Bytes::from_static(b"{}");
         let facts = ClientFacts { revision: Revision::V2025_11_25, name: "t".into(), info, capabilities, level: None };
         let path = memory.path(&server, &facts.profile()).expect("a folder was given");
-        write(&path, render(Eras::default(), Some(&offer())).as_bytes()).expect("writes");
+        write(&path, &render(Eras::default(), Some(&offer()))).expect("writes");
         assert_eq!(memory.offer(&server), Some(offer()));
     }
 
