@@ -120,11 +120,8 @@ fn a_connection_that_does_not_come_about_has_a_limit() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let mut waiting = Vec::new();
-    loop {
-        match std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
-            Ok(stream) => waiting.push(stream),
-            Err(_) => break,
-        }
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        waiting.push(stream);
         if waiting.len() > 20_000 {
             // This system takes any number.
             return;
