@@ -10,27 +10,9 @@ fn ok(journal: &mut Journal, id: u64, returned: &Bytes, answered: &Spliced) {
 }
 
 fn flow(n_bytes: usize) -> Flow {
-    Flow {
-        id: CallId(0),
-        kind: FlowKind::Call,
-        at: SystemTime::UNIX_EPOCH,
-        session: None,
-        client: "c".into(),
-        backend: None,
-        method: "ping".into(),
-        target: None,
-        status: Status::Pending,
-        timing: Timing::default(),
-        wire_id: None,
-        n_progress: 0,
-        parent: None,
-        n_bytes_in: 0,
-        n_bytes_out: 0,
-        n_open: 0,
-        n_rounds: 0,
-        rounds: Vec::new(),
-        frames: Frames { received: Some(Bytes::from(vec![b'x'; n_bytes])), ..Frames::default() },
-    }
+    let mut flow = Flow::at(FlowKind::Call, "ping".into(), SystemTime::UNIX_EPOCH);
+    flow.frames.received = Some(Bytes::from(vec![b'x'; n_bytes]));
+    flow
 }
 
 #[test]
