@@ -40,7 +40,7 @@ pub enum Command {
     /// Run the proxy without a screen: what a client launches
     #[command(visible_alias = "run")]
     Serve(Serve),
-    /// Validate the configuration without starting any server
+    /// Validate the configuration, without starting any server unless asked to
     Check(Check),
     /// Print the JSON Schema of the configuration, for editors
     Schema,
@@ -75,6 +75,9 @@ pub enum Command {
     /// Make, list or take away the tokens that clients show over HTTP
     #[command(subcommand)]
     Token(Token),
+    /// Keep, list or take away secrets that the configuration refers to
+    #[command(subcommand)]
+    Secret(Secret),
     /// Run one of the servers of the built-in demo on stdin and stdout
     #[command(name = "demo-server", hide = true)]
     DemoServer {
@@ -162,6 +165,57 @@ pub struct Check {
     /// Look at the files of the clients on this machine too
     #[arg(long)]
     pub clients: bool,
+    /// Also start every server, and say of each what came of it
+    #[arg(long)]
+    pub online: bool,
+    /// Mend what can be mended without doubt; comments and order stay, the old file is kept beside the new one
+    #[arg(long)]
+    pub fix: bool,
+    /// Say what a code means, e.g. MP104
+    #[arg(long, value_name = "CODE")]
+    pub explain: Option<String>,
+}
+
+/// `secret`
+#[derive(Debug, Subcommand)]
+pub enum Secret {
+    /// Keep a value in the keyring (else in credentials.json); it is asked for, or read from stdin
+    Set(SecretSet),
+    /// Name what is kept and where, and what the configuration asks the keyring for; never a value
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take one away
+    #[command(visible_alias = "remove")]
+    Rm {
+        /// Its name
+        name: String,
+    },
+    /// Move the secrets that stand in the configuration, and write references in their place
+    Move(SecretMove),
+}
+
+/// `secret set`
+#[derive(Debug, Args)]
+pub struct SecretSet {
+    /// What `${keyring:NAME}` or `${NAME}` refers to
+    pub name: String,
+    /// Keep it in credentials.json even where there is a keyring, e.g. for a service
+    #[arg(long)]
+    pub credentials: bool,
+}
+
+/// `secret move`
+#[derive(Debug, Args)]
+pub struct SecretMove {
+    /// Only say what would be moved
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep them in credentials.json even where there is a keyring
+    #[arg(long)]
+    pub credentials: bool,
 }
 
 /// `init`
@@ -314,6 +368,10 @@ pub enum CheckFormat {
     Human,
     /// For programs
     Json,
+    /// For the log of a GitHub action
+    Github,
+    /// SARIF 2.1.0
+    Sarif,
 }
 
 /// The servers of the demo.

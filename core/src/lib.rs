@@ -2,7 +2,7 @@
 //!
 //! Rooms, in reading order; a room uses only the rooms above it:
 //! [`protocol`], [`observe`], [`config`], [`transport`], [`backend`], [`catalog`], [`route`], [`guard`], [`session`], [`control`],
-//! and [`proxy`], which puts them together. The way of one `tools/call` through them is in ARCHITECTURE.md.
+//! and [`proxy`], which puts them together; beside them [`check`], which looks at a configuration without it. The way of one `tools/call` through them is in ARCHITECTURE.md.
 
 #[cfg(test)]
 #[macro_use]
@@ -19,3 +19,4 @@ pub mod guard;
 pub mod session;
 pub mod control;
 pub mod proxy;
+pub mod check;

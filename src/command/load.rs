@@ -102,12 +102,6 @@ pub(super) fn or_announced_demo(path: Option<&Path>) -> Result<Config, Failure> 
     Ok(chosen.config)
 }
 
-/// Reads a configuration for everything there is to say about it.
-pub(super) fn check(path: Option<&Path>) -> Loaded {
-    let environment = Environment::of_process();
-    config::load(&config::locate(path, &environment), &environment)
-}
-
 /// All there is to say about it, for people.
 pub(super) fn human(loaded: &Loaded, is_coloured: bool) -> String {
     let environment = Environment::of_process();

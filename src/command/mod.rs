@@ -13,11 +13,13 @@ mod install;
 mod listen;
 mod list;
 mod load;
+mod online;
 mod peer;
 mod plan;
 mod read;
 mod reload;
 mod schema;
+mod secret;
 mod serve;
 mod status;
 mod tail;
@@ -59,6 +61,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Undo(args) => undo::run(&args),
         Command::Doctor(args) => doctor::run(config, &args),
         Command::Token(args) => token::run(config, args),
+        Command::Secret(args) => secret::run(config, args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),
     }
 }

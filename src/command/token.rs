@@ -136,7 +136,7 @@ impl Place {
     }
 }
 
-fn failure(error: &CredentialsError) -> Failure {
+pub(super) fn failure(error: &CredentialsError) -> Failure {
     let failure = match error {
         CredentialsError::Read { .. } | CredentialsError::Write { .. } | CredentialsError::Locked { .. } => {
             Failure::failed(error.to_string())

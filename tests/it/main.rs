@@ -4,6 +4,7 @@ mod harness;
 
 mod bad_input;
 mod catalog;
+mod check;
 mod cli;
 mod clients;
 mod edge_cases;

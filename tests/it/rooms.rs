@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In reading order.
-const ROOMS: [&str; 11] = [
+const ROOMS: [&str; 12] = [
     "protocol",
     "observe",
     "config",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 11] = [
     "session",
     "control",
     "proxy",
+    "check",
 ];
 
 /// The Rust files below a folder.

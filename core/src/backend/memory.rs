@@ -145,6 +145,20 @@ impl Memory {
         kinds.into_iter().rev().find_map(|(_, kind)| self.load(server, &kind).1)
     }
 
+    /// Remembers tools of a server at once, for tests of whoever only looks.
+    #[cfg(test)]
+    pub(crate) fn keep_for_test(&self, server: &Server, tools: Vec<Bytes>) {
+        let offer = Offer {
+            revision: Revision::V2025_11_25,
+            capabilities: Bytes::from_static(br#"{"tools":{}}"#),
+            info: None,
+            instructions: None,
+            items: [tools, vec![], vec![], vec![]],
+        };
+        let path = self.path(server, "Legacy---").expect("a folder was given");
+        write(&path, &render(Eras::default(), Some(&offer))).expect("written");
+    }
+
     /// Remembers; returns at once, a thread of the runtime writes.
     pub(super) fn save(&self, server: &Server, profile: &str, eras: Eras, offer: Option<&Offer>) {
         let Some(path) = self.path(server, profile) else { return };

@@ -1,4 +1,5 @@
-//! The one part of the credentials that we write ourselves: the hashes of our tokens, under `"mcp-proxy": { "tokens": { … } }`.
+//! What we write into the credentials ourselves: the hashes of our tokens and the names of what is in the keyring, under
+//! `"mcp-proxy": { "tokens": { … }, "keyring": [ … ] }`, and variables that `mcp-proxy secret` is given.
 //!
 //! Everything else in the file stays as it is, byte for byte. A file appears whole or not at all (written beside it, then renamed),
 //! for its owner only, and two writers come one after the other (a lock on the folder). What has comments in it, or is
@@ -22,6 +23,9 @@ use super::variables::{FILE_NAME, OURS, named};
 use super::{Access, Environment, Located, Secret, TokenHash, locate, new_token};
 
 const TOKENS: &str = "tokens";
+const KEYRING: &str = "keyring";
+/// Longest name of a secret.
+const MAX_SECRET_NAME: usize = 128;
 /// Another writer has the lock for milliseconds.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -63,6 +67,20 @@ pub enum CredentialsError {
     /// A token cannot be called so.
     #[error("a token cannot be called `{}`: letters, digits, `-`, `_` and `.`, at most 64", name.escape_debug())]
     Name {
+        /// The name.
+        name: String,
+    },
+    /// What is called so is no variable.
+    #[error("`{name}` in `{}` is no text but the `auth` of a server, or ours", path.display())]
+    NotText {
+        /// The name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A secret cannot be called so.
+    #[error("a secret cannot be called `{}`: letters, digits, `_`, `-` and `.`, at most 128, a letter or `_` first", name.escape_debug())]
+    SecretName {
         /// The name.
         name: String,
     },
@@ -163,7 +181,8 @@ impl Credentials {
                 entry["tools"][key] = json!(patterns);
             }
         }
-        self.change(|tokens| {
+        self.change(|content| {
+            let tokens = &mut content.tokens;
             if tokens.0.iter().any(|(n, _)| n == name) {
                 return Err(CredentialsError::Exists { name: name.to_owned() });
             }
@@ -180,7 +199,8 @@ impl Credentials {
     /// # Errors
     /// When there is none of that name, or the file cannot be written.
     pub fn remove(&self, name: &str) -> Result<(), CredentialsError> {
-        self.change(|tokens| {
+        self.change(|content| {
+            let tokens = &mut content.tokens;
             let n_before = tokens.0.len();
             tokens.0.retain(|(n, _)| n != name);
             if tokens.0.len() < n_before {
@@ -190,10 +210,92 @@ impl Credentials {
         })
     }
 
+    /// The names of the variables it holds.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn variables(&self) -> Result<Vec<String>, CredentialsError> {
+        let content = self.read(&self.path)?;
+        let texts = content.others.0.into_iter().filter(|(_, raw)| raw.get().starts_with('"'));
+        Ok(texts.map(|(name, _)| name).collect())
+    }
+
+    /// The value of a variable, if it is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn variable(&self, name: &str) -> Result<Option<Secret>, CredentialsError> {
+        let content = self.read(&self.path)?;
+        let raw = content.others.0.into_iter().find(|(n, _)| n == name).map(|(_, raw)| raw);
+        Ok(raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()).map(Secret::new))
+    }
+
+    /// The names of what `mcp-proxy secret` put into the keyring.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn keyring_names(&self) -> Result<Vec<String>, CredentialsError> {
+        Ok(self.read(&self.path)?.in_keyring)
+    }
+
+    /// Keeps a variable, over an older one.
+    ///
+    /// # Errors
+    /// When it cannot have this name, or cannot be kept: then nothing has changed.
+    pub fn set_variable(&self, name: &str, value: &Secret) -> Result<(), CredentialsError> {
+        check_secret_name(name)?;
+        // A `Value` is always JSON.
+        let raw = RawValue::from_string(serde_json::Value::from(value.reveal()).to_string());
+        let raw = raw.map_err(|_| CredentialsError::SecretName { name: name.to_owned() })?;
+        self.change(|content| {
+            let not_text = || CredentialsError::NotText { name: name.to_owned(), path: self.path.clone() };
+            match content.others.0.iter_mut().find(|(n, _)| n == name) {
+                _ if name == OURS => return Err(not_text()),
+                Some((_, old)) if old.get().starts_with('"') => *old = raw,
+                Some(_) => return Err(not_text()),
+                None => content.others.0.push((name.to_owned(), raw)),
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes a variable away. Says whether it was there.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn remove_variable(&self, name: &str) -> Result<bool, CredentialsError> {
+        if !self.variables()?.iter().any(|n| n == name) {
+            return Ok(false);
+        }
+        self.change(|content| {
+            content.others.0.retain(|(n, _)| n != name);
+            Ok(())
+        })?;
+        Ok(true)
+    }
+
+    /// Notes that the keyring holds a variable of this name, or does no more.
+    ///
+    /// # Errors
+    /// When it cannot have this name, or the file cannot be written.
+    pub fn note_keyring(&self, name: &str, is_there: bool) -> Result<(), CredentialsError> {
+        check_secret_name(name)?;
+        if self.keyring_names()?.iter().any(|n| n == name) == is_there {
+            return Ok(());
+        }
+        self.change(|content| {
+            content.in_keyring.retain(|n| n != name);
+            if is_there {
+                content.in_keyring.push(name.to_owned());
+            }
+            Ok(())
+        })
+    }
+
     /// Reads, changes and writes, while nobody else does.
     fn change(
         &self,
-        change: impl FnOnce(&mut Members) -> Result<(), CredentialsError>,
+        change: impl FnOnce(&mut Content) -> Result<(), CredentialsError>,
     ) -> Result<(), CredentialsError> {
         // A link is followed: what it leads to is written, and it stays a link.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
@@ -202,7 +304,7 @@ impl Credentials {
         make_folder(folder).map_err(failed)?;
         let _lock = lock(folder)?;
         let mut content = self.read(&path)?;
-        change(&mut content.tokens)?;
+        change(&mut content)?;
         write(&path, &content.to_text()).map_err(failed)
     }
 
@@ -220,27 +322,45 @@ impl Credentials {
 }
 
 /// The file: what is not ours, what may be ours in a later version, and the tokens.
+#[derive(Default)]
 struct Content {
     others: Members,
     ours: Members,
     tokens: Members,
+    in_keyring: Vec<String>,
+}
+
+/// A name that is one word in a reference, in a file's name, and for the keyring's tool.
+fn check_secret_name(name: &str) -> Result<(), CredentialsError> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if begins && name.len() <= MAX_SECRET_NAME && name.bytes().all(fits) && name != OURS {
+        return Ok(());
+    }
+    Err(CredentialsError::SecretName { name: name.to_owned() })
 }
 
 impl Content {
     fn parse(text: &str) -> Option<Self> {
         if text.trim().is_empty() {
-            return Some(Self { others: Members::default(), ours: Members::default(), tokens: Members::default() });
+            return Some(Self::default());
         }
         let mut others: Members = serde_json::from_str(text).ok()?;
         let mut ours = others.take(OURS)?;
         let tokens = ours.take(TOKENS)?;
-        Some(Self { others, ours, tokens })
+        let at = ours.0.iter().position(|(n, _)| n == KEYRING);
+        let names = at.map(|at| ours.0.remove(at).1);
+        let in_keyring = names.map_or(Some(Vec::new()), |raw| serde_json::from_str(raw.get()).ok())?;
+        Some(Self { others, ours, tokens, in_keyring })
     }
 
     fn to_text(&self) -> String {
         let mut ours = self.ours.clone();
         if !self.tokens.0.is_empty() {
             ours.put(TOKENS, &self.tokens, 2);
+        }
+        if let (Ok(raw), false) = (serde_json::value::to_raw_value(&self.in_keyring), self.in_keyring.is_empty()) {
+            ours.0.push((KEYRING.to_owned(), raw));
         }
         let mut all = self.others.clone();
         if !ours.0.is_empty() {
@@ -361,6 +481,41 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_are_kept_beside_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let credentials = open(dir.path());
+        fs::write(credentials.path(), "{\n  \"A\": \"1\",\n  \"srv\": {\"type\":  \"bearer\"},\n  \"N\": 1.50\n}\n")
+            .unwrap();
+        credentials.set_variable("B", &Secret::new("two \"words\"\n")).unwrap();
+        credentials.set_variable("A", &Secret::new("one")).unwrap();
+        credentials.note_keyring("notion", true).unwrap();
+        credentials.note_keyring("notion", true).unwrap();
+        credentials.add("laptop", &Access::default()).unwrap();
+        assert_eq!(credentials.variables().unwrap(), ["A", "B"]);
+        assert_eq!(credentials.variable("B").unwrap(), Some(Secret::new("two \"words\"\n")));
+        assert_eq!((credentials.variable("srv").unwrap(), credentials.variable("none").unwrap()), (None, None));
+        assert_eq!(credentials.keyring_names().unwrap(), ["notion"]);
+        let text = fs::read_to_string(credentials.path()).unwrap();
+        let first = "{\n  \"A\": \"one\",\n  \"srv\": {\"type\":  \"bearer\"},\n  \"N\": 1.50,\n  \"B\": \"two \\\"words\\\"\\n\",\n";
+        assert!(text.starts_with(first), "{text}");
+        assert!(matches!(credentials.set_variable("srv", &Secret::new("x")), Err(CredentialsError::NotText { .. })));
+        for name in ["", "mcp-proxy", "-x", "a b", "a/b", "..", "é", &"a".repeat(129)] {
+            let refused = credentials.set_variable(name, &Secret::new("x"));
+            assert!(matches!(refused, Err(CredentialsError::SecretName { .. })), "{name}");
+        }
+        assert_eq!(
+            (credentials.remove_variable("B").unwrap(), credentials.remove_variable("B").unwrap()),
+            (true, false)
+        );
+        credentials.note_keyring("notion", false).unwrap();
+        assert_eq!(
+            (credentials.variables().unwrap(), credentials.keyring_names().unwrap()),
+            (vec!["A".to_owned()], vec![])
+        );
+        assert_eq!(names(&credentials), ["laptop"]);
+    }
 
     fn open(dir: &Path) -> Credentials {
         Credentials { path: dir.join(FILE_NAME) }

@@ -82,6 +82,30 @@ pub struct Place {
     pub end_column: usize,
 }
 
+/// Another text for one place. It may hold what the file says, so it is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; empty: something is put in there.
+    pub span: Span,
+    /// By this.
+    pub text: String,
+}
+
+impl std::fmt::Debug for Edit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edit").field("span", &self.span).finish_non_exhaustive()
+    }
+}
+
+/// How a problem can be mended without any doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// By these edits of the file, all of them.
+    Edits(Vec<Edit>),
+    /// By taking this file away from the eyes of others.
+    CloseFile(PathBuf),
+}
+
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -101,6 +125,8 @@ pub struct Diagnostic {
     pub also: Vec<(Place, String)>,
     /// Why, what to do, where was looked.
     pub notes: Vec<(NoteKind, String)>,
+    /// How `check --fix` mends it.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -116,6 +142,7 @@ impl Diagnostic {
             label: None,
             also: Vec::new(),
             notes: Vec::new(),
+            fix: None,
         }
     }
 
@@ -123,6 +150,14 @@ impl Diagnostic {
     #[must_use]
     pub fn note(mut self, kind: NoteKind, text: impl Into<String>) -> Self {
         self.notes.push((kind, text.into()));
+        self
+    }
+
+    /// The same, mended by these edits; with none of them, by nothing.
+    #[must_use]
+    pub fn fixed_by(mut self, edits: impl IntoIterator<Item = Edit>) -> Self {
+        let edits: Vec<Edit> = edits.into_iter().collect();
+        self.fix = (!edits.is_empty()).then_some(Fix::Edits(edits));
         self
     }
 

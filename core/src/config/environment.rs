@@ -11,6 +11,7 @@ pub struct Environment {
     home: Option<PathBuf>,
     current_dir: PathBuf,
     is_insecure: bool,
+    refuses_commands: bool,
     /// Variables that stand for what was typed, and how it was typed.
     typed: BTreeMap<String, &'static str>,
 }
@@ -22,7 +23,14 @@ impl Environment {
         let variables =
             std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let current_dir = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        Self { variables, home: dirs::home_dir(), current_dir, is_insecure: false, typed: BTreeMap::new() }
+        Self {
+            variables,
+            home: dirs::home_dir(),
+            current_dir,
+            is_insecure: false,
+            refuses_commands: false,
+            typed: BTreeMap::new(),
+        }
     }
 
     /// An empty one: no variables, no home, `/` as the working directory.
@@ -33,6 +41,7 @@ impl Environment {
             home: None,
             current_dir: PathBuf::from("/"),
             is_insecure: false,
+            refuses_commands: false,
             typed: BTreeMap::new(),
         }
     }
@@ -83,6 +92,17 @@ impl Environment {
     pub fn with_insecure(mut self, is_insecure: bool) -> Self {
         self.is_insecure = is_insecure;
         self
+    }
+
+    /// The same for a file that somebody else may have written: no program is run for `${cmd:…}`.
+    #[must_use]
+    pub fn without_commands(mut self) -> Self {
+        self.refuses_commands = true;
+        self
+    }
+
+    pub(crate) fn refuses_commands(&self) -> bool {
+        self.refuses_commands
     }
 
     /// Whether `--insecure` was given.

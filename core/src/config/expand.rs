@@ -12,6 +12,10 @@ pub(crate) trait Lookup {
     fn variable(&self, name: &str) -> Option<String>;
     /// The text of a file, or why not.
     fn file(&self, path: &str) -> Result<String, String>;
+    /// An entry of the keyring, or why not.
+    fn keyring(&self, name: &str) -> Result<String, String>;
+    /// What a program prints, or why not.
+    fn command(&self, words: &[String]) -> Result<String, String>;
 }
 
 /// What went wrong with one reference, and where in the text it stands.
@@ -34,8 +38,10 @@ pub(crate) enum ProblemKind {
     Unclosed,
     /// `${input:id}` of VS Code.
     Input { id: String },
-    /// A kind of reference this version has not got: `keyring`, `cmd`.
-    Later { scheme: String },
+    /// `${keyring:…}` that gave nothing.
+    Keyring { name: String, reason: String },
+    /// `${cmd:…}` that gave nothing.
+    Command { reason: String },
     /// `${file:…}` that could not be read.
     File { path: String, reason: String },
     /// `$NAME`: stays as it is; a warning.
@@ -153,7 +159,8 @@ fn reference(
             return Err(Some(ProblemKind::Bad));
         }
         let before = problems.len();
-        let default_offset = offset + (inner.len() - text.len());
+        // A word of a command may be shorter than it is written: then the whole reference is meant.
+        let default_offset = offset + inner.len().saturating_sub(text.len());
         let out = walk(text, default_offset, depth + 1, lookup, problems, has);
         if problems[before..].iter().any(|p| !p.kind.is_warning()) { Err(None) } else { Ok(out) }
     };
@@ -172,7 +179,19 @@ fn reference(
                 lookup.file(argument).map_err(|reason| Some(ProblemKind::File { path: argument.to_owned(), reason }))
             }
             "input" => Err(Some(ProblemKind::Input { id: argument.to_owned() })),
-            "keyring" | "cmd" => Err(Some(ProblemKind::Later { scheme: name.to_owned() })),
+            "keyring" => {
+                let entry = argument.trim();
+                let problem = |reason| Some(ProblemKind::Keyring { name: entry.to_owned(), reason });
+                lookup.keyring(entry).map_err(problem)
+            }
+            "cmd" => {
+                let problem = |reason: String| Some(ProblemKind::Command { reason });
+                let words = super::outside::words(argument).filter(|w| !w.is_empty());
+                let words = words.ok_or_else(|| problem("it names no program, or a quote is not closed".to_owned()))?;
+                let words: Result<Vec<String>, _> =
+                    words.iter().map(|w| default(problems, has_references, w)).collect();
+                lookup.command(&words?).map_err(problem)
+            }
             _ => Err(Some(ProblemKind::Bad)),
         }
     } else {
@@ -207,6 +226,14 @@ mod tests {
         fn file(&self, path: &str) -> Result<String, String> {
             if path == "/key" { Ok("from file".to_owned()) } else { Err("it does not exist".to_owned()) }
         }
+
+        fn keyring(&self, name: &str) -> Result<String, String> {
+            if name == "notion" { Ok("from keyring".to_owned()) } else { Err("no such entry".to_owned()) }
+        }
+
+        fn command(&self, words: &[String]) -> Result<String, String> {
+            if words[0] == "fail" { Err("it failed".to_owned()) } else { Ok(words.join("|")) }
+        }
     }
 
     #[test]
@@ -236,6 +263,9 @@ mod tests {
             ("$cost", "$cost"),
             ("${TRICK}", "${A}$A$$"),
             ("${file:/key}", "from file"),
+            ("${keyring:notion}", "from keyring"),
+            ("${cmd:echo 'a b' c}", "echo|a b|c"),
+            ("${cmd:echo ${A} $$ ${TRICK}}", "echo|alpha|$|${A}$A$$"),
             ("é${A}é", "éalphaé"),
         ] {
             let mut problems = Vec::new();
@@ -247,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_does_not() {
-        use ProblemKind::{Bad, BareName, File, Input, Later, Required, Unclosed, Unset};
+        use ProblemKind::{Bad, BareName, Command, File, Input, Keyring, Required, Unclosed, Unset};
         let name = |n: &str| n.to_owned();
         for (text, at, kind) in [
             ("a ${NONE} b", 2..9, Unset { name: name("NONE") }),
@@ -262,8 +292,10 @@ mod tests {
             ("${A", 0..3, Unclosed),
             ("x${A:-${B}", 1..10, Unclosed),
             ("${input:key}", 0..12, Input { id: name("key") }),
-            ("${keyring:notion}", 0..17, Later { scheme: name("keyring") }),
-            ("${cmd:op read x}", 0..16, Later { scheme: name("cmd") }),
+            ("${keyring:none}", 0..15, Keyring { name: name("none"), reason: name("no such entry") }),
+            ("${cmd:fail x}", 0..13, Command { reason: name("it failed") }),
+            ("${cmd: }", 0..8, Command { reason: name("it names no program, or a quote is not closed") }),
+            ("${cmd:a 'b}", 0..11, Command { reason: name("it names no program, or a quote is not closed") }),
             ("${file:/no}", 0..11, File { path: name("/no"), reason: name("it does not exist") }),
             ("$HOME/x", 0..5, BareName { name: name("HOME") }),
         ] {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
-use super::node::Value;
+use super::node::{Node, Value};
 use super::source::{FileSeen, MAX_FILE_BYTES, ReadError, Sources};
 use super::syntax::{self, Format};
 use super::variables::Variables;
@@ -36,6 +36,11 @@ impl Loaded {
         self.diagnostics.iter().filter(|d| d.level == level).count()
     }
 
+    /// Puts the diagnostics in the order of the file.
+    pub fn sort(&mut self) {
+        self.diagnostics.sort_by_key(|d| d.place.map_or((usize::MAX, 0), |p| (p.span.source, p.span.start)));
+    }
+
     /// What `check` ends with: 0 well, 1 errors (or warnings, if `is_strict`), 2 unreadable.
     #[must_use]
     pub fn exit_code(&self, is_strict: bool) -> u8 {
@@ -47,9 +52,39 @@ impl Loaded {
     }
 }
 
+/// What was read, with all that a closer look needs.
+pub(crate) struct Read {
+    pub(crate) loaded: Loaded,
+    /// The configuration as far as it could be read, errors or not; with the servers that could be.
+    pub(crate) config: Config,
+    pub(crate) root: Option<Node>,
+    pub(crate) servers: Vec<Placed>,
+    /// Names in the credentials that nothing asked for.
+    pub(crate) unused: Vec<String>,
+}
+
+/// A server and where it stands in the file.
+pub(crate) struct Placed {
+    pub(crate) name: String,
+    pub(crate) key_span: Span,
+    /// Its entry, with our names for its keys.
+    pub(crate) node: Node,
+}
+
+impl From<Loaded> for Read {
+    fn from(loaded: Loaded) -> Self {
+        Self { loaded, config: Config::default(), root: None, servers: Vec::new(), unused: Vec::new() }
+    }
+}
+
 /// Reads and checks what was located.
 #[must_use]
 pub fn load(located: &Located, environment: &Environment) -> Loaded {
+    read(located, environment).loaded
+}
+
+/// The same, for whoever looks closer.
+pub(crate) fn read(located: &Located, environment: &Environment) -> Read {
     match located {
         Located::File { path } => load_file(path, environment),
         Located::Nothing { looked } => {
@@ -60,12 +95,12 @@ pub fn load(located: &Located, environment: &Environment) -> Loaded {
                 d = d.note(NoteKind::LookedIn, looked.join(", "));
             }
             let d = d.note(NoteKind::Fix, "`mcp-proxy init` writes one; `--config FILE` names one");
-            unreadable(None, d)
+            unreadable(None, d).into()
         }
     }
 }
 
-fn load_file(path: &Path, environment: &Environment) -> Loaded {
+fn load_file(path: &Path, environment: &Environment) -> Read {
     let (text, seen) = FileSeen::read(path, MAX_FILE_BYTES);
     match text {
         Ok(text) => load_with(&text, path, vec![seen], environment),
@@ -88,7 +123,7 @@ fn load_file(path: &Path, environment: &Environment) -> Loaded {
             let message = format!("cannot read the configuration `{shown}`: {error}");
             let mut d = Diagnostic::new(code, Level::Error, message).note(NoteKind::Fix, fix);
             d.file = Some(path.to_owned());
-            Loaded { files: vec![seen], ..unreadable(Some(path), d) }
+            Loaded { files: vec![seen], ..unreadable(Some(path), d) }.into()
         }
     }
 }
@@ -109,11 +144,16 @@ fn unreadable(path: Option<&Path>, diagnostic: Diagnostic) -> Loaded {
 /// relative paths start at.
 #[must_use]
 pub fn load_text(text: &str, path: &Path, environment: &Environment) -> Loaded {
+    read_text(text, path, environment).loaded
+}
+
+/// The same, for whoever looks closer.
+pub(crate) fn read_text(text: &str, path: &Path, environment: &Environment) -> Read {
     load_with(text, path, Vec::new(), environment)
 }
 
 /// `files`: the main file, if it was read.
-fn load_with(text: &str, path: &Path, files: Vec<FileSeen>, environment: &Environment) -> Loaded {
+fn load_with(text: &str, path: &Path, files: Vec<FileSeen>, environment: &Environment) -> Read {
     let mut sources = Sources::default();
     let mut out = Vec::new();
     let source = sources.add(path, text);
@@ -128,16 +168,16 @@ fn load_with(text: &str, path: &Path, files: Vec<FileSeen>, environment: &Enviro
         files,
         is_unreadable: false,
     };
-    let finish = |mut loaded: Loaded, mut out: Vec<Diagnostic>, sources: Sources| {
-        out.sort_by_key(|d| d.place.map_or((usize::MAX, 0), |p| (p.span.source, p.span.start)));
+    let finish = |mut loaded: Loaded, out: Vec<Diagnostic>, sources: Sources| {
         loaded.diagnostics = out;
+        loaded.sort();
         loaded.sources = sources;
         if loaded.n_of(Level::Error) > 0 {
             loaded.config = None;
         }
         loaded
     };
-    let Some(mut root) = tree else { return finish(loaded, out, sources) };
+    let Some(mut root) = tree else { return finish(loaded, out, sources).into() };
     match root.value {
         Value::Map(_) => {}
         Value::Null => {
@@ -146,23 +186,25 @@ fn load_with(text: &str, path: &Path, files: Vec<FileSeen>, environment: &Enviro
                 "begin with `servers:` and one entry for each server; `mcp-proxy init` writes a commented one",
             );
             out.push(sources.locate(d, Span { source, start: 0, end: 0 }));
-            return finish(loaded, out, sources);
+            return finish(loaded, out, sources).into();
         }
         _ => {
             let message = format!("expected a map at the top of the file, found {}", root.kind_name());
             let d = Diagnostic::new("MP101", Level::Error, message)
                 .note(NoteKind::Fix, "begin with `servers:` and one entry for each server below it");
             out.push(sources.locate(d, root.span));
-            return finish(loaded, out, sources);
+            return finish(loaded, out, sources).into();
         }
     }
     let variables = Variables::open(environment, base, &mut sources, &mut out);
     overrides::apply(&mut root, environment, &mut sources);
-    let (mut config, n_servers) = build::build(&root, base, environment, &variables, &mut sources, &mut out);
-    loaded.n_servers = n_servers;
+    let built = build::build(&root, base, environment, &variables, &mut sources, &mut out);
+    let mut config = built.config;
+    loaded.n_servers = built.servers.len();
     loaded.files.extend(variables.seen());
     config.paths = vec![path.to_owned()];
     config.paths.extend(variables.seen().into_iter().filter(|f| f.is_read && f.path != path).map(|f| f.path));
-    loaded.config = Some(config);
-    finish(loaded, out, sources)
+    loaded.config = Some(config.clone());
+    let unused = variables.unused();
+    Read { loaded: finish(loaded, out, sources), config, root: Some(root), servers: built.servers, unused }
 }

@@ -16,23 +16,32 @@ const SECRET_NAMES: [&str; 12] = [
     "cookie",
     "access_key",
 ];
-/// How well-known keys begin.
-const SECRET_STARTS: [&str; 14] = [
-    "ghp_",
-    "gho_",
-    "ghs_",
-    "github_pat_",
-    "glpat-",
-    "sk-",
-    "sk_",
-    "xoxb-",
-    "xoxp-",
-    "AKIA",
-    "AIza",
-    "eyJ",
-    "Bearer ",
-    "ntn_",
+/// How well-known keys begin, and what they are.
+const SECRET_STARTS: [(&str, &str); 14] = [
+    ("ghp_", "looks like a token of GitHub"),
+    ("gho_", "looks like a token of GitHub"),
+    ("ghs_", "looks like a token of GitHub"),
+    ("github_pat_", "looks like a token of GitHub"),
+    ("glpat-", "looks like a token of GitLab"),
+    ("sk-", "looks like an API key"),
+    ("sk_", "looks like an API key"),
+    ("xoxb-", "looks like a token of Slack"),
+    ("xoxp-", "looks like a token of Slack"),
+    ("AKIA", "looks like a key of AWS"),
+    ("AIza", "looks like a key of Google"),
+    ("eyJ", "looks like a JSON web token"),
+    ("Bearer ", "looks like a token"),
+    ("ntn_", "looks like a token of Notion"),
 ];
+
+/// What a text looks like, if it looks like a well-known kind of secret.
+pub(crate) fn kind_of(text: &str) -> Option<&'static str> {
+    let is_one = |start: &str| {
+        let rest = text.strip_prefix(start).filter(|r| r.len() >= 8);
+        rest.is_some_and(|r| !r.contains(char::is_whitespace) && r.bytes().any(|b| b.is_ascii_digit()))
+    };
+    SECRET_STARTS.iter().find(|(start, _)| is_one(start)).map(|(_, kind)| *kind)
+}
 
 /// One line with what may be secret turned to stars; as many characters as before, so that columns stay.
 pub(crate) fn line(line: &str) -> String {
@@ -47,7 +56,7 @@ pub(crate) fn line_with(line: &str, mut hidden: Vec<(usize, usize)>) -> String {
             hidden.extend(value_after(line, at + name.len()));
         }
     }
-    for start in SECRET_STARTS {
+    for (start, _) in SECRET_STARTS {
         for (at, _) in line.match_indices(start) {
             let joined = line[..at].chars().next_back().is_some_and(char::is_alphanumeric);
             if !joined {
@@ -193,7 +202,7 @@ pub(crate) fn url(url: &str) -> String {
     format!("{address}?{}", pairs.join("&"))
 }
 
-fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_NAMES.iter().any(|s| name.contains(s)) || name == "key" || name.ends_with("key")
 }

@@ -3,14 +3,17 @@
 //! [`locate()`] finds the file, [`load()`] reads it into a tree with places, checks all of it and reports every
 //! problem in one run as [`Diagnostic`]s; only without an error is there a [`Config`]. [`render`] makes the problems readable.
 //! Nothing here starts a server or opens a connection; the only files read are the configuration, the credentials, and those that the
-//! configuration names. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
+//! configuration names; the only programs run are those it names for a secret, and the keyring's. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
 
 mod build;
+pub mod codes;
 mod credentials;
 mod diagnostic;
 pub mod edit;
 mod environment;
 mod expand;
+pub mod fix;
+mod keyring;
 pub mod keys;
 mod load;
 mod locate;
@@ -18,6 +21,7 @@ pub(crate) mod mask;
 mod model;
 mod node;
 mod origin;
+mod outside;
 mod overrides;
 mod plan;
 mod quantity;
@@ -35,11 +39,16 @@ pub mod watch;
 mod tests;
 
 pub use credentials::{Credentials, CredentialsError, Kept};
-pub use diagnostic::{Diagnostic, Level, NoteKind, Place, Span};
+pub(crate) use diagnostic::MAX_DIAGNOSTICS;
+pub use diagnostic::{Diagnostic, Edit, Fix, Level, NoteKind, Place, Span};
 pub use environment::Environment;
+pub use keyring::{Keyring, KeyringError};
+pub(crate) use keys::nearest;
 pub use load::{Loaded, load, load_text};
+pub(crate) use load::{Placed, Read, read, read_text};
 pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
+pub(crate) use node::{Entry, Node, Scalar, Value};
 pub use origin::{HostName, Origin};
 pub(crate) use plan::step as plan_step;
 pub use plan::{Plan, ServerChange, Step};

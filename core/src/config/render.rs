@@ -186,6 +186,7 @@ pub fn json(loaded: &Loaded) -> String {
                 "label": d.label,
                 "also": also,
                 "notes": notes,
+                "fixable": d.fix.is_some(),
             })
         })
         .collect();
@@ -201,4 +202,92 @@ pub fn json(loaded: &Loaded) -> String {
     // A `Value` always has a text.
     let _ = write!(out, "{all:#}");
     out
+}
+
+/// Lines for the log of a GitHub action: each diagnostic is shown beside the line it is about.
+#[must_use]
+pub fn github(loaded: &Loaded, style: Style<'_>, root: &Path) -> String {
+    let mut out = String::new();
+    for d in &loaded.diagnostics {
+        let kind = match d.level {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Hint => "notice",
+        };
+        // GitHub's escapes for the two parts of a line.
+        let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+        let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+        let mut parts = Vec::new();
+        if let Some(file) = d.file.as_deref() {
+            parts.push(format!("file={}", property(&relative(file, root))));
+        }
+        if let Some(p) = d.place {
+            parts.push(format!("line={},endLine={},col={}", p.line, p.end_line, p.column));
+            if p.line == p.end_line {
+                parts.push(format!("endColumn={}", p.end_column));
+            }
+        }
+        parts.push(format!("title={}", property(d.code)));
+        let notes: Vec<String> = d.notes.iter().map(|(k, t)| format!("\n{}: {}", k.name(), one_line(t))).collect();
+        let text = format!("{}{}", one_line(&d.message), notes.concat());
+        let text = style.home.map_or(text.clone(), |home| text.replace(&home.display().to_string(), "~"));
+        out.push_str(&format!("::{kind} {}::{}\n", parts.join(","), data(&text)));
+    }
+    out
+}
+
+/// All diagnostics as SARIF 2.1.0, for programs that gather the findings of many tools.
+#[must_use]
+pub fn sarif(loaded: &Loaded, root: &Path) -> String {
+    use serde_json::{Value, json};
+    let mut used: Vec<&str> = loaded.diagnostics.iter().map(|d| d.code).collect();
+    used.sort_unstable();
+    used.dedup();
+    let rules: Vec<Value> = used
+        .iter()
+        .filter_map(|code| super::codes::explain(code))
+        .map(|c| json!({ "id": c.code, "shortDescription": { "text": c.title }, "help": { "text": c.text, "markdown": c.text } }))
+        .collect();
+    let results: Vec<Value> = loaded
+        .diagnostics
+        .iter()
+        .map(|d| {
+            let level = match d.level {
+                Level::Error => "error",
+                Level::Warning => "warning",
+                Level::Hint => "note",
+            };
+            let notes: String = d.notes.iter().map(|(k, t)| format!("\n{}: {t}", k.name())).collect();
+            let mut result = json!({
+                "ruleId": d.code,
+                "level": level,
+                "message": { "text": format!("{}{notes}", d.message) },
+            });
+            if let Some(file) = d.file.as_deref() {
+                let mut location = json!({ "artifactLocation": { "uri": relative(file, root).replace('\\', "/") } });
+                if let Some(p) = d.place {
+                    location["region"] = json!({
+                        "startLine": p.line, "startColumn": p.column, "endLine": p.end_line, "endColumn": p.end_column,
+                    });
+                }
+                result["locations"] = json!([{ "physicalLocation": location }]);
+            }
+            result
+        })
+        .collect();
+    let all = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "mcp-proxy", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    format!("{all:#}")
+}
+
+/// As a repository has it, if it is in it.
+fn relative(file: &Path, root: &Path) -> String {
+    file.strip_prefix(root).unwrap_or(file).display().to_string()
 }

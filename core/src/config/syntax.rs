@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
 
-use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use super::diagnostic::{Diagnostic, Edit, Level, NoteKind, Span};
 use super::node::{self, Node};
 use super::source::Sources;
 
@@ -123,6 +123,7 @@ fn explain_json(error: &serde_json::Error, text: &str, source: usize, sources: &
         json("it has a comma before the closing bracket")
             .label("the comma before this is one too many")
             .note(NoteKind::Fix, "remove the comma, or rename the file to `.jsonc`")
+            .fixed_by([Edit { span: Span { source, start: before.len() - 1, end: before.len() }, text: String::new() }])
     } else if message.contains("expected `,`") {
         json("a comma is missing").label("expected `,` before this").note(NoteKind::Fix, "put a comma between the two")
     } else {
@@ -169,7 +170,8 @@ pub(crate) fn explain(error: &Error, text: &str, source: usize, sources: &Source
         let d = Diagnostic::new("MP004", Level::Error, format!("`{reference}` inside `{{…}}` or `[…]` must be quoted"))
             .label("YAML reads the brace as its own")
             .note(NoteKind::Fix, format!("write `\"{reference}\"`"));
-        return sources.locate(d, Span { source, start, end: start + length });
+        let span = Span { source, start, end: start + length };
+        return sources.locate(d.fixed_by([quoted(span, reference)]), span);
     }
     if (message.contains("unexpected character") || message.contains("unknown anchor"))
         && let Some((offset, word)) = bad_start(line, line_start, at)
@@ -180,7 +182,8 @@ pub(crate) fn explain(error: &Error, text: &str, source: usize, sources: &Source
             Diagnostic::new("MP003", Level::Error, format!("`{first}` cannot start a YAML value that is not quoted"))
                 .label("quote this")
                 .note(NoteKind::Fix, format!("write `\"{word}\"`"));
-        return sources.locate(d, Span { source, start, end: start + word.len() });
+        let span = Span { source, start, end: start + word.len() };
+        return sources.locate(d.fixed_by([quoted(span, word)]), span);
     }
     let mut d = Diagnostic::new("MP002", Level::Error, format!("YAML syntax: {message}"));
     let indent = line.len() - line.trim_start().len();
@@ -197,6 +200,11 @@ pub(crate) fn explain(error: &Error, text: &str, source: usize, sources: &Source
         );
     }
     locate(d.label("here"), span)
+}
+
+/// The same text in quotes.
+fn quoted(span: Span, text: &str) -> Edit {
+    Edit { span, text: serde_json::Value::from(text).to_string() }
 }
 
 fn two_documents() -> Diagnostic {

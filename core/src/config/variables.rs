@@ -1,4 +1,5 @@
-//! Where `${…}` gets its values: the process environment, then the credentials, then nothing. Credentials are where
+//! Where `${…}` gets its values: the process environment, then the credentials, then the keyring for what `mcp-proxy secret` put
+//! there, then nothing. Credentials are where
 //! `MCP_CREDENTIALS_PATH` says (a file or a folder), else beside the configuration and in the user's folder.
 //!
 //! The credentials file holds variables (texts), under the name of a server that server's `auth` (maps), and under `mcp-proxy`
@@ -6,14 +7,16 @@
 //! never shown, and its values never leave but as [`Lookup`] answers.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::Environment;
-use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
+use super::diagnostic::{Diagnostic, Fix, Level, NoteKind, Span};
 use super::expand::Lookup;
+use super::keyring::{Keyring, KeyringError};
 use super::locate;
 use super::node::{Entry, Node, Value};
+use super::outside;
 use super::source::{FileSeen, MAX_FILE_BYTES, ReadError, Sources};
 use super::syntax::{self, Format};
 
@@ -38,6 +41,12 @@ pub(crate) struct Variables<'a> {
     tokens: Vec<Node>,
     /// A folder with one file a variable.
     folder: Option<PathBuf>,
+    /// Names that `mcp-proxy secret set` put into the keyring.
+    in_keyring: BTreeSet<String>,
+    /// What was asked of the keyring and of programs: each once.
+    asked: RefCell<HashMap<String, Result<String, String>>>,
+    /// Names of `texts` and `auth` that something asked for.
+    used: RefCell<BTreeSet<String>>,
     /// For `looked in`.
     looked: String,
     /// Every file that was read or looked for.
@@ -67,13 +76,17 @@ impl<'a> Variables<'a> {
             auth: Vec::new(),
             tokens: Vec::new(),
             folder: None,
-            looked: "process environment".to_owned(),
+            in_keyring: BTreeSet::new(),
+            asked: RefCell::default(),
+            used: RefCell::default(),
+            looked: String::new(),
             seen: RefCell::new(Vec::new()),
         };
         for path in paths {
             let how = variables.add(&path, sources, out);
             let shown = super::render::short_path(&path, environment.home());
-            variables.looked += &format!(", {shown}{how}");
+            let comma = if variables.looked.is_empty() { "" } else { ", " };
+            variables.looked += &format!("{comma}{shown}{how}");
         }
         variables
     }
@@ -104,9 +117,10 @@ impl<'a> Variables<'a> {
         let source = sources.add_hidden(file, HIDDEN);
         let span = Span { source, start: 0, end: 0 };
         if let Some(mode) = open_to_others(file) {
-            let d =
+            let mut d =
                 Diagnostic::new("MP205", Level::Warning, format!("the credentials are readable by others ({mode})"))
                     .note(NoteKind::Fix, format!("chmod 600 {}", file.display()));
+            d.fix = Some(Fix::CloseFile(file.to_owned()));
             out.push(sources.locate(d, span));
         }
         // A syntax error would quote the text around it: say where it is, and nothing else.
@@ -130,6 +144,9 @@ impl<'a> Variables<'a> {
                 Value::Map(_) if entry.key == OURS => {
                     let ours = at(entry.value, span);
                     self.tokens.extend(ours.get("tokens").cloned());
+                    if let Some(Value::List(names)) = ours.get("keyring").map(|n| &n.value) {
+                        self.in_keyring.extend(names.iter().filter_map(Node::as_scalar).map(|s| s.text.clone()));
+                    }
                 }
                 Value::Map(_) => self.auth.push(Entry { key: entry.key, key_span: span, value: at(entry.value, span) }),
                 Value::Null | Value::List(_) => {
@@ -148,6 +165,7 @@ impl<'a> Variables<'a> {
 
     /// The `auth` of a server from the credentials.
     pub(crate) fn auth(&self, server: &str) -> Option<&Node> {
+        self.used.borrow_mut().insert(server.to_owned());
         self.auth.iter().find(|e| e.key == server).map(|e| &e.value)
     }
 
@@ -157,8 +175,30 @@ impl<'a> Variables<'a> {
     }
 
     /// For `looked in`.
-    pub(crate) fn looked(&self) -> &str {
+    pub(crate) fn looked(&self) -> String {
+        format!("process environment, {}", self.looked)
+    }
+
+    /// The same without the environment.
+    pub(crate) fn looked_beside(&self) -> &str {
         &self.looked
+    }
+
+    /// Names in the credentials that nothing asked for so far.
+    pub(crate) fn unused(&self) -> Vec<String> {
+        let used = self.used.borrow();
+        let names = self.texts.keys().chain(self.auth.iter().map(|e| &e.key));
+        names.filter(|name| !used.contains(*name)).cloned().collect()
+    }
+
+    /// Asks once, however often it is written.
+    fn once(&self, key: String, ask: impl FnOnce() -> Result<String, String>) -> Result<String, String> {
+        if let Some(known) = self.asked.borrow().get(&key) {
+            return known.clone();
+        }
+        let answer = ask();
+        self.asked.borrow_mut().insert(key, answer.clone());
+        answer
     }
 
     /// Reads a file that the configuration names, and remembers it.
@@ -185,14 +225,47 @@ impl<'a> Variables<'a> {
 
 impl Lookup for Variables<'_> {
     fn variable(&self, name: &str) -> Option<String> {
+        self.used.borrow_mut().insert(name.to_owned());
         let given = self.environment.get(name).map(str::to_owned).or_else(|| self.texts.get(name).cloned());
         given
+            .or_else(|| self.in_keyring.contains(name).then(|| self.keyring(name).ok()).flatten())
             .or_else(|| self.folder.as_ref().and_then(|dir| self.value_of(&dir.join(name)).ok()))
             .or_else(|| (name == "userHome").then(|| self.environment.home()?.to_str().map(str::to_owned)).flatten())
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
         self.value_of(&self.environment.absolute(path.trim(), &self.base)).map_err(|e| e.to_string())
+    }
+
+    fn keyring(&self, name: &str) -> Result<String, String> {
+        self.used.borrow_mut().insert(name.to_owned());
+        self.once(format!("keyring:{name}"), || {
+            let error = match Keyring::new(self.environment).get(name) {
+                Ok(value) => return Ok(value.reveal().to_owned()),
+                Err(error) => error,
+            };
+            // Where there is no keyring, `mcp-proxy secret set` writes here.
+            let kept = self.texts.get(name).cloned();
+            kept.or_else(|| self.folder.as_ref().and_then(|dir| self.value_of(&dir.join(name)).ok())).ok_or_else(|| {
+                match error {
+                    KeyringError::NoEntry => "there is no such entry".to_owned(),
+                    KeyringError::Missing(_) => error.to_string(),
+                }
+            })
+        })
+    }
+
+    fn command(&self, words: &[String]) -> Result<String, String> {
+        if self.environment.refuses_commands() {
+            return Err("programs are not run for a file that is not your own".to_owned());
+        }
+        self.once(format!("cmd:{words:?}"), || {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let text = outside::ask(&words, None, self.environment, &self.base, outside::PATIENCE)
+                .map_err(|refusal| refusal.words(words[0]))?;
+            let text = text.strip_suffix('\n').unwrap_or(&text);
+            Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+        })
     }
 }
 

@@ -19,7 +19,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn to_end(mut command: Command) -> Self {
-        let output = command.stdin(std::process::Stdio::null()).output().expect("the binary starts");
+        Self::of(command.stdin(std::process::Stdio::null()).output().expect("the binary starts"))
+    }
+
+    /// What an ended process has left.
+    pub(crate) fn of(output: std::process::Output) -> Self {
         Self {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -25,7 +25,8 @@ impl Reader<'_> {
         let text = text?;
         let value = text.value.trim();
         if value.len() < text.value.len() {
-            self.warning("MP401", url.span, "`url` has spaces around it", "remove them");
+            let d = Diagnostic::new("MP401", Level::Warning, "`url` has spaces around it");
+            self.report(d.note(NoteKind::Fix, "remove them").fixed_by(self.trimmed(&text)), url.span);
         }
         if let Some(problem) = url_problem(value) {
             let d = Diagnostic::new("MP401", Level::Error, format!("`url` of server `{server}` {problem}"))
@@ -83,7 +84,8 @@ impl Reader<'_> {
         if value.len() < text.value.len() {
             let message = "there are spaces or line ends around the value; they are not sent";
             let d = Diagnostic::new("MP113", Level::Warning, message).label(path.to_owned());
-            self.report(d.note(NoteKind::Fix, "remove them; was it pasted with its line end?"), text.span);
+            let d = d.note(NoteKind::Fix, "remove them; was it pasted with its line end?");
+            self.report(d.fixed_by(self.trimmed(text)), text.span);
         }
         if value.chars().any(|c| c.is_control() && c != '\t') {
             let d = Diagnostic::new("MP113", Level::Error, "a header cannot hold a line end").label(path.to_owned());

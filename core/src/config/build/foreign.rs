@@ -80,6 +80,7 @@ impl Reader<'_> {
         let mut new: Vec<Entry> = Vec::with_capacity(old.len());
         let mut tools: Vec<Entry> = Vec::new();
         let taken: Vec<String> = old.iter().map(|e| e.key.clone()).collect();
+        let names: Vec<&str> = taken.iter().map(String::as_str).collect();
         for mut entry in old {
             let name = entry.key.as_str();
             if keys::SERVER.iter().any(|k| k.name == name) {
@@ -99,7 +100,8 @@ impl Reader<'_> {
                         let message = format!("`{theirs}` is read as `{ours}`");
                         let d = Diagnostic::new("MP104", Level::Hint, message)
                             .label(format!("here it is called `{ours}`"))
-                            .note(NoteKind::Fix, format!("write `{ours}`"));
+                            .note(NoteKind::Fix, format!("write `{ours}`"))
+                            .fixed_by(self.written(entry.key_span, ours).filter(|_| !names.contains(ours)));
                         self.report(d, entry.key_span);
                     }
                     entry.key = (*ours).to_owned();
@@ -115,7 +117,7 @@ impl Reader<'_> {
                     None => self.unused.push((format!("{path}.{name} ({ours})"), entry.key_span)),
                 },
                 _ => {
-                    self.unknown(name, entry.key_span, &path, &Kind::Section(keys::SERVER).keys());
+                    self.unknown(name, entry.key_span, &path, &Kind::Section(keys::SERVER).keys(), &names);
                     let meant = foreign
                         .map(|f| f.1)
                         .or_else(|| keys::nearest(name, keys::SERVER.iter().map(|k| k.name)))

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Level, NoteKind, Span};
 use super::keys::{self, Kind};
+use super::load::Placed;
 use super::node::{Node, Value};
 use super::source::Sources;
 use super::variables::Variables;
@@ -28,7 +29,15 @@ use super::{Config, Environment, LogLevel, NameCharset, Naming, Transports};
 use reader::{Reader, quoted};
 pub(super) use token::is_token_name;
 
-/// The configuration of a tree, and how many servers it names. Only without errors in `out` is it worth anything.
+/// What a tree says.
+pub(super) struct Built {
+    /// Only without errors it is worth anything.
+    pub(super) config: Config,
+    /// All servers, also those that could not be read.
+    pub(super) servers: Vec<Placed>,
+}
+
+/// Reads a tree; every problem goes to `out`.
 pub(super) fn build(
     root: &Node,
     base: &Path,
@@ -36,7 +45,7 @@ pub(super) fn build(
     variables: &Variables<'_>,
     sources: &mut Sources,
     out: &mut Vec<Diagnostic>,
-) -> (Config, usize) {
+) -> Built {
     let mut reader = Reader {
         environment,
         variables,
@@ -72,10 +81,13 @@ pub(super) fn build(
             .note(NoteKind::Fix, "add `servers:` with one entry for each server");
         reader.report(d, Span { end: root.span.start, ..root.span });
     }
-    let n_servers = lists.entries.len();
     let mut names = HashSet::new();
+    let mut servers = Vec::with_capacity(lists.entries.len());
     for entry in lists.entries {
-        if let Some(server) = reader.server(&entry, defaults) {
+        let server = reader.server(&entry, defaults);
+        let name = server.as_ref().map_or_else(|| entry.name.clone(), |s| s.name.to_string());
+        servers.push(Placed { name, key_span: entry.key_span, node: entry.node });
+        if let Some(server) = server {
             if !names.insert(server.name.clone()) {
                 let message = format!("duplicate server `{}`", server.name);
                 reader.error("MP006", entry.key_span, message, "rename or delete one of the two");
@@ -89,7 +101,7 @@ pub(super) fn build(
     reader.token_servers(root, &config);
     reader.places(root, &config);
     reader.tell_unused();
-    (config, n_servers)
+    Built { config, servers }
 }
 
 impl Reader<'_> {

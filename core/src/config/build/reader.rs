@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::Environment;
-use crate::config::diagnostic::{Diagnostic, Level, MAX_DIAGNOSTICS, NoteKind, Span};
+use crate::config::diagnostic::{Diagnostic, Edit, Level, MAX_DIAGNOSTICS, NoteKind, Span};
 use crate::config::expand::{self, Problem, ProblemKind};
 use crate::config::node::{Entry, Kind, Node, Scalar, Value};
 use crate::config::source::Sources;
 use crate::config::variables::Variables;
-use crate::config::{mask, quantity};
+use crate::config::{fix, mask, quantity};
 
 /// A text after its variables were put in. It may be secret now: show `raw`.
 #[derive(Clone)]
@@ -121,7 +121,7 @@ impl Reader<'_> {
         let at = raw.get(problem.at.clone()).unwrap_or(raw);
         let span = self.narrow(span, at);
         let error = |code, message: String| Diagnostic::new(code, Level::Error, message).label(path);
-        let looked = self.variables.looked().to_owned();
+        let looked = self.variables.looked();
         // What looks like a reference may be a part of a secret that has a `$` in it.
         let is_covered = self.sources.is_covered(span);
         let at = if is_covered { "${…}" } else { at };
@@ -138,10 +138,7 @@ impl Reader<'_> {
             ProblemKind::Unset { name } => error("MP201", format!("`{name}` is not set"))
                 .note(NoteKind::LookedIn, looked)
                 .note(NoteKind::Note, "desktop clients do not pass your shell's variables to mcp-proxy")
-                .note(
-                    NoteKind::Fix,
-                    format!("set it in the environment or in credentials.json, or write `${{{name}:-default}}`"),
-                ),
+                .note(NoteKind::Fix, format!("mcp-proxy secret set {name}, or write `${{{name}:-default}}`")),
             ProblemKind::Required { name, message } if message.is_empty() => {
                 error("MP201", format!("`{name}` is not set")).note(NoteKind::LookedIn, looked)
             }
@@ -158,9 +155,17 @@ impl Reader<'_> {
                 .note(NoteKind::Fix, "close it, or write `$${` for the characters themselves"),
             ProblemKind::Input { id } => error("MP203", format!("`${{input:{id}}}` asks the user of VS Code"))
                 .note(NoteKind::Why, "mcp-proxy is started by other programs and has nobody to ask")
-                .note(NoteKind::Fix, "write `${NAME}` and set `NAME` in the environment or in credentials.json"),
-            ProblemKind::Later { scheme } => error("MP202", format!("this version cannot read `${{{scheme}:…}}`"))
-                .note(NoteKind::Fix, "use `${NAME}` with the environment or credentials.json, or `${file:path}`"),
+                .note(NoteKind::Fix, format!("write `${{keyring:{id}}}`, then: mcp-proxy secret set {id}")),
+            ProblemKind::Keyring { name, reason } => error("MP206", format!("no `{name}` in the keyring: {reason}"))
+                .note(NoteKind::LookedIn, format!("keyring, {}", self.variables.looked_beside()))
+                .note(
+                    NoteKind::Fix,
+                    format!("mcp-proxy secret set {name}; where there is no keyring, it goes to credentials.json"),
+                ),
+            ProblemKind::Command { reason } => error("MP202", format!("`${{cmd:…}}` gave nothing: {reason}")).note(
+                NoteKind::Fix,
+                "write a program and its arguments, as in `${cmd:op read op://dev/jira/key}`; no shell is involved, and it has 10 s",
+            ),
             ProblemKind::File { path: file, reason } => error("MP202", format!("cannot read `{file}`: {reason}"))
                 .note(NoteKind::Fix, "the path is relative to the configuration's folder; `~/` works"),
             ProblemKind::BareName { name } => {
@@ -180,6 +185,23 @@ impl Reader<'_> {
             Some(offset) => Span { start: span.start + offset, end: span.start + offset + part.len(), ..span },
             None => span,
         }
+    }
+
+    /// `text` in the place of what stands at `span`.
+    pub(super) fn written(&self, span: Span, text: &str) -> Option<Edit> {
+        fix::written(self.sources, span, text)
+    }
+
+    /// The value without the blanks around it, if it is written so and not what a variable holds.
+    pub(super) fn trimmed(&self, text: &Text) -> Option<Edit> {
+        let trimmed = text.raw.trim();
+        (trimmed.len() < text.raw.len()).then(|| self.written(text.span, trimmed)).flatten()
+    }
+
+    /// The same value in quotes.
+    pub(super) fn in_quotes(&self, span: Span, text: &str) -> Option<Edit> {
+        let text = serde_json::Value::from(text).to_string();
+        (span.source == 0).then_some(Edit { span, text })
     }
 
     /// Whether the value stands in the file without quotes.
@@ -297,18 +319,22 @@ impl Reader<'_> {
     pub(super) fn texts(&mut self, node: &Node, path: &str) -> Option<Vec<Text>> {
         let Value::List(items) = &node.value else {
             let message = format!("`{}` must be a list of texts; got {}", last(path), node.kind_name());
+            let mut edit = None;
             let fix = match node.as_scalar() {
                 // Words that may be secret are not repeated.
                 Some(s) if mask::line(&s.text) == s.text && s.text.len() < 60 && self.is_plain(node) => {
                     let words: Vec<&str> = s.text.split_whitespace().collect();
+                    if !s.text.contains(['"', '\'', '\\', '$']) && node.span.source == 0 {
+                        let items: Vec<String> =
+                            words.iter().map(|w| serde_json::Value::from(*w).to_string()).collect();
+                        edit = Some(Edit { span: node.span, text: format!("[{}]", items.join(", ")) });
+                    }
                     format!("write `{}: [{}]`", last(path), words.join(", "))
                 }
                 _ => format!("write `{}: [first, second]`", last(path)),
             };
-            self.report(
-                Diagnostic::new("MP112", Level::Error, message).label(path).note(NoteKind::Fix, fix),
-                node.span,
-            );
+            let d = Diagnostic::new("MP112", Level::Error, message).label(path).note(NoteKind::Fix, fix);
+            self.report(d.fixed_by(edit), node.span);
             return None;
         };
         let mut out = Vec::with_capacity(items.len());

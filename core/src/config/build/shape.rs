@@ -27,12 +27,13 @@ impl Reader<'_> {
                 return;
             }
         };
+        let taken: Vec<&str> = entries.iter().map(|e| e.key.as_str()).collect();
         for entry in entries {
             let inner = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
             let Some(key) = known.iter().find(|k| k.name == entry.key) else {
                 // As in other YAML files: `x-…` holds what is used elsewhere by alias.
                 if !(path.is_empty() && entry.key.starts_with("x-")) {
-                    self.unknown(&entry.key, entry.key_span, path, &known);
+                    self.unknown(&entry.key, entry.key_span, path, &known, &taken);
                 }
                 continue;
             };
@@ -69,8 +70,15 @@ impl Reader<'_> {
         self.report(d.note(NoteKind::Fix, fix), entry.key_span);
     }
 
-    /// MP104
-    pub(super) fn unknown(&mut self, name: &str, span: crate::config::Span, path: &str, known: &[&Key]) {
+    /// MP104. `taken`: all keys of the same map.
+    pub(super) fn unknown(
+        &mut self,
+        name: &str,
+        span: crate::config::Span,
+        path: &str,
+        known: &[&Key],
+        taken: &[&str],
+    ) {
         if self.is_full() {
             return;
         }
@@ -82,6 +90,9 @@ impl Reader<'_> {
         let mut d = Diagnostic::new("MP104", Level::Error, format!("unknown field `{name}`{place}"));
         let here = keys::nearest(name, known.iter().map(|k| k.name));
         let foreign = keys::FOREIGN.iter().find(|(theirs, _, _)| *theirs == name).map(|(_, ours, _)| *ours);
+        let meant = foreign.filter(|ours| path.starts_with("servers.") && !ours.contains('.')).or(here);
+        let edit = meant.filter(|m| !taken.contains(m)).and_then(|m| self.written(span, m));
+        d = d.fixed_by(edit);
         d = match (foreign, here) {
             (Some(ours), _) if path.starts_with("servers.") => {
                 d.label(format!("here it is called `{ours}`")).note(NoteKind::Fix, format!("write `{ours}`"))

@@ -251,7 +251,8 @@ impl Reader<'_> {
                 )
                 .label("passed on as the text it is")
                 .note(NoteKind::Why, "other programs that read this file may pass something else")
-                .note(NoteKind::Fix, format!("put it in quotes: `\"{shown}\"`"));
+                .note(NoteKind::Fix, format!("put it in quotes: `\"{shown}\"`"))
+                .fixed_by(self.in_quotes(node.span, &scalar.text));
                 self.report(d, node.span);
             }
             _ => {}

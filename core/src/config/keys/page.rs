@@ -25,18 +25,23 @@ In every value, after the file was parsed; so a value can never change the file'
 
 | | |
 |---|---|
-| `${NAME}` | a variable of the environment, else of the credentials; an error if it is not set |
+| `${NAME}` | a variable of the environment, else of the credentials, else what `mcp-proxy secret set NAME` put into the keyring; an error if it is not set |
 | `${NAME:-text}` | `text` if it is not set or empty; may hold references itself |
 | `${NAME-text}` | `text` only if it is not set |
 | `${NAME:?message}` | stops with this message if it is not set or empty |
 | `${env:NAME}` | the same as `${NAME}` |
 | `${file:path}` | what a file holds, at most 64 KiB, without the line end |
+| `${keyring:name}` | an entry of the keyring that `mcp-proxy secret set name` made; where there is no keyring, of the credentials |
+| `${cmd:program argument …}` | what a program prints, at most 64 KiB, without the line end. Quotes group words, references in them are replaced, no shell is involved; it has 10 s. A file of somebody else cannot do it |
 | `$$` | a `$` |
 
 `$NAME` without braces is text. Inside `{…}` and `[…]` of YAML a reference is quoted: `token: \"${NAME}\"`.
 
 Credentials are looked for in what `MCP_CREDENTIALS_PATH` names (a file, or a folder with one file a variable), else in `credentials.json`
 beside the configuration, then in the one in the user's folder. Texts in it are variables; an object under a server's name is its `auth`.
+
+The keyring is the desktop's: on Linux that of the Secret Service (GNOME, KDE, KeePassXC), by the program `secret-tool` (package
+`libsecret-tools` or `libsecret`).
 ";
 
 /// `docs/config.md`

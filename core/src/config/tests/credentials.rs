@@ -111,3 +111,88 @@ fn env_files_and_files() {
     let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (k.as_str(), v.reveal())).collect();
     assert_eq!(env, [("A", "1"), ("B", "own"), ("C", "text")]);
 }
+
+/// A `secret-tool` that keeps its entries in files beside it.
+#[cfg(unix)]
+const TOOL: &str = "#!/bin/sh
+dir=${0%/*}/ring; mkdir -p \"$dir\"
+case $1 in
+lookup) test -f \"$dir/$5\" && cat \"$dir/$5\" ;;
+store) cat > \"$dir/$6\" ;;
+clear) rm -f \"$dir/$5\" ;;
+esac
+";
+
+#[cfg(unix)]
+fn with_keyring(dir: &Path) -> Environment {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tool = dir.join("bin/secret-tool");
+    std::fs::create_dir_all(tool.parent().unwrap()).unwrap();
+    std::fs::write(&tool, TOOL).unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", dir.join("bin").display());
+    Environment::empty().with("PATH", &path).with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/none")
+}
+
+#[test]
+#[cfg(unix)]
+fn the_keyring_gives_back_what_it_was_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = with_keyring(dir.path());
+    let keyring = Keyring::new(&environment);
+    assert_eq!(keyring.get("notion"), Err(KeyringError::NoEntry));
+    for value in ["plain", "two words \"$X\" 'é'\\n\n", "-w"] {
+        keyring.set("notion", &Secret::new(value)).unwrap();
+        assert_eq!(keyring.get("notion"), Ok(Secret::new(value)));
+    }
+    keyring.remove("notion").unwrap();
+    assert_eq!(keyring.remove("notion"), Err(KeyringError::NoEntry));
+    // What takes a value and has it no more is no keyring.
+    std::fs::write(dir.path().join("bin/secret-tool"), "#!/bin/sh\nexit 0\n").unwrap();
+    assert!(matches!(keyring.set("notion", &Secret::new("x")), Err(KeyringError::Missing(_))));
+    let nowhere = Environment::empty().with("PATH", "/usr/bin");
+    assert!(matches!(Keyring::new(&nowhere).get("notion"), Err(KeyringError::Missing(_))));
+}
+
+#[test]
+#[cfg(unix)]
+fn references_to_the_keyring_and_to_programs() {
+    let config = "servers:\n  a: { command: x, env: { A: \"${keyring:notion}\", B: \"${cmd:echo 'two words' ${keyring:notion}}\", C: \"${TOLD}\" } }\n";
+    let dir = place(&[
+        ("config.yaml", config),
+        ("bin/ring/notion", "from the ring"),
+        ("bin/ring/TOLD", "told"),
+        ("credentials.json", r#"{"mcp-proxy": {"keyring": ["TOLD"]}, "notion": "not this"}"#),
+    ]);
+    let environment = with_keyring(dir.path());
+    let env = |loaded: Loaded| -> Vec<(String, String)> {
+        let Target::Stdio { env, .. } = &good(loaded).servers[0].target else { panic!() };
+        env.iter().map(|(k, v)| (k.clone(), v.reveal().to_owned())).collect()
+    };
+    let expected = [("A", "from the ring"), ("B", "two words from the ring"), ("C", "told")];
+    assert_eq!(env(load_in(dir.path(), &environment)), expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    // A machine without a keyring finds the same names in the credentials.
+    let headless = Environment::empty().with("PATH", "/usr/bin:/bin").with("TOLD", "t");
+    let found = env(load_in(dir.path(), &headless));
+    assert_eq!(found[0].1, "not this");
+    // For a file that somebody else may have written nothing is run.
+    let loaded = load_in(dir.path(), &environment.without_commands());
+    assert_eq!(codes(&loaded), ["MP202"]);
+    let text = human(&loaded, Style::default());
+    assert!(text.contains("not your own") && !text.contains("from the ring"), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_program_is_run_once_however_often_it_is_named() {
+    let config = "servers:\n  a: { command: x, env: { A: \"${cmd:./count}\", B: \"${cmd:./count}\" } }\n";
+    let dir = place(&[("config.yaml", config), ("count", "#!/bin/sh\necho x >> counted; echo key\n")]);
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(dir.path().join("count"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let loaded = load_in(dir.path(), &Environment::empty().with("PATH", "/usr/bin:/bin"));
+    let config = good(loaded);
+    let Target::Stdio { env, .. } = &config.servers[0].target else { panic!() };
+    assert_eq!((env["A"].reveal(), env["B"].reveal()), ("key", "key"));
+    assert_eq!(std::fs::read_to_string(dir.path().join("counted")).unwrap(), "x\n");
+    assert!(!format!("{config:?}").contains("key\""));
+}
