@@ -37,7 +37,6 @@ pub(super) fn run(config: Option<&Path>, args: &Doctor) -> Result<(), Failure> {
     report::out(text.as_bytes())?;
     let (n_problems, n_warnings) = (count(Weight::Problem), count(Weight::Warning));
     if !args.json {
-        let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         report::note(&format!("{}, {}", plural(n_problems, "problem"), plural(n_warnings, "warning")));
     }
     if n_problems > 0 { Err(Failure::failed("").said()) } else { Ok(()) }
@@ -61,15 +60,19 @@ fn own(loaded: &config::Loaded, way: Option<&Way>, environment: &Environment) ->
     }
     let path = loaded.path.as_deref().map_or_else(String::new, |p| short(p, environment));
     out.push(match (loaded.n_of(Level::Error), &loaded.config) {
-        (0, Some(config)) => finding(Weight::Fine, format!("{path}, {} servers", config.servers.len()), None),
+        (0, Some(config)) => finding(Weight::Fine, format!("{path}, {}", plural(config.servers.len(), "server")), None),
         (_, _) if loaded.path.is_none() => finding(
             Weight::Problem,
             "there is no configuration".to_owned(),
             Some("mcp-proxy import (takes over what your clients have), or mcp-proxy init"),
         ),
-        (n, _) => finding(Weight::Problem, format!("{path} has {n} errors"), Some("mcp-proxy check")),
+        (n, _) => finding(Weight::Problem, format!("{path} has {}", plural(n, "error")), Some("mcp-proxy check")),
     });
     out
+}
+
+fn plural(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
 fn as_text(own: &[Finding], servers: &[(String, Finding)], examined: &[Examined], environment: &Environment) -> String {

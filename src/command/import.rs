@@ -51,6 +51,7 @@ pub(super) fn run(config: Option<&Path>, args: &Import) -> Result<(), Failure> {
         hint.iter().for_each(|h| report::note(h));
         return if search.broken.is_empty() { Ok(()) } else { Err(Failure::failed("some files could not be read")) };
     }
+    let servers = format!("{n_written} server{}", if n_written == 1 { "" } else { "s" });
     let (before, after) = ours.with(&plan)?;
     let path = short(&ours.path, &environment);
     if args.dry_run {
@@ -58,7 +59,7 @@ pub(super) fn run(config: Option<&Path>, args: &Import) -> Result<(), Failure> {
         return Ok(());
     }
     if !args.yes && report::stderr_is_terminal() && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-        let question = format!("write {n_written} servers to {path}?");
+        let question = format!("write {servers} to {path}?");
         if !asked(&question)? {
             report::note("nothing was changed");
             return Ok(());
@@ -69,7 +70,7 @@ pub(super) fn run(config: Option<&Path>, args: &Import) -> Result<(), Failure> {
         .begin("import")
         .change(&ours.seen, Some(&after))
         .map_err(|e| failure(&e).hint("nothing was written; run it again"))?;
-    report::note(&format!("wrote {n_written} servers to {path}; `mcp-proxy undo` takes it back"));
+    report::note(&format!("wrote {servers} to {path}; `mcp-proxy undo` takes it back"));
     report::note("next: `mcp-proxy check`, then `mcp-proxy install` puts mcp-proxy into your clients");
     hint.iter().for_each(|h| report::note(h));
     Ok(())

@@ -238,7 +238,7 @@ fn file() -> impl Strategy<Value = (Syntax, String)> {
         let [crlf, comments, last_newline, trailing, blank, flow] = flags;
         let unit = " ".repeat(width);
         let names: Vec<String> = names.into_iter().collect();
-        let note = |at: usize| if comments && at % 2 == 0 { format!(" // {at}, }}") } else { String::new() };
+        let note = |at: usize| if comments && at.is_multiple_of(2) { format!(" // {at}, }}") } else { String::new() };
         let text = match kind {
             0 => {
                 let lines: Vec<String> = names
