@@ -30,7 +30,8 @@ esac; done"#;
 /// A configuration as text; `mark` is what is different.
 fn text(mark: usize) -> String {
     let mut text = "version: 1\nproxy: { env: { path_from_login_shell: false } }\nservers:\n".to_owned();
-    let script = serde_json::to_string(SERVER).unwrap();
+    // What the shell expands is not for us.
+    let script = serde_json::to_string(&SERVER.replace('$', "$$")).unwrap();
     for n in 0..SERVERS {
         let mark = if n == CHANGED { mark } else { 0 };
         writeln!(

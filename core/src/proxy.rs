@@ -255,7 +255,9 @@ impl Proxy {
         self.config.send_replace(config);
         self.engine.set_refused_config(None);
         let observer = &self.engine.ctx.observer;
-        observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {}", plan.summary()));
+        if !plan.is_empty() {
+            observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {}", plan.summary()));
+        }
         if !plan.next_start.is_empty() {
             let keys = plan.next_start.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
             let text = format!("changes of {keys} take effect with the next start of mcp-proxy");
