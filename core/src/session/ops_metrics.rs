@@ -59,7 +59,7 @@ pub(super) fn text(engine: &Engine, visitor: &Visitor) -> String {
     let off = config.servers.iter().filter(|s| !s.enabled && visitor.may_use(&s.name)).count();
     out.family("mcp_proxy_servers_disabled", Gauge, "Servers with `enabled: false`.");
     out.sample(&[], off);
-    sessions(&mut out, engine);
+    sessions(&mut out, engine, &servers);
     http(&mut out, &observer.http);
     if let Some(used) = ProcessUse::now() {
         process(&mut out, &used);
@@ -193,7 +193,7 @@ fn server_states(out: &mut Exposition, catalog: &Catalog, servers: &[(&Arc<Serve
     }
 }
 
-fn sessions(out: &mut Exposition, engine: &Engine) {
+fn sessions(out: &mut Exposition, engine: &Engine, servers: &[(&Arc<Server>, Option<StatusView>)]) {
     let (by, _) = ops::sessions(engine);
     out.family("mcp_proxy_sessions", Gauge, "Clients connected now, by transport.");
     for via in ["stdio", "http", "sse", "memory"] {
@@ -201,7 +201,7 @@ fn sessions(out: &mut Exposition, engine: &Engine) {
     }
     let what = "Calls whose clients have been asked something and come again with the answers, by server.";
     out.family("mcp_proxy_parked_calls", Gauge, what);
-    for server in &engine.config.borrow().servers {
+    for (server, _) in servers {
         out.sample(&[("server", &server.name)], engine.parks.at(&server.name));
     }
     out.family("mcp_proxy_parked_calls_total", Counter, "Calls that were ever parked so.");
