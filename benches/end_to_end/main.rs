@@ -180,14 +180,19 @@ fn parallel() {
     row(what, "ms", median(by_http), median(straight), Some(2.0));
 }
 
-/// A modern client that can be asked, before a server of the other era: what the bridge costs where nothing is asked. In the
-/// place of the relay stands the same proxy with the same client before a server of its own era.
+/// A client that can be asked, before a server of the other era: what the bridge costs where nothing is asked. In the place
+/// of the relay stands the same proxy with the same client before a server of its own era.
 fn bridge() {
     let (legacy, modern) = (World::new(1, 1), World::modern());
     let (mut bridged, mut plain) = (legacy.modern_client(), modern.modern_client());
     let n = 20_000;
     let (a, b) = in_turn(&mut bridged, &mut plain, |t| cpu_per_call(t, n, |t| t.small_calls(n, MANY)));
     row("small call across the eras, against within one: CPU", "us", a, b, Some(1.2));
+    let (a, b) = in_turn(&mut bridged, &mut plain, |t| median(t.latencies(2000)));
+    row("  the same, one at a time: p50", "us", a, b, Some(1.2));
+    let (mut bridged, mut plain) = (modern.proxy(), legacy.proxy());
+    let (a, b) = in_turn(&mut bridged, &mut plain, |t| cpu_per_call(t, n, |t| t.small_calls(n, MANY)));
+    row("the same of a legacy client: CPU", "us", a, b, Some(1.2));
     let (a, b) = in_turn(&mut bridged, &mut plain, |t| median(t.latencies(2000)));
     row("  the same, one at a time: p50", "us", a, b, Some(1.2));
 }

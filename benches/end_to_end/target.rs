@@ -21,19 +21,20 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(n_servers: usize, n_tools: usize) -> Self {
-        Self::of(n_servers, &format!("'{n_tools}'"))
+        Self::of(n_servers, &format!("'{n_tools}']"))
     }
 
     /// One server of the modern era.
     pub(super) fn modern() -> Self {
-        Self::of(1, "'1', modern")
+        // A legacy client asks for the legacy era first, which this server has as well.
+        Self::of(1, "'1', modern]\n    protocol: modern")
     }
 
     fn of(n_servers: usize, args: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let us = std::env::current_exe().unwrap();
         let servers: String =
-            (0..n_servers).map(|n| format!("  s{n}:\n    command: {us:?}\n    args: [echo, {args}]\n")).collect();
+            (0..n_servers).map(|n| format!("  s{n}:\n    command: {us:?}\n    args: [echo, {args}\n")).collect();
         fs::write(dir.path().join("config.yaml"), format!("version: 1\nservers:\n{servers}")).unwrap();
         Self { dir }
     }

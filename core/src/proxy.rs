@@ -86,6 +86,7 @@ impl Proxy {
                 info: identity(),
                 capabilities: Bytes::from_static(b"{}"),
                 level: None,
+                carried: Default::default(),
             })
         });
         let ctx = Arc::new(Context {

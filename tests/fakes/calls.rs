@@ -6,11 +6,12 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::flags::Flags;
+use super::rounds;
 use super::trouble;
 use super::wire::{self, Wire};
 
 /// The tools with a behaviour of their own, with what they do.
-pub(crate) const TOOLS: [(&str, &str); 20] = [
+pub(crate) const TOOLS: [(&str, &str); 21] = [
     ("echo", "answers its arguments as they were written"),
     ("fail", "a result that says isError"),
     ("error", "a JSON-RPC error with the arguments `code`, `message` and `data`"),
@@ -26,6 +27,7 @@ pub(crate) const TOOLS: [(&str, &str); 20] = [
     ("elicit", "asks the user"),
     ("sample", "asks the model"),
     ("roots", "asks for the roots"),
+    ("ask", "asks in the rounds that its arguments say, see `rounds.rs`"),
     ("twice", "answers twice"),
     ("stray", "answers an id nobody used, then its own"),
     ("raw", "writes the argument `line` as it is, then answers"),
@@ -137,6 +139,7 @@ impl Calls {
                 );
                 wire.result(id, &done("logged"));
             }
+            "ask" => rounds::answer(wire, id, params, token.as_ref()),
             "elicit" | "sample" | "roots" if modern => self.input_required(wire, id, name, params),
             "elicit" => self.ask(wire, Some(id), "elicitation/create", &elicitation(&flags.name)),
             "sample" => self.ask(wire, Some(id), "sampling/createMessage", &sampling(&flags.name)),

@@ -18,6 +18,8 @@ pub(crate) struct Flags {
     pub(crate) name: String,
     /// `--era legacy|modern|dual`
     pub(crate) era: Era,
+    /// `--rmcp`: another server altogether, see `mrtr.rs`.
+    pub(crate) rmcp: bool,
     /// `--tools N`: so many more tools, `t000`, `t001`, ….
     pub(crate) n_tools: usize,
     /// `--tool-names A,B`: more tools of these names.
@@ -88,6 +90,7 @@ impl Flags {
         let mut f = Self {
             name: "fake".to_owned(),
             era: Era::Legacy,
+            rmcp: false,
             n_tools: 0,
             tool_names: Vec::new(),
             prompt_names: Vec::new(),
@@ -127,6 +130,7 @@ impl Flags {
             let names = |t: String| t.split(',').map(str::to_owned).collect::<Vec<_>>();
             match flag.as_str() {
                 "--name" => f.name = text()?,
+                "--rmcp" => f.rmcp = true,
                 "--era" => {
                     f.era = match text()?.as_str() {
                         "legacy" => Era::Legacy,

@@ -1,7 +1,8 @@
 //! A scripted MCP server for misbehaviour: blocking I/O, no MCP library, so that it can be wrong in every way.
 //!
 //! Its flags are in `flags.rs`, its tools in `calls.rs`, its lists in `items.rs`, what it does to processes in `trouble.rs`,
-//! and how answers leave in `wire.rs`. One thread, one line after the other: what it writes is in a fixed order.
+//! how it asks by its answers in `rounds.rs`, and how
+//! answers leave in `wire.rs`. One thread, one line after the other: what it writes is in a fixed order.
 
 #[path = "calls.rs"]
 mod calls;
@@ -9,6 +10,10 @@ mod calls;
 mod flags;
 #[path = "items.rs"]
 mod items;
+#[path = "mrtr.rs"]
+mod mrtr;
+#[path = "rounds.rs"]
+mod rounds;
 #[path = "trouble.rs"]
 mod trouble;
 #[path = "wire.rs"]
@@ -59,6 +64,9 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
+    if flags.rmcp {
+        return mrtr::serve();
+    }
     if flags.ignore_term {
         trouble::survive_term();
     }
@@ -143,10 +151,15 @@ impl Server {
             "prompts/list" => Ok(self.items.page("prompts", params)),
             "resources/list" => Ok(self.items.page("resources", params)),
             "resources/templates/list" => Ok(self.items.page("resourceTemplates", params)),
-            "resources/read" => {
+            "resources/read" if params["_meta"].get("fake/ask").is_none() => {
                 Ok(json!({"contents": [{"uri": params["uri"], "text": format!("read by {}", self.flags.name)}]}))
             }
             "resources/subscribe" | "resources/unsubscribe" | "logging/setLevel" => Ok(json!({})),
+            "prompts/get" | "resources/read" if modern && params["_meta"].get("fake/ask").is_some() => {
+                let mut asks = params.clone();
+                asks["arguments"] = params["_meta"]["fake/ask"].clone();
+                return rounds::answer(&self.wire, id, &asks, None);
+            }
             "prompts/get" => Ok(json!({"messages": [{"role": "user", "content": {"type": "text",
                 "text": format!("{} of {}", params["name"].as_str().unwrap_or_default(), self.flags.name)}}]})),
             "completion/complete" => {

@@ -163,17 +163,6 @@ fn modern_question_passes_between_modern_peers() {
     assert_eq!(result["structuredContent"]["state"], "st\u{e4}te-1");
 }
 
-/// The bridge is a later version's: until then a clear error, never `input_required` as a result.
-#[test]
-fn modern_question_never_reaches_a_legacy_client_as_a_result() {
-    let home = Home::with_fake(&["--era", "modern"]);
-    let mut client = home.serve();
-    client.initialize("2025-11-25", &json!({"elicitation": {}}));
-    let error = client.refusal("tools/call", &json!({"name": "a__elicit", "arguments": {}}));
-    assert!(error["message"].as_str().is_some_and(|m| m.contains("2026-07-28") || m.contains("input")), "{error}");
-    echoes(&mut client);
-}
-
 #[test]
 fn modern_listener_is_told_what_it_asked_for() {
     for era in ["legacy", "modern"] {

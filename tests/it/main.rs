@@ -17,6 +17,7 @@ mod reload;
 mod remote;
 mod rmcp_peers;
 mod rooms;
+mod rounds;
 mod roundtrip;
 mod terminal;
 mod token;

@@ -39,7 +39,12 @@ fn flow(id: u64, kind: FlowKind, backend: &str, method: &str, target: Option<&st
         timing: if took == 0 {
             Timing::default()
         } else {
-            Timing { proxy: Duration::from_micros(140), queue: Duration::from_micros(900), server: ms(took) }
+            Timing {
+                proxy: Duration::from_micros(140),
+                queue: Duration::from_micros(900),
+                server: ms(took),
+                ..Timing::default()
+            }
         },
         wire_id: wired.then_some(4_400 + id),
         n_progress: 0,

@@ -35,6 +35,10 @@ pub struct Call {
     pub timeout: Duration,
     /// It was sent to an instance that died and may be sent once more.
     pub retried: bool,
+    /// Members of `params` that it has in this round besides: the client's answers to what a modern server wanted to know.
+    pub more: Option<Bytes>,
+    /// It ends then at the latest, whatever round it is in; the server's `max_timeout` says when that is of a first one.
+    pub until: Option<Instant>,
     /// Its place with an instance under lease, given back when the call ends.
     pub seat: Option<Seat>,
 }
@@ -44,6 +48,8 @@ pub struct Call {
 pub enum Delivery {
     /// A call has ended. Never lost: one a call.
     Answer(Box<Answer>),
+    /// A modern server wants to know something first. Never lost: one a call.
+    Wants(Box<Wants>),
     /// Progress of a call. May be dropped.
     Progress {
         /// The client's id of the call.
@@ -107,6 +113,17 @@ pub struct Answer {
     pub ends: bool,
 }
 
+/// A modern server's `input_required` for a client of the other era: its call has not ended, and is nowhere now.
+#[derive(Debug)]
+pub struct Wants {
+    /// The call.
+    pub call: Box<Call>,
+    /// The server's answer.
+    pub message: Message,
+    /// When the call was written to the server and when this was read.
+    pub sent: (Instant, Instant),
+}
+
 /// How a call ended.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -121,6 +138,15 @@ pub enum Outcome {
     Local(Bytes),
     /// We failed it.
     Fault(Fault),
+    /// Its rounds led nowhere.
+    GaveUp {
+        /// Why.
+        fault: Fault,
+        /// What the server said last.
+        said: Option<Message>,
+        /// A tool's caller is told by a result, so that its model hears of it.
+        in_result: bool,
+    },
     /// It timed out; the fault says where.
     TimedOut(Fault),
 }
@@ -175,6 +201,12 @@ impl Call {
         let answer = Answer { client_id, call: id, outcome, sent, handed, ends: true };
         // A session that has ended needs no answer.
         let _ = peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
+    }
+
+    /// Gives the call back: its server wants to know something first.
+    pub fn wants(self: Box<Self>, message: Message, sent: (Instant, Instant)) {
+        let peer = self.peer.clone();
+        let _ = peer.mailbox.push_owed(Delivery::Wants(Box::new(Wants { call: self, message, sent })));
     }
 
     /// Answers the call without its server.

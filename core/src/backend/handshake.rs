@@ -285,7 +285,7 @@ fn slice(raw: &[u8], span: Span) -> &[u8] {
 }
 
 /// The client's capabilities but for tasks, which we do not carry.
-fn without_tasks(capabilities: &Bytes) -> String {
+pub(super) fn without_tasks(capabilities: &Bytes) -> String {
     let all = Span { start: 0, end: u32::try_from(capabilities.len()).unwrap_or(0) };
     let mut out = crate::protocol::Spliced::new(capabilities.clone());
     for cut in walk::cuts(capabilities, all, &["tasks"]) {

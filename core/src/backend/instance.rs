@@ -92,6 +92,8 @@ pub(super) struct Instance {
     pub(super) n_listen_failures: u32,
     /// What it has to confirm before the next call.
     pub(super) settling: Settling,
+    /// Since when it is open.
+    pub(super) listen_since: Option<Instant>,
     pub(super) listing: Listing,
     pub(super) offer: Option<Arc<Offer>>,
     pub(super) relist_at: Option<Instant>,
@@ -179,6 +181,7 @@ impl Instance {
             listen_was_lost: false,
             n_listen_failures: 0,
             settling: Settling::default(),
+            listen_since: None,
             listing: Listing::default(),
             offer: None,
             relist_at: None,
@@ -312,6 +315,10 @@ impl Instance {
             let text = "`requestState` is not of a call that waits for this: call again without it";
             return call.fail(Fault::new(code::INVALID_PARAMS, text));
         }
+        if call.more.is_some() && self.era() == Era::Legacy {
+            let text = format!("server `{}` speaks another edition than before: call again", self.port.name());
+            return call.fail(self.fault(&text, "restarted"));
+        }
         if self.has_room() && self.may_begin(&call) {
             return self.send(call);
         }
@@ -351,7 +358,7 @@ impl Instance {
             sent: self.now,
             silent_since: self.now,
             timeout: call.timeout,
-            max_timeout: self.server.max_timeout,
+            max_timeout: call.until.map_or(self.server.max_timeout, |at| at.saturating_duration_since(self.now)),
             n_asking: 0,
             was_asked: false,
             origin: Origin::Call(call),

@@ -273,7 +273,14 @@ mod tests {
         assert_eq!(memory.offer(&server), None);
         let capabilities = Bytes::from_static(br#"{"roots":{},"sampling":{}}"#);
         let info = Bytes::from_static(b"{}");
-        let facts = ClientFacts { revision: Revision::V2025_11_25, name: "t".into(), info, capabilities, level: None };
+        let facts = ClientFacts {
+            revision: Revision::V2025_11_25,
+            name: "t".into(),
+            info,
+            capabilities,
+            level: None,
+            carried: Default::default(),
+        };
         let path = memory.path(&server, &facts.profile()).expect("a folder was given");
         write(&path, &render(Eras::default(), Some(&offer()))).expect("writes");
         assert_eq!(memory.offer(&server), Some(offer()));

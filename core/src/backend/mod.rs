@@ -39,7 +39,7 @@ mod waiting;
 mod wanted;
 mod wire;
 
-pub use call::{Answer, Call, Delivery, Outcome, ServerNote, Upcall, may_ask};
+pub use call::{Answer, Call, Delivery, Outcome, ServerNote, Upcall, Wants, may_ask};
 pub use context::Context;
 pub(crate) use handshake::declares;
 pub use lease::Seat;

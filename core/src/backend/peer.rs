@@ -124,6 +124,8 @@ pub struct ClientFacts {
     pub capabilities: Bytes,
     /// The level it wants log messages from, if it said so.
     pub level: Option<Level>,
+    /// The capabilities we can carry to a server of the other era, found out once.
+    pub carried: OnceLock<Box<str>>,
 }
 
 impl ClientFacts {
@@ -143,6 +145,19 @@ impl ClientFacts {
         let Some((_, elicitation)) = walk::member(&self.capabilities, all, "elicitation") else { return false };
         let has = |mode| walk::member(&self.capabilities, elicitation, mode).is_some();
         has(mode) || (mode == "form" && !has("url"))
+    }
+
+    /// Whether the client declared `part` of the capability `name`.
+    #[must_use]
+    pub fn can_also(&self, name: &str, part: &str) -> bool {
+        let all = Span { start: 0, end: u32::try_from(self.capabilities.len()).unwrap_or(0) };
+        let within = walk::member(&self.capabilities, all, name).map(|(_, v)| v);
+        within.is_some_and(|w| walk::member(&self.capabilities, w, part).is_some())
+    }
+
+    /// The capabilities as a server of the other era is told them: tasks of clients are not carried.
+    pub(super) fn carried(&self) -> &str {
+        self.carried.get_or_init(|| super::handshake::without_tasks(&self.capabilities).into())
     }
 
     /// A short name for the capabilities that change what servers offer.

@@ -147,6 +147,7 @@ impl Pool {
             info: self.ctx.as_ref().map(|c| c.identity.clone()).unwrap_or_default(),
             capabilities: profile.capabilities(),
             level: None,
+            carried: Default::default(),
         }
     }
 

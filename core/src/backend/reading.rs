@@ -1,12 +1,12 @@
 //! What a running server says: lines of a pipe to messages, messages to whom they concern.
 
 use super::broken;
-use super::call::{Delivery, Outcome};
+use super::call::{Call, Delivery, Outcome};
 use super::instance::{End, Instance};
 use super::pending::{Entry, Origin};
 use super::wire::Wire;
 use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
-use crate::protocol::{CallId, Field, Kind, Message, Method, WireId};
+use crate::protocol::{CallId, Era, Field, Kind, Message, Method, WireId};
 use crate::transport::Line;
 use std::time::Duration;
 
@@ -104,12 +104,25 @@ impl Instance {
                     _ if self.wants_other_headers(&message, &call) => return self.call_after_lists(call),
                     _ => {}
                 }
-                call.end(Outcome::Message { message, era: self.era() }, Some((entry.sent, self.now)));
+                let sent = (entry.sent, self.now);
+                if self.wants_input(&message, &call) {
+                    call.wants(message, sent);
+                } else {
+                    call.end(Outcome::Message { message, era: self.era() }, Some(sent));
+                }
                 self.idle_since = self.now;
                 self.take_from_backlog();
             }
             Origin::Own(own) => self.on_own_answer(own, wire, entry.sent, message),
         }
+    }
+
+    /// Whether an answer asks for something first, of a client that does not know such answers.
+    fn wants_input(&self, message: &Message, call: &Call) -> bool {
+        self.era() == Era::Modern
+            && call.facts.revision.era() == Era::Legacy
+            && message.kind() == Kind::Response
+            && message.text(Field::ResultType).as_deref() == Some("input_required")
     }
 
     fn on_notification(&mut self, message: Message, from: Option<WireId>) {

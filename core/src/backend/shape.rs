@@ -18,6 +18,9 @@ const MODERN_KEYS: [&str; 5] = [
     "io.modelcontextprotocol/subscriptionId",
 ];
 
+/// The members of `params` that only later rounds of a call have.
+const ROUND_KEYS: [&str; 2] = ["inputResponses", "requestState"];
+
 /// The members of `_meta` a modern request needs, without braces. `capabilities` is what we can really carry.
 pub(super) fn modern_meta(info: &[u8], capabilities: &str, level: Option<Level>) -> String {
     let mut meta = format!(
@@ -47,6 +50,12 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId) -> Spliced {
     for span in message.null_cuts() {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
+    if let (Some(more), Some(params)) = (&call.more, message.span(Field::Params)) {
+        for span in walk::cuts(message.raw(), params, &ROUND_KEYS) {
+            out.patch(span, Patch::Bytes(Bytes::new()));
+        }
+        insert(&mut out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
+    }
     match (call.facts.revision.era(), era) {
         (Era::Legacy, Era::Modern) => add_modern_meta(&mut out, message, &call.facts, call.peer.level()),
         (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message),
@@ -57,7 +66,7 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId) -> Spliced {
 
 fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, level: Option<Level>) {
     // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
-    let meta = modern_meta(&facts.info, "{}", Some(level.unwrap_or(Level::Info)));
+    let meta = modern_meta(&facts.info, facts.carried(), Some(level.unwrap_or(Level::Info)));
     if let Some(span) = message.span(Field::Meta) {
         insert(out, message.raw(), span, meta);
     } else if let Some(span) = message.span(Field::Params) {

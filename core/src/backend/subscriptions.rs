@@ -3,6 +3,8 @@
 //! Legacy servers take `resources/subscribe` per URI, modern ones one `subscriptions/listen` with all of them; either
 //! way the server hears of the first who wants a URI and of the last who does not any more.
 
+use std::time::Duration;
+
 use super::backoff;
 use super::call::{Call, Outcome};
 use super::instance::Instance;
@@ -12,6 +14,9 @@ use super::shape;
 use super::wire::Wire;
 use crate::observe::Status;
 use crate::protocol::{Era, Field, Message, Method, SessionId, WireId, walk};
+
+/// A stream of updates that was open for so long was not refused.
+const STEADY: Duration = Duration::from_secs(60);
 
 impl Instance {
     /// The server's own URI a subscription call is about, decoded.
@@ -181,7 +186,7 @@ impl Instance {
         if let Some(wire) = self.listen_before.take() {
             self.close_listen(wire);
         }
-        self.n_listen_failures = 0;
+        self.listen_since = Some(self.now);
         if std::mem::take(&mut self.listen_was_lost) {
             // Nothing is told twice: what has changed meanwhile nobody knows.
             self.relist_at = Some(self.now);
@@ -201,7 +206,7 @@ impl Instance {
             return;
         }
         self.listen = None;
-        if !refused && matches!(self.wire, Wire::Http(_)) {
+        if !refused {
             self.lost_listen();
         }
     }
@@ -209,6 +214,11 @@ impl Instance {
     /// The stream of updates is gone without our doing: it is opened again after a while.
     pub(super) fn lost_listen(&mut self) {
         self.listen_was_lost = true;
+        // One that ends soon after it was opened, each time, is opened less and less often.
+        let lived = self.listen_since.take().map_or(Duration::ZERO, |since| self.now.saturating_duration_since(since));
+        if lived >= STEADY {
+            self.n_listen_failures = 0;
+        }
         self.n_listen_failures = self.n_listen_failures.saturating_add(1);
         let restart = self.port.server().restart;
         let pause = backoff::pause(self.n_listen_failures, restart.backoff_min, restart.backoff_max, backoff::jitter());

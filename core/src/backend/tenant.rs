@@ -92,7 +92,14 @@ mod tests {
 
     fn facts(revision: Revision, capabilities: &str) -> ClientFacts {
         let capabilities = Bytes::copy_from_slice(capabilities.as_bytes());
-        ClientFacts { revision, name: "t".into(), info: Bytes::from_static(b"{}"), capabilities, level: None }
+        ClientFacts {
+            revision,
+            name: "t".into(),
+            info: Bytes::from_static(b"{}"),
+            capabilities,
+            level: None,
+            carried: Default::default(),
+        }
     }
 
     #[test]

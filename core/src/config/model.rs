@@ -248,8 +248,7 @@ pub struct Server {
     pub timeout: Duration,
     /// `max_timeout`: of one call in all (default 1 h).
     pub max_timeout: Duration,
-    /// `input_timeout`: how long a client may take to answer what the server asks in one of its calls (default 10 min). Of
-    /// clients of MCP 2026-07-28, which answer by calling again.
+    /// `input_timeout`: how long a client may take to answer what the server asks in one of its calls (default 10 min).
     pub input_timeout: Duration,
     /// `idle_timeout`: a lazy server without calls is stopped after it (default 15 min; `None`: never).
     pub idle_timeout: Option<Duration>,

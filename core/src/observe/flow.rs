@@ -68,13 +68,15 @@ pub struct Timing {
     pub queue: Duration,
     /// From written to the server until answered.
     pub server: Duration,
+    /// Between its rounds: waiting for what its client was asked.
+    pub client: Duration,
 }
 
 impl Timing {
     /// From arrival to answer.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.proxy + self.queue + self.server
+        self.proxy + self.queue + self.server + self.client
     }
 }
 

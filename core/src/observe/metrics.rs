@@ -354,7 +354,8 @@ impl Metrics {
         let Measured { at, backend, tool, timing, outcome, answered, n_bytes } = *measured;
         let since = at.duration_since(self.start).unwrap_or_default();
         let second = since.as_secs();
-        let us = u64::try_from(timing.total().as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
+        // How long a person took says nothing of a server.
+        let us = u64::try_from((timing.total() - timing.client).as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);
         self.n_errors += u64::from(outcome.is_error());
         let Some(backend) = backend else { return self.own.ended(outcome, n_bytes) };

@@ -26,8 +26,8 @@ pub(super) struct Row {
     method: Arc<str>,
     target: Option<Arc<str>>,
     pub(super) status: Status,
-    /// Nanoseconds: proxy, queue, server.
-    timing: [u64; 3],
+    /// Nanoseconds: proxy, queue, server, client.
+    timing: [u64; 4],
     pub(super) wire_id: Option<u64>,
     parent: Option<CallId>,
     pub(super) n_progress: u32,
@@ -180,7 +180,7 @@ impl Row {
 
     /// The flow, without its frames: cheap to hand out by the hundred.
     pub(super) fn flow(&self, id: CallId) -> Flow {
-        let [proxy, queue, server] = self.timing.map(Duration::from_nanos);
+        let [proxy, queue, server, client] = self.timing.map(Duration::from_nanos);
         Flow {
             id,
             kind: self.kind,
@@ -191,7 +191,7 @@ impl Row {
             method: self.method.clone(),
             target: self.target.clone(),
             status: self.status.clone(),
-            timing: Timing { proxy, queue, server },
+            timing: Timing { proxy, queue, server, client },
             wire_id: self.wire_id,
             n_progress: self.n_progress,
             parent: self.parent,
@@ -205,6 +205,6 @@ impl Row {
     }
 }
 
-fn nanos(timing: Timing) -> [u64; 3] {
-    [timing.proxy, timing.queue, timing.server].map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+fn nanos(timing: Timing) -> [u64; 4] {
+    [timing.proxy, timing.queue, timing.server, timing.client].map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -12,7 +12,7 @@ use super::run::Session;
 use super::shape::shaped;
 use crate::backend::{Answer, ClientFacts, Outcome};
 use crate::observe::{Ended, FlowKind, Status, Timing};
-use crate::protocol::{CallId, Fault, Message, Patch, RequestId, Span, Spliced};
+use crate::protocol::{CallId, Fault, Message, Method, Patch, RequestId, Span, Spliced};
 
 /// The place before everything.
 const EMPTY: Span = Span { start: 0, end: 0 };
@@ -46,7 +46,9 @@ impl Session {
         }
         self.count();
         let returned = match outcome {
-            Outcome::Message { message, .. } => Some(message.raw().clone()),
+            Outcome::Message { message, .. } | Outcome::GaveUp { said: Some(message), .. } => {
+                Some(message.raw().clone())
+            }
             _ => None,
         };
         let fault_of = |fault: &Fault, status| (Spliced::new(refusal(Some(client_id), fault).into()), status);
@@ -56,7 +58,10 @@ impl Session {
                 Err(fault) => fault_of(&fault, Status::Fault(fault.code)),
             },
             Outcome::Local(result) => (around(client_id, result), Status::Ok),
-            Outcome::Fault(fault) => fault_of(fault, Status::Fault(fault.code)),
+            Outcome::GaveUp { fault, in_result: true, .. } if active.method == Some(Method::ToolsCall) => {
+                (around(client_id, &tool_error(&fault.message)), Status::ToolError)
+            }
+            Outcome::Fault(fault) | Outcome::GaveUp { fault, .. } => fault_of(fault, Status::Fault(fault.code)),
             Outcome::TimedOut(fault) => fault_of(fault, Status::TimedOut),
         };
         self.emit(client_id, &out, status.code());
@@ -70,7 +75,11 @@ impl Session {
         if status == Status::ToolError {
             self.status.answered(0, true);
         }
-        let timing = timing(active.arrived, (*handed).max(active.handed), *sent, self.now);
+        let handed = (*handed).max(active.handed);
+        let timing = match &active.rounds {
+            None => timing(active.arrived, handed, *sent, self.now),
+            Some(rounds) => rounds.timing(handed, *sent, self.now),
+        };
         let ended = Ended { status, timing, returned, answered: Some(out), tool: active.tool };
         self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, ended);
     }
@@ -170,15 +179,21 @@ impl Session {
     }
 }
 
+/// What a tool's caller is told so that its model hears of it.
+fn tool_error(text: &str) -> Bytes {
+    serde_json::json!({ "content": [{ "type": "text", "text": text }], "isError": true }).to_string().into()
+}
+
 /// Where the time of a call went.
-fn timing(arrived: Instant, handed: Instant, sent: Option<(Instant, Instant)>, now: Instant) -> Timing {
+pub(super) fn timing(arrived: Instant, handed: Instant, sent: Option<(Instant, Instant)>, now: Instant) -> Timing {
     let gap = |from: Instant, to: Instant| to.saturating_duration_since(from);
     match sent {
         Some((sent, returned)) => Timing {
             proxy: gap(arrived, handed) + gap(returned, now),
             queue: gap(handed, sent),
             server: gap(sent, returned),
+            ..Timing::default()
         },
-        None => Timing { proxy: gap(arrived, handed), queue: gap(handed, now), server: std::time::Duration::ZERO },
+        None => Timing { proxy: gap(arrived, handed), queue: gap(handed, now), ..Timing::default() },
     }
 }

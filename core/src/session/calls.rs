@@ -164,8 +164,11 @@ impl Session {
                 handed: self.now,
                 token: message.slice(Field::MetaToken),
                 tool,
+                shown,
                 uris,
                 kept: None,
+                progress: f64::NEG_INFINITY,
+                rounds: None,
             };
             return self.come_again(client_id, message, active);
         }
@@ -194,7 +197,7 @@ impl Session {
             return self.fault_own(&message, &facts, &Fault::new(code::INTERNAL, text));
         }
         let token = message.slice(Field::MetaToken);
-        let flow = self.flow(&message, &facts, Some(port.name()), shown);
+        let flow = self.flow(&message, &facts, Some(port.name()), shown.clone());
         let id = self.engine.ctx.observer.begin(flow);
         // One clock reading serves a batch: what is read together is handed over together.
         let handed = self.now;
@@ -208,8 +211,11 @@ impl Session {
             handed,
             token,
             tool,
+            shown,
             uris,
             kept: is_kept.then_some(peer.id),
+            progress: f64::NEG_INFINITY,
+            rounds: None,
         };
         if is_kept {
             self.keep(&active, &peer, &client_id, &message, target.as_ref().map(|(_, own)| own.clone()));
@@ -227,6 +233,8 @@ impl Session {
             handed,
             timeout,
             retried: false,
+            more: None,
+            until: None,
         });
         self.calls.insert(client_id, active);
         self.count();
@@ -379,6 +387,7 @@ impl Session {
 
     fn on_cancel(&mut self, message: &Message) {
         let Some(id) = message.slice(Field::CancelId).map(RequestId) else { return };
+        let is_between_rounds = self.cancel_round(&id);
         if let Some(active) = self.calls.remove(&id) {
             self.cancelled(&active);
             let (session, client_id, message) = (self.peer.id, id.clone(), Box::new(message.clone()));
@@ -386,6 +395,8 @@ impl Session {
                 Some(park) => {
                     self.engine.parks.tell(Word::Left { park, session, client_id, message: Some(message) });
                 }
+                // Nothing of it is at the server.
+                None if is_between_rounds => {}
                 None => drop(active.port.mailbox.push_owed(Mail::Cancel { session, client_id, message })),
             }
             self.taken_back(&id);

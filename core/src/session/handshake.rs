@@ -80,6 +80,7 @@ impl Session {
             capabilities: object(&message, Field::Capabilities)
                 .map_or_else(|| Bytes::from_static(b"{}"), |c| Bytes::copy_from_slice(&c)),
             level: None,
+            carried: Default::default(),
         });
         let call = self.begin_own(&message, &facts);
         self.legacy = Some(facts.clone());
@@ -252,6 +253,7 @@ impl Session {
             info: Bytes::copy_from_slice(&info),
             capabilities: Bytes::copy_from_slice(&capabilities),
             level,
+            carried: Default::default(),
         });
         let before = self.modern.replace(facts.clone()).and_then(|f| f.level);
         self.meet(&facts);

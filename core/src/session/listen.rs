@@ -178,7 +178,13 @@ impl Session {
     pub(super) fn end_listens(&mut self) {
         for listen in std::mem::take(&mut self.listens) {
             let result = format!(r#"{{"resultType":"complete","_meta":{}}}"#, tag(&listen.id));
+            let ended = format!(
+                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{},"reason":"mcp-proxy is ending"}}}}"#,
+                listen.id
+            );
             self.finish_own(Some(listen.id), listen.call, &result.into(), self.now);
+            // On a link there is no stream that ends (MCP 2026-07-28, transports, stdio).
+            self.out.push(&Spliced::new(ended.into()), Weight::Note);
         }
     }
 }

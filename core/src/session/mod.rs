@@ -17,6 +17,7 @@ mod ops_metrics;
 mod out;
 mod parks;
 mod piped;
+mod rounds;
 mod run;
 mod shape;
 mod upcall;

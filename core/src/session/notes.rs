@@ -3,20 +3,26 @@
 use super::http::Weight;
 use super::run::Session;
 use crate::backend::{Level, ServerNote};
-use crate::protocol::{CallId, Era, Field, Message, Method, Patch, RequestId, Spliced, walk};
+use crate::protocol::{CallId, Field, Message, Method, Patch, RequestId, Spliced, walk};
 
 impl Session {
     pub(super) fn on_progress(&mut self, client_id: &RequestId, message: &Message) {
-        let Some(active) = self.calls.get(client_id) else { return };
-        let Some(token) = active.token.clone() else { return };
-        if self.is_behind() {
+        let is_behind = self.is_behind();
+        let Some(active) = self.calls.get_mut(client_id) else { return };
+        let Some(token) = active.token.clone().filter(|_| !is_behind) else { return };
+        let progress = message.get(Field::Progress).and_then(|p| std::str::from_utf8(p).ok()?.parse().ok());
+        let progress = progress.unwrap_or(f64::INFINITY);
+        // Each round begins anew, and a client is told only of what goes on (MCP 2025-11-25, basic/utilities/progress).
+        if active.rounds.is_some() && progress <= active.progress {
             return;
         }
+        active.progress = active.progress.max(progress);
         let mut out = Spliced::new(message.raw().clone());
         if let Some(span) = message.span(Field::ProgressToken) {
             out.patch(span, Patch::Bytes(token));
         }
-        self.engine.ctx.observer.progress(active.call);
+        let call = active.call;
+        self.engine.ctx.observer.progress(call);
         self.out.beside(client_id, &out, Weight::Note);
     }
 
@@ -96,13 +102,5 @@ impl Session {
             }
         }
         self.out.push(&out, Weight::Note);
-    }
-
-    /// Whether this session speaks the legacy era at all.
-    pub(super) fn speaks(&self, era: Era) -> bool {
-        match era {
-            Era::Legacy => self.legacy.is_some(),
-            Era::Modern => self.modern.is_some(),
-        }
     }
 }

@@ -21,6 +21,7 @@ use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use super::out::Out;
 use super::parks::Word;
+use super::rounds::Rounds;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::{Catalog, Scope};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, Revision, SessionId, code};
@@ -60,6 +61,8 @@ pub(super) struct Session {
     /// Servers' questions to this client, by our id.
     pub(super) questions: HashMap<u64, super::upcall::Question>,
     pub(super) n_questions: u64,
+    /// Calls between two of their rounds, by the client's id.
+    pub(super) rounds: Vec<RequestId>,
     pub(super) parked_lists: Vec<ParkedList>,
     pub(super) parked_calls: Vec<ParkedCall>,
     /// An `initialize` that waits for what is remembered of the servers.
@@ -93,10 +96,16 @@ pub(super) struct Active {
     pub(super) token: Option<Bytes>,
     /// The server's own name of the tool.
     pub(super) tool: Option<Arc<str>>,
+    /// The name or URI as the client wrote it.
+    pub(super) shown: Option<Arc<str>>,
     /// The server's own URI and the one the client knows, where they differ.
     pub(super) uris: Option<(Arc<str>, Arc<str>)>,
     /// The number it is kept under beside us, because the client can be asked something in it.
     pub(super) kept: Option<SessionId>,
+    /// The progress that was passed back last.
+    pub(super) progress: f64,
+    /// Once its server has wanted to know something first.
+    pub(super) rounds: Option<Box<Rounds>>,
 }
 
 /// A batch of the 2025-03-26 edition: answered as one array.
@@ -149,6 +158,7 @@ impl Session {
             used: Vec::new(),
             questions: HashMap::default(),
             n_questions: 0,
+            rounds: Vec::new(),
             parked_lists: Vec::new(),
             parked_calls: Vec::new(),
             parked_opening: None,
@@ -228,7 +238,7 @@ impl Session {
     pub(super) fn next_wake(&self) -> Option<Instant> {
         let lists = self.parked_lists.iter().map(|l| l.deadline).chain(self.parked_calls.iter().map(|c| c.deadline));
         let opening = self.parked_opening.as_ref().map(|o| o.until);
-        lists.chain(opening).chain(self.tell_at).chain(self.closing).min()
+        lists.chain(opening).chain(self.tell_at).chain(self.closing).chain(self.next_round()).min()
     }
 
     pub(super) fn on_timer(&mut self) {
@@ -237,6 +247,7 @@ impl Session {
         }
         self.answer_lists();
         self.retry_calls();
+        self.rounds_are_due();
         if self.tell_at.is_some_and(|at| at <= self.now) {
             self.tell_at = None;
             self.tell_changed_lists();
@@ -298,6 +309,7 @@ impl Session {
     fn on_delivery(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Answer(answer) => self.on_answer(&answer),
+            Delivery::Wants(wants) => self.on_wants(*wants),
             Delivery::Progress { client_id, message } => self.on_progress(&client_id, &message),
             Delivery::Upcall(upcall) => self.on_upcall(*upcall),
             Delivery::UpcallCancelled { port, generation, server_id, message, .. } => {

@@ -1,6 +1,7 @@
 //! What servers ask of this client: passed on under an id of ours, answered back under theirs.
 //!
-//! All servers number their questions from 0 or 1; ours are what keeps them apart (edge case 6).
+//! A legacy server asks by a request of its own; all of them number these from 0 or 1, and ours are what keeps them apart (edge
+//! case 6). A modern one asks by the answer to a call (`rounds.rs`). To the client both are the same.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,49 +11,97 @@ use bytes::Bytes;
 
 use super::http::Weight;
 use super::run::Session;
+use super::shape::question::{Asked, asked};
 use crate::backend::{Answer, Mail, Outcome, Port, Upcall};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
-use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Patch, RequestId, Spliced, code};
+use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, Patch, RequestId, Spliced, code};
 
-/// A server's question that this client has not answered yet.
+/// A question that this client has not answered yet.
 #[derive(Debug)]
 pub(super) struct Question {
     port: Arc<Port>,
-    generation: u64,
-    server_id: RequestId,
-    /// The server's progress token as raw JSON.
-    token: Option<Bytes>,
+    asker: Asker,
     call: CallId,
     /// The call it arose from, if that is certain.
     parent: Option<CallId>,
     asked: Instant,
 }
 
+/// Who waits for the answer.
+#[derive(Debug)]
+pub(super) enum Asker {
+    /// A legacy server.
+    Server {
+        /// The instance that asked.
+        generation: u64,
+        /// Its id of the question.
+        server_id: RequestId,
+        /// Its progress token as raw JSON.
+        token: Option<Bytes>,
+    },
+    /// A call of this client, between two rounds.
+    Round {
+        /// The client's id of it.
+        client_id: RequestId,
+    },
+}
+
+/// A question about to be put to the client.
+pub(super) struct Pose<'a> {
+    /// As the server asked it.
+    pub(super) message: &'a Message,
+    /// Its method, if it is one we know.
+    pub(super) method: Option<Method>,
+    /// The server.
+    pub(super) port: Arc<Port>,
+    /// The call it arose from, if that is certain.
+    pub(super) parent: Option<CallId>,
+    /// Who waits for the answer.
+    pub(super) asker: Asker,
+}
+
 impl Session {
     pub(super) fn on_upcall(&mut self, upcall: Upcall) {
         let Upcall { port, generation, message, method, parent, .. } = upcall;
         let Some(server_id) = message.id() else { return };
-        let refused = if !self.scope.sees(port.name()) {
-            Some(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"))
-        } else if !self.speaks(Era::Legacy) {
-            Some(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"))
+        let facts = self.legacy.clone();
+        let asked = if !self.scope.sees(port.name()) {
+            Err(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"))
+        } else if let Some(facts) = facts {
+            asked(&message, &facts, &self.name_of(self.n_questions + 1))
         } else {
-            None
+            Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"))
         };
-        if let Some(fault) = refused {
-            let answer = Err(fault);
-            let _ = port.mailbox.push_owed(Mail::UpcallAnswer { generation, server_id, answer: Box::new(answer) });
-            return;
-        }
+        let answer = match asked {
+            Ok(Asked::Client(out)) => {
+                let token = message.slice(Field::MetaToken);
+                let asker = Asker::Server { generation, server_id, token };
+                self.pose(Pose { message: &message, method, port, parent, asker }, out);
+                return;
+            }
+            Ok(Asked::Here(result)) => {
+                let text = format!(r#"{{"jsonrpc":"2.0","id":0,"result":{result}}}"#);
+                Message::parse(text.into()).map_err(|m| Fault::from(&m))
+            }
+            Err(fault) => Err(fault),
+        };
+        let _ = port.mailbox.push_owed(Mail::UpcallAnswer { generation, server_id, answer: Box::new(answer) });
+    }
+
+    /// What a question may be called beyond this session.
+    pub(super) fn name_of(&self, question: u64) -> String {
+        format!("mcp-proxy-{}-{question}", self.peer.id.0)
+    }
+
+    /// Puts a question to the client; `out` is how it gets it, but for the id. Gives our id of it.
+    pub(super) fn pose(&mut self, pose: Pose<'_>, mut out: Spliced) -> u64 {
+        let Pose { message, method, port, parent, asker } = pose;
         self.n_questions += 1;
         let id = self.n_questions;
-        let mut out = Spliced::new(message.raw().clone());
-        if let Some(span) = message.span(Field::Id) {
-            out.patch(span, Patch::Number(id));
-        }
-        let token = message.slice(Field::MetaToken);
-        if let Some(span) = message.span(Field::MetaToken) {
-            out.patch(span, Patch::Number(id));
+        for field in [Field::Id, Field::MetaToken] {
+            if let Some(span) = message.span(field) {
+                out.patch(span, Patch::Number(id));
+            }
         }
         let name = message.text(Field::Method).unwrap_or_default();
         let method = method.map_or_else(|| name.as_ref().into(), |m| m.name().into());
@@ -68,13 +117,14 @@ impl Session {
         let call = self.engine.ctx.observer.begin(flow);
         self.status.n_open.fetch_add(1, Ordering::Relaxed);
         self.tell(parent, &out, Weight::Owed);
-        self.questions.insert(id, Question { port, generation, server_id, token, call, parent, asked: self.now });
+        self.questions.insert(id, Question { port, asker, call, parent, asked: self.now });
+        id
     }
 
     /// The client answers a question.
     pub(super) fn on_client_answer(&mut self, message: Message) {
-        let id = message.id().and_then(|id| id.as_wire());
-        let Some(question) = id.and_then(|id| self.questions.remove(&id.0)) else {
+        let id = message.id().and_then(|id| id.as_wire()).map(|id| id.0);
+        let Some((id, question)) = id.and_then(|id| Some((id, self.questions.remove(&id)?))) else {
             let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
             tracing::debug!(session = %self.peer.id, id, "the client answered a request nobody made: dropped");
             return;
@@ -87,13 +137,14 @@ impl Session {
             _ => Status::Ok,
         };
         self.end_question(&question, status, Some(message.raw().clone()));
-        let mail = Mail::UpcallAnswer {
-            generation: question.generation,
-            server_id: question.server_id,
-            answer: Box::new(Ok(message)),
-        };
-        // One a question, and questions are bounded.
-        let _ = question.port.mailbox.push_owed(mail);
+        match question.asker {
+            Asker::Round { client_id } => self.on_round_answer(&client_id, id, &message),
+            Asker::Server { generation, server_id, .. } => {
+                let mail = Mail::UpcallAnswer { generation, server_id, answer: Box::new(Ok(message)) };
+                // One a question, and questions are bounded.
+                let _ = question.port.mailbox.push_owed(mail);
+            }
+        }
     }
 
     fn end_question(&self, question: &Question, status: Status, returned: Option<Bytes>) {
@@ -101,6 +152,18 @@ impl Session {
         let ended = Ended { status, timing, returned, answered: None, tool: None };
         self.status.n_open.fetch_sub(1, Ordering::Relaxed);
         self.engine.ctx.observer.end(question.call, Some(question.port.name()), FlowKind::Upcall, ended);
+    }
+
+    /// The client need not answer a question any more.
+    pub(super) fn take_back(&mut self, id: u64, why: &str) {
+        let Some(question) = self.questions.remove(&id) else { return };
+        let why = serde_json::Value::from(why);
+        let text = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":{why}}}}}"#
+        );
+        // As owed as the question was: one a question.
+        self.tell(question.parent, &Spliced::new(text.into()), Weight::Owed);
+        self.end_question(&question, Status::Cancelled, None);
     }
 
     /// A server took its question back.
@@ -111,8 +174,10 @@ impl Session {
         server_id: &RequestId,
         message: &Message,
     ) {
-        let is_it =
-            |q: &Question| Arc::ptr_eq(&q.port, port) && q.generation == generation && q.server_id == *server_id;
+        let is_it = |q: &Question| {
+            Arc::ptr_eq(&q.port, port)
+                && matches!(&q.asker, Asker::Server { generation: g, server_id: id, .. } if *g == generation && id == server_id)
+        };
         let Some(id) = self.questions.iter().find(|(_, q)| is_it(q)).map(|(id, _)| *id) else { return };
         let Some(question) = self.questions.remove(&id) else { return };
         let mut out = Spliced::new(message.raw().clone());
@@ -128,22 +193,18 @@ impl Session {
         let text = format!("server `{}`: mcp-proxy has made a mistake with it; the call is lost", port.name());
         let data = serde_json::json!({ "backend": &**port.name(), "reason": "lost" });
         let fault = Fault::new(code::INTERNAL, text).with_data(&data);
-        let calls = self.calls.iter().filter(|(_, a)| Arc::ptr_eq(&a.port, port));
+        // What is between two rounds was not there.
+        let is_there = |a: &super::run::Active| !a.rounds.as_ref().is_some_and(|r| r.is_open());
+        let calls = self.calls.iter().filter(|(_, a)| Arc::ptr_eq(&a.port, port) && is_there(a));
         let calls: Vec<_> = calls.map(|(id, a)| (id.clone(), a.call, a.handed)).collect();
         for (client_id, call, handed) in calls {
             let outcome = Outcome::Fault(fault.clone());
             self.on_answer(&Answer { client_id, call, outcome, sent: None, handed, ends: true });
         }
-        let asked: Vec<u64> =
-            self.questions.iter().filter(|(_, q)| Arc::ptr_eq(&q.port, port)).map(|(id, _)| *id).collect();
+        let is_its = |q: &Question| Arc::ptr_eq(&q.port, port) && matches!(q.asker, Asker::Server { .. });
+        let asked: Vec<u64> = self.questions.iter().filter(|(_, q)| is_its(q)).map(|(id, _)| *id).collect();
         for id in asked {
-            let text = format!(
-                r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"the server has ended"}}}}"#
-            );
-            if let Some(question) = self.questions.remove(&id) {
-                self.tell(question.parent, &Spliced::new(text.into()), Weight::Note);
-                self.end_question(&question, Status::Cancelled, None);
-            }
+            self.take_back(id, "the server has ended");
         }
     }
 
@@ -151,9 +212,10 @@ impl Session {
     pub(super) fn on_client_progress(&mut self, message: &Message) {
         let id = message.slice(Field::ProgressToken).and_then(|t| RequestId(t).as_wire());
         let Some(question) = id.and_then(|id| self.questions.get(&id.0)) else { return };
-        let (Some(token), Some(span)) = (question.token.clone(), message.span(Field::ProgressToken)) else { return };
+        let Asker::Server { token: Some(token), .. } = &question.asker else { return };
+        let Some(span) = message.span(Field::ProgressToken) else { return };
         let mut out = Spliced::new(message.raw().clone());
-        out.patch(span, Patch::Bytes(token));
+        out.patch(span, Patch::Bytes(token.clone()));
         if let Ok(message) = Message::parse(out.to_bytes()) {
             let _ = question.port.mailbox.push(Mail::Notification(Box::new(message)));
         }

@@ -99,6 +99,11 @@ impl Peer {
         id
     }
 
+    /// Sends a request under this raw id.
+    pub(crate) fn ask_as(&mut self, id: &str, method: &str, params: &Value) {
+        self.send(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#));
+    }
+
     /// Sends a request and gives its `result`.
     pub(crate) fn request(&mut self, method: &str, params: &Value) -> Value {
         let id = self.ask(method, params);

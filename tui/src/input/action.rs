@@ -65,6 +65,10 @@ pub(crate) enum Action {
     Parent,
     /// A flow that belongs to this one.
     Child,
+    /// The next round of a call that took several.
+    NextRound,
+    /// The round before.
+    PrevRound,
     /// Cancel a call in flight.
     CancelFlow,
     /// Disconnect a client.

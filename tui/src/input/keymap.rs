@@ -54,6 +54,8 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Inspect, A::Follow, &["F"], "follow", "follow the newest call; scrolling up stops it"),
     key(C::Inspect, A::Parent, &["p"], "", "go to the call this one belongs to"),
     key(C::Inspect, A::Child, &["c"], "", "go to what belongs to this call"),
+    key(C::Inspect, A::PrevRound, &["["], "", "the round before, of a call that took several"),
+    key(C::Inspect, A::NextRound, &["]"], "", "the next round of this call"),
     key(C::Inspect, A::Copy, &["y"], "copy", "copy a value, its path, a frame or the id"),
     key(C::Inspect, A::CancelFlow, &["X"], "cancel", "cancel a call in flight (asks)"),
     key(C::List, A::Filter, &["/", "f"], "filter", "filter while you type (~be NAME for one server)"),

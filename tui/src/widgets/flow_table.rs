@@ -27,6 +27,7 @@ pub(crate) struct Look {
 pub(crate) fn status(flow: &Flow, look: Look) -> (String, Tone) {
     let s = look.theme.symbols();
     match flow.status {
+        Status::Pending if flow.n_open > 0 => (format!("{} asks", s.wait), Tone::Busy),
         Status::Pending => (format!("{} wait", s.wait), Tone::Busy),
         Status::Ok if is_slow(flow) => (format!("{} slow", s.warn), Tone::Warn),
         Status::Ok => (format!("{} ok", s.good), Tone::Good),

@@ -44,12 +44,8 @@ pub const SERVER: &[Key] = &[
     key("startup_timeout", Duration, "From its start until it is ready.").default("60s"),
     key("timeout", Duration, "Of one call without a sign of life; progress starts it anew.").default("60s"),
     key("max_timeout", Duration, "Of one call in all.").default("1h"),
-    key(
-        "input_timeout",
-        Duration,
-        "How long a client of MCP 2026-07-28 may take to answer what the server asks in its call.",
-    )
-    .default("10m"),
+    key("input_timeout", Duration, "How long a client may take to answer what the server asks in its call.")
+        .default("10m"),
     key("idle_timeout", Duration, "A lazy server without calls is stopped after it; 0 is never.").default("15m"),
     key("probe_timeout", Duration, "How long it may be silent when we ask which edition of MCP it speaks.")
         .default("5s"),

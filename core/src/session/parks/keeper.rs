@@ -299,7 +299,7 @@ impl Keeper {
                 }
             }
             // Of sessions.
-            Delivery::Cancel(_) | Delivery::Close | Delivery::Unkept => {}
+            Delivery::Wants(_) | Delivery::Cancel(_) | Delivery::Close | Delivery::Unkept => {}
             #[cfg(test)]
             Delivery::Panic => panic!("as a test wanted it"),
         }
@@ -463,6 +463,8 @@ impl Keeper {
             handed: self.now,
             timeout: kept.again.timeout,
             retried: false,
+            more: None,
+            until: None,
             seat: kept.port.seat(kept.peer.id),
         });
         if let Err(Mail::Call(call)) = kept.port.mailbox.push(Mail::Call(call)) {

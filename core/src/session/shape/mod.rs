@@ -1,13 +1,30 @@
-//! What the eras want otherwise in an answer (protocol.md, 3.9 to 3.11).
+//! What the eras want otherwise in an answer (protocol.md, 3.9 to 3.11), and in a server's question (`question.rs`).
 //!
 //! Within one era nothing but the id is touched. Results are not read further than their top-level members, but for clients
 //! of editions that lack a kind of content.
+
+mod content;
+mod error;
+pub(super) mod question;
 
 use bytes::Bytes;
 
 use super::run::Active;
 use crate::observe::Status;
 use crate::protocol::{Era, Fault, Field, Kind, Message, Method, Patch, RequestId, Span, Spliced, code, walk};
+
+/// Values of a completion, at most: strict clients refuse more (MCP 2025-11-25, server/utilities/completion).
+const MAX_VALUES: usize = 100;
+
+/// The bytes at `span`; none when it lies outside.
+fn at(raw: &[u8], span: Span) -> &[u8] {
+    raw.get(span.start as usize..span.end as usize).unwrap_or_default()
+}
+
+/// The place before the first member of an object.
+const fn inside(object: Span) -> Span {
+    Span { start: object.start + 1, end: object.start + 1 }
+}
 
 /// A server's answer as its client wants it, and how the call ended.
 ///
@@ -27,19 +44,26 @@ pub(super) fn shaped(
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
     if message.kind() == Kind::Error {
-        let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok()).unwrap_or(0);
-        if code == code::URL_ELICITATION_REQUIRED && from == Era::Legacy && active.facts.revision.era() == Era::Modern {
+        if error::code_of(message) == code::URL_ELICITATION_REQUIRED
+            && from == Era::Legacy
+            && active.facts.revision.era() == Era::Modern
+        {
             // Who can open URLs is asked to.
             return Err(cannot_open_urls());
         }
-        let code = shape_error(&mut out, message, active, from, code);
+        let code = error::shape(&mut out, message, active, from);
         return Ok((out, Status::Fault(code)));
     }
-    let era = active.facts.revision.era();
-    match (from, era) {
-        (Era::Modern, Era::Legacy) => to_legacy(&mut out, message, active.port.name())?,
+    match (from, active.facts.revision.era()) {
+        (Era::Modern, Era::Legacy) => to_legacy(&mut out, message, active)?,
         (Era::Legacy, Era::Modern) => to_modern(&mut out, message, active.method),
         _ => {}
+    }
+    if content::is_old(active.facts.revision) {
+        content::to_old(&mut out, message, active.method, active.facts.revision);
+    }
+    if active.method == Some(Method::Complete) {
+        cut_values(&mut out, message);
     }
     if let Some((own, exposed)) = &active.uris {
         restore_uri(&mut out, message, own, exposed);
@@ -49,24 +73,26 @@ pub(super) fn shaped(
 }
 
 /// A modern server's result for a legacy client.
-fn to_legacy(out: &mut Spliced, message: &Message, backend: &str) -> Result<(), Fault> {
+fn to_legacy(out: &mut Spliced, message: &Message, active: &Active) -> Result<(), Fault> {
     let kind = message.text(Field::ResultType);
-    if kind.as_deref().is_some_and(|k| k != "complete") {
+    if let Some(kind) = kind.filter(|k| k != "complete") {
         // A legacy client would take it for a successful call with nothing in it.
-        let text = format!(
-            "server `{backend}` needs more input ({}) in the way of MCP 2026-07-28, which this client does not speak",
-            kind.as_deref().unwrap_or_default(),
-        );
-        let data = serde_json::json!({ "backend": backend, "reason": "input_required" });
+        let backend = active.port.name();
+        let kind: String = kind.chars().take(60).collect();
+        let text = format!("server `{backend}` answered in a way that this client's edition does not have (`{kind}`)");
+        let data = serde_json::json!({ "backend": &**backend, "reason": "result_type" });
         return Err(Fault::new(code::INTERNAL, text).with_data(&data));
     }
     let Some(result) = message.span(Field::Result) else { return Ok(()) };
     let raw = message.raw();
     let mut keys = vec!["resultType", "ttlMs", "cacheScope"];
     let structured = walk::member(raw, result, "structuredContent").map(|(_, v)| v);
-    if structured.is_some_and(|s| raw.get(s.start as usize) != Some(&b'{')) {
-        // Editions before 2026-07-28 have objects here only; the text of it stands in `content`.
+    if let Some(structured) = structured.filter(|s| raw.get(s.start as usize) != Some(&b'{')) {
+        // Editions before 2026-07-28 have objects here only.
         keys.push("structuredContent");
+        let is_alone = walk::members(raw, result)
+            .all(|(key, _)| walk::decode(at(raw, key)).is_some_and(|key| keys.contains(&key.as_ref())));
+        content::say(out, raw, result, structured, is_alone);
     }
     for span in walk::cuts(raw, result, &keys) {
         out.patch(span, Patch::Bytes(Bytes::new()));
@@ -92,8 +118,7 @@ fn to_modern(out: &mut Spliced, message: &Message, method: Option<Method>) {
     if walk::members(message.raw(), result).next().is_none() {
         members.pop();
     }
-    let at = result.start + 1;
-    out.patch(Span { start: at, end: at }, Patch::Bytes(members.into()));
+    out.patch(inside(result), Patch::Bytes(members.into()));
 }
 
 /// What a modern client is told that a server wants to open a URL, and that has not said it can (MCP 2026-07-28, basic).
@@ -103,18 +128,21 @@ fn cannot_open_urls() -> Fault {
     Fault::new(code::MISSING_CAPABILITY, text).with_data(&data)
 }
 
-/// The error codes that differ between the eras (protocol.md, 3.9).
-fn shape_error(out: &mut Spliced, message: &Message, active: &Active, from: Era, code: i32) -> i32 {
-    let is_read = active.method == Some(Method::ResourcesRead);
-    let to = match (from, active.facts.revision.era(), code) {
-        (Era::Legacy, Era::Modern, code::RESOURCE_NOT_FOUND) if is_read => code::INVALID_PARAMS,
-        (Era::Modern, Era::Legacy, code::INVALID_PARAMS) if is_read => code::RESOURCE_NOT_FOUND,
-        _ => return code,
-    };
-    if let Some(span) = message.span(Field::ErrorCode) {
-        out.patch(span, Patch::Bytes(to.to_string().into()));
+/// More values of a completion than clients take are cut, and the client hears that there are more.
+fn cut_values(out: &mut Spliced, message: &Message) {
+    let raw = message.raw();
+    let completion = message.span(Field::Result).and_then(|r| walk::member(raw, r, "completion")).map(|(_, v)| v);
+    let Some(completion) = completion else { return };
+    let Some((_, values)) = walk::member(raw, completion, "values") else { return };
+    let Some(last) = walk::elements(raw, values).nth(MAX_VALUES - 1) else { return };
+    if walk::elements(raw, values).nth(MAX_VALUES).is_none() {
+        return;
     }
-    to
+    out.patch(Span { start: last.end, end: values.end - 1 }, Patch::Bytes(Bytes::new()));
+    match walk::member(raw, completion, "hasMore") {
+        Some((_, more)) => out.patch(more, Patch::Bytes(Bytes::from_static(b"true"))),
+        None => out.patch(inside(completion), Patch::Bytes(Bytes::from_static(br#""hasMore":true,"#))),
+    }
 }
 
 /// The contents of a resource whose URI clients know by another name carry that name.
@@ -123,8 +151,11 @@ fn restore_uri(out: &mut Spliced, message: &Message, own: &str, exposed: &str) {
     let contents = message.span(Field::Result).and_then(|r| walk::member(raw, r, "contents")).map(|(_, v)| v);
     for element in contents.into_iter().flat_map(|c| walk::elements(raw, c)) {
         let Some((_, uri)) = walk::member(raw, element, "uri") else { continue };
-        if walk::decode(&raw[uri.start as usize..uri.end as usize]).as_deref() == Some(own) {
+        if walk::decode(at(raw, uri)).as_deref() == Some(own) {
             out.patch(uri, Patch::Bytes(serde_json::Value::from(exposed).to_string().into()));
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

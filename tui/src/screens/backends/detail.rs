@@ -50,12 +50,15 @@ pub(crate) fn lines(model: &Model, b: &BackendView, cells: usize) -> Vec<Line<'s
         number::plural(b.n_prompts as u64, "prompt"),
     );
     out.extend(named("offers", &offers, cells, theme));
-    let served = format!(
+    let mut served = format!(
         "{}, {} failed, {} in flight",
         number::plural(b.n_calls, "call"),
         number::count(b.n_errors),
         b.n_in_flight
     );
+    if b.n_open > 0 {
+        served.push_str(&format!(", {} to clients open", number::plural(b.n_open, "question")));
+    }
     out.extend(named("served", &served, cells, theme));
     failure(model, b, cells, &mut out);
     quarantined(b, cells, theme, &mut out);

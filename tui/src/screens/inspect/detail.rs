@@ -1,7 +1,7 @@
 //! One flow opened: its request and its answer as trees, and what the proxy changed in each.
 
 use bytes::Bytes;
-use mcp_proxy_core::observe::{Flow, FlowKind};
+use mcp_proxy_core::observe::{Flow, FlowKind, Frames};
 use mcp_proxy_core::protocol::{CallId, Spliced};
 
 use crate::app::cursor::Cursor;
@@ -31,6 +31,8 @@ pub(crate) struct Detail {
     pub(crate) flow: Flow,
     /// What belongs to it.
     pub(crate) children: Vec<CallId>,
+    /// Which of its rounds is shown, counted from 0; `None`: the last one.
+    round: Option<usize>,
     /// As asked.
     pub(crate) request: Side,
     /// As answered.
@@ -43,7 +45,7 @@ impl Detail {
     /// Opens a flow.
     #[must_use]
     pub(crate) fn new(flow: Flow, children: Vec<CallId>) -> Self {
-        Self { request: Side::default(), response: Side::default(), children, flow, fresh: false }
+        Self { request: Side::default(), response: Side::default(), children, flow, round: None, fresh: false }
     }
 
     /// Takes the newer state of the same flow; what is unfolded stays so.
@@ -59,9 +61,40 @@ impl Detail {
         if std::mem::replace(&mut self.fresh, true) {
             return;
         }
-        let frames = &self.flow.frames;
+        let frames = self.frames().clone();
         self.request.renew(frames.received.as_ref(), frames.sent.as_ref());
         self.response.renew(frames.returned.as_ref(), frames.answered.as_ref());
+    }
+
+    /// The round that is shown, counted from 1, and how many there are.
+    pub(crate) fn round(&self) -> (usize, usize) {
+        let n = usize::from(self.flow.n_rounds) + 1;
+        // Of very many the first and the last ones are kept.
+        let n_lost = (n - 1).saturating_sub(self.flow.rounds.len());
+        let shown = match self.round {
+            None => n,
+            Some(0) => 1,
+            Some(i) => i + 1 + n_lost,
+        };
+        (shown, n)
+    }
+
+    /// Shows the next round, or the one before. `false`: there is none.
+    pub(crate) fn turn(&mut self, forward: bool) -> bool {
+        let n = self.flow.rounds.len();
+        let at = self.round.unwrap_or(n);
+        let to = if forward { at + 1 } else { at.wrapping_sub(1) };
+        if to > n {
+            return false;
+        }
+        self.round = (to < n).then_some(to);
+        self.fresh = false;
+        true
+    }
+
+    /// The frames of the round that is shown.
+    pub(crate) fn frames(&self) -> &Frames {
+        self.round.and_then(|i| self.flow.rounds.get(i)).map_or(&self.flow.frames, |r| &r.frames)
     }
 
     /// Who is asked.
@@ -126,4 +159,44 @@ pub(crate) fn act_on_tree(tree: &mut Tree, cursor: &mut Cursor, action: Action) 
         _ => return false,
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_proxy_core::observe::Round;
+
+    use super::*;
+    use crate::sample;
+
+    fn turn(flow: &mut Flow) {
+        let frames = std::mem::take(&mut flow.frames);
+        flow.rounds.push(Round { frames, ..Round::default() });
+        flow.n_rounds += 1;
+    }
+
+    #[test]
+    fn rounds_are_paged_through() {
+        let mut flow = sample::echo();
+        for text in ["first", "second", "last"] {
+            flow.frames.returned = Some(Bytes::from_static(text.as_bytes()));
+            if text != "last" {
+                turn(&mut flow);
+            }
+        }
+        let mut detail = Detail::new(flow.clone(), Vec::new());
+        let shown =
+            |d: &Detail| (d.round(), d.frames().returned.clone().map(|b| String::from_utf8_lossy(&b).into_owned()));
+        assert_eq!(shown(&detail), ((3, 3), Some("last".to_owned())));
+        assert!(!detail.turn(true) && detail.turn(false));
+        assert_eq!(shown(&detail), ((2, 3), Some("second".to_owned())));
+        assert!(detail.turn(false) && !detail.turn(false));
+        assert_eq!(shown(&detail), ((1, 3), Some("first".to_owned())));
+        // Another round begins meanwhile: what is read stays.
+        turn(&mut flow);
+        detail.renew(flow, Vec::new());
+        assert_eq!(shown(&detail), ((1, 4), Some("first".to_owned())));
+        assert!(detail.turn(true) && detail.turn(true) && detail.turn(true) && !detail.turn(true));
+        assert_eq!(shown(&detail).0, (4, 4));
+        assert!(!Detail::new(sample::divide(), Vec::new()).turn(false), "a single round");
+    }
 }

@@ -58,6 +58,7 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         Action::CancelFlow => cancel(model),
         Action::Parent => go_to(model, |d| d.flow.parent, "this one belongs to no other call"),
         Action::Child => go_to(model, |d| d.children.first().copied(), "nothing belongs to this call"),
+        Action::NextRound | Action::PrevRound => turn(model, action == Action::NextRound),
         Action::Copy => copy_menu(model),
         _ => match state.pane {
             Pane::List => {
@@ -138,6 +139,23 @@ fn cancel(model: &mut Model) {
     model.popups.push(popup);
 }
 
+/// Shows another round of the opened call.
+fn turn(model: &mut Model, forward: bool) {
+    let state = &mut model.inspect;
+    // What is being read must not change under the reader.
+    state.set_follow(false);
+    let why = match &mut state.detail {
+        None => "nothing is selected",
+        Some(detail) => match (detail.turn(forward), detail.flow.n_rounds, forward) {
+            (true, ..) => return,
+            (false, 0, _) => "this one took a single round",
+            (false, _, true) => "this is the last round",
+            (false, _, false) => "this is the first round",
+        },
+    };
+    model.say(Tone::Quiet, why);
+}
+
 fn go_to(model: &mut Model, whom: impl Fn(&super::detail::Detail) -> Option<CallId>, none: &str) {
     let Some(id) = model.inspect.detail.as_ref().and_then(whom) else {
         return model.say(Tone::Quiet, none);
@@ -199,7 +217,7 @@ fn copy_menu(model: &mut Model) {
         Pane::Request => tree_entries(&detail.request.tree, detail.request.cursor.at),
         Pane::Response => tree_entries(&detail.response.tree, detail.response.cursor.at),
     };
-    let frames = &detail.flow.frames;
+    let frames = detail.frames();
     let mut add = |what, source: Option<Source>| entries.extend(source.map(|source| CopyEntry { what, source }));
     add("id", Some(Source::Text(detail.flow.id.to_string())));
     add("request", frames.received.clone().map(Source::Frame));

@@ -149,7 +149,7 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
     };
     let flow = &detail.flow;
     let side = if which == Pane::Request { &detail.request } else { &detail.response };
-    let right = if which == Pane::Request { request_title(flow, theme) } else { response_title(model, flow) };
+    let right = if which == Pane::Request { request_title(detail, theme) } else { response_title(model, flow) };
     block = block.title(pane::title(&right).right_aligned());
     if breadth(model.size) == Breadth::Narrow {
         let other = if which == Pane::Request { "Tab: response" } else { "Tab: list" };
@@ -185,8 +185,12 @@ fn nothing(flow: &Flow, which: Pane) -> &'static str {
     }
 }
 
-fn request_title(flow: &Flow, theme: Theme) -> String {
+fn request_title(detail: &Detail, theme: Theme) -> String {
     let arrow = theme.symbols().right;
+    let flow = &detail.flow;
+    if let (round, n @ 2..) = detail.round() {
+        return format!("{}, round {round} of {n}", flow.id);
+    }
     match (&flow.backend, flow.wire_id) {
         (Some(backend), Some(wire)) => format!("{} {arrow} {backend}#{wire}", flow.id),
         (Some(backend), None) => format!("{} {arrow} {backend}", flow.id),
@@ -275,9 +279,15 @@ fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
     let server = flow.backend.as_deref().unwrap_or("here");
     let mut spans = vec![Span::styled(" timing  ", theme.dim())];
     let mut used = 9;
-    for (name, part, tone) in
-        [("proxy", t.proxy, Tone::Good), ("queue", t.queue, Tone::Warn), (server, t.server, Tone::Busy)]
-    {
+    for (name, part, tone) in [
+        ("proxy", t.proxy, Tone::Good),
+        ("queue", t.queue, Tone::Warn),
+        (server, t.server, Tone::Busy),
+        ("client", t.client, Tone::Quiet),
+    ] {
+        if name == "client" && part.is_zero() {
+            continue;
+        }
         let bars = usize::try_from(part.as_nanos() * bar as u128 / total.as_nanos().max(1))
             .unwrap_or(0)
             .max(usize::from(!part.is_zero()));
@@ -315,6 +325,12 @@ fn relation(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
         let more =
             if detail.children.len() > 1 { format!(" and {} more", detail.children.len() - 1) } else { String::new() };
         parts.push(format!("led to {child}{more} (c)"));
+    }
+    if flow.n_open > 0 {
+        parts.push(format!("{} open", number::plural(u64::from(flow.n_open), "question")));
+    }
+    if flow.n_rounds > 0 {
+        parts.push(format!("{} rounds ([ and ])", number::count(u64::from(flow.n_rounds) + 1)));
     }
     if flow.n_progress > 0 {
         parts.push(format!("{} passed on", number::plural(u64::from(flow.n_progress), "progress report")));
