@@ -170,11 +170,9 @@ impl Instance {
         let Some(facts) = owner.peer.facts() else {
             return Err(Fault::new(code::INVALID_PARAMS, "no client has opened a session yet"));
         };
-        if facts.revision.era() == Era::Modern {
-            if capability.is_none() {
-                let text = "the client speaks MCP 2026-07-28, in which it cannot be asked this";
-                return Err(Fault::new(code::METHOD_NOT_FOUND, text));
-            }
+        if facts.revision.era() == Era::Modern && capability.is_none() {
+            let text = "the client speaks MCP 2026-07-28, in which it cannot be asked this";
+            return Err(Fault::new(code::METHOD_NOT_FOUND, text));
         }
         if let Some((name, code)) = capability
             && !facts.can(name)
