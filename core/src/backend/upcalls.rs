@@ -17,7 +17,7 @@ use crate::protocol::{
 };
 use foldhash::HashMap;
 
-/// Open questions of one instance, at most.
+/// Open questions of one instance to sessions, at most. Those in parked calls are limited where these are kept.
 const MAX_ASKS: usize = 256;
 
 /// The open questions of one instance.
@@ -192,7 +192,8 @@ impl Instance {
             self.answer(id, &format!(r#""result":{}"#, String::from_utf8_lossy(&known)));
             return Ok(());
         }
-        if self.asks.open.len() >= MAX_ASKS || self.asks.open.contains_key(id) {
+        let is_full = !owner.peer.parks && self.asks.open.len() >= MAX_ASKS;
+        if is_full || self.asks.open.contains_key(id) {
             return Err(Fault::new(code::INVALID_REQUEST, "too many open requests, or this id is still open"));
         }
         let upcall = Upcall {

@@ -24,6 +24,7 @@ fn asked(reply: &Value) -> Value {
     result
 }
 
+/// Edge case 17.
 #[test]
 fn edge_17_rounds_are_posts_of_their_own() {
     let home = Home::with_fake(&[]);
@@ -51,7 +52,7 @@ fn edge_17_rounds_are_posts_of_their_own() {
     assert!(told.iter().any(said) && told.iter().any(|i| !said(i)), "{told:?}");
 }
 
-/// Edge case 27, in the first round and in a later one.
+/// Edge case 27.
 #[test]
 fn edge_27_who_waits_and_hangs_up_cancels() {
     let home = Home::with_fake(&[]);
@@ -63,6 +64,8 @@ fn edge_27_who_waits_and_hangs_up_cancels() {
     assert_eq!(cancelled["params"]["requestId"], home.received_of("a", "tools/call")[0]["id"]);
 }
 
+/// Edge case 20.
+/// Edge case 40: a park state.
 #[test]
 fn edge_20_and_40_a_state_is_of_no_use_to_others() {
     let (one, two) = ("abcdefghijklmnopqrstuvwx", "bcdefghijklmnopqrstuvwxy");

@@ -20,6 +20,9 @@ use crate::backend::{
 use crate::observe::{Ended, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, SessionId, code};
 
+/// A result of more bytes is given once: should it get lost, the call has to be made again.
+const MAX_AGAIN: usize = 1 << 20;
+
 /// Owns the calls.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -383,7 +386,12 @@ impl Keeper {
     fn act(&mut self, kept: &mut Kept, act: Act<Waiter, Question, End>, was_unattended: bool) -> bool {
         match act {
             Act::Ask(to) => return self.ask(kept, to),
-            Act::Give { to, end, again } => give(&to, kept.call, end, !again),
+            Act::Give { to, end, again } => {
+                let is_large =
+                    matches!(&end.outcome, Outcome::Message { message, .. } if message.raw().len() > MAX_AGAIN);
+                give(&to, kept.call, end, !again);
+                return is_large;
+            }
             Act::Refuse(to, why) => refuse(&to, kept.call, why.fault(kept.port.name())),
             Act::Answer(key, question) => {
                 match kept.answers.iter().find(|(k, _)| *k == key).map(|(_, answer)| answer.clone()) {
