@@ -60,7 +60,7 @@ call() {
     *'"late"'*) ok '{}'; elicit 9 ;;
     *'"wants-url"'*) if [ -z "$opened" ]; then opened=yes; say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"error\":{\"code\":-32042,\"message\":\"open it\",\"data\":{\"elicitations\":[{\"mode\":\"url\",\"elicitationId\":\"e\",\"url\":\"https://x/\",\"message\":\"open\"}]}}}"; else ok "{\"n\":$n}"; fi ;;
     *'"working"'*) asks one 1; elicit 1; token=${l#*\"progressToken\":}; token=${token%%[,\}]*}; answered() { say "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":$token,\"progress\":1}}"; say '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"i"}}'; say '{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"debug","data":"d"}}'; id=$asker; ok '{}'; } ;;
-    *) ok "{\"n\":$n,\"heard\":\"$heard\",\"pid\":$$,\"roots\":${roots:-null},\"init\":$init}" ;;
+    *) ok "{\"n\":$n,\"heard\":\"$heard\",\"pid\":$$,\"said\":${said:-null},\"roots\":${roots:-null},\"init\":$init}" ;;
   esac
 }
 while read -r l; do id=${l#*\"id\":}; id=${id%%,*}; each; done
@@ -232,6 +232,7 @@ async fn edge_18_a_client_that_never_comes_again_costs_the_call() {
     world.parked(0).await;
     let seen = world.look().await;
     assert_eq!((&seen["n"], &seen["heard"]), (&json!(2), &json!(" cancelled")), "the server is free again");
+    assert_eq!(seen["said"], json!({"action": "cancel"}), "and was answered before");
     assert_eq!(code(&client.retry("elicit", &asked, json!({"i1": yes()})).await), -32602);
     world.end().await;
 }

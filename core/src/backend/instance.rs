@@ -295,6 +295,7 @@ impl Instance {
             Mail::Notification(message) => self.wire.push(&Spliced::new(message.raw().clone()), Parcel::Note),
             Mail::Subscribe { session, uri } => self.subscribe(session, &uri),
             Mail::Unsubscribe { session, uri } => self.unsubscribe(session, &uri),
+            Mail::Over(call) => self.detach(call),
             Mail::Level => self.send_level(),
         }
     }

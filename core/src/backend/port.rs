@@ -78,6 +78,8 @@ pub enum Mail {
         /// The answer, or why there is none.
         answer: Box<Result<Message, Fault>>,
     },
+    /// A call that outlives its session is over, and nothing of it is left to be told: comes after all of that.
+    Over(SessionId),
     /// A client's notification, passed on as it is.
     Notification(Box<Message>),
     /// A modern client listens for updates of this resource (raw JSON string).

@@ -39,7 +39,7 @@ impl Waiting {
                 }
             }
             // Of an instance that is gone, or of no use to one that has not begun.
-            Mail::UpcallAnswer { .. } | Mail::Notification(_) | Mail::Level => {}
+            Mail::UpcallAnswer { .. } | Mail::Over(_) | Mail::Notification(_) | Mail::Level => {}
         }
         None
     }

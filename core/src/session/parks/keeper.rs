@@ -14,9 +14,7 @@ use tokio::time::Sleep;
 use super::kept::{Asker, End, Kept, Question, give, number, refuse};
 use super::park::{Act, Open};
 use super::{Begun, MAX_PARKS, MAX_PARKS_OF_ONE, Parks, Waiter, Word, round, seal};
-use crate::backend::{
-    Answer, Call, ClientFacts, Context, Control, Delivery, Mail, Outcome, Principal, ServerNote, Upcall,
-};
+use crate::backend::{Answer, Call, ClientFacts, Context, Delivery, Mail, Outcome, Principal, ServerNote, Upcall};
 use crate::observe::{Ended, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, SessionId, code};
 
@@ -112,8 +110,8 @@ impl Keeper {
         if !kept.is_detached && (is_over || kept.park.is_done()) {
             kept.is_detached = true;
             self.ctx.peers.remove_call(id);
-            // A task that has ended needs no word.
-            let _ = kept.port.control.push_owed(Control::Detach(id));
+            // Behind the answers to its questions. A task that has ended needs no word.
+            let _ = kept.port.mailbox.push_owed(Mail::Over(id));
         }
         if !is_over {
             self.all.insert(id, kept);
@@ -298,7 +296,7 @@ impl Keeper {
                 match self.all.get_mut(&id).filter(|kept| kept.call == call) {
                     Some(kept) => kept.port = port,
                     // It was over before it got there.
-                    None => drop(port.control.push_owed(Control::Detach(id))),
+                    None => drop(port.mailbox.push_owed(Mail::Over(id))),
                 }
             }
             // Of sessions.
