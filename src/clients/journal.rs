@@ -344,7 +344,7 @@ mod tests {
         change(&mut operation, &other, Some("two"));
         fs::write(&other, "theirs").expect("written");
         let Err(JournalError::ChangedSince { paths, kept }) = journal.undo(false) else { panic!("refused") };
-        assert_eq!(paths, [other.clone()]);
+        assert_eq!(paths, std::slice::from_ref(&other));
         assert_eq!(fs::read(&kept[0]).expect("kept"), b"one");
         assert_eq!(
             (fs::read(&file).expect("there"), fs::read(&other).expect("there")),

@@ -31,6 +31,9 @@ enum Outcome {
     Failed(String),
 }
 
+/// Each client with what came of it, and its file.
+type Outcomes = Vec<(&'static Client, Outcome, Option<PathBuf>)>;
+
 pub(super) fn install(config: Option<&Path>, args: &Install) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let way = match &args.url {
@@ -186,7 +189,7 @@ fn each(
     environment: &Environment,
     change: impl Fn(&mut Document, &Client) -> Result<Outcome, String>,
     by_hand: impl Fn(&Client) -> Outcome,
-) -> Result<Vec<(&'static Client, Outcome, Option<PathBuf>)>, Failure> {
+) -> Result<Outcomes, Failure> {
     let journal = (!is_dry).then(|| Journal::open(environment)).transpose().map_err(|e| failure(&e))?;
     let mut operation = journal.as_ref().map(|j| j.begin(what));
     let mut outcomes = Vec::new();

@@ -115,7 +115,7 @@ fn a_file_that_cannot_be_read_changes_nothing() {
     let home = Home::with_fake(&[]);
     let mut peer = home.open();
     let path = home.path("config.yaml");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("ours");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("ours");
     assert_eq!(home.run(&["reload"]).code, Some(2));
     assert!(peer.tool_names().contains(&"a__echo".to_owned()));
 }

@@ -36,9 +36,9 @@ fn digits_go_to_the_screens_and_help_names_the_keys() {
     let (_home, mut screen) = demo();
     screen.shows(&["3/3 ready"]);
     screen.keys("3").shows(&["Tools 11", "tools__add"]);
-    screen.keys("4").shows(&["CLIENT", "connected for"]);
+    screen.keys("4").shows(&["CLIENT", "demo"]);
     screen.keys("5").shows(&["Sources", "newest last"]);
-    screen.keys("6").shows(&["requests/s", "SLOWEST TOOLS"]);
+    screen.keys("6").shows(&["requests/s", "latency:"]);
     screen.keys("1").shows(&["STATE", "library"]);
     screen.keys("2").shows(&["Calls"]);
     screen.keys("-").shows(&["STATE", "library"]);

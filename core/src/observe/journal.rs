@@ -86,7 +86,7 @@ impl Journal {
         self.next += 1;
         let row = Row::new(flow, &mut self.store, self.max_frame);
         self.n_bytes += row.n_bytes();
-        match self.blocks.back_mut().filter(|_| id % BLOCK != 0) {
+        match self.blocks.back_mut().filter(|_| !id.is_multiple_of(BLOCK)) {
             Some(block) => block.push(row),
             None => {
                 let mut block = Vec::with_capacity(BLOCK as usize);
@@ -190,7 +190,7 @@ impl Journal {
         {
             self.n_bytes -= self.row(CallId(self.first)).map_or(0, Row::n_bytes);
             self.first += 1;
-            if self.first % BLOCK == 0 {
+            if self.first.is_multiple_of(BLOCK) {
                 self.blocks.pop_front();
             }
         }

@@ -80,11 +80,10 @@ impl Store {
     /// Keeps a frame. Gives its place and how many bytes of memory it takes.
     pub(super) fn keep(&mut self, frame: &Bytes) -> (Place, usize) {
         let Ok(len) = u32::try_from(frame.len()) else { return (Place::NONE, 0) };
-        let chunk = match frame.len() {
-            ..=OWN_ABOVE => return (self.copy(frame), frame.len()),
-            ..=SHARE_ABOVE => Bytes::copy_from_slice(frame),
-            _ => frame.clone(),
-        };
+        if frame.len() <= OWN_ABOVE {
+            return (self.copy(frame), frame.len());
+        }
+        let chunk = if frame.len() <= SHARE_ABOVE { Bytes::copy_from_slice(frame) } else { frame.clone() };
         let at = (chunk.as_ptr() as usize, chunk.len());
         let n_bytes = if std::mem::replace(&mut self.shared, at) == at { 0 } else { chunk.len() };
         (Place { chunk: self.push(Chunk::Whole(chunk)), start: 0, len }, n_bytes)

@@ -121,14 +121,14 @@ fn from_six_clients_to_one_endpoint() {
         assert!(transcript.lines().any(|l| l == line), "the quick start in README.md says what is not so: {line}");
     }
 
-    // As Cursor starts it, with hardly an environment.
+    // As Cursor starts it, with hardly an environment. This machine may have an npx of its own: not on this PATH.
     let cursor: serde_json::Value = serde_json::from_str(&read(&home, ".cursor/mcp.json")).expect("JSON");
     let entry = &cursor["mcpServers"]["mcp-proxy"];
     let args: Vec<&str> = entry["args"].as_array().expect("a list").iter().filter_map(|a| a.as_str()).collect();
     assert_eq!(args, ["serve", "--stdio"]);
     assert!(entry["command"].as_str().is_some_and(|c| c.starts_with('/') && c.ends_with("/mcp-proxy")));
     let mut command = home.command(&args);
-    command.env_remove("XDG_CONFIG_HOME").env("PATH", "/usr/bin:/bin");
+    command.env_remove("XDG_CONFIG_HOME").env("PATH", "/nowhere").env("SHELL", "/bin/false");
     let mut peer = Peer::start(command);
     peer.initialize("2025-11-25", &serde_json::json!({}));
     let names = peer.tool_names();

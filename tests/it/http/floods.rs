@@ -164,7 +164,7 @@ impl Worker {
         let name = if n % 4 < 2 { "a__wait" } else { "b__wait" };
         let body = client.body("tools/call", &json!({"name": name, "arguments": {}, "_meta": {"progressToken": n}}));
         let waits = client.start(&body);
-        let modern = (n % 3 == 0).then(|| {
+        let modern = n.is_multiple_of(3).then(|| {
             let filter = json!({"notifications": {"toolsListChanged": true}});
             let mut http = web.start_modern(7, "subscriptions/listen", filter);
             http.head();

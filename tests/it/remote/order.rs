@@ -12,9 +12,12 @@ use crate::harness::eventually;
 /// So long a slow server gives a call that comes too early time to come.
 const SLOW: Duration = Duration::from_millis(300);
 
+/// Whether something waits for its confirmation, whether a call has come, and whether it came meanwhile.
+type State = (bool, bool, bool);
+
 /// Whether a call has come, and whether it came while something before it was not confirmed.
 #[derive(Clone, Default)]
-struct Watch(Arc<(Mutex<(bool, bool, bool)>, Condvar)>);
+struct Watch(Arc<(Mutex<State>, Condvar)>);
 
 impl Watch {
     /// Confirms slowly.

@@ -30,7 +30,7 @@ pub(crate) fn shade(values: &[f64], max: f64, style: Style, area: Rect, theme: T
 }
 
 /// The columns with their values.
-fn columns<'a>(values: &'a [f64], area: Rect) -> impl Iterator<Item = (u16, &'a f64)> {
+fn columns(values: &[f64], area: Rect) -> impl Iterator<Item = (u16, &f64)> {
     (area.x..area.right()).rev().zip(values.iter().rev())
 }
 
