@@ -75,7 +75,8 @@ impl fmt::Display for Failure {
         for (label, text) in [("cause", &self.cause), ("hint", &self.hint)] {
             if let Some(text) = text {
                 // Further lines of a longer text stand under its first one.
-                write!(f, "\n  {label}: {}", text.trim_end().replace('\n', "\n    "))?;
+                let under = format!("\n{}", " ".repeat(label.len() + 4));
+                write!(f, "\n  {label}: {}", text.trim_end().replace('\n', &under))?;
             }
         }
         Ok(())
@@ -188,6 +189,6 @@ mod tests {
 
     #[test]
     fn further_lines_are_indented() {
-        assert_eq!(Failure::usage("x").because("a\nb\n").to_string(), "error: x\n  cause: a\n    b");
+        assert_eq!(Failure::usage("x").because("a\nb\n").to_string(), "error: x\n  cause: a\n         b");
     }
 }

@@ -229,7 +229,7 @@ fn traffic_is_printed_as_it_comes() {
 
     let wrong = home.run(&["tail", "--filter", "~be ~e"]);
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.stderr.contains("~be ~e\n        ^ `~be` wants a name"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("~be ~e\n             ^ `~be` wants a name"), "{}", wrong.stderr);
 }
 
 #[test]

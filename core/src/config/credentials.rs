@@ -7,7 +7,7 @@
 //! token goes back to the caller and nowhere else.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::build::is_token_name;
-use super::edit::replace::keep_owner;
+use super::edit::replace::{create_private, keep_owner};
 use super::source::{FileSeen, MAX_FILE_BYTES, ReadError};
 use super::variables::{FILE_NAME, OURS, named};
 use super::{Access, Environment, Located, Secret, TokenHash, locate, new_token};
@@ -442,7 +442,7 @@ fn lock(folder: &Path) -> Result<Option<File>, CredentialsError> {
     #[cfg(unix)]
     let opened = File::open(folder);
     #[cfg(not(unix))]
-    let opened = OpenOptions::new().create(true).append(true).open(folder.join(".credentials.lock"));
+    let opened = fs::OpenOptions::new().create(true).append(true).open(folder.join(".credentials.lock"));
     let file = opened.map_err(|source| CredentialsError::Write { path: folder.to_owned(), source })?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
@@ -458,16 +458,7 @@ fn lock(folder: &Path) -> Result<Option<File>, CredentialsError> {
 /// Replaces the file in one step. Only while the folder is locked.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_file_name(format!(".{FILE_NAME}.new"));
-    // Left behind by somebody who was ended in the middle.
-    match fs::remove_file(&new) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let done = options.open(&new).and_then(|mut file| {
+    let done = create_private(&new).and_then(|mut file| {
         keep_owner(path, &file)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()

@@ -165,20 +165,24 @@ impl Seen {
     }
 
     fn write_beside(&self, beside: &Path, bytes: &[u8]) -> io::Result<()> {
-        // Left behind by somebody who was ended in the middle and had our number.
-        match fs::remove_file(beside) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(beside)?;
+        let mut file = create_private(beside)?;
         file.write_all(bytes)?;
         keep_rights(&self.target, &file)?;
         file.sync_all()
     }
+}
+
+/// An empty file that only its owner may read, in the place of whatever somebody left behind who was ended in the middle.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// The hash of a file's bytes.
