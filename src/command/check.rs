@@ -133,24 +133,15 @@ pub(super) fn write(
     let shown = render::short_path(path, environment.home());
     let failed = || Failure::failed(format!("cannot change `{shown}`; it is as it was"));
     let seen = Seen::read(path).map_err(|e| failed().because(e))?;
-    let old = seen.bytes.clone().unwrap_or_default();
-    let mark = "\u{feff}".as_bytes();
-    let (mark, body) = old.strip_prefix(mark).map_or((&[][..], &old[..]), |body| (mark, body));
-    let read = loaded.sources.get(0).and_then(|s| s.text.as_deref()).map(str::as_bytes);
-    if read != Some(body) {
+    let read = loaded.sources.get(0).and_then(|s| s.text.as_deref());
+    if read != Some(seen.text().map_err(|e| failed().because(e))?) {
         return Err(failed().because("it was changed by somebody else in the meantime").hint("run it again"));
     }
-    let backup = path.with_file_name(format!("{}.bak", path.file_name().unwrap_or_default().to_string_lossy()));
-    if keeps_old {
-        let kept = Seen::read(&backup).and_then(|b| b.replace(&old));
-        kept.map_err(|e| failed().because(e).hint("a copy of the old one is made first, and that failed"))?;
-    }
-    seen.replace(&[mark, text.as_bytes()].concat()).map_err(|e| failed().because(e))?;
-    let old = if keeps_old {
-        format!("; the old one is {}", render::short_path(&backup, environment.home()))
-    } else {
-        String::new()
-    };
+    let bytes = seen.with_mark(text);
+    let backup = if keeps_old { seen.replace_keeping(&bytes) } else { seen.replace(&bytes).map(|()| None) };
+    let backup = backup.map_err(|e| failed().because(e))?;
+    let old =
+        backup.map_or_else(String::new, |b| format!("; the old one is {}", render::short_path(&b, environment.home())));
     report::note(&format!("wrote {shown}{old}"));
     Ok(())
 }

@@ -2,11 +2,11 @@
 //! the user must do. Nobody is served; all of them are ended again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mcp_proxy_core::backend::{BackendState, Failure as ServerFailure};
 use mcp_proxy_core::check;
-use mcp_proxy_core::config::{self, Config, Diagnostic, Level, Loaded, NoteKind, RestartPolicy, StartPolicy};
+use mcp_proxy_core::check::probe::{LAST_WORD, is_settled, once};
+use mcp_proxy_core::config::{self, Config, Diagnostic, Level, Loaded, NoteKind};
 use mcp_proxy_core::control::BackendView;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,8 +17,6 @@ use crate::client::Client;
 use crate::render;
 use crate::report::{self, Failure};
 
-/// Beyond the server's own `startup_timeout`, for the engine to say so.
-const LAST_WORD: Duration = Duration::from_secs(5);
 /// Lines of its last words that are shown.
 const N_LINES: usize = 4;
 
@@ -71,25 +69,6 @@ pub(super) async fn probe(loaded: &mut Loaded) -> Result<Vec<Probed>, Failure> {
         });
     }
     Ok(probed)
-}
-
-/// Every server at once, and each only once.
-fn once(mut config: Config) -> Config {
-    for server in &mut config.servers {
-        let server = Arc::make_mut(server);
-        server.start = StartPolicy::Eager;
-        server.restart.policy = RestartPolicy::Never;
-    }
-    config.limits.max_starting = config.limits.max_starting.max(config.servers.len().min(64));
-    config
-}
-
-fn is_settled(view: &BackendView) -> bool {
-    match view.state {
-        BackendState::Disabled | BackendState::Ready | BackendState::Parked | BackendState::Backoff { .. } => true,
-        BackendState::Idle | BackendState::Stopped => view.failure.is_some(),
-        BackendState::Starting | BackendState::Handshaking | BackendState::Stopping => false,
-    }
 }
 
 /// MP701

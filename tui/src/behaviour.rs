@@ -166,6 +166,7 @@ fn only_rows_on_the_screen_are_read() {
         version: 1,
         changed: Some(Vec::new()),
         catalog: sample::catalog(),
+        n_readings: 0,
     };
     let effects = update(&mut model, Msg::Seen(Box::new(seen)));
     let [Effect::Rows(ids), Effect::Flow(CallId(999_999))] = effects.as_slice() else { panic!("{effects:?}") };
@@ -183,6 +184,7 @@ fn nothing_new_asks_for_nothing() {
         version: 9,
         changed: Some(Vec::new()),
         catalog: d.catalog.clone(),
+        n_readings: 0,
     };
     assert_eq!(update(&mut d.model, Msg::Seen(Box::new(seen))), []);
 }
@@ -386,7 +388,7 @@ fn a_screen_that_is_too_small_still_lets_one_leave() {
 
 #[test]
 fn every_line_of_the_key_table_can_be_reached() {
-    let states: [(&str, &str); 17] = [
+    let states: [(&str, &str); 22] = [
         ("1", ""),
         ("1 d", ""),
         ("2", ""),
@@ -399,6 +401,11 @@ fn every_line_of_the_key_table_can_be_reached() {
         ("4", ""),
         ("5", ""),
         ("6", ""),
+        ("7", ""),
+        ("7 enter", ""),
+        ("7 enter end enter ctrl-space", ""),
+        ("7 ctrl-f", ""),
+        ("7 a", ""),
         (":", ""),
         ("?", ""),
         ("q", ""),
@@ -423,6 +430,13 @@ fn every_line_of_the_key_table_can_be_reached() {
             see(&d);
         }
     }
+    let mut d = driver();
+    d.keys("7 enter").text("x");
+    d.file = Some(sample::CONFIG.replace("30s", "40s"));
+    d.n_readings += 1;
+    d.look(Some(Vec::new()));
+    d.keys("ctrl-s");
+    see(&d);
     for b in keymap::TABLE {
         assert!(reached.contains(&(b.context, b.action)), "{b:?} can never be pressed");
     }

@@ -15,6 +15,7 @@ use crate::app::update::update;
 use crate::input::key::Key;
 use crate::json::change::Change;
 use crate::sample;
+use crate::screens::config::talk::{NoFile, Told, Wish};
 
 /// Held by tests that write to tui-logger's ring or change its levels: there is one for the process.
 pub(crate) static LOGS: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -28,6 +29,10 @@ pub(crate) struct Driver {
     /// Effects the journal cannot answer: what the model wanted done.
     pub(crate) wishes: Vec<Effect>,
     version: u64,
+    /// How many times the engine has read the configuration again.
+    pub(crate) n_readings: u64,
+    /// The configuration on disk; `None`: the demo.
+    pub(crate) file: Option<String>,
 }
 
 impl Driver {
@@ -52,7 +57,16 @@ impl Driver {
     fn with(size: (u16, u16), journal: Vec<Flow>, snapshot: Snapshot, catalog: Arc<CatalogView>) -> Self {
         let mut model = Model::new(size, sample::now(), Theme::default());
         model.logs.times = false;
-        let mut driver = Self { model, journal, snapshot, catalog, wishes: Vec::new(), version: 0 };
+        let mut driver = Self {
+            model,
+            journal,
+            snapshot,
+            catalog,
+            wishes: Vec::new(),
+            version: 0,
+            n_readings: 0,
+            file: Some(sample::CONFIG.to_owned()),
+        };
         driver.look(None);
         driver
     }
@@ -63,7 +77,8 @@ impl Driver {
         let first = self.journal.first().map_or(0, |f| f.id.0);
         let next = self.journal.last().map_or(0, |f| f.id.0 + 1);
         let (snapshot, catalog) = (self.snapshot.clone(), self.catalog.clone());
-        let seen = Seen { snapshot, first, next, version: self.version, changed, catalog };
+        let n_readings = self.n_readings;
+        let seen = Seen { snapshot, first, next, version: self.version, changed, catalog, n_readings };
         self.tell(Msg::Seen(Box::new(seen)));
     }
 
@@ -90,11 +105,31 @@ impl Driver {
                         msgs.push_back(Msg::Flow(id, found.map(|f| Box::new((f, children)))));
                     }
                     Effect::Metrics(of) => msgs.push_back(Msg::Metrics(Box::new(sample::metrics(of)))),
+                    Effect::Config(wish) => msgs.extend(self.config(wish)),
                     Effect::Look(_) => {}
                     other => self.wishes.push(other),
                 }
             }
         }
+    }
+
+    /// What the runtime would tell, with the file in memory. Saving and trying are left to the test.
+    fn config(&mut self, wish: Wish) -> Option<Msg> {
+        let told = match wish {
+            Wish::Read => Told::Read(match &self.file {
+                Some(text) => Ok(sample::file(text)),
+                None => Err(NoFile::None(Some("~/.config/mcp-proxy/config.yaml".to_owned()))),
+            }),
+            Wish::Quiet(version) => Told::Quiet(version),
+            Wish::Check { version, text, is_final } => {
+                Told::Checked(Box::new(sample::checked(version, &text, is_final)))
+            }
+            other => {
+                self.wishes.push(Effect::Config(other));
+                return None;
+            }
+        };
+        Some(Msg::Config(Box::new(told)))
     }
 
     fn rows(&self, ids: &[CallId]) -> Vec<Flow> {

@@ -32,9 +32,9 @@ fn key() -> impl Strategy<Value = Key> {
     let known: Vec<Key> = TABLE.iter().flat_map(crate::input::keymap::Binding::parsed).collect();
     prop_oneof![
         6 => proptest::sample::select(known),
-        2 => any::<char>().prop_map(|c| Key { code: Code::Char(c), ctrl: false }),
-        1 => Just(Key { code: Code::Backspace, ctrl: false }),
-        1 => Just(Key { code: Code::Delete, ctrl: false }),
+        2 => any::<char>().prop_map(|c| Key { code: Code::Char(c), ctrl: false, shift: false }),
+        1 => Just(Key { code: Code::Backspace, ctrl: false, shift: false }),
+        1 => Just(Key { code: Code::Delete, ctrl: false, shift: false }),
     ]
 }
 

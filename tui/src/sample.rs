@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use mcp_proxy_core::config::edit::replace::Seen;
 use mcp_proxy_core::control::{
     BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, ItemKind, Latency,
     MetricsView, Notice, NoticeLevel, Outcome, Point, ProcessUse, Snapshot, ToolLatency, Totals,
 };
 use mcp_proxy_core::observe::{Flow, FlowKind, Frames, Status, Timing};
 use mcp_proxy_core::protocol::{CallId, Revision, SessionId, Spliced};
+
+use crate::screens::config::talk::{Checked, File, Probe, Told};
 
 /// 2026-11-22, 14:02:40 UTC.
 pub(crate) fn now() -> SystemTime {
@@ -331,4 +334,73 @@ pub(crate) fn metrics(of: Option<Arc<str>>) -> MetricsView {
             ..ProcessUse::default()
         }),
     }
+}
+
+/// The configuration of the sample proxy, with what people write into theirs.
+pub(crate) const CONFIG: &str = "\
+# what all my clients use
+version: 1
+
+servers:
+  demo:
+    command: demo-server   # ours
+    args: [--fast, \"日本\"]
+    env: { DEMO_TOKEN: \"${DEMO_TOKEN:-none}\" }
+
+  notes:
+    url: https://notes.example.com/mcp
+    headers: { Authorization: Bearer abcdefgh12345 }
+    timeout: 30s
+    tools:
+      deny:
+        - delete_*
+
+  asks:
+    command: asks-server
+    start: lazy
+  broken:
+    command: npx
+    args: [-y, \"@acme/does-not-exist\"]
+  linear:
+    url: https://mcp.linear.app/mcp
+    enabled: false
+
+profiles:
+  work: { servers: [demo, notes] }
+
+proxy:
+  log_level: INFO
+";
+
+/// Where it is.
+pub(crate) const CONFIG_PATH: &str = "/home/alex/.config/mcp-proxy/config.yaml";
+
+/// A file that was read.
+pub(crate) fn file(text: &str) -> File {
+    let seen = Seen::holding(std::path::Path::new(CONFIG_PATH), text.as_bytes().to_vec());
+    File { seen: Box::new(seen), shown: "~/.config/mcp-proxy/config.yaml".to_owned() }
+}
+
+/// What a check of a text says, against the sample configuration in force.
+pub(crate) fn checked(version: u64, text: &str, is_final: bool) -> Checked {
+    let load = |text: &str| {
+        let environment = mcp_proxy_core::config::Environment::empty();
+        mcp_proxy_core::config::load_text(text, std::path::Path::new(CONFIG_PATH), &environment)
+    };
+    let old = load(CONFIG).config.expect("the sample is good");
+    let plan = |new: &mcp_proxy_core::config::Config| {
+        let mut plan = mcp_proxy_core::config::Plan::between(&old, new);
+        for change in plan.servers.iter_mut().filter(|c| &*c.name == "demo" && c.step.ends_instance()) {
+            change.n_draining = 2;
+        }
+        plan
+    };
+    crate::runtime::config::checked(version, is_final, text, &load(text), plan)
+}
+
+/// A server was tried, and was as this one of the sample is.
+pub(crate) fn probed(seq: u64, name: &str) -> Told {
+    let view = snapshot().backends.into_iter().find(|b| *b.name == *name).expect("a server of the sample");
+    let tools = ["get_current_time", "convert_time"].map(Into::into).to_vec();
+    Told::Probed { seq, result: Ok(Box::new(Probe { view, tools, took: ms(840) })) }
 }

@@ -345,3 +345,111 @@ fn colours_are_these_and_none_without() {
         }
     }
 }
+
+/// The configuration, after keys.
+fn config_after(keys: &'static str) -> impl Fn((u16, u16)) -> Driver {
+    move |size| {
+        let mut d = Driver::new(size);
+        d.keys("7");
+        d.keys(keys);
+        d
+    }
+}
+
+#[test]
+fn config() {
+    each_size("config", config_after(""));
+    each_size("config_text", config_after("enter down"));
+    each_size("config_problems", |size| {
+        let mut d = Driver::new(size);
+        let bad = crate::sample::CONFIG
+            .replace("    timeout: 30s", "    timeout: fast")
+            .replace("start: lazy", "strat: lazy");
+        d.file = Some(bad);
+        d.keys("7 f8");
+        d
+    });
+    each_size("config_offers", config_after("enter end enter r"));
+    each_size("config_offers_values", config_after("j j enter down down end ctrl-w ctrl-space"));
+    each_size("config_find", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 ctrl-f").text("command");
+        d
+    });
+    each_size("config_plan", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 enter down end").text("-2").keys("esc j j j u");
+        d
+    });
+    each_size("config_save", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 enter down end").text("-2").keys("esc j j j u ctrl-s");
+        d
+    });
+    each_size("config_changed", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 enter down end").text("-2");
+        d.file = Some(crate::sample::CONFIG.replace("30s", "40s"));
+        d.n_readings += 1;
+        d.look(Some(Vec::new()));
+        d.keys("ctrl-s");
+        d
+    });
+    each_size("config_difference", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 enter down end").text("-2");
+        d.file = Some(crate::sample::CONFIG.replace("30s", "40s"));
+        d.n_readings += 1;
+        d.look(Some(Vec::new()));
+        d.keys("ctrl-s d");
+        d
+    });
+    each_size("config_none", |size| {
+        let mut d = Driver::empty(size);
+        d.file = None;
+        d.keys("7");
+        d
+    });
+    each_size("config_add", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 a").text("npx -y @modelcontextprotocol/server-filesystem ~/notes");
+        d
+    });
+    each_size("config_add_tried", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 a").text("npx -y @x/server-time").keys("ctrl-t");
+        d.tell(Msg::Config(Box::new(crate::sample::probed(1, "demo"))));
+        d
+    });
+    each_size("config_add_failed", |size| {
+        let mut d = Driver::new(size);
+        d.keys("7 a").text("npx -y @acme/does-not-exist").keys("ctrl-t");
+        d.tell(Msg::Config(Box::new(crate::sample::probed(1, "broken"))));
+        d
+    });
+    each_size("config_help", config_after("enter f1"));
+    snapshot!("config_60x12", text(&draw(&config_after("enter down")((60, 12)).model)));
+}
+
+#[test]
+fn config_plain() {
+    let mut d = Driver::new((120, 40));
+    d.model.theme = Theme { color: true, ascii: true };
+    d.file = Some(crate::sample::CONFIG.replace("    timeout: 30s", "    timeout: fast"));
+    d.keys("7 enter down end ctrl-space");
+    let drawn = text(&draw(&d.model));
+    let foreign: Vec<char> = drawn.chars().filter(|c| !c.is_ascii() && !"日本".contains(*c)).collect();
+    assert!(foreign.is_empty(), "{foreign:?} in ASCII mode");
+    snapshot!("config_ascii_120x40", drawn);
+    let mut d = Driver::new((120, 40));
+    d.file = Some(crate::sample::CONFIG.replace("    timeout: 30s", "    timeout: fast"));
+    d.keys("7 enter down s-down");
+    snapshot!("config_styles_120x40", styles(&draw(&d.model)));
+    let coloured = text(&draw(&d.model));
+    d.model.theme = Theme { color: false, ascii: false };
+    let plain = draw(&d.model);
+    assert_eq!(text(&plain), coloured, "colour tells something words do not");
+    for cell in plain.content() {
+        assert!(matches!(cell.style().fg, None | Some(ratatui::style::Color::Reset)), "{:?}", cell.style());
+    }
+}

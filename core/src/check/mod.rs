@@ -6,6 +6,7 @@
 mod command;
 mod command_line;
 mod offered;
+pub mod probe;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,15 @@ use crate::config::{self, Config, Diagnostic, Entry, Environment, Loaded, Locate
 /// Cancel safe: a login shell that was asked is killed.
 pub async fn check(located: &Located, environment: &Environment, memory: &Memory) -> Loaded {
     look(config::read(located, environment), located, environment, memory).await
+}
+
+/// The same for a text that stands in no file yet: as if it stood in `path`.
+///
+/// # Cancel safety
+/// As [`check`].
+pub async fn check_text(text: &str, path: &std::path::Path, environment: &Environment, memory: &Memory) -> Loaded {
+    let located = Located::File { path: path.to_owned() };
+    look(config::read_text(text, path, environment), &located, environment, memory).await
 }
 
 async fn look(read: Read, located: &Located, environment: &Environment, memory: &Memory) -> Loaded {
@@ -70,9 +80,7 @@ fn enabled(config: &Config) -> impl Iterator<Item = &std::sync::Arc<config::Serv
 
 /// Adds a problem with a server, at its name in the file.
 pub fn report_server(loaded: &mut Loaded, server: &str, diagnostic: Diagnostic) {
-    let maps =
-        [&["servers"][..], &["mcpServers"], &["mcp", "servers"], &["mcp"], &["context_servers"], &["mcp.servers"]];
-    let paths: Vec<Vec<&str>> = maps.into_iter().map(|map| [map, &[server]].concat()).collect();
+    let paths: Vec<Vec<&str>> = config::change::SERVER_MAPS.iter().map(|map| [*map, &[server]].concat()).collect();
     report_at(loaded, &paths, diagnostic);
 }
 

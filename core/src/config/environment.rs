@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::outside::Answers;
+
 /// Environment variables, home and working directory.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Environment {
@@ -12,6 +14,8 @@ pub struct Environment {
     current_dir: PathBuf,
     is_insecure: bool,
     refuses_commands: bool,
+    /// What programs and the keyring have said already.
+    answers: Option<Answers>,
     /// Variables that stand for what was typed, and how it was typed.
     typed: BTreeMap<String, &'static str>,
 }
@@ -29,6 +33,7 @@ impl Environment {
             current_dir,
             is_insecure: false,
             refuses_commands: false,
+            answers: None,
             typed: BTreeMap::new(),
         }
     }
@@ -42,6 +47,7 @@ impl Environment {
             current_dir: PathBuf::from("/"),
             is_insecure: false,
             refuses_commands: false,
+            answers: None,
             typed: BTreeMap::new(),
         }
     }
@@ -99,6 +105,17 @@ impl Environment {
     pub fn without_commands(mut self) -> Self {
         self.refuses_commands = true;
         self
+    }
+
+    /// The same for a text that is read again and again while it is typed: see [`Answers`].
+    #[must_use]
+    pub fn with_answers(mut self, answers: Answers) -> Self {
+        self.answers = Some(answers);
+        self
+    }
+
+    pub(crate) fn answers(&self) -> Option<&Answers> {
+        self.answers.as_ref()
     }
 
     pub(crate) fn refuses_commands(&self) -> bool {

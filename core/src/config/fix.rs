@@ -146,7 +146,12 @@ fn extent(list: &Node) -> Span {
 /// us (a text of several lines, an alias, another file).
 pub(crate) fn written(sources: &Sources, span: Span, text: &str) -> Option<Edit> {
     let source = sources.get(span.source).filter(|_| span.source == 0)?;
-    let old = source.text.as_deref()?.get(span.start..span.end)?;
+    written_in(source.text.as_deref()?, span, text)
+}
+
+/// The same in `whole`, the text of the file.
+pub(crate) fn written_in(whole: &str, span: Span, text: &str) -> Option<Edit> {
+    let old = whole.get(span.start..span.end)?;
     let is_plain_word =
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'));
     let double = || serde_json::Value::from(text).to_string();

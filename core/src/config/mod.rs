@@ -6,6 +6,7 @@
 //! configuration names; the only programs run are those it names for a secret, and the keyring's. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
 
 mod build;
+pub mod change;
 pub mod codes;
 mod credentials;
 mod diagnostic;
@@ -23,6 +24,7 @@ mod node;
 mod origin;
 mod outside;
 mod overrides;
+mod pattern;
 mod plan;
 mod quantity;
 pub mod render;
@@ -50,6 +52,8 @@ pub use locate::{Located, default_path, locate, user_dir};
 pub use model::*;
 pub(crate) use node::{Entry, Node, Scalar, Value};
 pub use origin::{HostName, Origin};
+pub use outside::Answers;
+pub(crate) use pattern::matches;
 pub(crate) use plan::step as plan_step;
 pub use plan::{Plan, ServerChange, Step};
 pub use secret::Secret;

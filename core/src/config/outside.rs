@@ -2,10 +2,12 @@
 //! [`PATIENCE`], never for more than [`MAX_OUTPUT_BYTES`]; what it started beside is ended with it. The texts are secrets: they go back to
 //! whoever asked and nowhere else.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::Environment;
@@ -39,6 +41,59 @@ impl Refusal {
             Self::Failed(code, said) => format!("`{program}` ended with code {code}: {said}"),
             Self::Other(what) => format!("`{program}` {what}"),
         }
+    }
+}
+
+/// What programs and the keyring have said, for whoever reads a text that is just being typed: a program must not be started
+/// because half of its name stands there. What was asked once is known; what was not is left open, until somebody asks for it with
+/// [`Answers::asking`]. Clones share what they know.
+#[derive(Clone, Default)]
+pub struct Answers {
+    known: Arc<Mutex<HashMap<String, Result<String, String>>>>,
+    asks: bool,
+}
+
+/// References somebody can have answered at once; who writes more of them is asked again.
+const MAX_ANSWERS: usize = 1_000;
+/// Stands for a text that is not known.
+const OPEN: &str = "unknown";
+
+impl Answers {
+    /// The same, for a reading in which programs may be started: what they say is known from then on.
+    #[must_use]
+    pub fn asking(&self) -> Self {
+        Self { known: self.known.clone(), asks: true }
+    }
+
+    /// The answer to `key`, by `ask` if that may be.
+    pub(crate) fn get(&self, key: &str, ask: impl FnOnce() -> Result<String, String>) -> Result<String, String> {
+        if self.asks {
+            let answer = ask();
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MAX_ANSWERS {
+                known.clear();
+            }
+            known.insert(key.to_owned(), answer.clone());
+            return answer;
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).cloned().unwrap_or_else(|| Ok(OPEN.to_owned()))
+    }
+}
+
+/// The same if they share what they know.
+impl PartialEq for Answers {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.known, &other.known) && self.asks == other.asks
+    }
+}
+
+impl Eq for Answers {}
+
+/// They are secrets.
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answers").field("asks", &self.asks).finish_non_exhaustive()
     }
 }
 

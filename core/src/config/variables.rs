@@ -196,7 +196,10 @@ impl<'a> Variables<'a> {
         if let Some(known) = self.asked.borrow().get(&key) {
             return known.clone();
         }
-        let answer = ask();
+        let answer = match self.environment.answers() {
+            Some(answers) => answers.get(&key, ask),
+            None => ask(),
+        };
         self.asked.borrow_mut().insert(key, answer.clone());
         answer
     }

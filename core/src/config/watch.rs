@@ -115,6 +115,15 @@ impl ConfigWatch {
         off_thread(move || load(&located, &environment)).await
     }
 
+    /// The file that is watched, and what its references are read with.
+    #[must_use]
+    pub fn file(&self) -> Option<(PathBuf, Environment)> {
+        match &self.located {
+            Located::File { path } => Some((path.clone(), self.environment.clone())),
+            Located::Nothing { .. } => None,
+        }
+    }
+
     /// The user's home, for paths that are shown.
     #[must_use]
     pub fn home(&self) -> Option<&Path> {
@@ -285,7 +294,7 @@ impl Heard {
 }
 
 /// The result of blocking work; `None` if it could not be done.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let mut set = JoinSet::new();
     set.spawn_blocking(work);
     set.join_next().await?.ok()

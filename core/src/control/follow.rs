@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::file::ConfigFile;
 use super::handle::{CommandError, ProxyHandle};
 use crate::config::{Config, ConfigWatch, Level, Loaded, Plan, Reload, render};
 
@@ -69,7 +70,9 @@ impl Follow {
     #[must_use]
     pub fn start(watch: ConfigWatch, handle: ProxyHandle) -> Self {
         let (wishes, wished) = mpsc::channel(N_WISHES);
-        handle.is_followed_by(wishes);
+        if let Some((path, environment)) = watch.file() {
+            handle.is_followed_by(ConfigFile::new(path, environment), wishes);
+        }
         let mut task = JoinSet::new();
         task.spawn(Following { watch, wished, handle: handle.clone() }.run());
         Self { handle, _task: task }
@@ -117,6 +120,7 @@ impl Following {
     /// Goes by what was read, if it can be used.
     async fn take(&self, reload: &Reload) -> Report {
         let loaded = &*reload.loaded;
+        self.handle.file_was_read();
         let mut report = self.report(loaded);
         if report.outcome == Verdict::Refused {
             let summary = render::summary(loaded);

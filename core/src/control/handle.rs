@@ -1,21 +1,23 @@
 //! [`ProxyHandle`]: the one door.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use super::file::ConfigFile;
 use super::follow::Wish;
 use super::view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, Snapshot, Totals};
 use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
 use crate::catalog::{Catalog, Item};
+use crate::config::change::Change;
 use crate::config::{Config, Plan, Server, Target};
 use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Outcome, ProcessUse, Status, Subscription};
 use crate::protocol::{CallId, Era, SessionId, Span, walk};
 use crate::session::{Engine, Entrance};
-use crate::transport::{Link, Mailbox};
+use crate::transport::{Guardian, Link, Mailbox};
 
 /// Requests to the engine's main task waiting, at most.
 const N_ERRANDS: usize = 256;
@@ -46,8 +48,10 @@ struct Inner {
     errands: Mailbox<Errand>,
     /// The catalog as shown last, and what it was made of.
     shown: Mutex<Option<Shown>>,
-    /// [`super::Follow`] reads it, where there is a file to follow.
-    wishes: OnceLock<mpsc::Sender<Wish>>,
+    /// The file to follow, where there is one, and the mailbox [`super::Follow`] reads.
+    followed: OnceLock<(ConfigFile, mpsc::Sender<Wish>)>,
+    /// How many times that file was read again.
+    n_readings: AtomicU64,
 }
 
 /// A catalog as it was shown.
@@ -72,6 +76,8 @@ pub enum Command {
     Cancel(CallId),
     /// End a client's session.
     Disconnect(SessionId),
+    /// Change the configuration file, and go by it: for good.
+    Configure(Change),
 }
 
 /// Why a command was refused; nothing was changed.
@@ -92,6 +98,9 @@ pub enum CommandError {
     /// There is no file that could be read again.
     #[error("this mcp-proxy runs without a configuration file")]
     NotFollowed,
+    /// The configuration file was not changed.
+    #[error("the configuration was not changed: {0}")]
+    NotConfigured(String),
     /// The engine is shutting down.
     #[error("mcp-proxy is shutting down")]
     ShuttingDown,
@@ -100,7 +109,13 @@ pub enum CommandError {
 impl ProxyHandle {
     pub(crate) fn new(engine: Arc<Engine>) -> (Self, Mailbox<Errand>) {
         let errands = Mailbox::new(N_ERRANDS);
-        let inner = Inner { engine, errands: errands.clone(), shown: Mutex::default(), wishes: OnceLock::new() };
+        let inner = Inner {
+            engine,
+            errands: errands.clone(),
+            shown: Mutex::default(),
+            followed: OnceLock::new(),
+            n_readings: AtomicU64::new(0),
+        };
         (Self { inner: Arc::new(inner) }, errands)
     }
 
@@ -273,6 +288,16 @@ impl ProxyHandle {
         engine.config.borrow().servers.iter().map(|s| s.name.clone()).filter(is_cached).collect()
     }
 
+    /// Whether a server has said in this run what it offers.
+    pub(crate) fn is_listed(&self, name: &str) -> bool {
+        matches!(self.inner.engine.ctx.offers.of(name), OfferState::Known { cached: false, .. })
+    }
+
+    /// What ends our children when we cannot.
+    pub(crate) fn guardian(&self) -> Guardian {
+        self.inner.engine.ctx.guardian.clone()
+    }
+
     /// Up to `limit` log lines from position `from` on.
     #[must_use]
     pub fn logs(&self, from: u64, limit: usize) -> LogWindow {
@@ -283,11 +308,11 @@ impl ProxyHandle {
     ///
     /// # Errors
     /// When it is refused; nothing was changed then.
-    #[expect(clippy::unused_async, reason = "over a socket it will wait for the answer")]
     pub async fn command(&self, command: Command) -> Result<(), CommandError> {
         let (name, control) = match command {
             Command::Cancel(id) => return self.cancel(id),
             Command::Disconnect(id) => return self.disconnect(id),
+            Command::Configure(change) => return self.configure(&change).await.map(|_| ()),
             Command::Start(name) => (name, Control::Start),
             Command::Stop(name) => (name, Control::Stop),
             Command::Restart(name) => (name, Control::Restart),
@@ -354,12 +379,29 @@ impl ProxyHandle {
     }
 
     pub(super) fn follower(&self) -> Option<&mpsc::Sender<Wish>> {
-        self.inner.wishes.get()
+        self.inner.followed.get().map(|(_, wishes)| wishes)
     }
 
-    pub(super) fn is_followed_by(&self, wishes: mpsc::Sender<Wish>) {
+    /// The file the engine follows; `None` without one (the demo).
+    #[must_use]
+    pub fn config_file(&self) -> Option<ConfigFile> {
+        self.inner.followed.get().map(|(file, _)| file.clone())
+    }
+
+    /// How many times that file was read again, good or bad: another number, and it may be another one.
+    #[must_use]
+    pub fn n_readings(&self) -> u64 {
+        self.inner.n_readings.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn file_was_read(&self) {
+        self.inner.n_readings.fetch_add(1, Ordering::Relaxed);
+        self.inner.engine.ctx.observer.signal.raise();
+    }
+
+    pub(super) fn is_followed_by(&self, file: ConfigFile, wishes: mpsc::Sender<Wish>) {
         // Once an engine.
-        let _ = self.inner.wishes.set(wishes);
+        let _ = self.inner.followed.set((file, wishes));
     }
 
     /// Says that a changed configuration was refused; the present one stays.

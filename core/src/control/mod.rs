@@ -3,6 +3,7 @@
 //! What crosses it is plain data. Nothing here waits for a server, and a reader can never slow a message.
 
 mod ask;
+mod file;
 mod follow;
 mod handle;
 #[cfg(unix)]
@@ -10,6 +11,7 @@ mod socket;
 mod view;
 
 pub use ask::{Ask, Told};
+pub use file::{ConfigFile, Saved};
 pub use follow::{Follow, Report, Verdict};
 #[cfg(unix)]
 pub use socket::{ControlSocket, Hello, Remote, RemoteError, running};

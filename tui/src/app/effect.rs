@@ -5,6 +5,8 @@ use std::sync::Arc;
 use mcp_proxy_core::control::Command;
 use mcp_proxy_core::protocol::CallId;
 
+use crate::screens::config;
+
 /// Rows a scan for a filter reads at once: the journal is locked no longer than copying them takes.
 pub(crate) const SCAN_ROWS: usize = 512;
 
@@ -28,6 +30,8 @@ pub(crate) enum Effect {
     Flow(CallId),
     /// Read what was measured of a server, or of all.
     Metrics(Option<Arc<str>>),
+    /// Do something with the configuration file.
+    Config(config::talk::Wish),
     /// Tell the proxy to do something.
     Command(Command),
     /// Make a call as a client.

@@ -10,7 +10,7 @@ use super::theme::{Theme, Tone};
 use crate::input::context::Context;
 use crate::screens::catalog::form::Focus;
 use crate::screens::inspect::state::{DETAIL_EVERY, Pane};
-use crate::screens::{backends, catalog, clients, inspect, logs, metrics};
+use crate::screens::{backends, catalog, clients, config, inspect, logs, metrics};
 use crate::widgets::{input::Input, number};
 
 /// The screens.
@@ -28,12 +28,14 @@ pub(crate) enum Screen {
     Logs,
     /// Measurements over time.
     Metrics,
+    /// The configuration file.
+    Config,
 }
 
 impl Screen {
     /// All, in the order of the tabs.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Backends, Self::Inspect, Self::Catalog, Self::Clients, Self::Logs, Self::Metrics];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Backends, Self::Inspect, Self::Catalog, Self::Clients, Self::Logs, Self::Metrics, Self::Config];
 
     /// Its tab.
     pub(crate) const fn title(self) -> &'static str {
@@ -44,6 +46,7 @@ impl Screen {
             Self::Clients => "4 Clients",
             Self::Logs => "5 Logs",
             Self::Metrics => "6 Metrics",
+            Self::Config => "7 Config",
         }
     }
 }
@@ -88,6 +91,7 @@ pub(crate) struct Model {
     pub(crate) clients: clients::state::State,
     pub(crate) logs: logs::state::State,
     pub(crate) metrics: metrics::state::State,
+    pub(crate) config: config::state::State,
     /// What lies over the screen, the last on top.
     pub(crate) popups: Vec<Popup>,
     /// What was just done.
@@ -118,6 +122,7 @@ impl Model {
             clients: clients::state::State::default(),
             logs: logs::state::State::default(),
             metrics: metrics::state::State::default(),
+            config: config::state::State::default(),
             popups: Vec::new(),
             toast: None,
             dirty: true,
@@ -152,7 +157,9 @@ impl Model {
             Some(Popup::Help { .. } | Popup::Copy { .. }) => vec![Context::Menu, Context::Move],
             Some(Popup::Palette(_)) => vec![Context::Palette],
             Some(Popup::Reader { .. }) => vec![Context::Reader, Context::Move],
-            Some(Popup::Confirm { .. }) => vec![Context::Confirm],
+            Some(Popup::Confirm { .. } | Popup::Save { .. }) => vec![Context::Confirm],
+            Some(Popup::Changed) => vec![Context::Changed],
+            Some(Popup::AddServer(_)) => vec![Context::AddServer],
             Some(Popup::Form(form)) => match form.focus {
                 Focus::Fields => vec![Context::Form],
                 Focus::Answer => vec![Context::Answer, Context::Json, Context::Move, Context::Everywhere],
@@ -174,6 +181,7 @@ impl Model {
             Screen::Clients => vec![C::Clients, C::Move, C::Everywhere],
             Screen::Logs => vec![C::Logs, C::Everywhere],
             Screen::Metrics => vec![C::Metrics, C::Move, C::Everywhere],
+            Screen::Config => config::state::contexts(&self.config),
         }
     }
 
@@ -185,6 +193,7 @@ impl Model {
             Screen::Inspect => self.inspect.pane != Pane::List,
             Screen::Catalog => self.catalog.in_detail,
             Screen::Clients => self.clients.in_detail,
+            Screen::Config => self.config.in_text(),
             Screen::Logs | Screen::Metrics => false,
         };
         narrow && inside
@@ -195,9 +204,11 @@ impl Model {
         match self.popups.last_mut() {
             Some(Popup::Form(form)) => form.typing(),
             Some(Popup::Palette(palette)) => Some(&mut palette.input),
+            Some(Popup::AddServer(add)) => Some(add.typing()),
             Some(_) => None,
             None if self.screen == Screen::Inspect && self.inspect.typing => Some(&mut self.inspect.input),
             None if self.screen == Screen::Catalog && self.catalog.typing => Some(&mut self.catalog.input),
+            None if self.screen == Screen::Config => self.config.field(),
             None => None,
         }
     }
@@ -215,7 +226,12 @@ impl Model {
         if !self.focused {
             return None;
         }
-        if self.popups.iter().any(|p| matches!(p, Popup::Form(f) if f.is_running())) {
+        let is_running = |p: &Popup| match p {
+            Popup::Form(form) => form.is_running(),
+            Popup::AddServer(add) => matches!(add.trial, config::add::Trial::Running { .. }),
+            _ => false,
+        };
+        if self.popups.iter().any(is_running) {
             return Some(SECOND);
         }
         match self.screen {
@@ -234,7 +250,7 @@ impl Model {
                 self.sessions().iter().map(|c| number::age_lasts(number::since(self.now, c.since))).min()
             }
             Screen::Metrics => self.metrics.is_moving().then_some(mcp_proxy_core::control::HISTORY_STEP),
-            Screen::Catalog | Screen::Logs => None,
+            Screen::Catalog | Screen::Logs | Screen::Config => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::view;
 use crate::input::action::Action;
 use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
-use crate::screens::{backends, catalog, clients, inspect, metrics};
+use crate::screens::{backends, catalog, clients, config, inspect, metrics};
 
 /// Lines a turn of the wheel moves.
 const WHEEL_LINES: usize = 3;
@@ -24,10 +24,15 @@ pub(crate) fn on_mouse(model: &mut Model, mouse: Mouse, x: u16, y: u16, effects:
     }
     let contexts = model.contexts();
     match mouse {
+        Mouse::Drag if in_text(model, x, y) => config::update::point(model, x, y, true),
         Mouse::Drag => {
             if model.toast.is_none() {
                 model.say(Tone::Plain, "to select text with the mouse press F2, or copy with y");
             }
+        }
+        Mouse::WheelUp | Mouse::WheelDown if in_text(model, x, y) => {
+            let lines = isize::try_from(WHEEL_LINES).unwrap_or(1);
+            config::update::scroll(model, if mouse == Mouse::WheelUp { -lines } else { lines });
         }
         Mouse::WheelUp | Mouse::WheelDown => {
             let action = if mouse == Mouse::WheelUp { Action::Up } else { Action::Down };
@@ -82,8 +87,21 @@ fn point(model: &mut Model, x: u16, y: u16) {
         Screen::Clients => {
             model.clients.in_detail = !clients::view::list_area(model).contains(at) && in_body(model, at)
         }
+        Screen::Config => {
+            if config::view::outline_area(model).contains(at) {
+                model.config.focus = config::state::Focus::Outline;
+            }
+        }
         Screen::Logs | Screen::Metrics => {}
     }
+}
+
+/// Over the text of the configuration, with nothing over it.
+fn in_text(model: &Model, x: u16, y: u16) -> bool {
+    model.screen == Screen::Config
+        && model.popups.is_empty()
+        && model.config.open().is_some()
+        && config::view::text_area(model).contains(Position::new(x, y))
 }
 
 /// Below the first line of the body, where panes are.
@@ -138,6 +156,15 @@ fn select(model: &mut Model, x: u16, y: u16) {
                     model.metrics.cursor.at = at;
                     (model.metrics.seen, model.metrics.asked) = (None, None);
                 }
+            }
+        }
+        Screen::Config => {
+            if config::view::text_area(model).contains(at) {
+                config::update::point(model, x, y, false);
+            } else if let Some(row) = row(config::view::outline_area(model))
+                && let Some(open) = model.config.open_mut()
+            {
+                open.cursor.at = open.cursor.top + row;
             }
         }
         Screen::Logs => {}

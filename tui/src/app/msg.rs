@@ -9,6 +9,7 @@ use mcp_proxy_core::observe::Flow;
 use mcp_proxy_core::protocol::CallId;
 
 use crate::input::key::Key;
+use crate::screens::config;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(crate) enum Msg {
     Flow(CallId, Option<Box<(Flow, Vec<CallId>)>>),
     /// What was measured.
     Metrics(Box<MetricsView>),
+    /// What came of something with the configuration file.
+    Config(Box<config::talk::Told>),
     /// New log lines were put into the log; some were lost.
     Logs {
         /// Lost before they could be read.
@@ -79,6 +82,8 @@ pub(crate) struct Seen {
     pub(crate) changed: Option<Vec<CallId>>,
     /// What is offered.
     pub(crate) catalog: Arc<CatalogView>,
+    /// How many times the configuration file was read again.
+    pub(crate) n_readings: u64,
 }
 
 /// What the mouse did.

@@ -7,6 +7,7 @@ use mcp_proxy_core::protocol::{CallId, Run, SessionId, Spliced};
 
 use crate::input::context::Context;
 use crate::screens::catalog::form::Form;
+use crate::screens::config::add::Add;
 
 use super::cursor::Cursor;
 use super::palette::Palette;
@@ -53,6 +54,15 @@ pub(crate) enum Popup {
     },
     /// A form that tries an item of the catalog.
     Form(Box<Form>),
+    /// The question before the configuration is saved.
+    Save {
+        /// Whether the button *yes* is marked.
+        yes: bool,
+    },
+    /// The question when the configuration file has changed on disk.
+    Changed,
+    /// A form that adds a server.
+    AddServer(Box<Add>),
 }
 
 /// Something that may be copied. The text is made when it is: frames may be big.

@@ -15,7 +15,7 @@ use crate::input::context::Context;
 use crate::input::key::{Code, Key};
 use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
-use crate::screens::{backends, catalog, clients, inspect, logs, metrics};
+use crate::screens::{backends, catalog, clients, config, inspect, logs, metrics};
 use crate::widgets::{help, popup};
 
 /// Takes a message.
@@ -28,6 +28,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if let Some(input) = model.typing() {
                 input.insert(&text);
                 typed(model, &mut effects);
+            } else if model.popups.is_empty() && model.screen == Screen::Config {
+                config::update::paste(model, &text, &mut effects);
             }
         }
         Msg::Mouse(what, x, y) => mouse::on_mouse(model, what, x, y, &mut effects),
@@ -39,6 +41,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.inspect.seen(seen.first, seen.next, seen.changed.as_deref(), &mut effects);
             model.catalog.seen(seen.catalog);
             keep_selected(model, seen.snapshot);
+            config::update::read_again(model, seen.n_readings, &mut effects);
         }
         Msg::Scanned { generation, upto, rows } => {
             effects.extend(model.inspect.rows.scanned(generation, upto, &rows));
@@ -50,6 +53,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             let wanted = metrics::update::selected(model);
             model.metrics.take(*view, wanted.as_ref(), model.now);
         }
+        Msg::Config(told) => config::update::told(model, *told, &mut effects),
         Msg::Logs { n_dropped } => {
             model.logs.n_dropped = model.logs.n_dropped.saturating_add(n_dropped);
             model.dirty = was_dirty || model.screen == Screen::Logs;
@@ -78,6 +82,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
         }
     }
+    config::update::look(model, &mut effects);
     settle(model, &mut effects);
     if model.screen == Screen::Metrics && model.metrics.is_due(model.now) {
         metrics::update::look(model, &mut effects);
@@ -92,6 +97,7 @@ fn accepted(command: &Command) -> String {
         Command::Restart(name) => format!("restarting `{name}`"),
         Command::Cancel(id) => format!("cancelled {id}"),
         Command::Disconnect(id) => format!("disconnecting {id}"),
+        Command::Configure(change) => format!("{}: written to the configuration", change.words()),
     }
 }
 
@@ -154,6 +160,9 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     if n == 0 {
         model.catalog.in_detail = false;
     }
+    if model.screen == Screen::Config {
+        config::view::settle(model);
+    }
 
     let Some(mut top) = model.popups.pop() else { return };
     let page = popup::page(model, &top);
@@ -189,10 +198,14 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
     match keymap::action(&contexts, key) {
         Some(action) => act(model, &contexts, action, effects),
         None => {
-            if let Some(input) = model.typing()
-                && input.key(key)
-            {
-                typed(model, effects);
+            if let Some(input) = model.typing() {
+                if input.key(key) {
+                    typed(model, effects);
+                }
+            } else if model.popups.is_empty() && model.screen == Screen::Config && model.config.in_text() {
+                config::update::key(model, key, effects);
+            } else if let Some(action) = key.alone().and_then(|key| keymap::action(&contexts, key)) {
+                act(model, &contexts, action, effects);
             }
         }
     }
@@ -207,9 +220,11 @@ fn typed(model: &mut Model, effects: &mut Vec<Effect>) {
             }
         }
         Some(Popup::Palette(palette)) => palette.choose(),
+        Some(Popup::AddServer(add)) => add.typed(),
         Some(_) => {}
         None if model.screen == Screen::Inspect => model.inspect.apply_filter(effects),
         None if model.screen == Screen::Catalog => model.catalog.choose(),
+        None if model.screen == Screen::Config => config::update::typed(model),
         None => {}
     }
 }
@@ -217,7 +232,7 @@ fn typed(model: &mut Model, effects: &mut Vec<Effect>) {
 /// Does what was asked for where it was asked.
 pub(crate) fn act(model: &mut Model, contexts: &[Context], action: Action, effects: &mut Vec<Effect>) {
     match action {
-        Action::Quit => effects.push(Effect::Quit),
+        Action::Quit => quit(model, effects),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Mouse => {
@@ -234,6 +249,7 @@ pub(crate) fn act(model: &mut Model, contexts: &[Context], action: Action, effec
         _ => match model.popups.last() {
             None => act_on_screen(model, action, effects),
             Some(Popup::Form(_)) => catalog::update::act_on_form(model, action, effects),
+            Some(Popup::AddServer(_)) => config::add::act(model, action, effects),
             Some(_) => act_on_popup(model, action, effects),
         },
     }
@@ -247,6 +263,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         Action::ShowClients => model.show(Screen::Clients),
         Action::ShowLogs => model.show(Screen::Logs),
         Action::ShowMetrics => model.show(Screen::Metrics),
+        Action::ShowConfig => model.show(Screen::Config),
         Action::LastScreen => model.show(model.last_screen),
         Action::Back => back(model, effects),
         Action::Close => close(model),
@@ -257,6 +274,7 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             Screen::Clients => clients::update::act(model, action, effects),
             Screen::Logs => logs::update::act(model, action, effects),
             Screen::Metrics => metrics::update::act(model, action, effects),
+            Screen::Config => config::update::act(model, action, effects),
         },
     }
 }
@@ -268,6 +286,7 @@ fn back(model: &mut Model, effects: &mut Vec<Effect>) {
         Screen::Inspect => inspect::update::back(model, effects),
         Screen::Catalog => catalog::update::back(model),
         Screen::Clients => clients::update::back(model),
+        Screen::Config => config::update::back(model),
         Screen::Logs | Screen::Metrics => false,
     };
     if !stepped && !model.demo {
@@ -282,16 +301,34 @@ fn close(model: &mut Model) {
         Screen::Inspect => inspect::update::close(model),
         Screen::Catalog => catalog::update::close(model),
         Screen::Clients => clients::update::close(model),
+        Screen::Config => config::update::back(model),
         Screen::Logs | Screen::Metrics => false,
     };
-    if closed {
-        return;
+    if !closed {
+        ask_to_quit(model);
     }
+}
+
+/// Quits at once, unless something would be lost: then asks, and the same key again leaves.
+fn quit(model: &mut Model, effects: &mut Vec<Effect>) {
+    let is_asked = model.popups.iter().any(|p| matches!(p, Popup::Confirm { then: Ask::Quit, .. }));
+    if model.config.is_modified() && !is_asked {
+        ask_to_quit(model);
+    } else {
+        effects.push(Effect::Quit);
+    }
+}
+
+fn ask_to_quit(model: &mut Model) {
     let n = model.snapshot.as_ref().map_or(0, |s| s.totals.n_in_flight);
     let detail = match n {
         0 => "The servers started here are stopped.".to_owned(),
         1 => "The servers started here are stopped; 1 call is in flight.".to_owned(),
         n => format!("The servers started here are stopped; {n} calls are in flight."),
+    };
+    let detail = match model.config.open().filter(|o| o.is_modified) {
+        Some(open) => format!("What you typed in {} is not saved and would be lost. {detail}", open.name()),
+        None => detail,
     };
     model.popups.push(Popup::Confirm { question: "Quit mcp-proxy?".to_owned(), detail, then: Ask::Quit, yes: false });
 }
@@ -300,6 +337,19 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     let Some(mut top) = model.popups.pop() else { return };
     let page = popup::page(model, &top);
     match (&mut top, action) {
+        (Popup::Save { .. }, Action::No | Action::Back) => return config::save::leave(model),
+        (Popup::Save { .. }, Action::Yes) => return config::save::write(model, effects),
+        (Popup::Save { yes }, Action::Accept) => {
+            return if *yes { config::save::write(model, effects) } else { config::save::leave(model) };
+        }
+        (Popup::Save { yes }, Action::OtherButton) => *yes ^= true,
+        (Popup::Changed, Action::KeepMine) => return config::save::keep_mine(model, effects),
+        (Popup::Changed, Action::TakeTheirs) => return config::save::take_theirs(model, effects),
+        (Popup::Changed, Action::SeeDifference) => {
+            let text = model.config.open().map_or_else(String::new, config::save::difference);
+            model.popups.push(top);
+            return model.popups.push(Popup::Reader { title: "Difference".to_owned(), text, top: 0 });
+        }
         (Popup::Confirm { .. }, Action::No | Action::Back) | (_, Action::Back) => return,
         (Popup::Confirm { then, .. }, Action::Yes) => return agreed(model, then.clone(), effects),
         (Popup::Confirm { then, yes, .. }, Action::Accept) => {

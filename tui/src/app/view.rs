@@ -10,7 +10,7 @@ use ratatui::widgets::Paragraph;
 use super::layout::{self, Breadth, MIN_HEIGHT, MIN_WIDTH};
 use super::model::{Model, Screen};
 use super::theme::Tone;
-use crate::screens::{backends, catalog, clients, inspect, logs, metrics};
+use crate::screens::{backends, catalog, clients, config, inspect, logs, metrics};
 use crate::widgets::{hint, popup, text};
 
 /// Draws the model.
@@ -32,6 +32,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Clients => clients::view::draw(model, frame),
         Screen::Logs => logs::view::draw(model, frame),
         Screen::Metrics => metrics::view::draw(model, frame),
+        Screen::Config => config::view::draw(model, frame),
     }
     popup::draw(model, frame);
     let hints = hint::line(&model.contexts(), !model.has_pushed(), usize::from(parts.hints.width), model.theme);
@@ -159,6 +160,11 @@ fn note(model: &Model, cells: usize) -> Option<Line<'static>> {
     }
     if let Some(error) = model.snapshot.as_ref().and_then(|s| s.config_error.as_ref()) {
         return line(Tone::Bad, &format!("{} configuration refused: {error}; the one before stays", s.bad));
+    }
+    if model.screen == Screen::Config
+        && let Some((tone, text)) = config::view::problem_note(model)
+    {
+        return line(tone, &text);
     }
     if let Some((tone, text)) = backends::view::failure_note(model) {
         return line(tone, &text);

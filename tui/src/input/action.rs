@@ -19,6 +19,8 @@ pub(crate) enum Action {
     ShowLogs,
     /// Go to a screen.
     ShowMetrics,
+    /// Go to a screen.
+    ShowConfig,
     /// Back to the screen before.
     LastScreen,
     /// The next pane of the screen.
@@ -135,6 +137,54 @@ pub(crate) enum Action {
     Send,
     /// From the form to the answer or back.
     SwitchAnswer,
+    /// Save the configuration, after a look at what that changes.
+    Save,
+    /// Take the last change back.
+    Undo,
+    /// Do it again.
+    Redo,
+    /// Copy what is selected, else the line.
+    CopyText,
+    /// The same, and take it out.
+    CutText,
+    /// Put in what was copied.
+    PasteText,
+    /// Look for a text.
+    FindText,
+    /// The next place it is found.
+    FindNext,
+    /// The place before.
+    FindPrev,
+    /// Go to a line by its number.
+    GoToLine,
+    /// Make lines comments, or text again.
+    CommentLines,
+    /// The next thing that is wrong.
+    NextProblem,
+    /// The one before.
+    PrevProblem,
+    /// Offer what may stand here.
+    Complete,
+    /// Take the selected offer if somebody chose it; else a new line.
+    AcceptChosen,
+    /// Close the offers.
+    CloseList,
+    /// Open the text in the editor of the user.
+    OutsideEditor,
+    /// From the text to the outline.
+    LeaveText,
+    /// Add a server by a form.
+    AddServer,
+    /// Use a server, or do not any more.
+    UseServer,
+    /// Look again.
+    Refresh,
+    /// Keep what is here, though the file is another one.
+    KeepMine,
+    /// Take what is on disk.
+    TakeTheirs,
+    /// See what differs.
+    SeeDifference,
     /// Do the selected entry.
     Accept,
     /// Yes.

@@ -23,6 +23,20 @@ pub(crate) enum Context {
     Logs,
     /// The screen Metrics.
     Metrics,
+    /// The screen Config.
+    Config,
+    /// What works in its outline and in its text.
+    ConfigFile,
+    /// Its text.
+    Text,
+    /// What is offered where one types.
+    Offers,
+    /// The field in which a text to find, or a line, is typed.
+    Find,
+    /// The form that adds a server.
+    AddServer,
+    /// The question when the file on disk has changed.
+    Changed,
     /// The field in which a filter is typed.
     Filter,
     /// The form that tries an item.
@@ -42,7 +56,7 @@ pub(crate) enum Context {
 impl Context {
     /// All of them, in the order of the help page.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Everywhere,
         Self::Move,
         Self::List,
@@ -53,6 +67,13 @@ impl Context {
         Self::Clients,
         Self::Logs,
         Self::Metrics,
+        Self::Config,
+        Self::ConfigFile,
+        Self::Text,
+        Self::Offers,
+        Self::Find,
+        Self::AddServer,
+        Self::Changed,
         Self::Filter,
         Self::Form,
         Self::Answer,
@@ -75,6 +96,13 @@ impl Context {
             Self::Clients => "Clients",
             Self::Logs => "Logs",
             Self::Metrics => "Metrics",
+            Self::Config => "Config",
+            Self::ConfigFile => "The configuration",
+            Self::Text => "Its text",
+            Self::Offers => "What may stand here",
+            Self::Find => "Finding",
+            Self::AddServer => "Adding a server",
+            Self::Changed => "Changed on disk",
             Self::Filter => "Typing a filter",
             Self::Form => "Trying an item",
             Self::Answer => "Its answer",
@@ -88,6 +116,9 @@ impl Context {
     /// Contexts in which characters are typed, not commands.
     #[cfg(test)]
     pub(crate) const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Form | Self::Palette)
+        matches!(
+            self,
+            Self::Filter | Self::Form | Self::Palette | Self::ConfigFile | Self::Text | Self::Find | Self::AddServer
+        )
     }
 }

@@ -46,19 +46,21 @@ pub(crate) struct Key {
     pub(crate) code: Code,
     /// With Ctrl held.
     pub(crate) ctrl: bool,
+    /// With Shift held; of characters it says nothing: they are as typed.
+    pub(crate) shift: bool,
 }
 
 impl Key {
-    /// The key of a name as the table writes it: `j`, `ctrl-d`, `pgup`, `space`, `f1`.
+    /// The key of a name as the table writes it: `j`, `ctrl-d`, `pgup`, `space`, `f1`, `s-left`, `ctrl-s-end`.
     #[must_use]
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        if let Some(rest) = name.strip_prefix("ctrl-") {
-            let mut chars = rest.chars();
-            let (c, None) = (chars.next()?, chars.next()) else { return None };
-            return Some(Self { code: Code::Char(c), ctrl: true });
-        }
-        let mut chars = name.chars();
-        let code = match name {
+        let (ctrl, rest) = name.strip_prefix("ctrl-").map_or((false, name), |rest| (true, rest));
+        let (shift, rest) = match rest.strip_prefix("s-") {
+            Some(rest) if rest != "tab" && !rest.is_empty() => (true, rest),
+            _ => (false, rest),
+        };
+        let mut chars = rest.chars();
+        let code = match rest {
             "enter" => Code::Enter,
             "esc" => Code::Esc,
             "tab" => Code::Tab,
@@ -75,19 +77,27 @@ impl Key {
             "pgdn" => Code::PageDown,
             "space" => Code::Char(' '),
             _ => match (chars.next()?, chars.next()) {
-                (c, None) => Code::Char(c),
-                ('f', Some(_)) => Code::F(name[1..].parse().ok().filter(|n| (1..=12).contains(n))?),
+                (c, None) if !shift => Code::Char(c),
+                ('f', Some(_)) => Code::F(rest[1..].parse().ok().filter(|n| (1..=12).contains(n))?),
                 _ => return None,
             },
         };
-        Some(Self { code, ctrl: false })
+        Some(Self { code, ctrl, shift })
+    }
+
+    /// The same key without Ctrl and Shift, where that is another one and types nothing: what it means where nobody has given the
+    /// two of them a meaning.
+    #[must_use]
+    pub(crate) fn alone(self) -> Option<Self> {
+        let has_more = (self.ctrl || self.shift) && !matches!(self.code, Code::Char(_));
+        has_more.then_some(Self { ctrl: false, shift: false, ..self })
     }
 
     /// The character this key types, if it types one.
     #[must_use]
     pub(crate) const fn typed(self) -> Option<char> {
         match self {
-            Self { code: Code::Char(c), ctrl: false } => Some(c),
+            Self { code: Code::Char(c), ctrl: false, .. } => Some(c),
             _ => None,
         }
     }
@@ -97,6 +107,9 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.ctrl {
             f.write_str("Ctrl-")?;
+        }
+        if self.shift {
+            f.write_str("S-")?;
         }
         match self.code {
             Code::Char(' ') => f.write_str("Space"),
@@ -118,5 +131,34 @@ impl fmt::Display for Key {
             Code::PageDown => f.write_str("PgDn"),
             Code::F(n) => write!(f, "F{n}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_keys_and_back() {
+        for (name, shown) in [
+            ("j", "j"),
+            ("ctrl-d", "Ctrl-D"),
+            ("s-tab", "S-Tab"),
+            ("f8", "F8"),
+            ("s-f8", "S-F8"),
+            ("ctrl-space", "Ctrl-Space"),
+            ("ctrl-s-end", "Ctrl-S-End"),
+            ("s-left", "S-Left"),
+            ("ctrl-s", "Ctrl-S"),
+            ("s", "s"),
+            ("ctrl--", "Ctrl--"),
+        ] {
+            assert_eq!(Key::parse(name).unwrap_or_else(|| panic!("{name}")).to_string(), shown);
+        }
+        for name in ["", "ctrl-", "s-a", "ctrl-s-a", "f0", "f13", "nothing"] {
+            assert_eq!(Key::parse(name), None, "{name}");
+        }
+        assert_eq!(Key::parse("ctrl-left").and_then(Key::alone), Key::parse("left"));
+        assert_eq!(Key::parse("ctrl-s").and_then(Key::alone), None);
     }
 }

@@ -33,6 +33,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Everywhere, A::ShowClients, &["4"], "", "screen Clients: who is connected, and what they do"),
     key(C::Everywhere, A::ShowLogs, &["5"], "", "screen Logs: ours and what servers write"),
     key(C::Everywhere, A::ShowMetrics, &["6"], "", "screen Metrics: rates, latency and errors over time"),
+    key(C::Everywhere, A::ShowConfig, &["7"], "", "screen Config: the configuration file; edit, check, save it"),
     key(C::Everywhere, A::LastScreen, &["-"], "", "back to the screen before"),
     key(C::Everywhere, A::NextPane, &["tab"], "", "next pane"),
     key(C::Everywhere, A::PrevPane, &["s-tab"], "", "previous pane"),
@@ -92,6 +93,55 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Metrics, A::Down, &["j", "down"], "server", "the next server; the first line is all of them"),
     key(C::Metrics, A::NextKind, &["]", "["], "window", "ten minutes or an hour"),
     key(C::Metrics, A::Open, &["enter", "l", "right"], "calls", "these calls in Inspect"),
+    key(C::Config, A::Open, &["enter", "l", "right"], "edit", "into the text, at this entry"),
+    key(C::Config, A::AddServer, &["a"], "add", "add a server: a form, with a try"),
+    key(C::Config, A::UseServer, &["u"], "on/off", "switch this server on or off, in the text"),
+    key(C::Config, A::Refresh, &["R"], "", "look for the file again"),
+    key(C::ConfigFile, A::Save, &["ctrl-s"], "save", "check, show what changes, save and go by it"),
+    key(C::ConfigFile, A::NextProblem, &["f8"], "problem", "the next problem"),
+    key(C::ConfigFile, A::PrevProblem, &["s-f8"], "", "the problem before"),
+    key(C::ConfigFile, A::FindText, &["ctrl-f"], "find", "find a text"),
+    key(C::ConfigFile, A::GoToLine, &["ctrl-g"], "", "go to a line by its number"),
+    key(C::ConfigFile, A::OutsideEditor, &["f4"], "$EDITOR", "open the text in $VISUAL or $EDITOR"),
+    key(C::Text, A::Complete, &["ctrl-space"], "ask", "what may stand here, and what it is for"),
+    key(C::Text, A::Undo, &["ctrl-z"], "undo", "take the last change back; says what it was"),
+    key(C::Text, A::Redo, &["ctrl-y"], "", "do it again"),
+    key(C::Text, A::CopyText, &["ctrl-c"], "", "copy what is selected (Shift and arrows), else the line"),
+    key(C::Text, A::CutText, &["ctrl-x"], "", "cut it"),
+    key(C::Text, A::PasteText, &["ctrl-v"], "", "put in what was copied here"),
+    key(C::Text, A::FindNext, &["f3"], "", "the next place of what was found"),
+    key(C::Text, A::FindPrev, &["s-f3"], "", "the place before"),
+    key(C::Text, A::CommentLines, &["ctrl-t"], "", "make the selected lines comments, or text again"),
+    key(C::Text, A::LeaveText, &["esc"], "outline", "back to the outline"),
+    key(C::Text, A::Palette, &["ctrl-p"], "", "find an action, a server, a tool, and go there"),
+    key(C::Text, A::Redraw, &["ctrl-l"], "", "draw the screen again"),
+    key(C::Text, A::Mouse, &["f2"], "", "mouse on or off (off: the terminal selects text)"),
+    key(C::Text, A::Help, &["f1"], "keys", "show these keys"),
+    key(C::Offers, A::Accept, &["tab"], "take it", "put the selected one in"),
+    key(C::Offers, A::AcceptChosen, &["enter"], "", "the same, once it was chosen with the arrows"),
+    key(C::Offers, A::Down, &["down"], "next", "the next one"),
+    key(C::Offers, A::Up, &["up"], "", "the one before"),
+    key(C::Offers, A::PageDown, &["pgdn"], "", "a page down"),
+    key(C::Offers, A::PageUp, &["pgup"], "", "a page up"),
+    key(C::Offers, A::CloseList, &["esc"], "close", "close the list"),
+    key(C::Find, A::FilterDone, &["enter"], "stay", "stay there"),
+    key(C::Find, A::FindNext, &["down", "f3", "ctrl-f"], "next", "the next one"),
+    key(C::Find, A::FindPrev, &["up", "s-f3"], "previous", "the one before"),
+    key(C::Find, A::FilterClear, &["esc"], "back", "back to where it began"),
+    key(C::Find, A::Help, &["f1"], "keys", "show these keys"),
+    key(C::Find, A::Quit, &["ctrl-c"], "", "quit at once"),
+    key(C::AddServer, A::Send, &["enter"], "add", "put it into the text; nothing starts before you save"),
+    key(C::AddServer, A::Try, &["ctrl-t"], "try", "start it, ask what it offers, end it"),
+    key(C::AddServer, A::NextField, &["tab", "down"], "field", "next field"),
+    key(C::AddServer, A::PrevField, &["s-tab", "up"], "", "previous field"),
+    key(C::AddServer, A::Back, &["esc"], "close", "close the form"),
+    key(C::AddServer, A::Help, &["f1"], "keys", "show these keys"),
+    key(C::AddServer, A::Quit, &["ctrl-c"], "", "quit at once"),
+    key(C::Changed, A::KeepMine, &["k"], "keep mine", "save over the file on disk, which is kept as .bak"),
+    key(C::Changed, A::TakeTheirs, &["t"], "take theirs", "the file on disk replaces the text here"),
+    key(C::Changed, A::SeeDifference, &["d"], "difference", "see what differs"),
+    key(C::Changed, A::Back, &["esc", "q"], "close", "leave it for now"),
+    key(C::Changed, A::Quit, &["ctrl-c"], "", "quit at once"),
     key(C::Filter, A::FilterDone, &["enter"], "keep", "keep the filter and go back to the list"),
     key(C::Filter, A::FilterClear, &["esc"], "no filter", "take the filter away"),
     key(C::Filter, A::Help, &["f1"], "keys", "show the keys and what a filter can say"),
@@ -230,7 +280,18 @@ mod tests {
                 // These contexts do not lie on `Everywhere`, or mean the same thing there.
                 let alone = matches!(
                     b.context,
-                    C::Filter | C::Form | C::Menu | C::Palette | C::Reader | C::Confirm | C::Answer
+                    C::Filter
+                        | C::Form
+                        | C::Menu
+                        | C::Palette
+                        | C::Reader
+                        | C::Confirm
+                        | C::Answer
+                        | C::Text
+                        | C::Offers
+                        | C::Find
+                        | C::AddServer
+                        | C::Changed
                 );
                 let known = b.context == C::Logs && matches!(b.action, A::KeepLess | A::LogsNewest);
                 assert!(hides.is_none() || alone || known, "{k} in {:?} hides {hides:?}", b.context);

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::client::{self, Order};
+use super::config::{self, Desk};
 use super::signals::Signals;
 use super::terminal::Screen;
 use super::{Options, Outcome, clipboard, logging, looking};
@@ -22,6 +23,7 @@ use crate::app::effect::Effect;
 use crate::app::model::Model;
 use crate::app::msg::Msg;
 use crate::app::update::update;
+use crate::screens::config::talk::{Told, Wish};
 
 /// Time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
@@ -55,6 +57,10 @@ struct Loop<'a> {
     stale: bool,
     quit: bool,
     suspend: bool,
+    /// Text and name of a file for the editor of the user.
+    edit: Option<(String, String)>,
+    /// Does what the screen wants with the configuration file.
+    desk: Desk,
 }
 
 impl<'a> Loop<'a> {
@@ -72,6 +78,8 @@ impl<'a> Loop<'a> {
             scans: VecDeque::new(),
             tasks: JoinSet::new(),
             client: None,
+            desk: Desk::new(handle.clone(), out.clone()),
+            edit: None,
             out,
             inbox: Some(inbox),
             next_log: 0,
@@ -147,6 +155,19 @@ impl<'a> Loop<'a> {
                     tokio::task::yield_now().await;
                 }
             }
+            if let Some((text, name)) = self.edit.take() {
+                // It reads the keys, and so it must be the only one that does.
+                drop(input);
+                self.screen.lend();
+                let edited = tokio::task::spawn_blocking(move || config::edit(&text, &name)).await;
+                self.screen.take_back()?;
+                input = EventStream::new();
+                let lost = |_| ("the editor".to_owned(), Err("the editor was lost".to_owned()));
+                let (program, result) = edited.unwrap_or_else(lost);
+                let (w, h) = self.screen.size()?;
+                self.take(Msg::Resize(w, h))?;
+                self.take(Msg::Config(Box::new(Told::Edited { program, result })))?;
+            }
             if std::mem::take(&mut self.suspend) {
                 self.screen.suspend().await?;
                 let (w, h) = self.screen.size()?;
@@ -192,6 +213,15 @@ impl<'a> Loop<'a> {
             Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, &ids))),
             Effect::Flow(id) => Some(looking::flow(self.handle, id)),
             Effect::Metrics(of) => Some(Msg::Metrics(Box::new(self.handle.metrics(of.as_ref())))),
+            Effect::Config(Wish::Edit(text)) => {
+                let name = self.model.config.open().map_or_else(|| "config.yaml".to_owned(), |open| open.name());
+                self.edit = Some((text, name));
+                None
+            }
+            Effect::Config(wish) => {
+                self.desk.take(wish, &mut self.tasks);
+                None
+            }
             Effect::Command(command) => {
                 let (handle, out) = (self.handle.clone(), self.out.clone());
                 self.tasks.spawn(async move {

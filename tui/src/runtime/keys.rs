@@ -50,7 +50,9 @@ fn key(event: KeyEvent) -> Option<Key> {
         KeyCode::F(n) => Code::F(n),
         _ => return None,
     };
-    // Ctrl with other keys than letters means the same as without.
-    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL) && matches!(code, Code::Char(_));
-    Some(Key { code, ctrl })
+    let is_char = matches!(code, Code::Char(_));
+    let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+    // Of a character, and of Tab, Shift is in the code already.
+    let shift = event.modifiers.contains(KeyModifiers::SHIFT) && !is_char && code != Code::BackTab;
+    Some(Key { code, ctrl, shift })
 }

@@ -25,6 +25,7 @@ pub(super) fn seen(handle: &ProxyHandle, since: u64) -> Msg {
         version,
         changed,
         catalog: handle.catalog(),
+        n_readings: handle.n_readings(),
     }))
 }
 

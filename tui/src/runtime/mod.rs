@@ -2,6 +2,7 @@
 
 mod client;
 mod clipboard;
+pub(crate) mod config;
 mod event_loop;
 mod keys;
 pub(crate) mod logging;

@@ -121,6 +121,18 @@ impl Screen {
         sent.map_err(io::Error::from)
     }
 
+    /// Lends the terminal to another program, until [`Self::take_back`].
+    #[expect(clippy::unused_self, reason = "nobody draws meanwhile")]
+    pub(super) fn lend(&mut self) {
+        give_back();
+    }
+
+    /// Takes it again; the next frame draws every cell.
+    pub(super) fn take_back(&mut self) -> io::Result<()> {
+        take(self.mouse)?;
+        self.terminal.clear()
+    }
+
     /// Gives the terminal back.
     pub(super) fn close(&mut self) {
         if std::mem::take(&mut self.open) {

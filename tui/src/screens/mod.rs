@@ -3,6 +3,7 @@
 pub(crate) mod backends;
 pub(crate) mod catalog;
 pub(crate) mod clients;
+pub(crate) mod config;
 pub(crate) mod inspect;
 pub(crate) mod logs;
 pub(crate) mod metrics;

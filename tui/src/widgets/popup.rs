@@ -14,6 +14,7 @@ use crate::app::popup::{CopyEntry, Popup};
 use crate::app::theme::{Theme, Tone};
 use crate::input::context::Context;
 use crate::screens::catalog::form_view;
+use crate::screens::config;
 
 /// Draws the layers, the last on top.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -26,6 +27,9 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             Popup::Palette(open) => palette::draw(model, open, frame),
             Popup::Reader { title, text, top } => reader(model, popup, title, text, *top, frame),
             Popup::Confirm { question, detail, yes, .. } => confirm(model, question, detail, *yes, frame),
+            Popup::Save { yes } => config::view::draw_save(model, *yes, frame),
+            Popup::Changed => config::view::draw_changed(model, frame),
+            Popup::AddServer(add) => config::add_view::draw(model, add, on_top, frame),
         }
     }
 }
@@ -52,7 +56,7 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
             )
         }
         Popup::Confirm { .. } => centered(body, 60, 6),
-        Popup::Form(_) | Popup::Palette(_) => body,
+        Popup::Form(_) | Popup::Palette(_) | Popup::Save { .. } | Popup::Changed | Popup::AddServer(_) => body,
     }
 }
 
@@ -161,6 +165,15 @@ fn reader(model: &Model, popup: &Popup, title: &str, content: &str, top: usize, 
     }
 }
 
+/// The two answers to a question, one of them marked.
+pub(crate) fn buttons((no, yes): (&str, &str), is_yes: bool, theme: Theme) -> Line<'static> {
+    let button = |text: &str, marked: bool| {
+        let marker = if marked { theme.symbols().cursor } else { " " };
+        Span::styled(format!("{marker} {text} "), if marked { theme.cursor(true) } else { theme.tone(Tone::Plain) })
+    };
+    Line::from(vec![Span::raw(" "), button(no, !is_yes), Span::raw("   "), button(yes, is_yes)])
+}
+
 fn confirm(model: &Model, question: &str, detail: &str, yes: bool, frame: &mut Frame<'_>) {
     let theme = model.theme;
     let cells = 58;
@@ -175,11 +188,7 @@ fn confirm(model: &Model, question: &str, detail: &str, yes: bool, frame: &mut F
         question.into_iter().map(|q| Line::styled(format!(" {q}"), theme.strong())).collect();
     lines.extend(detail.into_iter().map(|d| Line::styled(format!(" {d}"), theme.dim())));
     lines.push(Line::default());
-    let button = |text: &str, marked: bool| {
-        let marker = if marked { theme.symbols().cursor } else { " " };
-        Span::styled(format!("{marker} {text} "), if marked { theme.cursor(true) } else { theme.tone(Tone::Plain) })
-    };
-    lines.push(Line::from(vec![Span::raw(" "), button("n  no", !yes), Span::raw("   "), button("y  yes", yes)]));
+    lines.push(buttons(("n  no", "y  yes"), yes, theme));
     for (y, line) in (inner.y..inner.bottom()).zip(lines) {
         frame.render_widget(line, Rect { y, height: 1, ..inner });
     }

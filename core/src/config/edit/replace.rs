@@ -12,6 +12,9 @@ use sha2::{Digest as _, Sha256};
 /// A client's file keeps its projects' history too; more than this is no file to be read at once.
 pub const MAX_BYTES: u64 = 32 << 20;
 
+/// A byte order mark.
+const MARK: &str = "\u{feff}";
+
 /// Why a file was not read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplaceError {
@@ -97,6 +100,12 @@ impl Seen {
         Ok(Self { path: path.to_owned(), target, bytes: Some(bytes) })
     }
 
+    /// A file that holds these bytes, without a look at it: it is replaced only if it does.
+    #[must_use]
+    pub fn holding(path: &Path, bytes: Vec<u8>) -> Self {
+        Self { path: path.to_owned(), target: path.to_owned(), bytes: Some(bytes) }
+    }
+
     /// The hash of its bytes; `None` if there is no such file.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
@@ -142,6 +151,45 @@ impl Seen {
         } else {
             Err(ReplaceError::Changed { path: self.path.clone() })
         }
+    }
+
+    /// The same, after what was read has been put beside it as `NAME.bak`, in the place of an older one. Gives the path of that;
+    /// `None` if there was no file.
+    ///
+    /// # Errors
+    /// As [`Self::replace`]; also when the copy cannot be made.
+    pub fn replace_keeping(&self, bytes: &[u8]) -> Result<Option<PathBuf>, ReplaceError> {
+        self.check_writable()?;
+        self.check_unchanged()?;
+        let backup = match &self.bytes {
+            Some(old) => {
+                let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+                let beside = self.path.with_file_name(format!("{name}.bak"));
+                Self::read(&beside)?.replace(old)?;
+                Some(beside)
+            }
+            None => None,
+        };
+        self.replace(bytes)?;
+        Ok(backup)
+    }
+
+    /// Its text without a byte order mark; empty if there is no file.
+    ///
+    /// # Errors
+    /// When it is no text.
+    pub fn text(&self) -> Result<&str, ReplaceError> {
+        let bytes = self.bytes.as_deref().unwrap_or_default();
+        let text = std::str::from_utf8(bytes);
+        let text = text.map_err(|_| ReplaceError::Kind { path: self.path.clone(), found: "no UTF-8 text" })?;
+        Ok(text.strip_prefix(MARK).unwrap_or(text))
+    }
+
+    /// `text` as bytes of this file: with its byte order mark, if it has one.
+    #[must_use]
+    pub fn with_mark(&self, text: &str) -> Vec<u8> {
+        let has_mark = self.bytes.as_deref().is_some_and(|b| b.starts_with(MARK.as_bytes()));
+        [if has_mark { MARK } else { "" }.as_bytes(), text.as_bytes()].concat()
     }
 
     /// Takes the file away.

@@ -118,6 +118,26 @@ impl Kind {
         }
     }
 
+    /// What a value looks like, in a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            // Its words have a place of their own.
+            Self::Choice(_) => "one word".to_owned(),
+            kind => page::words(*kind).replace('`', "").replace('–', " to "),
+        }
+    }
+
+    /// The words a value may be, each with its meaning.
+    #[must_use]
+    pub fn choices(&self) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Self::Truth => vec![("true", ""), ("false", "")],
+            Self::Either(kinds) => kinds.iter().flat_map(Self::choices).collect(),
+            kind => page::choices(*kind).concat(),
+        }
+    }
+
     /// What belongs under `name` in a map of this kind.
     fn at(&self, name: &str) -> Option<Self> {
         match self {

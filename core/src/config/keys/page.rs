@@ -109,7 +109,7 @@ fn rows(out: &mut String, above: &str, keys: &[&Key], is_flat: bool) {
 }
 
 /// The words a value may be.
-fn choices(kind: Kind) -> Vec<&'static [(&'static str, &'static str)]> {
+pub(super) fn choices(kind: Kind) -> Vec<&'static [(&'static str, &'static str)]> {
     match kind {
         Kind::Choice(choices) => vec![choices],
         Kind::Either(kinds) => kinds.iter().flat_map(|k| choices(*k)).collect(),
@@ -118,7 +118,7 @@ fn choices(kind: Kind) -> Vec<&'static [(&'static str, &'static str)]> {
 }
 
 /// What a value looks like.
-fn words(kind: Kind) -> String {
+pub(super) fn words(kind: Kind) -> String {
     match kind {
         Kind::Text => "text".to_owned(),
         Kind::Path => "path".to_owned(),

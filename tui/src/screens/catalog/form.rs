@@ -126,7 +126,7 @@ impl Form {
             Kind::Boolean => vec!["true".to_owned(), "false".to_owned()],
             _ => {
                 let code = if forward { crate::input::key::Code::Right } else { crate::input::key::Code::Left };
-                field.input.key(crate::input::key::Key { code, ctrl: false });
+                field.input.key(crate::input::key::Key { code, ctrl: false, shift: false });
                 return;
             }
         };

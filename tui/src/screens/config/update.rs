@@ -1,0 +1,510 @@
+//! What keys and news do to the screen.
+
+use mcp_proxy_core::config::Level;
+use mcp_proxy_core::config::change::{self, Change};
+
+use super::add::Add;
+use super::complete::{Completion, Entry, Tail};
+use super::save;
+use super::state::{Focus, Open, Saving, Source};
+use super::talk::{NoFile, Told, Wish};
+use super::view;
+use crate::app::cursor::Cursor;
+use crate::app::effect::Effect;
+use crate::app::model::{Model, Screen};
+use crate::app::popup::Popup;
+use crate::app::theme::Tone;
+use crate::input::action::Action;
+use crate::input::key::{Code, Key};
+use crate::widgets::editor::buffer::{Place, place};
+use crate::widgets::editor::lexer::Syntax;
+use crate::widgets::input::Input;
+
+/// Looks at the file when the screen is shown, and when the engine has read it again.
+pub(crate) fn look(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.screen == Screen::Config && matches!(model.config.source, Source::Unread) {
+        model.config.source = Source::Reading;
+        effects.push(Effect::Config(Wish::Read));
+    }
+}
+
+/// The engine has read the file again.
+pub(crate) fn read_again(model: &mut Model, n_readings: u64, effects: &mut Vec<Effect>) {
+    let is_new = model.config.n_readings != n_readings;
+    model.config.n_readings = n_readings;
+    let is_shown = !matches!(model.config.source, Source::Unread | Source::Reading);
+    let is_writing = model.config.open().is_some_and(|o| o.saving == Saving::Writing);
+    if is_new && is_shown && !is_writing {
+        effects.push(Effect::Config(Wish::Read));
+    }
+}
+
+/// Takes what the runtime tells.
+pub(crate) fn told(model: &mut Model, told: Told, effects: &mut Vec<Effect>) {
+    match told {
+        Told::Read(Ok(file)) => read(model, file, effects),
+        Told::Read(Err(why)) => {
+            // What is being edited is not thrown away because the file is gone.
+            if model.config.open().is_none() {
+                model.config.source = match why {
+                    NoFile::None(path) => Source::None(path),
+                    NoFile::Unreadable(why) => Source::Unreadable(why),
+                };
+            } else if let NoFile::Unreadable(why) = why {
+                model.say(Tone::Bad, format!("{} the file on disk: {why}", model.theme.symbols().bad));
+            }
+        }
+        Told::Quiet(version) => {
+            let Some(open) = model.config.open_mut() else { return };
+            if open.editor.version() == version {
+                open.look_again();
+                effects.push(Effect::Config(Wish::Check { version, text: open.editor.text(), is_final: false }));
+            }
+        }
+        Told::Checked(checked) => {
+            let Some(open) = model.config.open_mut() else { return };
+            if checked.version != open.editor.version() {
+                // What was typed meanwhile is checked by itself; saving is not what was asked for any more.
+                if checked.is_final {
+                    open.saving = Saving::No;
+                }
+                return;
+            }
+            let is_final = checked.is_final && open.saving == Saving::Checking;
+            open.checked = Some(*checked);
+            if is_final {
+                save::checked(model);
+            }
+        }
+        Told::Saved { version, result } => {
+            save::saved(model, result, effects);
+            if model.config.open().is_some_and(|o| o.editor.version() == version && !o.is_modified) {
+                check(model, effects);
+            }
+        }
+        Told::Edited { program, result } => match result {
+            Ok(text) => {
+                let Some(open) = model.config.open_mut() else { return };
+                if open.editor.become_text(&text, format!("edited in {program}")) {
+                    text_changed(model, effects);
+                    let told = format!("{} taken from {program}; Ctrl-S saves it", model.theme.symbols().good);
+                    model.say(Tone::Good, told);
+                }
+            }
+            Err(why) => model.say(Tone::Bad, format!("{} {why}", model.theme.symbols().bad)),
+        },
+        Told::Probed { seq, result } => {
+            if let Some(Popup::AddServer(add)) = model.popups.iter_mut().find(|p| matches!(p, Popup::AddServer(_))) {
+                add.probed(seq, result);
+            }
+        }
+        Told::Made(result) => match result {
+            Ok(shown) => {
+                model.demo = false;
+                model.first_run = None;
+                model.config.source = Source::Reading;
+                effects.push(Effect::Config(Wish::Read));
+                model.say(Tone::Good, format!("{} made {shown}: press a to add a server", model.theme.symbols().good));
+            }
+            Err(why) => model.say(Tone::Bad, format!("{} {why}", model.theme.symbols().bad)),
+        },
+    }
+}
+
+fn read(model: &mut Model, file: super::talk::File, effects: &mut Vec<Effect>) {
+    let s = model.theme.symbols();
+    let Some(open) = model.config.open_mut() else {
+        model.config.source = Source::Open(Box::new(Open::new(file)));
+        return check(model, effects);
+    };
+    if open.seen.bytes == file.seen.bytes {
+        open.theirs = None;
+        return;
+    }
+    let text = file.seen.text().unwrap_or_default().to_owned();
+    let same = open.editor.text() == text;
+    if open.is_modified && !same {
+        if open.theirs.as_ref() != Some(&file.seen) {
+            open.theirs = Some(file.seen);
+            let told = format!("{} {} has changed on disk too: Ctrl-S asks which one you want", s.warn, open.name());
+            model.say(Tone::Warn, told);
+        }
+        return;
+    }
+    open.seen = file.seen;
+    open.theirs = None;
+    let name = open.name();
+    if !same {
+        open.editor.become_text(&text, "read from the disk again");
+        model.say(Tone::Plain, format!("{} {name} has changed on disk: this is what it says now", s.good));
+    }
+    text_changed(model, effects);
+}
+
+/// Checks the text now.
+fn check(model: &mut Model, effects: &mut Vec<Effect>) {
+    if let Some(open) = model.config.open_mut() {
+        open.look_again();
+        let version = open.editor.version();
+        effects.push(Effect::Config(Wish::Check { version, text: open.editor.text(), is_final: false }));
+    }
+}
+
+/// The text is another one.
+pub(crate) fn text_changed(model: &mut Model, effects: &mut Vec<Effect>) {
+    let s = model.theme.symbols();
+    let Some(open) = model.config.open_mut() else { return };
+    open.changed();
+    effects.push(Effect::Config(Wish::Quiet(open.editor.version())));
+    if open.editor.was_full() {
+        model.say(Tone::Bad, format!("{} a configuration has 1 MiB at most", s.bad));
+    }
+}
+
+/// A key that is no action: types in the text.
+pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
+    let s = model.theme.symbols();
+    let Some(open) = model.config.open_mut() else { return };
+    let version = open.editor.version();
+    let before = open.editor.cursor();
+    if !open.editor.key(key) {
+        return;
+    }
+    let is_word = key.typed().is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '$'));
+    let goes_on = open.completion.is_some() && (is_word || key.code == Code::Backspace);
+    if open.editor.version() != version {
+        text_changed(model, effects);
+    } else if open.editor.was_full() {
+        model.say(Tone::Bad, format!("{} a configuration has 1 MiB at most", s.bad));
+    }
+    if is_word || goes_on {
+        complete(model, false);
+    } else if let Some(open) = model.config.open_mut() {
+        // Moving away from the word closes the list.
+        let stays = open.editor.cursor() == before;
+        open.completion = open.completion.take().filter(|_| stays);
+    }
+}
+
+/// Text was pasted.
+pub(crate) fn paste(model: &mut Model, text: &str, effects: &mut Vec<Effect>) {
+    if !model.config.in_text() {
+        return;
+    }
+    if let Some(open) = model.config.open_mut() {
+        open.completion = None;
+        open.editor.paste(text);
+        text_changed(model, effects);
+    }
+}
+
+/// The text of a field changed.
+pub(crate) fn typed(model: &mut Model) {
+    let Some(open) = model.config.open_mut() else { return };
+    match &open.line {
+        Some(line) => {
+            if let Ok(n) = line.text().trim().parse::<usize>() {
+                open.editor.show(place(n.saturating_sub(1), 0));
+            }
+        }
+        None => open.editor.find_typed(),
+    }
+}
+
+/// Offers what may stand at the cursor; with `is_asked` also where nothing is typed yet.
+fn complete(model: &mut Model, is_asked: bool) {
+    let Some(open) = model.config.open_mut() else { return };
+    let entries = open.offered();
+    let word = open.editor.buffer().line(open.editor.cursor().line)[open.spot.word.clone()].to_owned();
+    // What is written out already needs no help, and nobody wants a list for a name of their own.
+    let is_done = !is_asked && (entries.is_empty() || (entries.len() == 1 && entries[0].text == word));
+    if entries.is_empty() && is_asked {
+        open.completion = None;
+        model.say(Tone::Plain, "nothing to offer here: the name or value is yours");
+    } else {
+        open.completion = (!is_done).then(|| Completion { entries, cursor: Cursor::default(), is_chosen: is_asked });
+    }
+}
+
+/// Puts the selected entry in.
+fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
+    let Some(open) = model.config.open_mut() else { return };
+    let Some(completion) = open.completion.take() else { return };
+    let Some(entry) = completion.entries.get(completion.cursor.at) else { return };
+    let at = open.editor.cursor();
+    let line = open.editor.buffer().line(at.line).to_owned();
+    let (range, new, back) = put(open, entry, &line);
+    let range = place(at.line, range.start)..place(at.line, range.end);
+    open.editor.put(range, &new, format!("completed `{}`", entry.text));
+    let end = open.editor.cursor();
+    if back > 0 {
+        open.editor.go_to(Place { byte: end.byte - back, ..end });
+    }
+    let goes_on = entry.tail != Tail::Nothing;
+    text_changed(model, effects);
+    if goes_on && let Some(open) = model.config.open_mut() {
+        // The value, where there are words for it.
+        let entries = open.offered();
+        let is_value =
+            entries.iter().all(|e| e.tail == Tail::Nothing) && !entries.iter().any(|e| e.text.starts_with("${"));
+        if is_value && !entries.is_empty() {
+            open.completion = Some(Completion { entries, cursor: Cursor::default(), is_chosen: false });
+        }
+    }
+}
+
+/// Which bytes of the line an entry replaces, by what, and how many bytes before the end of that the cursor stands.
+fn put(open: &Open, entry: &Entry, line: &str) -> (std::ops::Range<usize>, String, usize) {
+    let word = open.spot.word.clone();
+    let (head, tail) = (&line[..word.start], &line[word.end..]);
+    if open.syntax == Syntax::Json {
+        let has_open = head.ends_with('"');
+        let has_close = has_open && tail.starts_with('"');
+        let range = word.start - usize::from(has_open)..word.end + usize::from(has_close);
+        let is_named = line[range.end..].trim_start().starts_with(':');
+        let is_bare = matches!(entry.text.as_str(), "true" | "false") && entry.tail == Tail::Nothing;
+        let text = if is_bare { entry.text.clone() } else { format!("\"{}\"", entry.text) };
+        return match entry.tail {
+            Tail::Nothing => (range, text, 0),
+            _ if is_named => (range, text, 0),
+            Tail::Value => (range, format!("{text}: "), 0),
+            Tail::List => (range, format!("{text}: []"), 1),
+            Tail::Below => (range, format!("{text}: {{}}"), 1),
+        };
+    }
+    let is_named = tail.trim_start().starts_with(':');
+    let text = entry.text.clone();
+    match entry.tail {
+        Tail::Nothing => {
+            // In brackets the braces of a reference need quotes around them.
+            let quotes = open.spot.in_flow && text.contains('{') && !head.ends_with('"');
+            (word, if quotes { format!("\"{text}\"") } else { text }, 0)
+        }
+        _ if is_named => (word, text, 0),
+        Tail::Value => (word, format!("{text}: "), 0),
+        Tail::List => (word, format!("{text}: []"), 1),
+        Tail::Below if open.spot.in_flow => (word, format!("{text}: {{}}"), 1),
+        Tail::Below => {
+            let column = head.len();
+            let new = format!("{text}:\n{}", " ".repeat(column + 2));
+            (word, new, 0)
+        }
+    }
+}
+
+/// Does what was asked for on this screen.
+pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    if let Source::None(_) | Source::Unreadable(_) = model.config.source {
+        match action {
+            Action::Open if matches!(model.config.source, Source::None(Some(_))) => {
+                effects.push(Effect::Config(Wish::Init))
+            }
+            Action::Open | Action::Refresh => {
+                model.config.source = Source::Reading;
+                effects.push(Effect::Config(Wish::Read));
+            }
+            _ => {}
+        }
+        return;
+    }
+    let in_text = model.config.in_text();
+    let Some(open) = model.config.open_mut() else { return };
+    match action {
+        Action::Save => save::begin(model, effects),
+        Action::Undo | Action::Redo => {
+            open.completion = None;
+            let (words, done) = match action {
+                Action::Undo => (open.editor.undo(), "undone"),
+                _ => (open.editor.redo(), "done again"),
+            };
+            match words {
+                Some(words) => {
+                    text_changed(model, effects);
+                    model.say(Tone::Plain, format!("{done}: {words}"));
+                }
+                None => model
+                    .say(Tone::Plain, if action == Action::Undo { "nothing to undo" } else { "nothing to do again" }),
+            }
+        }
+        Action::CopyText | Action::CutText => {
+            let text = if action == Action::CopyText { open.editor.copy() } else { open.editor.cut() };
+            effects.push(Effect::Copy { what: "text".to_owned(), text });
+            if action == Action::CutText {
+                text_changed(model, effects);
+            }
+        }
+        Action::PasteText => {
+            if !open.editor.paste_clip() {
+                model.say(Tone::Plain, "nothing was copied here; the terminal's own paste works too");
+            }
+            text_changed(model, effects);
+        }
+        Action::CommentLines => {
+            open.editor.comment();
+            text_changed(model, effects);
+        }
+        Action::FindText => {
+            model.config.focus = Focus::Text;
+            if let Some(open) = model.config.open_mut() {
+                open.completion = None;
+                open.editor.open_find();
+            }
+        }
+        Action::FindNext | Action::FindPrev => {
+            if !open.editor.find_next(action == Action::FindPrev) {
+                model.say(Tone::Plain, "not found");
+            }
+        }
+        Action::FilterDone => {
+            open.line = None;
+            open.editor.close_find(true);
+        }
+        Action::FilterClear => {
+            open.line = None;
+            open.editor.close_find(false);
+        }
+        Action::GoToLine => {
+            open.completion = None;
+            open.line = Some(Input::default());
+            model.config.focus = Focus::Text;
+        }
+        Action::NextProblem | Action::PrevProblem => problem(model, action == Action::PrevProblem),
+        Action::OutsideEditor => effects.push(Effect::Config(Wish::Edit(open.editor.text()))),
+        Action::Complete => complete(model, true),
+        Action::Accept => accept(model, effects),
+        Action::AcceptChosen => match &open.completion {
+            Some(c) if c.is_chosen => accept(model, effects),
+            _ => {
+                open.completion = None;
+                key(model, Key { code: Code::Enter, ctrl: false, shift: false }, effects);
+            }
+        },
+        Action::CloseList => open.completion = None,
+        Action::AddServer => {
+            let names = open.outline.iter().filter(|e| e.is_server).map(|e| e.name.clone()).collect();
+            model.popups.push(Popup::AddServer(Box::new(Add::new(names))));
+        }
+        Action::UseServer => use_server(model, effects),
+        Action::LeaveText => model.config.focus = Focus::Outline,
+        Action::Open | Action::NextPane | Action::PrevPane if !in_text => {
+            enter(open, action == Action::Open);
+            model.config.focus = Focus::Text;
+        }
+        _ if open.completion.is_some() => {
+            let n = open.completion.as_ref().map_or(0, |c| c.entries.len());
+            if let Some(completion) = &mut open.completion {
+                completion.is_chosen |= completion.cursor.go(action, n, view::LIST_ROWS);
+                completion.cursor.settle(n, view::LIST_ROWS);
+            }
+        }
+        _ => {
+            let page = view::outline_rows(model);
+            if let Some(open) = model.config.open_mut() {
+                let n = open.outline.len();
+                if open.cursor.go(action, n, page) {
+                    enter(open, true);
+                }
+            }
+        }
+    }
+}
+
+/// Goes to the selected entry in the text.
+fn enter(open: &mut Open, goes: bool) {
+    if let (true, Some(entry)) = (goes, open.entry()) {
+        let at = place(entry.line, entry.byte);
+        open.editor.show(at);
+    }
+}
+
+/// Goes to the next problem, or the one before it.
+fn problem(model: &mut Model, is_back: bool) {
+    let s = model.theme.symbols();
+    let Some(open) = model.config.open_mut() else { return };
+    open.completion = None;
+    let here = (open.editor.cursor().line, open.editor.cursor().byte);
+    let all = open.checked.iter().flat_map(|c| &c.problems);
+    let mut places: Vec<(usize, usize)> = all.filter_map(|p| p.at.map(|(l, b, _)| (l, b))).collect();
+    places.sort_unstable();
+    places.dedup();
+    let next = if is_back {
+        places.iter().rev().find(|p| **p < here).or(places.last())
+    } else {
+        places.iter().find(|p| **p > here).or(places.first())
+    };
+    match next {
+        Some((line, byte)) => {
+            open.editor.show(place(*line, *byte));
+            model.config.focus = Focus::Text;
+        }
+        None => {
+            let elsewhere = open.checked.iter().flat_map(|c| &c.problems).find(|p| p.level != Level::Hint);
+            let told =
+                elsewhere.map_or_else(|| format!("{} no problems", s.good), |p| format!("{} {}", s.warn, p.message));
+            model.say(Tone::Plain, told);
+        }
+    }
+}
+
+/// Switches the selected server on or off, in the text.
+fn use_server(model: &mut Model, effects: &mut Vec<Effect>) {
+    let s = model.theme.symbols();
+    let states: Vec<(String, bool)> = model
+        .servers()
+        .iter()
+        .map(|b| (b.name.to_string(), b.state != mcp_proxy_core::control::BackendState::Disabled))
+        .collect();
+    let Some(open) = model.config.open_mut() else { return };
+    let Some(entry) = open.entry().filter(|e| e.is_server).cloned() else {
+        return model.say(Tone::Plain, "select a server: u switches it on or off");
+    };
+    let text = open.editor.text();
+    // What the text says counts; it may differ from what runs.
+    let change = |on: bool| Change::UseServer { server: entry.name.as_str().into(), on };
+    let path = open.seen.path.clone();
+    let off = change::changed(&text, &path, &change(false));
+    let result = match off {
+        Ok(None) => change::changed(&text, &path, &change(true)).map(|new| (new, change(true))),
+        Ok(new) => Ok((new, change(false))),
+        Err(error) => Err(error),
+    };
+    let runs = states.iter().any(|(name, on)| *name == entry.name && *on);
+    match result {
+        Ok((Some(new), change)) => {
+            open.editor.become_text(&new, change.words());
+            text_changed(model, effects);
+            let more = if runs { "Ctrl-S ends it" } else { "Ctrl-S makes it so" };
+            model.say(Tone::Good, format!("{} {}; {more}", s.good, change.words()));
+        }
+        Ok((None, _)) => model.say(Tone::Plain, "the file says so already"),
+        Err(error) => model.say(Tone::Bad, format!("{} {error}", s.bad)),
+    }
+}
+
+/// One step back: list, field, text. `false`: there was none.
+pub(crate) fn back(model: &mut Model) -> bool {
+    let was_in_text = model.config.in_text();
+    if was_in_text {
+        model.config.focus = Focus::Outline;
+    }
+    was_in_text
+}
+
+/// A click at a cell of the text, or a drag to it.
+pub(crate) fn point(model: &mut Model, x: u16, y: u16, drags: bool) {
+    let area = view::text_area(model);
+    let Some(open) = model.config.open_mut() else { return };
+    open.completion = None;
+    let inner = open.editor.text_area(area);
+    let at = open.editor.place_at(usize::from(x.saturating_sub(inner.x)), usize::from(y.saturating_sub(inner.y)));
+    open.editor.drag_to(at, drags);
+    model.config.focus = Focus::Text;
+}
+
+/// The wheel over the text.
+pub(crate) fn scroll(model: &mut Model, lines: isize) {
+    if let Some(open) = model.config.open_mut() {
+        open.completion = None;
+        open.editor.scroll(lines);
+    }
+}
