@@ -62,6 +62,8 @@ pub enum Command {
     Tail(Tail),
     /// Ask a running `serve --http` whether it is up; for health checks of containers
     Health(Health),
+    /// Say how the official MCP Inspector is connected to us, or start it
+    Inspector(Inspector),
     /// Take over the servers your clients have; their files stay as they are
     Import(Import),
     /// Put mcp-proxy into your clients' files
@@ -337,6 +339,46 @@ pub struct Health {
     /// Whom to ask [default: `/health` where the configuration says it listens]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+}
+
+/// `inspector`
+#[derive(Debug, Args)]
+pub struct Inspector {
+    /// Start it (with `npx`), instead of printing how
+    #[arg(long)]
+    pub run: bool,
+    /// Which of its three faces
+    #[arg(long, value_name = "MODE", default_value = "web")]
+    pub mode: InspectorMode,
+    /// Connect it to a running `serve --http` at this address [default: it starts a `serve --stdio` of its own]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// What it is given besides, e.g. -- --method tools/list
+    #[arg(last = true, value_name = "ARGS")]
+    pub rest: Vec<String>,
+}
+
+/// The faces of the MCP Inspector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InspectorMode {
+    /// In the browser
+    Web,
+    /// One question, the answer as JSON
+    Cli,
+    /// In the terminal
+    Tui,
+}
+
+impl InspectorMode {
+    /// As it is written.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Cli => "cli",
+            Self::Tui => "tui",
+        }
+    }
 }
 
 /// What `list` can list.

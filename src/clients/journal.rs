@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mcp_proxy_core::config::Environment;
 use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen, digest};
+use mcp_proxy_core::config::{Environment, state_dir};
 use serde::{Deserialize, Serialize};
 
 /// Written into each record; another number is not read.
@@ -97,18 +97,6 @@ pub enum Undone {
     Removed,
     /// It was as it was already.
     Untouched,
-}
-
-/// The folder of what is kept between runs and is no cache: `$XDG_STATE_HOME/mcp-proxy`, else `~/.local/state/mcp-proxy`;
-/// on Windows `%LOCALAPPDATA%\mcp-proxy`.
-fn state_dir(environment: &Environment) -> Option<PathBuf> {
-    let xdg = environment.get_filled("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    let base = if cfg!(windows) {
-        xdg.or_else(|| environment.get_filled("LOCALAPPDATA").map(PathBuf::from))
-    } else {
-        xdg.or_else(|| environment.home().map(|h| h.join(".local/state")))
-    };
-    base.map(|b| b.join("mcp-proxy"))
 }
 
 impl Journal {

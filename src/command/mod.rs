@@ -9,6 +9,7 @@ mod engines;
 mod health;
 mod import;
 mod init;
+mod inspector;
 mod install;
 mod listen;
 mod list;
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status(args) => status::run(config, &args),
         Command::Tail(args) => tail::run(config, &args),
         Command::Health(args) => health::run(config, &args),
+        Command::Inspector(args) => inspector::run(config, &args),
         Command::Import(args) => import::run(config, &args),
         Command::Install(args) => install::install(config, &args),
         Command::Uninstall(args) => install::uninstall(config, &args),

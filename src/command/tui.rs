@@ -6,14 +6,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use mcp_proxy_core::config::{Environment, state_dir, user_dir};
 use mcp_proxy_core::control::{NoticeLevel, ProxyHandle};
-use mcp_proxy_tui::{Options, Theme};
+use mcp_proxy_tui::{ClientLimit, Options, Theme};
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, Face};
 use super::listen::Place;
 use super::load::Chosen;
 use super::{load, runtime};
+use crate::clients::table::{CLIENTS, Client};
 use crate::demo;
 use crate::log;
 use crate::report::{self, Failure};
@@ -129,13 +131,27 @@ async fn demo_client(handle: &ProxyHandle, with_demo: bool) {
     std::future::pending().await
 }
 
+/// What the clients we know can take.
+fn client_limits() -> Vec<ClientLimit> {
+    let limit = |client: &Client| ClientLimit {
+        client: client.title.to_owned(),
+        tools: client.limits.tools.map(|(most, then)| (most, then.to_owned())),
+        name: client.limits.name.map(|(most, before, then)| (most, before.to_owned(), then.to_owned())),
+    };
+    CLIENTS.iter().map(limit).filter(|l| l.tools.is_some() || l.name.is_some()).collect()
+}
+
 /// The terminal, until the user leaves it or a signal ends us.
 fn screen(handle: ProxyHandle, is_demo: bool) -> Result<(), Failure> {
+    let environment = Environment::of_process();
     let line = "these are demo servers; `mcp-proxy init` writes a configuration for your own";
     let options = Options {
         first_run_line: is_demo.then(|| line.to_owned()),
         demo: is_demo,
         theme: Theme::from_env(),
+        client_limits: client_limits(),
+        keys_file: user_dir(&environment).map(|d| d.join("keys.toml")),
+        state_file: state_dir(&environment).map(|d| d.join("terminal.json")),
         ..Options::default()
     };
     let shown = runtime()?.block_on(mcp_proxy_tui::run(handle, options));

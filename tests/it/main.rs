@@ -20,5 +20,7 @@ mod rooms;
 mod rounds;
 mod roundtrip;
 mod terminal;
+#[cfg(unix)]
+mod tmux;
 mod token;
 mod upcalls;

@@ -341,7 +341,7 @@ fn there_is_no_timer_when_no_time_is_on_the_screen() {
     d.keys("3");
     assert_eq!(d.model.tick_in(), None);
     for b in &mut d.snapshot.backends {
-        b.per_second = [0; 60];
+        (b.per_second, b.n_in_flight) = ([0; 60], 0);
         b.state = BackendState::Ready;
         b.since = sample::now() - Duration::from_secs(120);
     }
@@ -415,7 +415,7 @@ fn every_line_of_the_key_table_can_be_reached() {
     let mut reached = Vec::new();
     let mut see = |d: &Driver| {
         let contexts = d.model.contexts();
-        reached.extend(keymap::bindings(&contexts).map(|b| (b.binding.context, b.binding.action)));
+        reached.extend(d.model.keys.bindings(&contexts).map(|b| (b.binding.context, b.binding.action)));
     };
     for (keys, text) in states {
         let mut d = driver();

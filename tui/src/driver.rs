@@ -104,7 +104,16 @@ impl Driver {
                         let found = self.journal.iter().find(|f| f.id == id).cloned();
                         msgs.push_back(Msg::Flow(id, found.map(|f| Box::new((f, children)))));
                     }
-                    Effect::Metrics(of) => msgs.push_back(Msg::Metrics(Box::new(sample::metrics(of)))),
+                    Effect::Metrics(of) => msgs.push_back(Msg::Metrics(Box::new(sample::metrics(of.server, of.tool)))),
+                    Effect::Server(name) => {
+                        let seen = self.snapshot.backends.iter().any(|b| b.name == name);
+                        let seen = seen.then(|| Box::new(sample::server(&name)));
+                        msgs.push_back(Msg::Server(seen, self.open()));
+                    }
+                    Effect::Client(id) => msgs.push_back({
+                        let own = sample::instances(id).into_iter().filter(|i| i.session == Some(id)).collect();
+                        Msg::Client(id, own, self.open())
+                    }),
                     Effect::Config(wish) => msgs.extend(self.config(wish)),
                     Effect::Look(_) => {}
                     other => self.wishes.push(other),
@@ -130,6 +139,11 @@ impl Driver {
             }
         };
         Some(Msg::Config(Box::new(told)))
+    }
+
+    /// What has not ended.
+    fn open(&self) -> Vec<Flow> {
+        self.journal.iter().filter(|f| f.status == mcp_proxy_core::observe::Status::Pending).cloned().collect()
     }
 
     fn rows(&self, ids: &[CallId]) -> Vec<Flow> {

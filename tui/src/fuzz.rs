@@ -23,7 +23,7 @@ enum Step {
     More(u8),
     Drop(u8),
     Answer(Vec<u8>),
-    Theme(bool, bool),
+    Theme(bool, bool, bool),
     Later(u64),
     Empty,
 }
@@ -49,7 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0_u8..30).prop_map(Step::More),
         1 => (0_u8..30).prop_map(Step::Drop),
         1 => proptest::collection::vec(any::<u8>(), 0..60).prop_map(Step::Answer),
-        1 => any::<(bool, bool)>().prop_map(|(c, a)| Step::Theme(c, a)),
+        1 => any::<(bool, bool, bool)>().prop_map(|(c, a, w)| Step::Theme(c, a, w)),
         1 => (0_u64..200_000).prop_map(Step::Later),
         1 => Just(Step::Empty),
     ]
@@ -80,7 +80,7 @@ fn take(d: &mut Driver, step: Step) {
             let seq = d.model.catalog.seq;
             d.tell(Msg::Answer { seq, result: Ok(Bytes::from(frame)), took: Duration::from_millis(3) });
         }
-        Step::Theme(color, ascii) => d.model.theme = Theme { color, ascii },
+        Step::Theme(color, ascii, accessible) => d.model.theme = Theme { color, ascii, accessible, light: color },
         Step::Later(ms) => {
             d.model.now += Duration::from_millis(ms);
             d.tell(Msg::Tick);

@@ -15,6 +15,8 @@ mod driver;
 mod fuzz;
 mod input;
 mod json;
+#[cfg(test)]
+mod pictures;
 mod runtime;
 #[cfg(test)]
 mod sample;
@@ -26,3 +28,4 @@ mod widgets;
 pub use app::theme::Theme;
 pub use runtime::logging::tracing_layer;
 pub use runtime::{Error, Options, Outcome, run};
+pub use screens::catalog::limits::ClientLimit;

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use mcp_proxy_core::config::edit::replace::Seen;
 use mcp_proxy_core::control::{
-    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, ItemKind, Latency,
-    MetricsView, Notice, NoticeLevel, Outcome, Point, ProcessUse, Snapshot, ToolLatency, Totals,
+    BackendState, BackendView, CatalogItem, CatalogView, ClientView, ExitReason, Failure, HealthSlice, InstanceView,
+    ItemKind, Latency, LogLine, LogStream, MetricsView, Notice, NoticeLevel, Outcome, Pinged, Point, ProcessUse,
+    ServerDetail, Snapshot, ToolLatency, Totals,
 };
 use mcp_proxy_core::observe::{Flow, FlowKind, Frames, Status, Timing};
 use mcp_proxy_core::protocol::{CallId, Revision, SessionId, Spliced};
@@ -147,6 +148,8 @@ fn backend(name: &str, state: BackendState, since: u64) -> BackendView {
         n_tools: 0,
         n_resources: 0,
         n_prompts: 0,
+        n_tokens: 0,
+        withheld: (0, 0),
         quarantined: Vec::new(),
         n_in_flight: 0,
         n_open: 0,
@@ -159,6 +162,7 @@ fn backend(name: &str, state: BackendState, since: u64) -> BackendView {
         tools: Vec::new(),
         per_second: [0; 60],
         failure: None,
+        pinged: None,
     }
 }
 
@@ -177,9 +181,11 @@ pub(crate) fn snapshot() -> Snapshot {
         ToolLatency { tool: "slow".into(), latency: latency(40, 900, 1_150, 1_200) },
         ToolLatency { tool: "echo".into(), latency: latency(1_164, 11, 30, 41) },
     ];
+    (demo.n_tokens, demo.withheld) = (3_120, (4, 980));
+    demo.pinged = Some(Pinged { at: ago(30_000), took: Some(ms(31)) });
     demo.quarantined = vec!["tool `bad name`: renamed to `bad_name`: clients refuse blanks".into()];
     let mut notes = backend("notes", BackendState::Ready, 3 * 3_600);
-    (notes.n_resources, notes.n_prompts, notes.n_calls) = (21, 3, 310);
+    (notes.n_resources, notes.n_prompts, notes.n_calls, notes.n_tokens) = (21, 3, 310, 870);
     notes.latency = latency(310, 41, 288, 890);
     notes.per_second = wave(3);
     let mut asks = backend("asks", BackendState::Backoff { until: now() + ms(8_000) }, 5);
@@ -240,6 +246,80 @@ pub(crate) fn snapshot() -> Snapshot {
     }
 }
 
+/// All about one of these servers.
+pub(crate) fn server(name: &str) -> ServerDetail {
+    let minute = Duration::from_secs(60);
+    let slice = |up: u64, down: u64| HealthSlice {
+        up: Duration::from_secs(up),
+        down: Duration::from_secs(down),
+        starting: Duration::ZERO,
+    };
+    let is_up = matches!(name, "demo" | "notes");
+    let mut slices = vec![if is_up { slice(60, 0) } else { HealthSlice::default() }; 60];
+    if name == "demo" {
+        slices[..10].fill(HealthSlice::default());
+        slices[10].starting = minute;
+        slices[10].up = Duration::ZERO;
+        slices[30] = slice(40, 20);
+    }
+    if name == "broken" {
+        slices[52..].fill(slice(0, 60));
+    }
+    let counts = [0, 0, 0, 0, 12, 90, 210, 360, 340, 96, 40, 30, 14, 8, 4, 0, 0, 0, 0];
+    let bounds = [
+        50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+        2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
+    ];
+    let within = bounds.iter().zip(counts).map(|(us, n)| (Duration::from_micros(*us), if is_up { n } else { 0 }));
+    let line = |seq, s: u64, stream, text: &str| LogLine {
+        seq,
+        at: ago(s * 1000),
+        backend: name.into(),
+        stream,
+        text: text.into(),
+    };
+    ServerDetail {
+        name: name.into(),
+        cwd: (name == "demo").then(|| "/home/me/projects".to_owned()),
+        env: vec![
+            ("DEMO_TOKEN".to_owned(), "***".to_owned()),
+            ("EMPTY".to_owned(), String::new()),
+            ("LOG_LEVEL".to_owned(), "debug".to_owned()),
+        ],
+        headers: if name == "linear" { vec!["authorization".to_owned()] } else { Vec::new() },
+        settings: [("start", "eager"), ("restart", "on-failure, at most 5 fast failures in a row"), ("timeout", "60s")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .to_vec(),
+        timeout: minute,
+        max_timeout: 60 * minute,
+        max_concurrent: 64,
+        slices,
+        latency: (within.collect(), 0),
+        instances: instances(SessionId(2)).into_iter().take(if is_up { 2 } else { 0 }).collect(),
+        log: vec![
+            line(1, 191, LogStream::Stderr, "listening on stdio"),
+            line(2, 80, LogStream::Message, r#"{"level":"info","logger":"index","data":"3 notes were indexed"}"#),
+            line(3, 12, LogStream::Stdout, "a line that is \u{1b}[31mno message"),
+        ],
+    }
+}
+
+/// Instances of servers, one of them leased to the session.
+pub(crate) fn instances(session: SessionId) -> Vec<InstanceView> {
+    let instance = |tenancy, session, pid| InstanceView {
+        backend: "demo".into(),
+        tenancy,
+        session,
+        principal: None,
+        state: BackendState::Ready,
+        since: ago(192_000),
+        pid: Some(pid),
+        revision: Some(Revision::V2025_11_25),
+        failure: None,
+    };
+    vec![instance("everybody", None, 4_242), instance("leased", Some(session), 4_250)]
+}
+
 fn item(kind: ItemKind, exposed: &str, backend: &str, raw: &str) -> CatalogItem {
     let parsed: serde_json::Value = serde_json::from_str(raw).unwrap();
     let text = |key: &str| parsed.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
@@ -252,6 +332,7 @@ fn item(kind: ItemKind, exposed: &str, backend: &str, raw: &str) -> CatalogItem 
         description: text("description"),
         raw: Bytes::copy_from_slice(raw.as_bytes()),
         cached: false,
+        withheld: false,
     }
 }
 
@@ -275,7 +356,7 @@ pub(crate) fn catalog() -> Arc<CatalogView> {
             Tool,
             "demo__mixed",
             "demo",
-            r#"{"name":"demo__mixed","description":"One field of each kind.","inputSchema":{"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer"},"x":{"type":"number"},"loud":{"type":"boolean","default":false},"color":{"type":"string","enum":["red","green","blue"]},"tags":{"type":"array","items":{"type":"string"}},"extra":{"type":"object"}},"required":["name","n"]}}"#,
+            r#"{"name":"demo__mixed","description":"One field of each kind.","inputSchema":{"type":"object","properties":{"name":{"type":"string"},"n":{"type":"integer"},"x":{"type":"number"},"loud":{"type":"boolean","default":false},"color":{"type":"string","enum":["red","green","blue"]},"tags":{"type":"array","items":{"type":"string"}},"extra":{"type":"object","properties":{"note":{"type":"string"},"level":{"type":"number","minimum":0}},"required":["level"]}},"required":["name","n"]}}"#,
         ),
         item(
             Tool,
@@ -300,7 +381,7 @@ pub(crate) fn catalog() -> Arc<CatalogView> {
 }
 
 /// Measurements of an hour with a slow spell in it.
-pub(crate) fn metrics(of: Option<Arc<str>>) -> MetricsView {
+pub(crate) fn metrics(of: Option<Arc<str>>, tool: Option<Arc<str>>) -> MetricsView {
     let share = if of.is_some() { 1 } else { 3 };
     let points = (0..360_u32)
         .map(|i| {
@@ -317,6 +398,9 @@ pub(crate) fn metrics(of: Option<Arc<str>>) -> MetricsView {
         })
         .collect();
     MetricsView {
+        tools: if of.is_some() { vec!["echo".into(), "slow".into()] } else { Vec::new() },
+        tool,
+        codes: vec![(-32602, 9), (-32603, 2)],
         backend: of,
         start: ago(2 * 3_600_000),
         points,

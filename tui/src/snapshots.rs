@@ -103,6 +103,12 @@ fn backends() {
     });
     each_size("backends_failure", after("1 j j j d"));
     each_size("backends_confirm", after("1 r"));
+    each_size("backends_detail", after("1 d"));
+    each_size("backends_tools", after("1 d ]"));
+    each_size("backends_setup", after("1 d ] ]"));
+    each_size("backends_log", after("1 d ["));
+    each_size("backends_sorted", after("1 o"));
+    each_size("backends_details_only", after("1 +"));
     each_size("backends_config_error", |size| {
         let mut d = Driver::new(size);
         d.snapshot.config_error = Some("config.yaml:14:5: unknown field `comand`, did you mean `command`?".into());
@@ -184,6 +190,28 @@ fn catalog() {
         d
     });
     each_size("catalog_detail", after("3 d"));
+    each_size("catalog_json", after("3 j j J d"));
+    each_size("catalog_prompt", after("3 ] d"));
+    each_size("catalog_limits", |size| {
+        let mut d = Driver::new(size);
+        d.model.limits = vec![crate::screens::catalog::limits::ClientLimit {
+            client: "Tiny".into(),
+            tools: Some((3, "hides the others".into())),
+            name: Some((12, "mcp_".into(), "cuts the name".into())),
+        }];
+        d.keys("3 d");
+        d
+    });
+    each_size("catalog_hidden", |size| {
+        let mut d = Driver::new(size);
+        let mut view = (*d.catalog).clone();
+        view.items[1].withheld = true;
+        view.version += 1;
+        d.catalog = view.into();
+        d.look(Some(Vec::new()));
+        d.keys("3 j d");
+        d
+    });
     each_size("catalog_resources", after("3 ] ]"));
     each_size("catalog_filter", |size| {
         let mut d = Driver::new(size);
@@ -199,6 +227,25 @@ fn catalog() {
     each_size("catalog_form_confirm", |size| {
         let mut d = Driver::new(size);
         d.keys("3 j enter").text("x").keys("enter");
+        d
+    });
+    each_size("catalog_form_json", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 j j enter").text("x").keys("ctrl-r");
+        d
+    });
+    each_size("catalog_form_content", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 enter").text("hello").keys("enter");
+        let frame = br#"{"jsonrpc":"2.0","id":1,"result":{"content":[
+            {"type":"text","text":"Found 2 notes.\nThe first one:"},
+            {"type":"text","text":"{\"title\":\"shopping\",\"lines\":3}"},
+            {"type":"image","mimeType":"image/png","data":"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"},
+            {"type":"audio","mimeType":"audio/wav","data":"UklGRg=="},
+            {"type":"resource_link","uri":"note://today","name":"today"},
+            {"type":"resource","resource":{"uri":"note://b","mimeType":"text/plain","text":"bread"}}],
+            "structuredContent":{"total":2}}}"#;
+        d.tell(Msg::Answer { seq: 1, result: Ok(Bytes::from_static(frame)), took: Duration::from_millis(12) });
         d
     });
     each_size("catalog_form_running", |size| {
@@ -269,6 +316,34 @@ fn palette() {
 }
 
 #[test]
+fn messages() {
+    each_size("messages", |size| {
+        let mut d = Driver::new(size);
+        d.tell(Msg::Copied(Ok("copied id, 3 B (OSC 52)".into())));
+        d.keys("f3");
+        d
+    });
+}
+
+#[test]
+fn words_for_screen_readers() {
+    for (name, keys) in
+        [("backends", "1"), ("inspect", "2"), ("catalog", "3"), ("clients", "4"), ("metrics", "6"), ("confirm", "1 r")]
+    {
+        let mut d = Driver::new((80, 24));
+        d.model.theme = Theme { accessible: true, ascii: true, ..Theme::default() };
+        d.keys(keys);
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        terminal.draw(|frame| view::draw(&d.model, frame)).unwrap();
+        let drawn = text(terminal.backend().buffer());
+        let strange: Vec<char> = drawn.chars().filter(|c| !c.is_ascii() && !"日本語のメモüßö".contains(*c)).collect();
+        assert!(strange.is_empty(), "{strange:?} are no words");
+        let at = terminal.get_cursor_position().unwrap();
+        snapshot!(format!("{name}_words_80x24"), format!("{drawn}cursor at {},{}\n", at.x, at.y));
+    }
+}
+
+#[test]
 fn logs() {
     // tui-logger keeps one ring for the process: the lines are put in once, here.
     let _alone = crate::driver::LOGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -292,7 +367,7 @@ fn logs() {
             Stderr,
         ),
         line(3, "demo", "a stray \u{1b}[31mline\u{1b}[0m with colours", Stdout),
-        line(4, "notes", "3 notes were indexed", Message),
+        line(4, "notes", r#"{"level":"warning","logger":"index","data":"3 notes were indexed"}"#, Message),
     ]);
     let subscriber = tracing_subscriber::registry().with(crate::tracing_layer());
     tracing::subscriber::with_default(subscriber, || {
@@ -320,7 +395,7 @@ fn small_and_plain() {
     }
     for (name, keys) in [("backends", "1"), ("inspect", "2"), ("catalog", "3"), ("clients", "4"), ("metrics", "6")] {
         let mut d = Driver::new((120, 40));
-        d.model.theme = Theme { color: true, ascii: true };
+        d.model.theme = Theme { ascii: true, ..Theme::default() };
         d.keys(keys);
         let drawn = text(&draw(&d.model));
         let foreign: Vec<char> = drawn.chars().filter(|c| !c.is_ascii() && !"日本語のメモüßö".contains(*c)).collect();
@@ -336,7 +411,19 @@ fn colours_are_these_and_none_without() {
         d.keys(keys);
         snapshot!(format!("{name}_styles_120x40"), styles(&draw(&d.model)));
         let coloured = text(&draw(&d.model));
-        d.model.theme = Theme { color: false, ascii: false };
+        if name == "backends" {
+            let dark = draw(&d.model);
+            d.model.theme.light = true;
+            let light = draw(&d.model);
+            assert_eq!(text(&light), text(&dark), "the background changes colours only");
+            snapshot!("backends_light_styles_120x40", styles(&light));
+            // A terminal's own green, yellow and cyan cannot be read on white.
+            use ratatui::style::Color;
+            let faint =
+                |c: &ratatui::buffer::Cell| matches!(c.style().fg, Some(Color::Green | Color::Yellow | Color::Cyan));
+            assert!(!light.content().iter().any(faint));
+        }
+        d.model.theme = Theme { color: false, ..Theme::default() };
         let plain = draw(&d.model);
         assert_eq!(text(&plain), coloured, "colour tells something words do not");
         for cell in plain.content() {

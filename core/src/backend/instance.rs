@@ -494,6 +494,7 @@ impl Instance {
         while let Some(control) = self.control.pop_front() {
             match control {
                 Control::Start | Control::Want => {}
+                Control::Ping => self.ping(),
                 Control::Detach(session) => {
                     self.detach(session);
                     if self.port.tenant == Tenant::Session(session) {
@@ -568,6 +569,7 @@ impl Instance {
                         Own::List(kind) => self.give_up_list(kind),
                         // It does not even answer a ping: a new one takes over.
                         Own::Barrier => self.stale = true,
+                        Own::Ping => self.on_pinged(None),
                         _ => {}
                     }
                 }

@@ -267,7 +267,7 @@ impl Lifecycle {
                     let end = taken.iter().find(|c| matches!(c, Control::Shutdown { .. })).copied();
                     let is_adjusted = taken.contains(&Control::Adjusted);
                     let last = end.or_else(|| {
-                        taken.iter().rfind(|c| !matches!(c, Control::Detach(_) | Control::Adjusted)).copied()
+                        taken.iter().rfind(|c| !matches!(c, Control::Detach(_) | Control::Adjusted | Control::Ping)).copied()
                     });
                     taken.clear();
                     if let Some(control) = last {

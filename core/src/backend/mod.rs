@@ -48,7 +48,7 @@ pub use offer::{ItemKind, Offer, OfferState, Offers};
 pub use peer::{ClientFacts, Level, Peer, Peers, Principal};
 pub use port::{Control, Mail, Port};
 pub use roots::Roots;
-pub use status::{BackendState, Failure, StatusView};
+pub use status::{BackendState, Failure, Pinged, StatusView};
 pub use supervisor::{Ports, Supervisor};
 pub use tenant::{Profile, Tenant};
 pub use wanted::Wanted;

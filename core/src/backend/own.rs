@@ -1,14 +1,17 @@
 //! Requests of the proxy's own to a server: handshake, lists, subscriptions, levels. Each has a row in the journal.
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
 use super::instance::Instance;
 use super::pending::{Entry, Origin, Own};
+use super::shape;
+use super::status::Pinged;
 use super::wire::{Parcel, Wire};
-use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
-use crate::protocol::{CallId, Field, Kind, Message, Method, Spliced, WireId};
+use crate::observe::{Ended, Flow, FlowKind, NoticeLevel, Status, Timing};
+use crate::protocol::{CallId, Era, Field, Kind, Message, Method, Spliced, WireId};
 
 /// The journal's rows of our own requests in flight.
 #[derive(Debug, Default)]
@@ -69,6 +72,8 @@ impl Instance {
             Own::List(kind) => self.on_list(kind, &message),
             Own::Listen => self.on_listen_ended(wire, message.kind() == Kind::Error),
             Own::Barrier => self.is_handed_over(),
+            // An error is an answer too: it is there.
+            Own::Ping => self.on_pinged(Some(timing.server)),
             Own::Other(what) => {
                 self.is_settled(wire);
                 if let Some(error) = message.get(Field::Error) {
@@ -78,6 +83,27 @@ impl Instance {
             }
             Own::Discover | Own::Initialize => self.own_answers.push_back((wire, message)),
         }
+    }
+
+    /// Asks the server whether it is there. The modern era has no `ping` (MCP 2026-07-28): there it is asked who it is.
+    pub(super) fn ping(&mut self) {
+        match self.era() {
+            Era::Legacy => self.send_own(Own::Ping, Method::Ping, "{}"),
+            Era::Modern => {
+                let meta = shape::modern_meta(&self.ctx.identity, "{}", None);
+                self.send_own(Own::Ping, Method::Discover, &format!(r#"{{"_meta":{{{meta}}}}}"#))
+            }
+        };
+    }
+
+    /// It has answered a ping after this time, or will not.
+    pub(super) fn on_pinged(&mut self, took: Option<Duration>) {
+        self.port.status.change(|s| s.pinged = Some(Pinged { at: SystemTime::now(), took }));
+        if took.is_none() {
+            let text = "it did not answer a ping";
+            self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
+        }
+        self.ctx.observer.signal.raise();
     }
 
     /// The server is told something that calls after it rely on.

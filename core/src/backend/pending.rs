@@ -41,6 +41,8 @@ pub(super) enum Own {
     Listen,
     /// The `ping` between two sessions of an instance under lease.
     Barrier,
+    /// Somebody wants to know whether it is there.
+    Ping,
     /// Anything whose answer is only looked at for errors; the text says what it was.
     Other(&'static str),
 }

@@ -111,6 +111,8 @@ pub enum Control {
     Stop,
     /// Stop and start.
     Restart,
+    /// Ask it whether it is there.
+    Ping,
     /// A client has left.
     Detach(SessionId),
     /// The server's entry is another one now, in nothing that its process is made of.
@@ -129,28 +131,28 @@ impl Port {
     /// A port nobody reads yet, without an engine: the only instance of its server.
     #[must_use]
     pub fn new(server: Arc<Server>) -> Self {
-        Self::with(server, Arc::default(), None)
+        Self::with(server, None, None)
     }
 
     /// The port of a changed server, in the place of `before`.
     #[must_use]
     pub fn after(before: &Self, server: Arc<Server>) -> Self {
-        Self::with(server, before.wanted.clone(), None)
+        Self::with(server, Some(before), None)
     }
 
     /// The base port of a server, in the place of `before`.
     pub(super) fn base(server: Arc<Server>, before: Option<&Self>, ctx: Arc<Context>) -> Self {
-        let wanted = before.map(|b| b.wanted.clone()).unwrap_or_default();
-        Self::with(server, wanted, Some(ctx))
+        Self::with(server, before, Some(ctx))
     }
 
-    fn with(server: Arc<Server>, wanted: Arc<Wanted>, ctx: Option<Arc<Context>>) -> Self {
+    fn with(server: Arc<Server>, before: Option<&Self>, ctx: Option<Arc<Context>>) -> Self {
+        let wanted = before.map(|b| b.wanted.clone()).unwrap_or_default();
         let is_plain = AtomicBool::new(ctx.is_none() || !may_part(&server));
         let is_owned = ctx.as_ref().is_some_and(|c| c.is_owned);
         let pool = Arc::new(Pool::new(ctx));
         let name = server.name.clone();
         let settings = Arc::new(Settings::new(server));
-        let status = Status::new(settings.clone(), pool.n_beside.clone());
+        let status = Status::new(settings.clone(), pool.n_beside.clone(), before.map(|b| &b.status));
         Self {
             name,
             settings,
@@ -172,7 +174,7 @@ impl Port {
 
     /// The port of an instance beside that of `base`.
     pub(super) fn beside(base: &Self, tenant: Tenant, facts: Arc<ClientFacts>, wanted: Arc<Wanted>) -> Self {
-        let status = Status::new(base.settings.clone(), Arc::default());
+        let status = Status::new(base.settings.clone(), Arc::default(), None);
         Self {
             name: base.name.clone(),
             settings: base.settings.clone(),
@@ -212,6 +214,12 @@ impl Port {
             // A task that has ended needs no word.
             let _ = port.control.push_owed(Control::Adjusted);
         }
+    }
+
+    /// The session that has it, or whose traces are in it, of an instance under lease.
+    #[must_use]
+    pub fn leased_to(&self) -> Option<SessionId> {
+        self.lease.first().or_else(|| self.lease.bound())
     }
 
     /// A call's place, where calls of one session only may run at a time.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
 use crate::config::StartPolicy;
-use crate::observe::Word;
+use crate::observe::{Slice, Standing, Standings, Word};
 use crate::protocol::{Era, Revision};
 use crate::transport::ExitReason;
 
@@ -48,6 +48,16 @@ impl BackendState {
     #[must_use]
     pub const fn is_running(&self) -> bool {
         matches!(self, Self::Starting | Self::Handshaking | Self::Ready | Self::Stopping)
+    }
+
+    /// Whether it is up, for its history.
+    const fn standing(&self) -> Standing {
+        match self {
+            Self::Disabled | Self::Idle | Self::Stopped | Self::Stopping => Standing::Off,
+            Self::Starting | Self::Handshaking => Standing::Starting,
+            Self::Ready => Standing::Up,
+            Self::Backoff { .. } | Self::Parked => Standing::Down,
+        }
     }
 
     /// One word for it.
@@ -100,6 +110,15 @@ impl Failure {
     }
 }
 
+/// What a server said to a ping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinged {
+    /// When its answer came, or was given up.
+    pub at: SystemTime,
+    /// How long it took; `None`: it did not answer.
+    pub took: Option<Duration>,
+}
+
 /// A copy of everything small about a server.
 #[derive(Clone, Debug)]
 pub struct StatusView {
@@ -121,6 +140,8 @@ pub struct StatusView {
     pub failure: Option<Failure>,
     /// When its process was started last.
     pub started: Option<std::time::Instant>,
+    /// The last ping.
+    pub pinged: Option<Pinged>,
 }
 
 /// Written by the server's task, read by anybody.
@@ -131,11 +152,15 @@ pub struct Status {
     settings: Arc<Settings>,
     /// Instances beside this one.
     n_beside: Arc<AtomicUsize>,
+    /// Whether it was up; shared with the port it took the place of.
+    standings: Arc<Mutex<Standings>>,
 }
 
 impl Status {
-    pub(super) fn new(settings: Arc<Settings>, n_beside: Arc<AtomicUsize>) -> Self {
+    /// Of a server whose history, if it has one, is that of `before`.
+    pub(super) fn new(settings: Arc<Settings>, n_beside: Arc<AtomicUsize>, before: Option<&Self>) -> Self {
         let state = if settings.get().enabled { BackendState::Idle } else { BackendState::Disabled };
+        let standings = before.map(|b| b.standings.clone()).unwrap_or_default();
         let view = Mutex::new(StatusView {
             state,
             since: SystemTime::now(),
@@ -146,8 +171,9 @@ impl Status {
             n_instances: 0,
             failure: None,
             started: None,
+            pinged: None,
         });
-        Self { view, settings, n_beside }
+        Self { view, settings, n_beside, standings }
     }
 
     fn lock(&self) -> MutexGuard<'_, StatusView> {
@@ -194,6 +220,14 @@ impl Status {
         change(&mut view);
         if view.state != before {
             view.since = SystemTime::now();
+            let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+            standings.is_now(view.since, view.state.standing());
         }
+    }
+
+    /// How it stood in the last `n` parts of the past, each `long`; oldest first.
+    #[must_use]
+    pub fn slices(&self, long: Duration, n: usize) -> Vec<Slice> {
+        self.standings.lock().unwrap_or_else(PoisonError::into_inner).slices(SystemTime::now(), long, n)
     }
 }

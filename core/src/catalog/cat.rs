@@ -62,6 +62,15 @@ pub(super) struct Origin {
     pub(super) preface: Option<String>,
 }
 
+/// A tool that no client sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withheld {
+    /// The server's own name for it.
+    pub own: Arc<str>,
+    /// Its JSON as the server sent it.
+    pub raw: Bytes,
+}
+
 /// Everything we offer at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -98,6 +107,8 @@ pub struct Catalog {
     pub(super) origin: Origin,
     /// Set aside or repaired items with the reason, by server.
     pub quarantined: HashMap<Arc<str>, Vec<String>>,
+    /// Tools that rules of the configuration keep from all clients, by server.
+    pub withheld: HashMap<Arc<str>, Vec<Withheld>>,
     /// Arguments of tools that also stand in HTTP headers, by exposed name; looked for when first asked for.
     pub(super) promoted: OnceLock<HashMap<Arc<str>, Vec<Promoted>>>,
 }

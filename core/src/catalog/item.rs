@@ -7,6 +7,15 @@ use bytes::Bytes;
 use crate::backend::ItemKind;
 use crate::protocol::Era;
 
+/// Bytes of JSON that are about one token of a model's context: 3.6 to 4.4 with the usual tokenizers on lists of tools.
+const BYTES_A_TOKEN: usize = 4;
+
+/// About how many tokens of a model's context so many bytes of JSON take.
+#[must_use]
+pub const fn tokens(n_bytes: usize) -> usize {
+    n_bytes.div_ceil(BYTES_A_TOKEN)
+}
+
 /// One thing we offer. Its bytes are parts of the rendered list.
 #[derive(Clone, Debug)]
 pub struct Item {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::capability;
-use super::cat::{Catalog, Entry, Origin};
+use super::cat::{Catalog, Entry, Origin, Withheld};
 use super::fix::{Change, Fixed, fix, name_of};
 use super::item::Item;
 use super::names::{Wanted, expose, prefix};
@@ -125,7 +125,7 @@ fn merge_as(manner: Manner<'_>, sources: &[Source], routing: &Routing, preface: 
     catalog.prefixes.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
     for kind in ItemKind::ALL {
         let mut notes: HashMap<Arc<str>, Vec<String>> = HashMap::new();
-        let candidates = collect(kind, manner, sources, &mut notes);
+        let candidates = collect(kind, manner, sources, &mut notes, &mut catalog.withheld);
         let exposed = match (manner, kind) {
             (Manner::Transparent(_), _) => own_names(&candidates),
             (Manner::Merged, ItemKind::Tool | ItemKind::Prompt) => {
@@ -168,6 +168,7 @@ fn collect<'a>(
     manner: Manner<'_>,
     sources: &'a [Source],
     notes: &mut HashMap<Arc<str>, Vec<String>>,
+    withheld: &mut foldhash::HashMap<Arc<str>, Vec<Withheld>>,
 ) -> Vec<Candidate<'a>> {
     let mut all = Vec::new();
     for (index, source) in sources.iter().enumerate() {
@@ -186,6 +187,8 @@ fn collect<'a>(
             let allowed = rules.allow.is_empty() || rules.allow.iter().any(|p| matches(p, &own));
             let allowed = allowed && !matches!(manner, Manner::Transparent(Some(tools)) if !tools.contains(&*own));
             if is_tool && (!allowed || rules.deny.iter().any(|p| matches(p, &own))) {
+                let tool = Withheld { own: own.into(), raw: raw.clone() };
+                withheld.entry(source.server.name.clone()).or_default().push(tool);
                 continue;
             }
             if !seen.insert(own.clone()) {

@@ -13,8 +13,8 @@ mod refresh;
 mod scope;
 mod view;
 
-pub use cat::{Catalog, Entry, ListBytes, UriRoute};
-pub use item::Item;
+pub use cat::{Catalog, Entry, ListBytes, UriRoute, Withheld};
+pub use item::{Item, tokens};
 pub use merge::{Source, merge, remembered};
 pub use names::exposed_prefix;
 pub(crate) use pattern::matches;

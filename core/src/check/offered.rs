@@ -17,8 +17,6 @@ const API_NAME: usize = 64;
 /// VS Code refuses more in one request, Windsurf takes 100 in all.
 const WINDSURF_TOOLS: usize = 100;
 const VS_CODE_TOOLS: usize = 128;
-/// Of a text in JSON, this many bytes are about one token of a model.
-const BYTES_A_TOKEN: usize = 4;
 
 pub(super) fn names<'p>(
     config: &Config,
@@ -209,7 +207,7 @@ fn too_many(catalog: &Catalog, note: &str, span: Span, out: &mut Findings<'_>) {
     if n <= WINDSURF_TOOLS {
         return;
     }
-    let n_tokens = tools.iter().map(|t| t.legacy.len()).sum::<usize>() / BYTES_A_TOKEN;
+    let n_tokens = crate::catalog::tokens(tools.iter().map(|t| t.legacy.len()).sum());
     let who = if n > VS_CODE_TOOLS {
         format!(
             "VS Code refuses more than {VS_CODE_TOOLS} in one request, Windsurf takes {WINDSURF_TOOLS}, Cursor fewer"

@@ -54,6 +54,19 @@ pub fn user_dir(environment: &Environment) -> Option<PathBuf> {
     base.map(|b| b.join("mcp-proxy"))
 }
 
+/// The folder of what is kept between runs and is no cache: `$XDG_STATE_HOME/mcp-proxy`, else `~/.local/state/mcp-proxy`;
+/// on Windows `%LOCALAPPDATA%\mcp-proxy`.
+#[must_use]
+pub fn state_dir(environment: &Environment) -> Option<PathBuf> {
+    let xdg = environment.get_filled("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    let base = if cfg!(windows) {
+        xdg.or_else(|| environment.get_filled("LOCALAPPDATA").map(PathBuf::from))
+    } else {
+        xdg.or_else(|| environment.home().map(|h| h.join(".local/state")))
+    };
+    base.map(|b| b.join("mcp-proxy"))
+}
+
 /// The file `mcp-proxy init` writes when no other is named.
 #[must_use]
 pub fn default_path(environment: &Environment) -> Option<PathBuf> {

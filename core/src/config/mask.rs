@@ -43,6 +43,23 @@ pub(crate) fn kind_of(text: &str) -> Option<&'static str> {
     SECRET_STARTS.iter().find(|(start, _)| is_one(start)).map(|(_, kind)| *kind)
 }
 
+/// Parts of names of variables whose values are not shown, beside [`SECRET_NAMES`].
+const SECRET_PARTS: [&str; 8] = ["key", "pass", "pwd", "auth", "cred", "dsn", "session", "jwt"];
+/// A value of so many letters and digits without a break is none that people write.
+const RANDOM: usize = 20;
+
+/// The value of an environment variable as it may be shown: stars where its name or itself looks like a secret.
+pub(crate) fn env_value(name: &str, value: &str) -> String {
+    const STARS: &str = "***";
+    let lower = name.to_ascii_lowercase();
+    let is_named = SECRET_NAMES.iter().chain(&SECRET_PARTS).any(|part| lower.contains(part));
+    let is_random = value.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
+        run.len() >= RANDOM && run.bytes().any(|b| b.is_ascii_digit()) && run.bytes().any(|b| b.is_ascii_alphabetic())
+    });
+    let shown = if is_named || is_random || kind_of(value).is_some() { STARS.to_owned() } else { line(value) };
+    if value.is_empty() { String::new() } else { shown }
+}
+
 /// One line with what may be secret turned to stars; as many characters as before, so that columns stay.
 pub(crate) fn line(line: &str) -> String {
     line_with(line, Vec::new())
@@ -210,6 +227,22 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_variables_are_shown_where_nothing_hints_at_a_secret() {
+        for (name, value, shown) in [
+            ("GIT_PAGER", "cat", "cat"),
+            ("LOG_LEVEL", "debug", "debug"),
+            ("OPENAI_KEY", "abc", "***"),
+            ("API_TOKEN", "", ""),
+            ("WHAT", "ghp_0123456789abcdef", "***"),
+            ("WHAT", "0123456789abcdef0123456789abcdef", "***"),
+            ("ROOT", "/home/me/projects/a-long-name-of-a-folder", "/home/me/projects/a-long-name-of-a-folder"),
+            ("DB", "postgres://me:hunter2@host/db", "postgres://**********@host/db"),
+        ] {
+            assert_eq!(env_value(name, value), shown, "{name}={value}");
+        }
+    }
 
     #[test]
     fn lines() {

@@ -48,7 +48,7 @@ pub use keyring::{Keyring, KeyringError};
 pub(crate) use keys::nearest;
 pub use load::{Loaded, load, load_text};
 pub(crate) use load::{Placed, Read, read, read_text};
-pub use locate::{Located, default_path, locate, user_dir};
+pub use locate::{Located, default_path, locate, state_dir, user_dir};
 pub use model::*;
 pub(crate) use node::{Entry, Node, Scalar, Value};
 pub use origin::{HostName, Origin};
@@ -61,6 +61,12 @@ pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::{FromClientError, TEMPLATE, template_from};
 pub use token::{TokenHash, new_token};
 pub use watch::{ConfigWatch, Reload};
+
+/// A variable's value fit to be shown: stars where its name or itself looks like a secret.
+#[must_use]
+pub fn shown_variable(name: &str, value: &Secret) -> String {
+    mask::env_value(name, value.reveal())
+}
 
 /// A line fit to be shown: what may be secret in it is stars.
 #[must_use]

@@ -11,7 +11,7 @@ use super::file::ConfigFile;
 use super::follow::Wish;
 use super::view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, Snapshot, Totals};
 use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
-use crate::catalog::{Catalog, Item};
+use crate::catalog::{Catalog, Item, tokens};
 use crate::config::change::Change;
 use crate::config::{Config, Plan, Server, Target};
 use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Outcome, ProcessUse, Status, Subscription};
@@ -62,6 +62,15 @@ struct Shown {
     view: Arc<CatalogView>,
 }
 
+/// What a server has in the catalog.
+#[derive(Clone, Copy, Debug, Default)]
+struct Offered {
+    /// Items, by kind.
+    n: [usize; 4],
+    /// Bytes of their JSON.
+    n_bytes: usize,
+}
+
 /// Something a face asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,6 +81,8 @@ pub enum Command {
     Stop(Arc<str>),
     /// Stop and start.
     Restart(Arc<str>),
+    /// Ask a ready server whether it is there; [`BackendView::pinged`] says what came of it.
+    Ping(Arc<str>),
     /// Cancel a call in flight, as its client could.
     Cancel(CallId),
     /// End a client's session.
@@ -89,6 +100,9 @@ pub enum CommandError {
     /// The server is disabled in the configuration.
     #[error("server `{0}` is disabled: set `enabled: true` in the configuration")]
     Disabled(Arc<str>),
+    /// The server is not ready: there is nobody to be asked.
+    #[error("server `{0}` is not ready")]
+    NotReady(Arc<str>),
     /// That call is not in flight.
     #[error("call {0} is not in flight")]
     NotInFlight(CallId),
@@ -125,9 +139,11 @@ impl ProxyHandle {
         let engine = &self.inner.engine;
         let config = engine.config.borrow().clone();
         let catalog = engine.catalog.borrow().clone();
-        let mut counts: HashMap<&str, [usize; 4]> = HashMap::new();
-        for (i, item) in catalog.items.iter().flatten().map(|i| (i.kind as usize, i)) {
-            counts.entry(&item.backend).or_default()[i] += 1;
+        let mut counts: HashMap<&str, Offered> = HashMap::new();
+        for item in catalog.items.iter().flatten() {
+            let of = counts.entry(&item.backend).or_default();
+            of.n[item.kind as usize] += 1;
+            of.n_bytes += item.legacy.len();
         }
         let view = |server: &Arc<Server>| {
             let port = engine.port(&server.name);
@@ -161,7 +177,7 @@ impl ProxyHandle {
         &self,
         server: &Server,
         port: Option<&Port>,
-        counts: [usize; 4],
+        offered: Offered,
         catalog: &Catalog,
         config: &Config,
     ) -> BackendView {
@@ -189,9 +205,14 @@ impl ProxyHandle {
             pid: status.as_ref().and_then(|s| s.pid),
             revision: status.as_ref().and_then(|s| s.revision),
             server_info: status.as_ref().and_then(|s| s.server_info.clone()),
-            n_tools: counts[ItemKind::Tool as usize],
-            n_resources: counts[ItemKind::Resource as usize] + counts[ItemKind::Template as usize],
-            n_prompts: counts[ItemKind::Prompt as usize],
+            n_tools: offered.n[ItemKind::Tool as usize],
+            n_resources: offered.n[ItemKind::Resource as usize] + offered.n[ItemKind::Template as usize],
+            n_prompts: offered.n[ItemKind::Prompt as usize],
+            n_tokens: tokens(offered.n_bytes),
+            withheld: catalog
+                .withheld
+                .get(&server.name)
+                .map_or((0, 0), |all| (all.len(), tokens(all.iter().map(|w| w.raw.len()).sum()))),
             quarantined: catalog.quarantined.get(&server.name).cloned().unwrap_or_default(),
             n_in_flight,
             n_open,
@@ -203,31 +224,46 @@ impl ProxyHandle {
             latency,
             tools,
             per_second,
+            pinged: status.as_ref().and_then(|s| s.pinged.clone()),
             failure: status.and_then(|s| s.failure),
         }
     }
 
     /// From now on what happens is kept for an hour in steps: some 40 kB a server.
     pub fn keep_history(&self) {
-        self.inner.engine.ctx.observer.metrics(crate::observe::Metrics::keep_history);
+        self.inner.engine.ctx.observer.keep_history();
     }
 
     /// What was measured of `backend`, or of all.
     #[must_use]
     pub fn metrics(&self, backend: Option<&Arc<str>>) -> MetricsView {
-        let (start, points, counts, mut slowest) = self.inner.engine.ctx.observer.metrics(|m| {
+        self.metrics_of(backend, None)
+    }
+
+    /// The same, its points those of one `tool` of it.
+    #[must_use]
+    pub fn metrics_of(&self, backend: Option<&Arc<str>>, tool: Option<&Arc<str>>) -> MetricsView {
+        let (start, points, counts, mut slowest, tools, codes) = self.inner.engine.ctx.observer.metrics(|m| {
             let of = |(name, b): (&Arc<str>, &crate::observe::BackendMetrics)| {
                 b.tools(N_TOOLS).into_iter().map(|t| (name.clone(), t)).collect::<Vec<_>>()
             };
             let slowest: Vec<_> = m.backends().filter(|(n, _)| backend.is_none_or(|b| b == *n)).flat_map(of).collect();
             let name = backend.map(|b| &**b);
-            (m.start(), m.history(name), m.counts(name), slowest)
+            let points = match (name, tool) {
+                (Some(name), Some(tool)) => m.tool_history(name, tool),
+                _ => m.history(name),
+            };
+            let tools = name.map(|n| m.tools_with_history(n)).unwrap_or_default();
+            (m.start(), points, m.counts(name), slowest, tools, m.codes(name))
         });
         slowest
             .sort_by(|(a, x), (b, y)| y.latency.p95.cmp(&x.latency.p95).then_with(|| (a, &x.tool).cmp(&(b, &y.tool))));
         slowest.truncate(N_TOOLS);
         MetricsView {
             backend: backend.cloned(),
+            tool: tool.cloned(),
+            tools,
+            codes,
             start,
             points,
             ended: Outcome::ALL.into_iter().zip(counts.ended).collect(),
@@ -275,7 +311,23 @@ impl ProxyHandle {
         {
             return shown.view.clone();
         }
-        let items = catalog.items.iter().flatten().map(|i| item(i, unconfirmed.contains(&i.backend))).collect();
+        let is_cached = |backend: &Arc<str>| unconfirmed.contains(backend);
+        let mut items: Vec<_> = catalog.items.iter().flatten().map(|i| item(i, is_cached(&i.backend))).collect();
+        let config = self.inner.engine.config.borrow().clone();
+        for server in &config.servers {
+            let prefix = crate::catalog::exposed_prefix(server, &config.routing);
+            for tool in catalog.withheld.get(&server.name).into_iter().flatten() {
+                let hidden = Item {
+                    kind: ItemKind::Tool,
+                    backend: server.name.clone(),
+                    exposed: format!("{prefix}{}", tool.own).into(),
+                    own: tool.own.clone(),
+                    legacy: tool.raw.clone(),
+                    modern: None,
+                };
+                items.push(CatalogItem { withheld: true, ..item(&hidden, is_cached(&server.name)) });
+            }
+        }
         let view = Arc::new(CatalogView { version: catalog.version, items });
         *shown = Some(Shown { catalog, unconfirmed, view: view.clone() });
         view
@@ -316,10 +368,14 @@ impl ProxyHandle {
             Command::Start(name) => (name, Control::Start),
             Command::Stop(name) => (name, Control::Stop),
             Command::Restart(name) => (name, Control::Restart),
+            Command::Ping(name) => (name, Control::Ping),
         };
         let port = self.inner.engine.port(&name).ok_or_else(|| CommandError::UnknownBackend(name.clone()))?;
         if !port.server().enabled {
             return Err(CommandError::Disabled(name));
+        }
+        if control == Control::Ping && port.status.state() != BackendState::Ready {
+            return Err(CommandError::NotReady(name));
         }
         port.command(control).map_err(|_| CommandError::ShuttingDown)
     }
@@ -474,5 +530,6 @@ fn item(item: &Item, cached: bool) -> CatalogItem {
         description,
         raw,
         cached,
+        withheld: false,
     }
 }

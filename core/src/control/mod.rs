@@ -3,6 +3,7 @@
 //! What crosses it is plain data. Nothing here waits for a server, and a reader can never slow a message.
 
 mod ask;
+mod detail;
 mod file;
 mod follow;
 mod handle;
@@ -11,6 +12,7 @@ mod socket;
 mod view;
 
 pub use ask::{Ask, Told};
+pub use detail::{InstanceView, SLICE as HEALTH_SLICE, ServerDetail};
 pub use file::{ConfigFile, Saved};
 pub use follow::{Follow, Report, Verdict};
 #[cfg(unix)]
@@ -20,9 +22,10 @@ pub(crate) use handle::Errand;
 pub use handle::{Command, CommandError, ProxyHandle};
 pub use view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, Snapshot, Totals};
 
-pub use crate::backend::{BackendState, Failure, ItemKind};
+pub use crate::backend::{BackendState, Failure, ItemKind, Pinged};
+pub use crate::catalog::tokens;
 pub use crate::observe::{
     JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Outcome, Point,
-    ProcessUse, STEP as HISTORY_STEP, Subscription, ToolLatency,
+    ProcessUse, STEP as HISTORY_STEP, Slice as HealthSlice, Subscription, ToolLatency,
 };
 pub use crate::transport::ExitReason;

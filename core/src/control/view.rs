@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::{BackendState, Failure, ItemKind};
+use crate::backend::{BackendState, Failure, ItemKind, Pinged};
 use crate::observe::{Latency, Notice, Outcome, Point, ProcessUse, ToolLatency, Word, plain};
 use crate::protocol::{Revision, SessionId};
 
@@ -70,6 +70,10 @@ pub struct BackendView {
     pub n_resources: usize,
     /// Prompts it offers.
     pub n_prompts: usize,
+    /// Tokens of a model's context that all of it takes, about.
+    pub n_tokens: usize,
+    /// Tools that the configuration keeps from all clients, and the tokens that saves.
+    pub withheld: (usize, usize),
     /// Items set aside or repaired because clients refuse them; each with the reason.
     pub quarantined: Vec<String>,
     /// Calls in flight.
@@ -95,6 +99,8 @@ pub struct BackendView {
     pub per_second: [u16; 60],
     /// Why it failed last, kept until it is ready again.
     pub failure: Option<Failure>,
+    /// What it said to the last ping.
+    pub pinged: Option<Pinged>,
 }
 
 /// One client.
@@ -136,6 +142,12 @@ pub struct ClientView {
 pub struct MetricsView {
     /// The server; `None`: all, and what the proxy answered itself.
     pub backend: Option<Arc<str>>,
+    /// The tool of it that `points` is of; `None`: all of it.
+    pub tool: Option<Arc<str>>,
+    /// Tools of the server that can be looked at one by one.
+    pub tools: Vec<Arc<str>>,
+    /// Error codes whoever asked got, the most frequent first.
+    pub codes: Vec<(i32, u64)>,
     /// Since when is counted.
     pub start: SystemTime,
     /// The last hour in steps of [`HISTORY_STEP`], oldest first.
@@ -157,7 +169,7 @@ pub struct MetricsView {
 pub struct CatalogView {
     /// Grows with every change.
     pub version: u64,
-    /// Tools, prompts, resources, templates, in the order clients see.
+    /// Tools, prompts, resources, templates, in the order clients see; then the tools no client sees.
     pub items: Vec<CatalogItem>,
 }
 
@@ -181,4 +193,6 @@ pub struct CatalogItem {
     pub raw: Bytes,
     /// Taken from the disk cache; the server has not confirmed it in this run yet.
     pub cached: bool,
+    /// The configuration keeps it from all clients: `tools.allow`, `tools.deny`.
+    pub withheld: bool,
 }

@@ -3,7 +3,7 @@
 //! Ids are positions: 0, 1, 2 … without gaps, so finding a flow is an index. Writers and readers share it under one
 //! short lock held by the [`super::Observer`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -40,6 +40,8 @@ pub struct Journal {
     changes: VecDeque<u64>,
     max_changes: usize,
     version: u64,
+    /// Rows that have not ended, where somebody looks at them.
+    open: Option<BTreeSet<u64>>,
 }
 
 /// Rows of the journal.
@@ -71,7 +73,23 @@ impl Journal {
             changes: VecDeque::new(),
             max_changes: (max_bytes / FRAME_SHARE / size_of::<u64>()).clamp(1, N_CHANGES),
             version: 0,
+            open: None,
         }
+    }
+
+    /// From now on what has not ended is known without going through all rows.
+    pub fn keep_open(&mut self) {
+        if self.open.is_none() {
+            let is_open = |id: &u64| self.row(CallId(*id)).is_some_and(|row| row.status == Status::Pending);
+            self.open = Some((self.first..self.next).filter(is_open).collect());
+        }
+    }
+
+    /// Rows that have not ended, the oldest first, without frames; at most `limit`. Empty where they are not kept.
+    #[must_use]
+    pub fn open(&self, limit: usize) -> Vec<Flow> {
+        let ids = self.open.iter().flatten().take(limit);
+        ids.filter_map(|id| Some(self.row(CallId(*id))?.flow(CallId(*id)))).collect()
     }
 
     /// The id the next flow gets.
@@ -84,6 +102,9 @@ impl Journal {
     pub fn push(&mut self, flow: Flow) -> CallId {
         let id = self.next;
         self.next += 1;
+        if let Some(open) = self.open.as_mut().filter(|_| flow.status == Status::Pending) {
+            open.insert(id);
+        }
         let row = Row::new(flow, &mut self.store, self.max_frame);
         self.n_bytes += row.n_bytes();
         match self.blocks.back_mut().filter(|_| !id.is_multiple_of(BLOCK)) {
@@ -144,6 +165,9 @@ impl Journal {
         returned: Option<&Bytes>,
         answered: Option<&Spliced>,
     ) {
+        if let Some(open) = &mut self.open {
+            open.remove(&id.0);
+        }
         self.update(id, |row, store, max| {
             row.status = status;
             row.set_timing(timing);
@@ -198,6 +222,9 @@ impl Journal {
             && let Some(since) = self.row(CallId(self.first)).map(|row| row.since)
         {
             self.store.forget(since);
+        }
+        while self.open.as_ref().and_then(BTreeSet::first).is_some_and(|id| *id < self.first) {
+            self.open.as_mut().map(BTreeSet::pop_first);
         }
     }
 

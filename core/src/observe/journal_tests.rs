@@ -142,3 +142,23 @@ fn a_frame_made_here_is_kept_as_it_was_passed_on() {
     let frames = journal.get(CallId(0)).expect("kept").frames;
     assert_eq!((frames.returned, frames.answered.map(|a| a.to_bytes())), (None, Some(answered.to_bytes())));
 }
+
+#[test]
+fn what_has_not_ended_is_at_hand_where_somebody_looks() {
+    let mut journal = Journal::new(4, usize::MAX);
+    let (first, second) = (journal.push(flow(1)), journal.push(flow(1)));
+    let ids = |journal: &Journal| journal.open(10).iter().map(|f| f.id).collect::<Vec<_>>();
+    assert_eq!(ids(&journal), [], "nobody looks yet");
+    let end = |journal: &mut Journal, id| journal.end(id, Status::Ok, Timing::default(), None, None);
+    end(&mut journal, first);
+    journal.keep_open();
+    assert_eq!(ids(&journal), [second]);
+    let third = journal.push(flow(1));
+    journal.push(Flow { status: Status::Sent, ..flow(1) });
+    assert_eq!(ids(&journal), [second, third]);
+    assert_eq!(journal.open(1).len(), 1);
+    end(&mut journal, third);
+    let fifth = journal.push(flow(1));
+    journal.push(flow(1));
+    assert_eq!(ids(&journal)[0], fifth, "the second one has left the ring");
+}

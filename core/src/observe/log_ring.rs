@@ -114,6 +114,16 @@ impl LogRing {
         ring.first + ring.lines.len() as u64
     }
 
+    /// The last `n` lines of one server, of all kinds, oldest first.
+    #[must_use]
+    pub fn last_of(&self, backend: &str, n: usize) -> Vec<LogLine> {
+        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = ring.lines.iter().rev().filter(|l| &*l.backend == backend);
+        let mut lines: Vec<LogLine> = of.take(n).cloned().collect();
+        lines.reverse();
+        lines
+    }
+
     /// The last `n` lines one server wrote from position `from` on, its log messages left out.
     #[must_use]
     pub fn tail(&self, backend: &str, from: u64, n: usize) -> Vec<String> {

@@ -17,6 +17,10 @@ const MAX_TOOLS: usize = 256;
 /// that series do not come and go; calls of others are `other`. At some 1.5 kB a histogram it keeps a look at the metrics
 /// under half a megabyte.
 const MAX_TOOL_SERIES: usize = 200;
+/// Tools whose last hour is kept, of all servers together, where somebody looks on: those called first. At some 37 kB each.
+const MAX_TOOL_HISTORIES: usize = 64;
+/// Different error codes counted; further ones are not told apart.
+const MAX_CODES: usize = 32;
 /// Longest name of such a tool, in bytes.
 const MAX_TOOL_NAME: usize = 128;
 /// Longest latency told apart, in microseconds (one hour).
@@ -100,6 +104,8 @@ pub struct Measured<'a> {
     pub timing: Timing,
     /// How it ended.
     pub outcome: Outcome,
+    /// The code of the error whoever asked got, if it got one.
+    pub code: Option<i32>,
     /// Its server gave an answer worth measuring.
     pub answered: bool,
     /// Bytes of the answer.
@@ -162,6 +168,8 @@ impl Counts {
 #[derive(Debug)]
 struct Tool {
     latency: Quantiles<4>,
+    /// Its last hour, if it is one of [`MAX_TOOL_HISTORIES`].
+    history: Option<Box<History>>,
     /// Among the metrics, if it is one of [`MAX_TOOL_SERIES`].
     series: Option<Box<Buckets>>,
 }
@@ -182,10 +190,34 @@ pub struct BackendMetrics {
     /// Tools that have no series of their own.
     other_tools: Buckets,
     history: Option<History>,
+    codes: Codes,
     /// Calls ended in each second, `seconds[i]` for the seconds `i` modulo 60.
     seconds: [u16; 60],
     /// The second `seconds` was last written in.
     now_second: u64,
+}
+
+/// How often each error code was given.
+#[derive(Clone, Debug, Default)]
+struct Codes(Vec<(i32, u64)>);
+
+impl Codes {
+    fn count(&mut self, code: i32) {
+        if let Some((_, n)) = self.0.iter_mut().find(|(c, _)| *c == code) {
+            *n += 1;
+        } else if self.0.len() < MAX_CODES {
+            self.0.push((code, 1));
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (code, n) in &other.0 {
+            match self.0.iter_mut().find(|(c, _)| c == code) {
+                Some((_, sum)) => *sum += n,
+                None => self.0.push((*code, *n)),
+            }
+        }
+    }
 }
 
 /// All counters.
@@ -196,6 +228,10 @@ pub struct Metrics {
     all: Quantiles<6>,
     /// Of all servers together; none until somebody looks.
     history: Option<History>,
+    /// Tools whose last hour is kept.
+    n_tool_histories: usize,
+    /// Errors of our own, of requests for no server.
+    own_codes: Codes,
     /// Requests answered by ourselves.
     pub own: Counts,
     /// Our own share of the time of answered calls.
@@ -226,6 +262,7 @@ impl BackendMetrics {
             tools: HashMap::default(),
             other_tools: Buckets::default(),
             history: None,
+            codes: Codes::default(),
             seconds: [0; 60],
             now_second: 0,
         }
@@ -248,9 +285,11 @@ impl BackendMetrics {
                 self.other_tools.record(us);
                 return false;
             }
-            None => {
-                self.tools.entry(tool.clone()).or_insert_with(|| Tool { latency: Quantiles::default(), series: None })
-            }
+            None => self.tools.entry(tool.clone()).or_insert_with(|| Tool {
+                latency: Quantiles::default(),
+                history: None,
+                series: None,
+            }),
         };
         of.latency.record(us);
         let begins = begins_series && of.series.is_none();
@@ -258,6 +297,26 @@ impl BackendMetrics {
             of.series = Some(Box::default());
         }
         of.series.as_deref_mut().unwrap_or(&mut self.other_tools).record(us);
+        begins
+    }
+
+    /// A call of `tool` has ended. `true`: its last hour is kept from now on.
+    fn tool_ended(
+        &mut self,
+        tool: &Arc<str>,
+        since: Duration,
+        us: Option<u64>,
+        failed: bool,
+        begins_history: bool,
+    ) -> bool {
+        let Some(of) = self.tools.get_mut(tool) else { return false };
+        let begins = begins_history && of.history.is_none();
+        if begins {
+            of.history = Some(Box::default());
+        }
+        if let Some(history) = &mut of.history {
+            history.ended(since, us, failed);
+        }
         begins
     }
 
@@ -293,6 +352,8 @@ impl Default for Metrics {
             backends: HashMap::default(),
             all: Quantiles::default(),
             history: None,
+            n_tool_histories: 0,
+            own_codes: Codes::default(),
             own: Counts::default(),
             overhead: Buckets::default(),
             n_tool_series: 0,
@@ -351,14 +412,17 @@ impl Metrics {
 
     /// A client's request has ended.
     pub fn ended(&mut self, measured: &Measured<'_>) {
-        let Measured { at, backend, tool, timing, outcome, answered, n_bytes } = *measured;
+        let Measured { at, backend, tool, timing, outcome, code, answered, n_bytes } = *measured;
         let since = at.duration_since(self.start).unwrap_or_default();
         let second = since.as_secs();
         // How long a person took says nothing of a server.
         let us = u64::try_from((timing.total() - timing.client).as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);
         self.n_errors += u64::from(outcome.is_error());
-        let Some(backend) = backend else { return self.own.ended(outcome, n_bytes) };
+        let Some(backend) = backend else {
+            code.into_iter().for_each(|code| self.own_codes.count(code));
+            return self.own.ended(outcome, n_bytes);
+        };
         if answered {
             self.all.record(us);
             self.overhead.record(u64::try_from(timing.proxy.as_micros()).unwrap_or(MAX_US));
@@ -368,7 +432,9 @@ impl Metrics {
             history.ended(since, took, outcome.is_error());
         }
         let may_have_series = self.n_tool_series < MAX_TOOL_SERIES;
+        let may_have_history = self.history.is_some() && self.n_tool_histories < MAX_TOOL_HISTORIES;
         let of = self.of(backend);
+        code.into_iter().for_each(|code| of.codes.count(code));
         of.n_in_flight = of.n_in_flight.saturating_sub(1);
         of.n_errors += u64::from(outcome.is_error());
         of.counts.ended(outcome, n_bytes);
@@ -378,16 +444,19 @@ impl Metrics {
         of.tick(second);
         let slot = &mut of.seconds[(second % 60) as usize];
         *slot = slot.saturating_add(1);
-        if !answered {
-            return;
+        // A name that never gave a result may be made up.
+        let is_real = outcome == Outcome::Ok && tool.is_some_and(|t| t.len() <= MAX_TOOL_NAME);
+        let mut begins_series = false;
+        if answered {
+            of.latency.record(us);
+            of.counts.latency.record(us);
+            begins_series = tool.is_some_and(|tool| of.tool_took(tool, us, may_have_series && is_real));
         }
-        of.latency.record(us);
-        of.counts.latency.record(us);
-        if let Some(tool) = tool {
-            // A name that never gave a result may be made up.
-            let begins_series = may_have_series && outcome == Outcome::Ok && tool.len() <= MAX_TOOL_NAME;
-            self.n_tool_series += usize::from(of.tool_took(tool, us, begins_series));
-        }
+        let failed = outcome.is_error();
+        let begins_history =
+            tool.is_some_and(|tool| of.tool_ended(tool, since, took, failed, may_have_history && is_real));
+        self.n_tool_series += usize::from(begins_series);
+        self.n_tool_histories += usize::from(begins_history);
     }
 
     /// From now on what happens is kept for an hour, for charts.
@@ -407,6 +476,38 @@ impl Metrics {
             Some(name) => self.backends.get_mut(name).and_then(|b| b.history.as_mut()),
         };
         history.map(|h| h.points(since)).unwrap_or_default()
+    }
+
+    /// The last hour of one tool; empty where it is not kept.
+    #[must_use]
+    pub fn tool_history(&mut self, backend: &str, tool: &str) -> Vec<Point> {
+        let since = self.start.elapsed().unwrap_or_default();
+        let of = self.backends.get_mut(backend).and_then(|b| b.tools.get_mut(tool));
+        of.and_then(|t| t.history.as_mut()).map(|h| h.points(since)).unwrap_or_default()
+    }
+
+    /// Tools of `backend` whose last hour is kept, by name.
+    #[must_use]
+    pub fn tools_with_history(&self, backend: &str) -> Vec<Arc<str>> {
+        let all = self.backends.get(backend).into_iter().flat_map(|b| &b.tools);
+        let mut names: Vec<_> = all.filter(|(_, t)| t.history.is_some()).map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Error codes given by `backend`, or by all and ourselves, the most frequent first.
+    #[must_use]
+    pub fn codes(&self, backend: Option<&str>) -> Vec<(i32, u64)> {
+        let mut codes = match backend {
+            Some(name) => self.backends.get(name).map(|b| b.codes.clone()).unwrap_or_default(),
+            None => {
+                let mut all = self.own_codes.clone();
+                self.backends.values().for_each(|b| all.add(&b.codes));
+                all
+            }
+        };
+        codes.0.sort_by_key(|(code, n)| (std::cmp::Reverse(*n), *code));
+        codes.0
     }
 
     /// What is counted for `backend`, or for all servers and what we answered ourselves.
@@ -468,6 +569,7 @@ mod tests {
             tool: Some(&tool),
             timing: Timing { server: Duration::from_millis(ms), ..Timing::default() },
             outcome,
+            code: (outcome == Outcome::ServerError).then_some(-32602),
             answered: true,
             n_bytes: 20,
         });
@@ -497,7 +599,9 @@ mod tests {
         let timing = Timing::default();
         let outcome = Outcome::ProxyError;
         let at = SystemTime::now();
-        metrics.ended(&Measured { at, backend: None, tool: None, timing, outcome, answered: false, n_bytes: 9 });
+        let code = Some(-32601);
+        metrics.ended(&Measured { at, backend: None, tool: None, timing, outcome, code, answered: false, n_bytes: 9 });
+        assert_eq!((metrics.codes(None), metrics.codes(Some("b"))), (vec![(-32601, 1)], vec![]));
         assert_eq!((metrics.own.n_in_flight, metrics.own.n_calls, metrics.n_errors), (0, 1, 1));
         assert_eq!((metrics.own.n_bytes_in, metrics.own.n_bytes_out), (7, 9));
     }
@@ -513,6 +617,32 @@ mod tests {
         let (series, other) = of.tool_series();
         assert_eq!((series.len(), other.n()), (MAX_TOOL_SERIES, (2 * MAX_TOOLS - MAX_TOOL_SERIES) as u64));
         assert!(series.iter().all(|(_, b)| b.n() == 1));
+    }
+
+    #[test]
+    fn the_last_hour_of_tools_is_kept_while_somebody_looks_on() {
+        let mut metrics = Metrics::default();
+        call(&mut metrics, "b", "before", 1, Outcome::Ok);
+        assert!(metrics.tool_history("b", "before").is_empty());
+        metrics.keep_history();
+        for i in 0..2 * MAX_TOOL_HISTORIES {
+            call(&mut metrics, "b", &format!("t{i:03}"), 1, Outcome::Ok);
+        }
+        call(&mut metrics, "b", "t000", 1, Outcome::ServerError);
+        call(&mut metrics, "b", "made-up", 1, Outcome::ServerError);
+        let names = metrics.tools_with_history("b");
+        assert_eq!((names.len(), &*names[0]), (MAX_TOOL_HISTORIES, "t000"));
+        let now = metrics.tool_history("b", "t000").pop().expect("a step");
+        assert_eq!((now.n, now.n_errors), (2, 1));
+        assert!(metrics.tool_history("b", "made-up").is_empty());
+        assert_eq!(metrics.codes(None), [(-32602, 2)]);
+    }
+
+    #[test]
+    fn codes_are_bounded() {
+        let mut codes = Codes::default();
+        (0..1000).for_each(|code| codes.count(code % 100));
+        assert_eq!((codes.0.len(), codes.0[0]), (MAX_CODES, (0, 10)));
     }
 
     #[test]

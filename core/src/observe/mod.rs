@@ -17,6 +17,7 @@ mod quantiles;
 mod rounds;
 mod row;
 mod signal;
+mod standing;
 mod store;
 
 pub use buckets::{BOUNDS_US, Buckets};
@@ -31,3 +32,4 @@ pub use observer::{Ended, Notice, NoticeLevel, Observer};
 pub use plain::Word;
 pub use process::ProcessUse;
 pub use signal::{Signal, Subscription};
+pub use standing::{Slice, Standing, Standings};

@@ -147,7 +147,8 @@ impl Observer {
             let at = inner.journal.began(id).map_or_else(SystemTime::now, |at| at + ended.timing.total());
             let n_bytes = ended.answered.as_ref().map_or(0, |a| a.len() as u64);
             let (tool, timing) = (ended.tool.as_ref(), ended.timing);
-            inner.metrics.ended(&Measured { at, backend, tool, timing, outcome, answered, n_bytes });
+            let code = ended.status.code();
+            inner.metrics.ended(&Measured { at, backend, tool, timing, outcome, code, answered, n_bytes });
         }
         if kind == FlowKind::Upcall {
             inner.is_told(id, backend);
@@ -184,6 +185,13 @@ impl Observer {
     /// Looks at the journal.
     pub fn journal<T>(&self, look: impl FnOnce(&Journal) -> T) -> T {
         look(&self.lock().journal)
+    }
+
+    /// Somebody looks on from now on: what has not ended is kept at hand, and what happens for an hour, for charts.
+    pub fn keep_history(&self) {
+        let mut inner = self.lock();
+        inner.journal.keep_open();
+        inner.metrics.keep_history();
     }
 
     /// Looks at the counters.

@@ -2,6 +2,7 @@
 
 mod child;
 mod environment;
+mod foreground;
 mod guardian;
 pub mod http;
 mod lines;
@@ -17,6 +18,7 @@ mod tree;
 
 pub use child::{Child, ChildSpec, Ended, ExitReason, Grace};
 pub use environment::child_env;
+pub use foreground::{become_program, first_line};
 pub use guardian::{Guardian, guardian_main};
 pub use lines::{Line, Lines};
 pub use link::Link;

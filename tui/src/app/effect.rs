@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use mcp_proxy_core::control::Command;
-use mcp_proxy_core::protocol::CallId;
+use mcp_proxy_core::protocol::{CallId, SessionId};
+
+use crate::screens::metrics::state::Subject;
 
 use crate::screens::config;
 
@@ -28,8 +30,12 @@ pub(crate) enum Effect {
     Rows(Vec<CallId>),
     /// Read a flow with its frames.
     Flow(CallId),
-    /// Read what was measured of a server, or of all.
-    Metrics(Option<Arc<str>>),
+    /// Read what was measured.
+    Metrics(Subject),
+    /// Read all there is about a server, and what has not ended.
+    Server(Arc<str>),
+    /// Read which instances a client has, and what has not ended.
+    Client(SessionId),
     /// Do something with the configuration file.
     Config(config::talk::Wish),
     /// Tell the proxy to do something.

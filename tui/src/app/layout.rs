@@ -39,6 +39,60 @@ pub(crate) const fn too_small(size: (u16, u16)) -> bool {
     size.0 < MIN_WIDTH || size.1 < MIN_HEIGHT
 }
 
+/// How list and details share a screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// The list has it.
+    List,
+    /// Both have some of it.
+    #[default]
+    Both,
+    /// The details have it.
+    Details,
+}
+
+impl Share {
+    /// More for the details, or less.
+    #[must_use]
+    pub(crate) const fn turned(self, more: bool) -> Self {
+        match (self, more) {
+            (Self::List, true) | (Self::Details, false) => Self::Both,
+            (_, true) => Self::Details,
+            (_, false) => Self::List,
+        }
+    }
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Both => "both",
+            Self::Details => "details",
+        }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::List, Self::Both, Self::Details].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// Whether the details have the keys when the screen is shared like this: whoever has all of it does.
+#[must_use]
+pub(crate) fn shares(share: Share, in_detail: bool) -> bool {
+    match share {
+        Share::List => false,
+        Share::Both => in_detail,
+        Share::Details => true,
+    }
+}
+
+/// The share where the details are asked for.
+#[must_use]
+pub(crate) fn details_shown(share: Share) -> Share {
+    if share == Share::List { Share::Both } else { share }
+}
+
 /// How broad it is.
 #[must_use]
 pub(crate) const fn breadth(size: (u16, u16)) -> Breadth {

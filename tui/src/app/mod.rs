@@ -5,6 +5,8 @@
 pub(crate) mod cursor;
 pub(crate) mod effect;
 pub(crate) mod layout;
+pub(crate) mod memory;
+pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod mouse;
 pub(crate) mod msg;

@@ -1,14 +1,18 @@
 //! All the terminal knows.
 
+use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use mcp_proxy_core::control::{BackendState, BackendView, ClientView, Snapshot};
+use mcp_proxy_core::observe::Flow;
 
 use super::layout;
 use super::popup::Popup;
 use super::theme::{Theme, Tone};
 use crate::input::context::Context;
+use crate::input::keymap::Keymap;
 use crate::screens::catalog::form::Focus;
+use crate::screens::catalog::limits::ClientLimit;
 use crate::screens::inspect::state::{DETAIL_EVERY, Pane};
 use crate::screens::{backends, catalog, clients, config, inspect, logs, metrics};
 use crate::widgets::{input::Input, number};
@@ -51,6 +55,9 @@ impl Screen {
     }
 }
 
+/// Lines of that kind kept.
+pub(super) const N_TOLD: usize = 200;
+
 /// A line that says what was just done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Toast {
@@ -83,8 +90,16 @@ pub(crate) struct Model {
     pub(crate) screen: Screen,
     /// The one before.
     pub(crate) last_screen: Screen,
+    /// Which key does what.
+    pub(crate) keys: Keymap,
+    /// What clients can take.
+    pub(crate) limits: Vec<ClientLimit>,
     /// Servers, clients, sums; `None` until looked at.
     pub(crate) snapshot: Option<Snapshot>,
+    /// Counts the looks.
+    pub(crate) n_seen: u64,
+    /// What has not ended, as of the last look at a server or a client.
+    pub(crate) open: Vec<Flow>,
     pub(crate) backends: backends::state::State,
     pub(crate) inspect: inspect::state::State,
     pub(crate) catalog: catalog::state::State,
@@ -96,6 +111,8 @@ pub(crate) struct Model {
     pub(crate) popups: Vec<Popup>,
     /// What was just done.
     pub(crate) toast: Option<Toast>,
+    /// All that was said, the newest last.
+    pub(crate) told: VecDeque<(SystemTime, Toast)>,
     /// Something to draw changed.
     pub(crate) dirty: bool,
 }
@@ -116,6 +133,10 @@ impl Model {
             screen: Screen::Backends,
             last_screen: Screen::Inspect,
             snapshot: None,
+            keys: Keymap::default(),
+            limits: Vec::new(),
+            n_seen: 0,
+            open: Vec::new(),
             backends: backends::state::State::default(),
             inspect: inspect::state::State::default(),
             catalog: catalog::state::State::default(),
@@ -125,6 +146,7 @@ impl Model {
             config: config::state::State::default(),
             popups: Vec::new(),
             toast: None,
+            told: VecDeque::new(),
             dirty: true,
         }
     }
@@ -162,6 +184,7 @@ impl Model {
             Some(Popup::AddServer(_)) => vec![Context::AddServer],
             Some(Popup::Form(form)) => match form.focus {
                 Focus::Fields => vec![Context::Form],
+                Focus::Answer if form.is_readable() => vec![Context::Answer, Context::Move, Context::Everywhere],
                 Focus::Answer => vec![Context::Answer, Context::Json, Context::Move, Context::Everywhere],
             },
         }
@@ -176,7 +199,9 @@ impl Model {
             Screen::Inspect if self.inspect.pane == Pane::List => vec![C::Inspect, C::List, C::Move, C::Everywhere],
             Screen::Inspect => vec![C::Json, C::Inspect, C::List, C::Move, C::Everywhere],
             Screen::Catalog if self.catalog.typing => vec![C::Filter],
-            Screen::Catalog if self.catalog.in_detail => vec![C::Json, C::Catalog, C::List, C::Move, C::Everywhere],
+            Screen::Catalog if self.catalog.in_detail && self.catalog.as_json => {
+                vec![C::Json, C::Catalog, C::List, C::Move, C::Everywhere]
+            }
             Screen::Catalog => vec![C::Catalog, C::List, C::Move, C::Everywhere],
             Screen::Clients => vec![C::Clients, C::Move, C::Everywhere],
             Screen::Logs => vec![C::Logs, C::Everywhere],
@@ -215,7 +240,12 @@ impl Model {
 
     /// Says something in the note line.
     pub(crate) fn say(&mut self, tone: Tone, text: impl Into<String>) {
-        self.toast = Some(Toast { tone, text: text.into() });
+        let toast = Toast { tone, text: text.into() };
+        if self.told.len() == N_TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back((self.now, toast.clone()));
+        self.toast = Some(toast);
         self.dirty = true;
     }
 
@@ -241,7 +271,9 @@ impl Model {
                 let moving = |b: &BackendView| {
                     b.per_second.iter().any(|n| *n > 0) || matches!(b.state, BackendState::Backoff { .. })
                 };
-                if self.servers().iter().any(moving) {
+                // Calls in flight stand in the details, with their age.
+                let shows_open = self.server().is_some_and(|b| b.n_in_flight > 0) && backends::view::shows_detail(self);
+                if shows_open || self.servers().iter().any(moving) {
                     return Some(SECOND);
                 }
                 self.servers().iter().map(|b| number::age_lasts(number::since(self.now, b.since))).min()

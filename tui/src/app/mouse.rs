@@ -10,7 +10,6 @@ use super::theme::Tone;
 use super::update::act;
 use super::view;
 use crate::input::action::Action;
-use crate::input::keymap;
 use crate::screens::inspect::state::Pane;
 use crate::screens::{backends, catalog, clients, config, inspect, metrics};
 
@@ -40,7 +39,7 @@ pub(crate) fn on_mouse(model: &mut Model, mouse: Mouse, x: u16, y: u16, effects:
                 point(model, x, y);
             }
             for _ in 0..WHEEL_LINES {
-                let can = keymap::bindings(&model.contexts()).any(|b| b.binding.action == action);
+                let can = model.keys.bindings(&model.contexts()).any(|b| b.binding.action == action);
                 if can {
                     act(model, &contexts, action, effects);
                 } else if model.screen == Screen::Logs {
@@ -151,11 +150,7 @@ fn select(model: &mut Model, x: u16, y: u16) {
         }
         Screen::Metrics => {
             if let Some(row) = row(metrics::view::list_area(model)) {
-                let at = model.metrics.cursor.top + row;
-                if at <= model.servers().len() && at != model.metrics.cursor.at {
-                    model.metrics.cursor.at = at;
-                    (model.metrics.seen, model.metrics.asked) = (None, None);
-                }
+                metrics::update::go_to(model, model.metrics.cursor.top + row);
             }
         }
         Screen::Config => {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcp_proxy_core::control::{CatalogView, Command, CommandError, MetricsView, Snapshot};
+use mcp_proxy_core::control::{CatalogView, Command, CommandError, InstanceView, MetricsView, ServerDetail, Snapshot};
 use mcp_proxy_core::observe::Flow;
-use mcp_proxy_core::protocol::CallId;
+use mcp_proxy_core::protocol::{CallId, SessionId};
 
 use crate::input::key::Key;
 use crate::screens::config;
@@ -47,6 +47,10 @@ pub(crate) enum Msg {
     Metrics(Box<MetricsView>),
     /// What came of something with the configuration file.
     Config(Box<config::talk::Told>),
+    /// All there is about a server, and what has not ended.
+    Server(Option<Box<ServerDetail>>, Vec<Flow>),
+    /// Which instances a client has, and what has not ended.
+    Client(SessionId, Vec<InstanceView>, Vec<Flow>),
     /// New log lines were put into the log; some were lost.
     Logs {
         /// Lost before they could be read.

@@ -13,7 +13,6 @@ use super::popup::Popup;
 use super::update;
 use crate::input::action::Action;
 use crate::input::context::Context;
-use crate::input::keymap;
 use crate::widgets::input::Input;
 
 /// Entries shown at most: who wants another one types another letter.
@@ -57,7 +56,7 @@ enum Goal {
 impl Palette {
     /// All that can be done in `contexts`, and all servers and items.
     pub(crate) fn new(model: &Model, contexts: &[Context]) -> Self {
-        let actions = keymap::bindings(contexts).filter(|b| b.binding.action != Action::Palette).map(|b| Entry {
+        let actions = model.keys.bindings(contexts).filter(|b| b.binding.action != Action::Palette).map(|b| Entry {
             kind: b.binding.context.title(),
             text: b.binding.help.to_owned(),
             keys: b.all_keys(),

@@ -1,4 +1,4 @@
-//! How things look: the terminal's own 16 colours, and a symbol beside every word.
+//! How things look: the terminal's own 16 colours (darker ones on a light background), and a symbol beside every word.
 //!
 //! A state is never told by colour alone: without colour everything still reads the same.
 
@@ -12,11 +12,15 @@ pub struct Theme {
     pub color: bool,
     /// Only ASCII may be used (the locale is not UTF-8).
     pub ascii: bool,
+    /// The background is light: yellow, cyan and green as terminals show them cannot be read on it.
+    pub light: bool,
+    /// Words only, for screen readers (`ACCESSIBLE=1`): no symbols, no charts, no frames, and the cursor stands on the selection.
+    pub accessible: bool,
 }
 
 impl Default for Theme {
     fn default() -> Self {
-        Self { color: true, ascii: false }
+        Self { color: true, ascii: false, light: false, accessible: false }
     }
 }
 
@@ -123,6 +127,46 @@ const ASCII: Symbols = Symbols {
     levels: ["_", ".", ":", "-", "=", "+", "*", "#"],
 };
 
+/// For screen readers: every state has a word beside it, which is enough.
+const WORDS: Symbols = Symbols {
+    brand: "",
+    good: "",
+    bad: "",
+    warn: "",
+    wait: "",
+    full: "",
+    half: "",
+    dotted: "",
+    empty: "",
+    cursor: ">",
+    open: " ",
+    closed: " ",
+    none: "-",
+    right: "to",
+    left: "from",
+    from: "",
+    dot: ",",
+    play: "",
+    rule: " ",
+    bar: "",
+    shade: "",
+    enter: "Enter",
+    ellipsis: "~",
+    times: " times",
+    levels: [""; 8],
+};
+
+const NO_BORDER: border::Set<'static> = border::Set {
+    top_left: " ",
+    top_right: " ",
+    bottom_left: " ",
+    bottom_right: " ",
+    vertical_left: " ",
+    vertical_right: " ",
+    horizontal_top: " ",
+    horizontal_bottom: " ",
+};
+
 const ASCII_BORDER: border::Set<'static> = border::Set {
     top_left: "+",
     top_right: "+",
@@ -137,12 +181,20 @@ const ASCII_BORDER: border::Set<'static> = border::Set {
 impl Theme {
     /// The symbols to draw with.
     pub(crate) const fn symbols(self) -> &'static Symbols {
-        if self.ascii { &ASCII } else { &UNICODE }
+        match (self.accessible, self.ascii) {
+            (true, _) => &WORDS,
+            (_, true) => &ASCII,
+            _ => &UNICODE,
+        }
     }
 
     /// The lines of a frame.
     pub(crate) const fn border(self) -> border::Set<'static> {
-        if self.ascii { ASCII_BORDER } else { border::ROUNDED }
+        match (self.accessible, self.ascii) {
+            (true, _) => NO_BORDER,
+            (_, true) => ASCII_BORDER,
+            _ => border::ROUNDED,
+        }
     }
 
     /// Text of a tone.
@@ -198,6 +250,24 @@ impl Theme {
     }
 
     fn fg(self, color: Color) -> Style {
-        if self.color { Style::new().fg(color) } else { Style::new() }
+        match (self.color, self.light) {
+            (false, _) => Style::new(),
+            (true, false) => Style::new().fg(color),
+            (true, true) => Style::new().fg(on_light(color)),
+        }
+    }
+}
+
+/// The same colour, dark enough for a light background: out of the 256 that do not follow the terminal's palette. Each has a contrast of
+/// 4.5 or more against white.
+const fn on_light(color: Color) -> Color {
+    match color {
+        Color::Green => Color::Indexed(22),
+        Color::Yellow => Color::Indexed(94),
+        Color::Red => Color::Indexed(124),
+        Color::Cyan => Color::Indexed(24),
+        Color::Blue => Color::Indexed(19),
+        Color::Magenta => Color::Indexed(90),
+        other => other,
     }
 }

@@ -4,6 +4,7 @@ use mcp_proxy_core::control::Command;
 
 use super::effect::Effect;
 use super::layout;
+use super::messages;
 use super::model::{Model, Screen};
 use super::mouse;
 use super::msg::Msg;
@@ -13,7 +14,7 @@ use super::theme::Tone;
 use crate::input::action::Action;
 use crate::input::context::Context;
 use crate::input::key::{Code, Key};
-use crate::input::keymap;
+use crate::input::keymap::Keymap;
 use crate::screens::inspect::state::Pane;
 use crate::screens::{backends, catalog, clients, config, inspect, logs, metrics};
 use crate::widgets::{help, popup};
@@ -42,6 +43,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.catalog.seen(seen.catalog);
             keep_selected(model, seen.snapshot);
             config::update::read_again(model, seen.n_readings, &mut effects);
+            model.n_seen += 1;
+            backends::update::pinged(model);
         }
         Msg::Scanned { generation, upto, rows } => {
             effects.extend(model.inspect.rows.scanned(generation, upto, &rows));
@@ -49,9 +52,14 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Rechecked(rows) => model.inspect.rows.rechecked(&rows),
         Msg::Rows(rows) => model.inspect.window = rows,
         Msg::Flow(id, found) => model.inspect.opened(id, found.map(|b| *b)),
-        Msg::Metrics(view) => {
-            let wanted = metrics::update::selected(model);
-            model.metrics.take(*view, wanted.as_ref(), model.now);
+        Msg::Metrics(view) => model.metrics.take(*view, model.now),
+        Msg::Server(seen, open) => {
+            model.backends.seen = seen.map(|s| *s);
+            model.open = open;
+        }
+        Msg::Client(id, instances, open) => {
+            model.clients.instances = Some((id, instances));
+            model.open = open;
         }
         Msg::Config(told) => config::update::told(model, *told, &mut effects),
         Msg::Logs { n_dropped } => {
@@ -84,6 +92,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     }
     config::update::look(model, &mut effects);
     settle(model, &mut effects);
+    backends::update::look(model, &mut effects);
+    clients::update::look(model, &mut effects);
     if model.screen == Screen::Metrics && model.metrics.is_due(model.now) {
         metrics::update::look(model, &mut effects);
     }
@@ -95,6 +105,7 @@ fn accepted(command: &Command) -> String {
         Command::Start(name) => format!("starting `{name}`"),
         Command::Stop(name) => format!("stopping `{name}`"),
         Command::Restart(name) => format!("restarting `{name}`"),
+        Command::Ping(name) => format!("asking `{name}` whether it is there"),
         Command::Cancel(id) => format!("cancelled {id}"),
         Command::Disconnect(id) => format!("disconnecting {id}"),
         Command::Configure(change) => format!("{}: written to the configuration", change.words()),
@@ -102,9 +113,10 @@ fn accepted(command: &Command) -> String {
 }
 
 /// Takes a new snapshot; the selected server and client stay selected.
-fn keep_selected(model: &mut Model, snapshot: mcp_proxy_core::control::Snapshot) {
+fn keep_selected(model: &mut Model, mut snapshot: mcp_proxy_core::control::Snapshot) {
     let selected = model.server().map(|b| b.name.clone());
     let session = model.session().map(|c| c.id);
+    backends::order::sort(&mut snapshot.backends, model.backends.order);
     model.snapshot = Some(snapshot);
     if let Some(at) = session.and_then(|id| model.sessions().iter().position(|c| c.id == id)) {
         model.clients.cursor.at = at;
@@ -137,13 +149,13 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
 
     let (n, page) = (model.servers().len(), backends::view::list_rows(model));
     model.backends.cursor.settle(n, page);
-    if model.backends.in_detail {
+    // The end of a log stays its end.
+    if model.backends.in_detail && model.backends.detail_top != usize::MAX {
         let (n, page) = backends::view::detail_size(model);
         model.backends.detail_top = model.backends.detail_top.min(n.saturating_sub(page));
     }
 
-    let (n, page) = (model.servers().len() + 1, metrics::view::list_rows(model));
-    model.metrics.cursor.settle(n, page);
+    metrics::update::settle(model);
 
     let (n, page) = (model.sessions().len(), clients::view::list_rows(model));
     model.clients.cursor.settle(n, page);
@@ -156,6 +168,8 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         let rows = catalog::view::tree_rows(model);
         let n = model.catalog.tree.as_ref().map_or(0, |(_, t)| t.lines().len());
         model.catalog.tree_cursor.settle(n, rows);
+        let (n, page) = catalog::view::detail_size(model);
+        model.catalog.detail_top = model.catalog.detail_top.min(n.saturating_sub(page));
     }
     if n == 0 {
         model.catalog.in_detail = false;
@@ -167,7 +181,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(mut top) = model.popups.pop() else { return };
     let page = popup::page(model, &top);
     match &mut top {
-        Popup::Help { contexts, cursor } => cursor.settle(help_len(contexts), page),
+        Popup::Help { contexts, cursor } => cursor.settle(help_len(&model.keys, contexts), page),
         Popup::Copy { entries, cursor } => cursor.settle(entries.len(), page),
         Popup::Palette(p) => p.cursor.settle(p.shown.len(), page),
         _ => {}
@@ -180,9 +194,9 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
     }
 }
 
-fn help_len(contexts: &[Context]) -> usize {
+fn help_len(keys: &Keymap, contexts: &[Context]) -> usize {
     let filter = if contexts.contains(&Context::Filter) { mcp_proxy_core::observe::filter::HELP.len() } else { 0 };
-    help::entries(contexts).len() + filter
+    help::entries(keys, contexts).len() + filter
 }
 
 fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
@@ -195,7 +209,7 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         return;
     }
     let contexts = model.contexts();
-    match keymap::action(&contexts, key) {
+    match model.keys.action(&contexts, key) {
         Some(action) => act(model, &contexts, action, effects),
         None => {
             if let Some(input) = model.typing() {
@@ -246,6 +260,13 @@ pub(crate) fn act(model: &mut Model, contexts: &[Context], action: Action, effec
             model.popups.push(Popup::Help { contexts, cursor: super::cursor::Cursor::default() });
         }
         Action::Palette => palette::open(model, contexts),
+        Action::Messages => messages::open(model),
+        Action::Light => {
+            model.theme.light ^= true;
+            let text =
+                if model.theme.light { "colours for a light background" } else { "colours for a dark background" };
+            model.say(Tone::Plain, text);
+        }
         _ => match model.popups.last() {
             None => act_on_screen(model, action, effects),
             Some(Popup::Form(_)) => catalog::update::act_on_form(model, action, effects),
@@ -360,12 +381,12 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         }
         (Popup::Confirm { yes, .. }, Action::OtherButton) => *yes ^= true,
         (Popup::Help { contexts, cursor }, Action::Accept) => {
-            let entries = help::entries(contexts);
+            let entries = help::entries(&model.keys, contexts);
             let Some(entry) = entries.get(cursor.at) else { return };
             return act(model, &contexts.clone(), entry.binding.action, effects);
         }
         (Popup::Help { contexts, cursor }, _) => {
-            cursor.go(action, help_len(contexts), page);
+            cursor.go(action, help_len(&model.keys, contexts), page);
         }
         (Popup::Copy { entries, cursor }, Action::Accept) => {
             if let Some(entry) = entries.get(cursor.at) {
@@ -386,7 +407,7 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         (Popup::Reader { .. }, _) => {
             let n = popup::reader_lines(model, &top).saturating_sub(page) + 1;
             if let Popup::Reader { top, .. } = &mut top
-                && let Some(at) = super::cursor::moved(action, *top, n, page)
+                && let Some(at) = super::cursor::moved(action, (*top).min(n.saturating_sub(1)), n, page)
             {
                 *top = at;
             }

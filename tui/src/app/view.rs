@@ -3,7 +3,7 @@
 use mcp_proxy_core::control::BackendState;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
@@ -35,7 +35,8 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Config => config::view::draw(model, frame),
     }
     popup::draw(model, frame);
-    let hints = hint::line(&model.contexts(), !model.has_pushed(), usize::from(parts.hints.width), model.theme);
+    let hints =
+        hint::line(&model.keys, &model.contexts(), !model.has_pushed(), usize::from(parts.hints.width), model.theme);
     match note(model, usize::from(parts.hints.width)) {
         Some(line) if parts.note.height > 0 => {
             frame.render_widget(line, parts.note);
@@ -44,6 +45,21 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         // Where there is one line only, what was just done is worth more than the hints.
         Some(line) if model.toast.is_some() => frame.render_widget(line, parts.hints),
         _ => frame.render_widget(hints, parts.hints),
+    }
+    if model.theme.accessible {
+        point(frame);
+    }
+}
+
+/// Puts the terminal's own cursor on the selection, which is what a screen reader reads.
+fn point(frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let buffer = frame.buffer_mut();
+    // The first line has the tabs, of which one is marked in the same way.
+    let cells = (area.y + 1..area.bottom()).flat_map(|y| (area.x..area.right()).map(move |x| (x, y)));
+    let marked = |at: &(u16, u16)| buffer[*at].modifier.contains(Modifier::REVERSED);
+    if let Some(at) = cells.into_iter().find(marked) {
+        frame.set_cursor_position(at);
     }
 }
 

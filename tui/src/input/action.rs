@@ -37,6 +37,14 @@ pub(crate) enum Action {
     Suspend,
     /// Draw everything again.
     Redraw,
+    /// What was said, and what happened.
+    Messages,
+    /// Colours for a light or a dark background.
+    Light,
+    /// More room for the details.
+    Larger,
+    /// Less room for the details.
+    Smaller,
     /// Mouse on or off.
     Mouse,
     /// One line down.
@@ -89,6 +97,10 @@ pub(crate) enum Action {
     Restart,
     /// Start or stop a server.
     StartStop,
+    /// Ask a server whether it is there.
+    Ping,
+    /// Another order.
+    Order,
     /// The server's logs.
     BackendLogs,
     /// The server's details.
@@ -101,6 +113,10 @@ pub(crate) enum Action {
     Try,
     /// The last call once more.
     RunAgain,
+    /// As JSON, or as people read it.
+    AsJson,
+    /// All arguments as JSON, or a field for each.
+    RawArguments,
     /// Show fewer lines of the selected source.
     ShowLess,
     /// Show more.

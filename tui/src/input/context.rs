@@ -114,7 +114,6 @@ impl Context {
     }
 
     /// Contexts in which characters are typed, not commands.
-    #[cfg(test)]
     pub(crate) const fn takes_text(self) -> bool {
         matches!(
             self,

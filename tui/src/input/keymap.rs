@@ -1,4 +1,5 @@
-//! The one table of keys. Everything that names a key reads it here.
+//! The one table of keys, and the [`Keymap`] made of it: everything that names a key reads it there. A user's file may give other
+//! keys to lines of the table (`custom.rs`).
 
 use super::action::Action as A;
 use super::context::Context as C;
@@ -42,6 +43,8 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Everywhere, A::Quit, &["Q", "ctrl-c"], "", "quit at once"),
     key(C::Everywhere, A::Suspend, &["ctrl-z"], "", "suspend; `fg` comes back"),
     key(C::Everywhere, A::Redraw, &["ctrl-l"], "", "draw the screen again"),
+    key(C::Everywhere, A::Messages, &["f3"], "", "what was said here, and what happened to servers"),
+    key(C::Everywhere, A::Light, &["f6"], "", "colours for a light background, or for a dark one"),
     key(C::Everywhere, A::Mouse, &["f2"], "", "mouse on or off (off: the terminal selects text)"),
     key(C::Move, A::Down, &["j", "down"], "", "down"),
     key(C::Move, A::Up, &["k", "up"], "", "up"),
@@ -69,12 +72,23 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Backends, A::Describe, &["d"], "details", "details of this server"),
     key(C::Backends, A::Restart, &["r"], "restart", "restart this server (asks)"),
     key(C::Backends, A::StartStop, &["s"], "start/stop", "start this server, or stop it (asks)"),
+    key(C::Backends, A::Ping, &["t"], "ping", "ask this server whether it is there"),
+    key(C::Backends, A::NextKind, &["]"], "tab", "details: health, tools, setup, log"),
+    key(C::Backends, A::PrevKind, &["["], "", "the same, backwards"),
+    key(C::Backends, A::Order, &["o"], "sort", "another order: file, state, name, rate, p95, errors"),
     key(C::Backends, A::BackendLogs, &["L"], "logs", "what this server wrote on stderr"),
+    key(C::Backends, A::Larger, &["+"], "", "more room for the details"),
+    key(C::Backends, A::Smaller, &["_"], "", "less room for the details"),
+    key(C::Catalog, A::Larger, &["+"], "", "more room for the details"),
+    key(C::Catalog, A::Smaller, &["_"], "", "less room for the details"),
+    key(C::Clients, A::Larger, &["+"], "", "more room for the details"),
+    key(C::Clients, A::Smaller, &["_"], "", "less room for the details"),
     key(C::Catalog, A::Try, &["enter", "t", "l", "right"], "try it", "fill in a form and call it"),
     key(C::Catalog, A::RunAgain, &["."], "again", "the last call once more"),
     key(C::Catalog, A::NextKind, &["]"], "next kind", "tools, prompts, resources, templates: the next"),
     key(C::Catalog, A::PrevKind, &["["], "", "the kind before"),
     key(C::Catalog, A::Describe, &["d"], "details", "description and schema of this item"),
+    key(C::Catalog, A::AsJson, &["J"], "JSON", "the item's JSON, or what it says as text"),
     key(C::Clients, A::Open, &["enter", "l", "right"], "calls", "calls of this client in Inspect"),
     key(C::Clients, A::Describe, &["d"], "details", "details of this client"),
     key(C::Clients, A::Disconnect, &["X"], "disconnect", "end this client's session (asks)"),
@@ -151,11 +165,13 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Form, A::PrevField, &["s-tab", "up"], "", "previous field"),
     key(C::Form, A::NextChoice, &["right"], "", "next choice; in text, one to the right"),
     key(C::Form, A::PrevChoice, &["left"], "", "previous choice; in text, one to the left"),
+    key(C::Form, A::RawArguments, &["ctrl-r"], "JSON", "all arguments as JSON, or a field for each"),
     key(C::Form, A::SwitchAnswer, &["ctrl-o"], "answer", "into the answer"),
     key(C::Form, A::Back, &["esc"], "close", "close the form; asks while a call runs"),
     key(C::Form, A::Help, &["f1"], "keys", "show these keys"),
     key(C::Form, A::Quit, &["ctrl-c"], "", "quit at once"),
     key(C::Answer, A::SwitchAnswer, &["tab", "s-tab", "ctrl-o"], "fields", "back to the fields"),
+    key(C::Answer, A::AsJson, &["J"], "JSON", "the answer's JSON, or the answer as it reads"),
     key(C::Answer, A::RunAgain, &["."], "again", "send the same again"),
     key(C::Answer, A::Copy, &["y"], "copy", "copy a value, its path or the whole answer"),
     key(C::Answer, A::Back, &["esc", "q"], "close", "close the form; asks while a call runs"),
@@ -179,10 +195,17 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Confirm, A::Quit, &["ctrl-c"], "", "quit at once"),
 ];
 
-/// What a key does in these contexts, the nearest first.
-#[must_use]
-pub(crate) fn action(contexts: &[C], key: Key) -> Option<A> {
-    contexts.iter().find_map(|context| TABLE.iter().find(|b| b.context == *context && b.has(key)).map(|b| b.action))
+/// The keys of each line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Keymap {
+    /// In the order of [`TABLE`].
+    pub(super) keys: Vec<Vec<Key>>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self { keys: TABLE.iter().map(|b| b.parsed().collect()).collect() }
+    }
 }
 
 /// A line of the table with the keys that reach it where one is.
@@ -194,14 +217,30 @@ pub(crate) struct Reachable {
     pub(crate) keys: Vec<Key>,
 }
 
-/// The lines that count in these contexts, nearest first, without what a nearer one hides.
-pub(crate) fn bindings(contexts: &[C]) -> impl Iterator<Item = Reachable> + '_ {
-    contexts.iter().enumerate().flat_map(move |(depth, context)| {
-        TABLE.iter().filter(move |b| b.context == *context).filter_map(move |binding| {
-            let keys: Vec<Key> = binding.parsed().filter(|k| action(&contexts[..depth], *k).is_none()).collect();
-            (!keys.is_empty()).then_some(Reachable { binding, keys })
+impl Keymap {
+    /// The lines of a context with their keys.
+    fn of(&self, context: C) -> impl Iterator<Item = (&'static Binding, &[Key])> {
+        let all = TABLE.iter().zip(&self.keys).map(|(binding, keys)| (binding, keys.as_slice()));
+        all.filter(move |(binding, _)| binding.context == context)
+    }
+
+    /// What a key does in these contexts, the nearest first.
+    #[must_use]
+    pub(crate) fn action(&self, contexts: &[C], key: Key) -> Option<A> {
+        let in_context = |c: &C| self.of(*c).find(|(_, keys)| keys.contains(&key)).map(|(b, _)| b.action);
+        contexts.iter().find_map(in_context)
+    }
+
+    /// The lines that count in these contexts, nearest first, without what a nearer one hides.
+    pub(crate) fn bindings(&self, contexts: &[C]) -> impl Iterator<Item = Reachable> {
+        contexts.iter().enumerate().flat_map(move |(depth, context)| {
+            self.of(*context).filter_map(move |(binding, keys)| {
+                let is_free = |k: &Key| self.action(&contexts[..depth], *k).is_none();
+                let keys: Vec<Key> = keys.iter().copied().filter(is_free).collect();
+                (!keys.is_empty()).then_some(Reachable { binding, keys })
+            })
         })
-    })
+    }
 }
 
 impl Reachable {
@@ -218,14 +257,27 @@ impl Reachable {
 }
 
 impl Binding {
-    fn has(&self, key: Key) -> bool {
-        self.parsed().any(|k| k == key)
+    /// By what name a user's file calls it: `backends.restart`.
+    pub(crate) fn id(&self) -> String {
+        format!("{}.{}", kebab(&format!("{:?}", self.context)), kebab(&format!("{:?}", self.action)))
     }
 
-    /// Its keys.
+    /// Its keys, without those of a user.
     pub(crate) fn parsed(&self) -> impl Iterator<Item = Key> + use<> {
         self.keys.iter().filter_map(|name| Key::parse(name))
     }
+}
+
+/// `BackendLogs` as `backend-logs`.
+pub(super) fn kebab(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.char_indices() {
+        if c.is_ascii_uppercase() && i > 0 {
+            out.push('-');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
 }
 
 /// The page `docs/keys.md`, which a test keeps up to date.
@@ -233,13 +285,17 @@ impl Binding {
 pub(crate) fn markdown() -> String {
     let mut out = String::from(
         "# Keys of the terminal\n\nMade from the table in `tui/src/input/keymap.rs`; a test compares. \
-         `?` or F1 shows the keys that work where you are.\n",
+         `?` or F1 shows the keys that work where you are.\n\n\
+         Other keys are given by `keys.toml` beside the configuration (`~/.config/mcp-proxy/keys.toml`), by the names in the \
+         last column:\n\n```toml\n[backends]\nrestart = \"ctrl-r\"\nping = [\"t\", \"f5\"]\n\n[inspect]\n\
+         cancel-flow = []          # no key\n```\n\nA line gives all keys of its action. What takes a key from somebody else, or \
+         cannot work, is said when the terminal starts (F3 shows it again).\n",
     );
     for context in C::ALL {
-        out.push_str(&format!("\n## {}\n\n| Key | Does |\n|---|---|\n", context.title()));
+        out.push_str(&format!("\n## {}\n\n| Key | Does | Name |\n|---|---|---|\n", context.title()));
         for b in TABLE.iter().filter(|b| b.context == context) {
             let keys: Vec<String> = b.parsed().map(|k| format!("`{k}`")).collect();
-            out.push_str(&format!("| {} | {} |\n", keys.join(" "), b.help));
+            out.push_str(&format!("| {} | {} | `{}` |\n", keys.join(" "), b.help, b.id()));
         }
     }
     out.push_str("\n## What a filter can say\n\n| Write | Matches |\n|---|---|\n");
@@ -276,7 +332,7 @@ mod tests {
     fn only_the_log_screen_hides_keys_that_count_everywhere() {
         for b in TABLE.iter().filter(|b| !matches!(b.context, C::Everywhere)) {
             for k in b.parsed() {
-                let hides = action(&[C::Everywhere], k);
+                let hides = Keymap::default().action(&[C::Everywhere], k);
                 // These contexts do not lie on `Everywhere`, or mean the same thing there.
                 let alone = matches!(
                     b.context,

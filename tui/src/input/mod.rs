@@ -2,5 +2,6 @@
 
 pub(crate) mod action;
 pub(crate) mod context;
+mod custom;
 pub(crate) mod key;
 pub(crate) mod keymap;

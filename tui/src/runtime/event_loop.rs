@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crossterm::event::EventStream;
@@ -18,12 +19,15 @@ use super::client::{self, Order};
 use super::config::{self, Desk};
 use super::signals::Signals;
 use super::terminal::Screen;
-use super::{Options, Outcome, clipboard, logging, looking};
+use super::{Options, Outcome, clipboard, files, logging, looking};
 use crate::app::effect::Effect;
+use crate::app::memory;
 use crate::app::model::Model;
 use crate::app::msg::Msg;
+use crate::app::theme::Tone;
 use crate::app::update::update;
 use crate::screens::config::talk::{Told, Wish};
+use crate::screens::metrics::state::Subject;
 
 /// Time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
@@ -61,6 +65,7 @@ struct Loop<'a> {
     edit: Option<(String, String)>,
     /// Does what the screen wants with the configuration file.
     desk: Desk,
+    state_file: Option<PathBuf>,
 }
 
 impl<'a> Loop<'a> {
@@ -69,6 +74,22 @@ impl<'a> Loop<'a> {
         model.first_run = options.first_run_line;
         model.demo = options.demo;
         model.mouse = options.mouse;
+        model.limits = options.client_limits;
+        if let Some(kept) = options.state_file.as_deref().and_then(files::left) {
+            memory::recall(&mut model, &kept);
+            screen.set_mouse(model.mouse)?;
+        }
+        if let Some(path) = &options.keys_file {
+            let (keys, problems) = files::keys(path);
+            model.keys = keys;
+            let n = problems.len();
+            for problem in problems {
+                model.say(Tone::Warn, format!("{}: {problem}", path.display()));
+            }
+            if n > 1 {
+                model.say(Tone::Warn, format!("{}: {n} problems, F3 shows them", path.display()));
+            }
+        }
         model.utc_offset = utc_offset();
         let (out, inbox) = mpsc::channel(MAILBOX);
         Ok(Self {
@@ -86,10 +107,20 @@ impl<'a> Loop<'a> {
             stale: false,
             quit: false,
             suspend: false,
+            state_file: options.state_file,
         })
     }
 
+    /// Runs, and keeps what one leaves behind, however it ends.
     async fn run(mut self) -> io::Result<Outcome> {
+        let result = self.turn().await;
+        if let Some(path) = &self.state_file {
+            files::leave(path, &memory::of(&self.model));
+        }
+        result
+    }
+
+    async fn turn(&mut self) -> io::Result<Outcome> {
         let mut signals = Signals::new()?;
         let mut input = EventStream::new();
         let mut news = self.handle.subscribe();
@@ -212,7 +243,14 @@ impl<'a> Loop<'a> {
             Effect::Recheck(ids) => Some(Msg::Rechecked(looking::rows(self.handle, &ids))),
             Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, &ids))),
             Effect::Flow(id) => Some(looking::flow(self.handle, id)),
-            Effect::Metrics(of) => Some(Msg::Metrics(Box::new(self.handle.metrics(of.as_ref())))),
+            Effect::Metrics(Subject { server, tool }) => {
+                Some(Msg::Metrics(Box::new(self.handle.metrics_of(server.as_ref(), tool.as_ref()))))
+            }
+            Effect::Server(name) => {
+                let seen = self.handle.server(&name).map(Box::new);
+                Some(Msg::Server(seen, self.handle.open_flows()))
+            }
+            Effect::Client(id) => Some(Msg::Client(id, self.handle.instances_of(id), self.handle.open_flows())),
             Effect::Config(Wish::Edit(text)) => {
                 let name = self.model.config.open().map_or_else(|| "config.yaml".to_owned(), |open| open.name());
                 self.edit = Some((text, name));

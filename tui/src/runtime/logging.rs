@@ -1,5 +1,6 @@
 //! Our own events and the servers' stderr, into tui-logger's ring.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,6 +13,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 use tui_logger::{Drain, LevelFilter};
+
+use crate::screens::logs::said::said;
 
 /// Lines kept for the Logs screen.
 const RING_LINES: usize = 2_000;
@@ -80,19 +83,30 @@ pub(super) async fn logged() {
     LOGGED.notified().await;
 }
 
+/// The source of what a server says by `notifications/message`.
+#[must_use]
+pub(crate) fn messages_of(backend: &str) -> String {
+    format!("{backend}/log")
+}
+
 /// Puts lines of servers into the ring.
 pub(crate) fn push(lines: &[LogLine]) {
     let drain = Drain::new();
     for line in lines {
-        let level = match line.stream {
-            LogStream::Stderr => level(&line.text),
-            LogStream::Message => log::Level::Info,
-            LogStream::Stdout => log::Level::Warn,
-        };
         let text = &*line.text;
-        let what = if line.stream == LogStream::Stdout { "not a message on stdout: " } else { "" };
-        drain
-            .log(&log::Record::builder().args(format_args!("{what}{text}")).level(level).target(&line.backend).build());
+        let (level, text, target) = match line.stream {
+            LogStream::Stderr => (level(text), Cow::Borrowed(text), Cow::Borrowed(&*line.backend)),
+            LogStream::Stdout => {
+                (log::Level::Warn, format!("not a message on stdout: {text}").into(), Cow::Borrowed(&*line.backend))
+            }
+            // What it says to clients is a source of its own: it is of another kind than what it writes for whoever runs it.
+            LogStream::Message => {
+                let (level, text) =
+                    said(text).map_or((log::Level::Info, Cow::Borrowed(text)), |(level, text)| (level, text.into()));
+                (level, text, messages_of(&line.backend).into())
+            }
+        };
+        drain.log(&log::Record::builder().args(format_args!("{text}")).level(level).target(&target).build());
     }
 }
 

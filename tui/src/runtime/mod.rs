@@ -1,6 +1,7 @@
 //! The only code that touches the terminal, the clock, signals, the clipboard and the proxy.
 
 mod client;
+mod files;
 mod clipboard;
 pub(crate) mod config;
 mod event_loop;
@@ -11,10 +12,12 @@ mod signals;
 mod terminal;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 
 use mcp_proxy_core::control::ProxyHandle;
 
 use crate::app::theme::Theme;
+use crate::screens::catalog::limits::ClientLimit;
 
 /// How the terminal is to be shown.
 #[derive(Clone, Debug)]
@@ -27,16 +30,30 @@ pub struct Options {
     pub theme: Theme,
     /// Take the mouse.
     pub mouse: bool,
+    /// What clients can take; the catalog says what is too much for one.
+    pub client_limits: Vec<ClientLimit>,
+    /// A file that gives other keys; it need not be there.
+    pub keys_file: Option<PathBuf>,
+    /// Where what one left behind is kept from one time to the next: screen, orders, filters, sizes.
+    pub state_file: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { first_run_line: None, demo: false, theme: Theme::from_env(), mouse: true }
+        Self {
+            first_run_line: None,
+            demo: false,
+            theme: Theme::from_env(),
+            mouse: true,
+            client_limits: Vec::new(),
+            keys_file: None,
+            state_file: None,
+        }
     }
 }
 
 impl Theme {
-    /// What the environment says about the terminal: `NO_COLOR`, and a locale without UTF-8.
+    /// What the environment says about the terminal: `NO_COLOR`, `ACCESSIBLE`, `COLORFGBG`, and a locale without UTF-8.
     #[must_use]
     pub fn from_env() -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
@@ -44,7 +61,10 @@ impl Theme {
         let locale = locale.to_ascii_lowercase();
         // Without any locale most terminals of today still are UTF-8; `C` and `POSIX` say that they are not.
         let ascii = !locale.is_empty() && !locale.contains("utf-8") && !locale.contains("utf8");
-        Self { color: var("NO_COLOR").is_none(), ascii }
+        let accessible = var("ACCESSIBLE").is_some_and(|v| v != "0");
+        // `0;15`: black on white (rxvt, Konsole, and who follows them). The last number is the background.
+        let light = var("COLORFGBG").is_some_and(|v| matches!(v.rsplit(';').next(), Some("7" | "15")));
+        Self { color: var("NO_COLOR").is_none(), ascii: ascii || accessible, light, accessible }
     }
 }
 

@@ -8,6 +8,9 @@ use crate::app::theme::Theme;
 
 /// Draws values between 0 and `max`, as many as there are columns; the last stands at the right.
 pub(crate) fn draw(values: &[f64], max: f64, style: Style, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    if theme.accessible {
+        return;
+    }
     let levels = theme.symbols().levels;
     for (x, value) in columns(values, area) {
         let eighths = height(*value, max, area.height, levels.len());
@@ -21,6 +24,9 @@ pub(crate) fn draw(values: &[f64], max: f64, style: Style, area: Rect, theme: Th
 
 /// The same in whole rows of a shade, to be drawn over.
 pub(crate) fn shade(values: &[f64], max: f64, style: Style, area: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    if theme.accessible {
+        return;
+    }
     let symbol = theme.symbols().shade;
     for (x, value) in columns(values, area) {
         for row in 0..height(*value, max, area.height, 1) {

@@ -5,12 +5,12 @@ use ratatui::text::{Line, Span};
 use super::text;
 use crate::app::theme::Theme;
 use crate::input::context::Context;
-use crate::input::keymap::{self, Reachable};
+use crate::input::keymap::{Keymap, Reachable};
 
 /// The entries of the popup, nearest context first.
 #[must_use]
-pub(crate) fn entries(contexts: &[Context]) -> Vec<Reachable> {
-    keymap::bindings(contexts).collect()
+pub(crate) fn entries(keys: &Keymap, contexts: &[Context]) -> Vec<Reachable> {
+    keys.bindings(contexts).collect()
 }
 
 /// One entry as a line of `cells`.

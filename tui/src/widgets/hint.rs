@@ -7,14 +7,14 @@ use crate::app::theme::Theme;
 use crate::input::action::Action;
 use crate::input::context::Context;
 use crate::input::key::Code;
-use crate::input::keymap;
+use crate::input::keymap::Keymap;
 
 /// The hints of these contexts in `cells`; the way to the help is always there. At the root nothing is left to close.
 #[must_use]
-pub(crate) fn line(contexts: &[Context], at_root: bool, cells: usize, theme: Theme) -> Line<'static> {
+pub(crate) fn line(keys: &Keymap, contexts: &[Context], at_root: bool, cells: usize, theme: Theme) -> Line<'static> {
     let mut last: Option<(String, &str)> = None;
     let mut hints: Vec<(String, &str)> = Vec::new();
-    for b in keymap::bindings(contexts).filter(|b| !b.binding.label.is_empty()) {
+    for b in keys.bindings(contexts).filter(|b| !b.binding.label.is_empty()) {
         let enter = b.keys.first().is_some_and(|k| k.code == Code::Enter);
         let key = if enter { theme.symbols().enter.to_owned() } else { b.first_key() };
         match b.binding.action {

@@ -1,6 +1,7 @@
 //! What several screens draw with.
 
 pub(crate) mod bars;
+pub(crate) mod columns;
 pub(crate) mod editor;
 pub(crate) mod facts;
 pub(crate) mod flow_table;

@@ -13,6 +13,7 @@ use crate::app::model::Model;
 use crate::app::popup::{CopyEntry, Popup};
 use crate::app::theme::{Theme, Tone};
 use crate::input::context::Context;
+use crate::input::keymap::Keymap;
 use crate::screens::catalog::form_view;
 use crate::screens::config;
 
@@ -39,7 +40,7 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
     let body = parts(model.size).body;
     match popup {
         Popup::Help { contexts, .. } => {
-            let n = u16::try_from(help_lines(contexts, 0, model.theme).len()).unwrap_or(u16::MAX);
+            let n = u16::try_from(help_lines(&model.keys, contexts, 0, model.theme).len()).unwrap_or(u16::MAX);
             centered(body, 80, n.saturating_add(2))
         }
         Popup::Copy { entries, .. } => {
@@ -77,9 +78,9 @@ pub(crate) fn reader_lines(model: &Model, popup: &Popup) -> usize {
     text::wrap(text, usize::from(width).saturating_sub(4), usize::MAX).len()
 }
 
-fn help_lines(contexts: &[Context], cells: usize, theme: Theme) -> Vec<Line<'static>> {
+fn help_lines(keys: &Keymap, contexts: &[Context], cells: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut out: Vec<Line<'static>> =
-        help::entries(contexts).into_iter().map(|b| help::line(&b, cells, theme)).collect();
+        help::entries(keys, contexts).into_iter().map(|b| help::line(&b, cells, theme)).collect();
     // In the filter line the keys are few: what can be written matters more.
     if contexts.contains(&Context::Filter) {
         out.extend(filter::HELP.iter().map(|(write, matches)| {
@@ -95,7 +96,7 @@ fn help_popup(model: &Model, contexts: &[Context], cursor: Cursor, frame: &mut F
     let popup = Popup::Help { contexts: contexts.to_vec(), cursor };
     let area = menu_area(model, &popup);
     let cells = usize::from(inside(area).width);
-    let lines = help_lines(contexts, cells, model.theme);
+    let lines = help_lines(&model.keys, contexts, cells, model.theme);
     let title = format!("Keys: {}", contexts.first().map_or("", |c| c.title()));
     menu(model, area, &title, "Enter does it, Esc closes", &lines, cursor, frame);
 }

@@ -5,6 +5,10 @@ use crate::app::theme::Theme;
 /// Bars for the newest values, the newest at the right, `cells` wide; each bar is the highest of its seconds.
 #[must_use]
 pub(crate) fn spark(values: &[u16], cells: usize, theme: Theme) -> String {
+    // The rate stands beside it as a number.
+    if theme.accessible {
+        return String::new();
+    }
     let levels = theme.symbols().levels;
     let per_cell = values.len().div_ceil(cells.max(1)).max(1);
     let max = values.iter().copied().max().unwrap_or(0);

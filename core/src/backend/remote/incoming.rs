@@ -141,6 +141,7 @@ impl Instance {
             }
             // Nobody can tell whose is what it says now.
             Own::Barrier => self.stale = true,
+            Own::Ping => self.on_pinged(None),
             Own::Other(what) => {
                 tracing::debug!(server = %self.port.name(), what, "a request of ours failed: it {}", trouble.message);
             }

@@ -7,7 +7,8 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::detail;
-use crate::app::layout::{self, Breadth, breadth, inside};
+use super::state::Tab;
+use crate::app::layout::{self, Breadth, Share, breadth, inside};
 use crate::app::model::{Model, Screen};
 use crate::app::theme::Tone;
 use crate::widgets::table::{Cell, Column, Table, column};
@@ -22,6 +23,8 @@ fn areas(model: &Model) -> [Rect; 3] {
     match breadth(model.size) {
         Breadth::Narrow if model.backends.in_detail => [sums, none, body],
         Breadth::Narrow => [sums, body, none],
+        _ if model.backends.share == Share::List => [sums, body, none],
+        _ if model.backends.share == Share::Details => [sums, none, body],
         Breadth::Normal => {
             let list = n.saturating_add(3).min(body.height / 2);
             let [list, detail] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(body);
@@ -33,6 +36,12 @@ fn areas(model: &Model) -> [Rect; 3] {
             [sums, list, detail]
         }
     }
+}
+
+/// Whether the details are on the screen.
+#[must_use]
+pub(crate) fn shows_detail(model: &Model) -> bool {
+    areas(model)[2].height > 0
 }
 
 /// Servers the list shows at once.
@@ -80,10 +89,7 @@ fn sums(model: &Model, cells: usize) -> Line<'static> {
     }
     let mut parts = vec![
         format!("{} req/s {}", spark::per_second(&all), spark::spark(&all, 12, theme)),
-        number::plural(snapshot.clients.len() as u64, "client"),
         format!("in flight {}", t.n_in_flight),
-        format!("errors {}", number::percent(t.n_errors, t.n_calls)),
-        number::plural(t.n_calls, "call"),
     ];
     if t.latency.n > 0 {
         let l = t.latency;
@@ -94,6 +100,12 @@ fn sums(model: &Model, cells: usize) -> Line<'static> {
             number::latency(l.p99)
         ));
     }
+    parts.extend([
+        format!("errors {}", number::percent(t.n_errors, t.n_calls)),
+        number::plural(snapshot.clients.len() as u64, "client"),
+        number::plural(t.n_calls, "call"),
+        format!("{} tokens", number::bytes(snapshot.backends.iter().map(|b| b.n_tokens as u64).sum())),
+    ]);
     // What does not fit is left out whole.
     let mut line = String::new();
     for part in parts {
@@ -108,21 +120,27 @@ fn sums(model: &Model, cells: usize) -> Line<'static> {
 /// A state as a symbol with a word, and how loud.
 #[must_use]
 pub(crate) fn state(b: &BackendView, model: &Model) -> (String, Tone) {
+    state_of(&b.state, model)
+}
+
+/// The same of any instance.
+#[must_use]
+pub(crate) fn state_of(state: &BackendState, model: &Model) -> (String, Tone) {
     let s = model.theme.symbols();
-    let (symbol, tone) = match b.state {
+    let (symbol, tone) = match state {
         BackendState::Ready => (s.full, Tone::Good),
         BackendState::Starting | BackendState::Handshaking | BackendState::Stopping => (s.half, Tone::Busy),
         BackendState::Backoff { .. } => (s.dotted, Tone::Warn),
         BackendState::Parked => (s.bad, Tone::Bad),
         BackendState::Idle | BackendState::Stopped | BackendState::Disabled => (s.empty, Tone::Quiet),
     };
-    let word = match b.state {
+    let word = match state {
         BackendState::Backoff { until } => {
             format!("retry {}", number::span(until.duration_since(model.now).unwrap_or_default()))
         }
-        _ => b.state.word().to_owned(),
+        _ => state.word().to_owned(),
     };
-    (format!("{symbol} {word}"), tone)
+    (if symbol.is_empty() { word } else { format!("{symbol} {word}") }, tone)
 }
 
 /// Why the selected server failed, where its card is not on the screen.
@@ -139,7 +157,7 @@ pub(crate) fn failure_note(model: &Model) -> Option<(Tone, String)> {
 
 /// The columns; the name takes what is left.
 const TABLE: Table = Table { columns: &COLUMNS, min_name: 12 };
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     column("SERVER", 0, false, 0),
     column("KIND", 5, false, 5),
     column("STATE", 12, false, 0),
@@ -152,6 +170,7 @@ const COLUMNS: [Column; 12] = [
     column("P99", 6, true, 4),
     column("ERR%", 5, true, 1),
     column("T/R/P", 9, true, 2),
+    column("TOKENS", 6, true, 3),
 ];
 fn cells_of(b: &BackendView, model: &Model) -> Vec<Cell> {
     let theme = model.theme;
@@ -176,6 +195,7 @@ fn cells_of(b: &BackendView, model: &Model) -> Vec<Cell> {
         (measured(b.latency.p99), plain()),
         (error, theme.tone(error_tone)),
         (format!("{}/{}/{}", b.n_tools, b.n_resources, b.n_prompts), plain()),
+        (if b.n_tokens == 0 { none.to_owned() } else { number::bytes(b.n_tokens as u64) }, plain()),
     ]
 }
 
@@ -184,6 +204,10 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let active = !model.backends.in_detail && model.popups.is_empty();
     let mut block = pane::block(theme, active).title(pane::title("Servers"));
     let n = model.servers().len();
+    if n > 1 {
+        let order = format!("sort: {}", model.backends.order.title());
+        block = block.title(pane::title(&order).right_aligned());
+    }
     if n > 0 {
         let at = format!("{} of {n}", model.backends.cursor.at + 1);
         block = block.title_bottom(pane::title(&at).right_aligned());
@@ -209,5 +233,7 @@ fn detail_pane(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         return frame.render_widget(pane::block(theme, active), area);
     };
     let lines = detail::lines(model, b, usize::from(inside(area).width));
-    pane::text(&b.name, lines, model.backends.detail_top, active, area, theme, frame);
+    let tabs = Tab::ALL.into_iter().map(|t| (t.title(), t == model.backends.tab));
+    let block = pane::block(theme, active).title(pane::title(&b.name)).title_bottom(pane::tabs(tabs, theme));
+    pane::framed(block, lines, model.backends.detail_top, area, frame);
 }

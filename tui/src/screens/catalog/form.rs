@@ -1,4 +1,5 @@
-//! A form that tries an item: fields made from what the item says, params made from the fields, the answer below.
+//! A form that tries an item: fields made from what the item says, or all arguments as JSON; params made from them, the answer
+//! below.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use mcp_proxy_core::control::{CatalogItem, ItemKind};
 use serde_json::Value;
 
+use super::result::Readable;
 use super::schema::{self, Argument, Kind};
 use super::template;
 use crate::app::cursor::Cursor;
@@ -56,6 +58,8 @@ pub(crate) struct Form {
     pub(crate) fields: Vec<Field>,
     /// All arguments are one JSON field.
     whole: bool,
+    /// The fields, while all arguments are written as JSON.
+    laid_by: Option<Vec<Field>>,
     /// The selected field.
     pub(crate) at: usize,
     pub(crate) focus: Focus,
@@ -63,6 +67,12 @@ pub(crate) struct Form {
     /// The answer's `result` or `error`.
     pub(crate) answer: Tree,
     pub(crate) cursor: Cursor,
+    /// The same as people read it, by the kind of its content; `None`: it is only JSON.
+    pub(crate) readable: Option<Readable>,
+    /// The JSON is shown all the same.
+    pub(crate) as_json: bool,
+    /// The first line of the readable one on the screen.
+    pub(crate) top: usize,
 }
 
 impl Form {
@@ -93,18 +103,77 @@ impl Form {
             asks: item.kind == ItemKind::Tool && !hint("readOnlyHint") && !hint("idempotentHint"),
             fields: arguments.into_iter().map(field).collect(),
             whole,
+            laid_by: None,
             at: 0,
             focus: Focus::Fields,
             call: Call::None,
             answer: Tree::default(),
             cursor: Cursor::default(),
+            readable: None,
+            as_json: false,
+            top: 0,
         }
+    }
+
+    /// The same as it was before it was sent.
+    #[must_use]
+    pub(crate) fn unsent(&self) -> Self {
+        let mut form = self.clone();
+        (form.call, form.answer, form.readable) = (Call::None, Tree::default(), None);
+        (form.focus, form.top) = (Focus::Fields, 0);
+        form
+    }
+
+    /// Whether all arguments are written as JSON.
+    pub(crate) const fn is_raw(&self) -> bool {
+        self.laid_by.is_some()
+    }
+
+    /// From fields to all arguments as JSON, or back; what was written is kept as far as it fits.
+    pub(crate) fn turn_raw(&mut self) {
+        if self.whole && self.laid_by.is_none() {
+            return;
+        }
+        match self.laid_by.take() {
+            Some(mut fields) => {
+                let written = self.fields.first().map(|f| f.input.text().to_owned()).unwrap_or_default();
+                if let Ok(value) = serde_json::from_str::<Value>(&written) {
+                    for field in &mut fields {
+                        let found = field.argument.path.iter().try_fold(&value, |v, key| v.get(key));
+                        field.input = Input::new(found.map(schema::shown).unwrap_or_default());
+                        field.error = None;
+                    }
+                }
+                (self.fields, self.whole) = (fields, false);
+            }
+            None => {
+                let json = self.written();
+                let fields = std::mem::take(&mut self.fields);
+                self.fields = vec![Field { argument: whole_argument(), input: Input::new(json), error: None }];
+                (self.laid_by, self.whole) = (Some(fields), true);
+            }
+        }
+        self.at = 0;
+    }
+
+    /// What is filled in so far, as JSON; what is wrong is left out.
+    fn written(&self) -> String {
+        let values = self.fields.iter().map(|f| {
+            let value = schema::value(&f.argument, f.input.text()).ok().flatten();
+            (&f.argument, value)
+        });
+        Node::of(values).to_string()
     }
 
     /// The field characters go into.
     pub(crate) fn typing(&mut self) -> Option<&mut Input> {
         let field = self.fields.get_mut(self.at).filter(|_| self.focus == Focus::Fields)?;
         (!matches!(field.argument.kind, Kind::Choice(_) | Kind::Boolean)).then_some(&mut field.input)
+    }
+
+    /// Whether the answer is shown as people read it.
+    pub(crate) const fn is_readable(&self) -> bool {
+        self.readable.is_some() && !self.as_json
     }
 
     /// Whether a call is under way.
@@ -152,12 +221,16 @@ impl Form {
         for (at, field) in self.fields.iter_mut().enumerate() {
             field.error = None;
             match schema::value(&field.argument, field.input.text()) {
-                Ok(value) => values.push((field.argument.name.clone(), value)),
+                Ok(value) => values.push((field.argument.clone(), value)),
                 Err(error) => {
                     field.error = Some(error);
                     wrong = wrong.or(Some(at));
                 }
             }
+        }
+        for (at, error) in missing(&values) {
+            self.fields[at].error = Some(error);
+            wrong = Some(wrong.map_or(at, |w| w.min(at)));
         }
         if let Some(at) = wrong {
             self.at = at;
@@ -165,15 +238,13 @@ impl Form {
             return Err(());
         }
         let name = Value::from(&*self.exposed).to_string();
-        let members: Vec<String> =
-            values.iter().filter_map(|(n, v)| v.as_ref().map(|v| format!("{}:{v}", Value::from(n.as_str())))).collect();
         let arguments = match (self.whole, values.first()) {
             (true, Some((_, Some(json)))) => json.clone(),
-            _ => format!("{{{}}}", members.join(",")),
+            _ => Node::of(values.iter().map(|(a, v)| (a, v.clone()))).to_string(),
         };
         Ok(match self.kind {
             ItemKind::Tool => ("tools/call", format!(r#"{{"name":{name},"arguments":{arguments}}}"#)),
-            ItemKind::Prompt if members.is_empty() => ("prompts/get", format!(r#"{{"name":{name}}}"#)),
+            ItemKind::Prompt if arguments == "{}" => ("prompts/get", format!(r#"{{"name":{name}}}"#)),
             ItemKind::Prompt => ("prompts/get", format!(r#"{{"name":{name},"arguments":{arguments}}}"#)),
             ItemKind::Resource => ("resources/read", format!(r#"{{"uri":{name}}}"#)),
             ItemKind::Template => {
@@ -192,8 +263,9 @@ impl Form {
             Err(why) => self.call = Call::Failed(why),
             Ok(frame) => {
                 let (body, failed) = body(&frame);
+                self.readable = Readable::of(&body);
                 self.answer = Tree::new(body);
-                self.cursor = Cursor::default();
+                (self.cursor, self.top) = (Cursor::default(), 0);
                 self.call = Call::Answered { failed, took };
                 self.focus = Focus::Answer;
             }
@@ -223,43 +295,101 @@ fn body(frame: &Bytes) -> (Bytes, bool) {
     (frame.clone(), true)
 }
 
-fn has_no_arguments(schema: Option<&Value>) -> bool {
+pub(crate) fn has_no_arguments(schema: Option<&Value>) -> bool {
     schema
         .and_then(Value::as_object)
         .is_none_or(|s| s.keys().all(|k| matches!(k.as_str(), "type" | "$schema" | "additionalProperties" | "title")))
 }
 
-fn whole_argument() -> Argument {
-    Argument {
-        name: "arguments".to_owned(),
-        kind: Kind::Json("object"),
-        required: true,
-        about: "all arguments as one JSON object".to_owned(),
-        default: Some(Value::Object(serde_json::Map::new())),
-        nullable: false,
+/// Values on their way into an object: as they were written, each number with its digits.
+enum Node {
+    Leaf(String),
+    Object(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// The object of these values; what is left out is not in it, but objects that must be there are.
+    fn of<'a>(values: impl Iterator<Item = (&'a Argument, Option<String>)>) -> Self {
+        let mut root = Self::Object(Vec::new());
+        for (argument, value) in values {
+            let n_needed = argument.within.iter().take_while(|needed| **needed).count();
+            match value {
+                Some(value) => root.put(&argument.path, Some(Self::Leaf(value))),
+                None => root.put(&argument.path[..n_needed.min(argument.path.len() - 1)], None),
+            }
+        }
+        root
+    }
+
+    /// Puts a value at a path; without one only the objects on the way are made.
+    fn put(&mut self, path: &[String], value: Option<Self>) {
+        let (Self::Object(members), Some((first, rest))) = (self, path.split_first()) else { return };
+        if rest.is_empty()
+            && let Some(value) = value
+        {
+            members.push((first.clone(), value));
+            return;
+        }
+        let at = members.iter().position(|(name, _)| name == first).unwrap_or_else(|| {
+            members.push((first.clone(), Self::Object(Vec::new())));
+            members.len() - 1
+        });
+        members[at].1.put(rest, value);
     }
 }
 
-fn prompt_arguments(raw: &Value) -> Vec<Argument> {
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Leaf(json) => f.write_str(json),
+            Self::Object(members) => {
+                f.write_str("{")?;
+                for (i, (name, node)) in members.iter().enumerate() {
+                    let comma = if i > 0 { "," } else { "" };
+                    write!(f, "{comma}{}:{node}", Value::from(name.as_str()))?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+/// Fields that must be there because others of the same object are.
+fn missing(values: &[(Argument, Option<String>)]) -> Vec<(usize, String)> {
+    let mut out = Vec::new();
+    for (at, (argument, value)) in values.iter().enumerate() {
+        let object = &argument.path[..argument.path.len() - 1];
+        if value.is_some() || !argument.required || object.is_empty() {
+            continue;
+        }
+        let begun = values.iter().any(|(other, v)| v.is_some() && other.path.starts_with(object));
+        if begun {
+            out.push((at, format!("must be filled in, as others of `{}` are", object.join("."))));
+        }
+    }
+    out
+}
+
+fn whole_argument() -> Argument {
+    let about = "all arguments as one JSON object".to_owned();
+    let default = Some(Value::Object(serde_json::Map::new()));
+    Argument { default, ..Argument::plain("arguments".to_owned(), Kind::Json("object"), true, about) }
+}
+
+pub(crate) fn prompt_arguments(raw: &Value) -> Vec<Argument> {
     let list = raw.get("arguments").and_then(Value::as_array);
     list.into_iter()
         .flatten()
         .filter_map(|a| {
             let text = |key: &str| a.get(key).and_then(Value::as_str).map(str::to_owned);
-            Some(Argument {
-                name: text("name")?,
-                kind: Kind::Text,
-                required: a.get("required").and_then(Value::as_bool) == Some(true),
-                about: text("description").unwrap_or_default(),
-                default: None,
-                nullable: false,
-            })
+            let required = a.get("required").and_then(Value::as_bool) == Some(true);
+            Some(Argument::plain(text("name")?, Kind::Text, required, text("description").unwrap_or_default()))
         })
         .collect()
 }
 
 fn variable(name: String) -> Argument {
-    Argument { name, kind: Kind::Text, required: true, about: "in the URI".to_owned(), default: None, nullable: false }
+    Argument::plain(name, Kind::Text, true, "in the URI".to_owned())
 }
 
 #[cfg(test)]
@@ -305,6 +435,45 @@ mod tests {
         fill(&mut f, "year", "20 26");
         fill(&mut f, "path", "a/b");
         assert_eq!(f.params().unwrap(), ("resources/read", r#"{"uri":"note://20%2026/a/b"}"#.into()));
+    }
+
+    #[test]
+    fn objects_are_put_together_from_their_fields() {
+        let mut f = form("demo__mixed");
+        fill(&mut f, "name", "x");
+        fill(&mut f, "n", "1");
+        assert_eq!(
+            f.params().unwrap().1,
+            r#"{"name":"demo__mixed","arguments":{"name":"x","n":1,"loud":false}}"#,
+            "an object that may be left out is"
+        );
+        fill(&mut f, "extra.note", "hi");
+        assert!(f.params().is_err());
+        assert_eq!(f.fields[f.at].argument.name, "extra.level");
+        assert_eq!(f.fields[f.at].error.as_deref(), Some("must be filled in, as others of `extra` are"));
+        fill(&mut f, "extra.level", "3.50");
+        let (_, params) = f.params().unwrap();
+        assert!(params.ends_with(r#""loud":false,"extra":{"level":3.50,"note":"hi"}}}"#), "{params}");
+    }
+
+    #[test]
+    fn all_arguments_can_be_written_as_json_and_back() {
+        let mut f = form("demo__mixed");
+        fill(&mut f, "name", "x");
+        fill(&mut f, "extra.level", "2");
+        f.turn_raw();
+        assert_eq!(f.fields[0].input.text(), r#"{"name":"x","loud":false,"extra":{"level":2}}"#);
+        f.fields[0].input = Input::new(r#"{"name":"y","n":4,"extra":{"level":7},"unknown":true}"#);
+        assert_eq!(
+            f.params().unwrap().1,
+            r#"{"name":"demo__mixed","arguments":{"name":"y","n":4,"extra":{"level":7},"unknown":true}}"#
+        );
+        f.turn_raw();
+        assert!(!f.is_raw());
+        assert_eq!(
+            f.params().unwrap().1,
+            r#"{"name":"demo__mixed","arguments":{"name":"y","n":4,"extra":{"level":7}}}"#
+        );
     }
 
     #[test]

@@ -32,6 +32,13 @@ fn areas(model: &Model, form: &Form) -> [Rect; 3] {
     [area, fields, answer]
 }
 
+/// How many lines a readable answer has at this size.
+#[must_use]
+pub(crate) fn readable_lines(model: &Model, form: &Form) -> usize {
+    let cells = usize::from(areas(model, form)[2].width);
+    form.readable.as_ref().map_or(0, |r| r.lines(cells, model.theme).len())
+}
+
 /// Lines of the answer shown at once.
 #[must_use]
 pub(crate) fn answer_rows(model: &Model) -> usize {
@@ -58,6 +65,8 @@ pub(crate) fn draw(model: &Model, form: &Form, on_top: bool, frame: &mut Frame<'
         .title(pane::title(&title))
         .title(pane::title(&format!("server {}", form.backend)).right_aligned())
         .title_bottom(pane::title(&format!("Enter {asks}")));
+    let block =
+        if form.is_raw() { block.title_bottom(pane::title("all arguments as JSON").right_aligned()) } else { block };
     frame.render_widget(block, area);
     let (lines, selected) = lines(form, usize::from(fields_area.width), theme);
     let page = usize::from(fields_area.height);
@@ -113,17 +122,8 @@ fn about(field: &Field) -> String {
 fn field_line(field: &Field, here: bool, name: usize, cells: usize, theme: Theme) -> Line<'static> {
     let s = theme.symbols();
     let a = &field.argument;
-    let word = match &a.kind {
-        Kind::Text => "text".to_owned(),
-        Kind::Integer => "whole number".to_owned(),
-        Kind::Number => "number".to_owned(),
-        Kind::Boolean => "true or false".to_owned(),
-        Kind::Choice(choices) => format!("{} choices", choices.len()),
-        Kind::Json("list") => "JSON list".to_owned(),
-        Kind::Json("object") => "JSON object".to_owned(),
-        Kind::Json(_) => "JSON".to_owned(),
-    };
-    let hint = if a.required { format!("{word}, needed") } else { word };
+    let word = a.kind.word();
+    let hint = if a.is_needed() { format!("{word}, needed") } else { word };
     let room = cells.saturating_sub(name + 8 + text::width(&hint));
     let secret = crate::json::mask::is_secret(a.name.as_bytes(), false) && matches!(a.kind, Kind::Text);
     let value: Vec<Span<'static>> = match &a.kind {
@@ -145,12 +145,13 @@ fn field_line(field: &Field, here: bool, name: usize, cells: usize, theme: Theme
         }
     };
     let marker = if here { s.cursor } else { " " };
-    let label = text::pad(&a.name, name, s.ellipsis);
-    let star = if a.required { "*" } else { " " };
+    let label = text::fit(&a.name, name, s.ellipsis);
+    let blanks = " ".repeat(name + 2 - text::width(&label));
+    let star = if a.is_needed() { "*" } else { " " };
     let mut spans = vec![
         Span::raw(format!(" {marker}")),
         Span::styled(label, if here { theme.strong() } else { Style::new() }),
-        Span::styled(format!("{star}  "), theme.tone(Tone::Warn)),
+        Span::styled(format!("{star}{blanks}"), theme.tone(Tone::Warn)),
     ];
     spans.extend(value);
     let used = Line::from(spans.clone()).width();
@@ -180,6 +181,14 @@ fn answer(model: &Model, form: &Form, on_top: bool, area: Rect, frame: &mut Fram
     let line = Line::from(vec![Span::styled(text, theme.tone(tone)), Span::styled(rest, theme.dim())]);
     frame.render_widget(line, Rect { height: 1, ..area });
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    if let Some(readable) = form.readable.as_ref().filter(|_| !form.as_json) {
+        let lines = readable.lines(usize::from(below.width), theme);
+        let top = form.top.min(lines.len().saturating_sub(usize::from(below.height)));
+        for (y, line) in (below.y..below.bottom()).zip(lines.into_iter().skip(top)) {
+            frame.render_widget(line, Rect { y, height: 1, ..below });
+        }
+        return;
+    }
     let active = on_top && form.focus == Focus::Answer;
     let left_out: Vec<Line<'static>> = json_view::left_out(&form.answer, theme).into_iter().collect();
     json_view::draw(&form.answer, &left_out, form.cursor, active, theme, below, frame);

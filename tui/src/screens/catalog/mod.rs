@@ -1,7 +1,10 @@
 //! The screen Catalog: what is offered, and a form to try it.
 
+mod about;
 pub(crate) mod form;
 pub(crate) mod form_view;
+pub(crate) mod limits;
+pub(crate) mod result;
 pub(crate) mod schema;
 pub(crate) mod state;
 pub(crate) mod template;

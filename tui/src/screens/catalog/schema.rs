@@ -1,7 +1,7 @@
 //! From an `inputSchema` to fields one can fill in.
 //!
-//! What is plain (text, numbers, choices, yes or no) gets a field of its kind; everything else is written as JSON. No
-//! schema is refused: at worst all arguments are one JSON field.
+//! What is plain (text, numbers, choices, yes or no) gets a field of its kind, also within objects; everything else is written as
+//! JSON. No schema is refused: at worst all arguments are one JSON field.
 
 use serde_json::{Map, Value};
 
@@ -22,18 +22,73 @@ pub(crate) enum Kind {
     Json(&'static str),
 }
 
+/// What a value must keep to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Bounds {
+    /// The least number, and whether it is too small itself.
+    min: Option<(f64, bool)>,
+    /// The greatest number, and whether it is too great itself.
+    max: Option<(f64, bool)>,
+    /// A number must be so many of these.
+    step: Option<f64>,
+    /// Characters of a text, items of a list.
+    min_len: Option<u64>,
+    max_len: Option<u64>,
+    /// The type of the items of a list.
+    items: Option<String>,
+}
+
 /// One argument.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Argument {
+    /// As it is shown: `place.room`.
     pub(crate) name: String,
+    /// Where its value goes: `place`, `room`.
+    pub(crate) path: Vec<String>,
+    /// Of each object it lies in, whether that must be there.
+    pub(crate) within: Vec<bool>,
     pub(crate) kind: Kind,
+    /// It must be there where the object is that it lies in.
     pub(crate) required: bool,
+    pub(crate) bounds: Bounds,
     pub(crate) about: String,
     pub(crate) default: Option<Value>,
     /// `null` is allowed.
     pub(crate) nullable: bool,
 }
 
+impl Kind {
+    /// What may be written, in a word or two.
+    pub(crate) fn word(&self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Integer => "whole number".to_owned(),
+            Self::Number => "number".to_owned(),
+            Self::Boolean => "true or false".to_owned(),
+            Self::Choice(choices) => format!("{} choices", choices.len()),
+            Self::Json("list") => "JSON list".to_owned(),
+            Self::Json("object") => "JSON object".to_owned(),
+            Self::Json(_) => "JSON".to_owned(),
+        }
+    }
+}
+
+impl Argument {
+    /// An argument of this name without anything special.
+    pub(crate) fn plain(name: String, kind: Kind, required: bool, about: String) -> Self {
+        let path = vec![name.clone()];
+        let bounds = Bounds::default();
+        Self { name, path, within: Vec::new(), kind, required, bounds, about, default: None, nullable: false }
+    }
+
+    /// Whether it must be filled in, whatever else is.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.required && self.within.iter().all(|w| *w)
+    }
+}
+
+/// Objects in objects are taken apart so far; deeper ones are written as JSON.
+const MAX_NESTED: usize = 3;
 /// More arguments than this are written as one JSON field.
 const MAX_ARGUMENTS: usize = 200;
 
@@ -41,14 +96,50 @@ const MAX_ARGUMENTS: usize = 200;
 #[must_use]
 pub(crate) fn arguments(schema: &Value) -> Option<Vec<Argument>> {
     let root = follow(schema, schema);
-    let properties = root.get("properties")?.as_object().filter(|p| p.len() <= MAX_ARGUMENTS)?;
+    root.get("properties")?.as_object()?;
+    let mut out = Vec::new();
+    collect(schema, root, &Place { path: Vec::new(), within: Vec::new() }, &mut out);
+    (out.len() <= MAX_ARGUMENTS).then_some(out)
+}
+
+/// Where in the arguments an object lies.
+struct Place {
+    path: Vec<String>,
+    within: Vec<bool>,
+}
+
+/// The arguments within an object.
+fn collect(root: &Value, object: &Value, place: &Place, out: &mut Vec<Argument>) {
+    let Some(properties) = object.get("properties").and_then(Value::as_object) else { return };
     let required: Vec<&str> =
-        root.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let mut out: Vec<Argument> =
-        properties.iter().map(|(name, s)| argument(schema, name, s, required.contains(&name.as_str()))).collect();
+        object.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut all: Vec<Argument> = properties
+        .iter()
+        .take(MAX_ARGUMENTS + 1)
+        .map(|(name, s)| argument(root, name, s, required.contains(&name.as_str())))
+        .collect();
     // What must be filled in comes first; otherwise the order of the schema.
-    out.sort_by_key(|a| !a.required);
-    Some(out)
+    all.sort_by_key(|a| !a.required);
+    for mut a in all {
+        if out.len() > MAX_ARGUMENTS {
+            return;
+        }
+        let inner = properties.get(&a.name).map(|s| follow(root, s));
+        let inner = inner.filter(|s| s.get("properties").and_then(Value::as_object).is_some_and(|p| !p.is_empty()));
+        let apart = a.kind == Kind::Json("object") && !a.nullable && a.default.is_none();
+        a.path = [place.path.as_slice(), &[a.name]].concat();
+        match inner.filter(|_| apart && place.path.len() < MAX_NESTED) {
+            Some(inner) => {
+                let within = [place.within.as_slice(), &[a.required]].concat();
+                collect(root, inner, &Place { path: a.path, within }, out);
+            }
+            None => {
+                a.name = a.path.join(".");
+                a.within.clone_from(&place.within);
+                out.push(a);
+            }
+        }
+    }
 }
 
 /// What a local `$ref` points to.
@@ -91,7 +182,92 @@ fn argument(root: &Value, name: &str, written: &Value, required: bool) -> Argume
         about.push_str(&inside);
     }
     let default = written.get("default").or_else(|| schema.get("default")).cloned();
-    Argument { name: name.to_owned(), kind, required, about, default, nullable }
+    let bounds = bounds(root, schema);
+    if let Some(words) = bounds.words(&kind) {
+        about.push_str(if about.is_empty() { "" } else { "\n" });
+        about.push_str(&words);
+    }
+    let path = vec![name.to_owned()];
+    Argument { name: name.to_owned(), path, within: Vec::new(), kind, required, bounds, about, default, nullable }
+}
+
+/// What a schema says a value must keep to.
+fn bounds(root: &Value, schema: &Map<String, Value>) -> Bounds {
+    let number = |key: &str| schema.get(key).and_then(Value::as_f64);
+    let whole = |keys: [&str; 2]| keys.iter().find_map(|k| schema.get(*k).and_then(Value::as_u64));
+    // In draft 4 `exclusiveMinimum` is a word about `minimum`, later a number of its own.
+    let limit = |plain: &str, exclusive: &str| match schema.get(exclusive) {
+        Some(Value::Number(n)) => n.as_f64().map(|n| (n, true)),
+        Some(Value::Bool(strict)) => number(plain).map(|n| (n, *strict)),
+        _ => number(plain).map(|n| (n, false)),
+    };
+    Bounds {
+        min: limit("minimum", "exclusiveMinimum"),
+        max: limit("maximum", "exclusiveMaximum"),
+        step: number("multipleOf").filter(|n| *n > 0.0),
+        min_len: whole(["minLength", "minItems"]),
+        max_len: whole(["maxLength", "maxItems"]),
+        items: schema.get("items").and_then(|i| only_type(root, i)).map(str::to_owned),
+    }
+}
+
+impl Bounds {
+    /// In words, if there is anything to be said.
+    fn words(&self, kind: &Kind) -> Option<String> {
+        let mut words = Vec::new();
+        words
+            .extend(self.min.map(|(n, strict)| if strict { format!("more than {n}") } else { format!("{n} or more") }));
+        words
+            .extend(self.max.map(|(n, strict)| if strict { format!("less than {n}") } else { format!("{n} at most") }));
+        words.extend(self.step.filter(|n| *n != 1.0).map(|n| format!("a multiple of {n}")));
+        let what = if matches!(kind, Kind::Text) { "characters" } else { "items" };
+        words.extend(self.min_len.filter(|n| *n > 0).map(|n| format!("{n} {what} or more")));
+        words.extend(self.max_len.map(|n| format!("{n} {what} at most")));
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    fn number(&self, n: f64) -> Result<(), String> {
+        match (self.min, self.max, self.step) {
+            (Some((min, strict)), ..) if n < min || (strict && n <= min) => {
+                Err(format!("must be {}", if strict { format!("more than {min}") } else { format!("{min} or more") }))
+            }
+            (_, Some((max, strict)), _) if n > max || (strict && n >= max) => {
+                Err(format!("must be {}", if strict { format!("less than {max}") } else { format!("{max} at most") }))
+            }
+            (.., Some(step)) if ((n / step).round() * step - n).abs() > step * 1e-9 => {
+                Err(format!("must be a multiple of {step}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn length(&self, n: usize, what: &str) -> Result<(), String> {
+        let n = n as u64;
+        match (self.min_len, self.max_len) {
+            (Some(min), _) if n < min => Err(format!("must have {min} {what} or more, has {n}")),
+            (_, Some(max)) if n > max => Err(format!("must have {max} {what} at most, has {n}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The items of a list.
+    fn list(&self, items: &[Value]) -> Result<(), String> {
+        self.length(items.len(), "items")?;
+        let Some(wanted) = self.items.as_deref() else { return Ok(()) };
+        let is_wanted = |v: &Value| match wanted {
+            "string" => v.is_string(),
+            "integer" => v.is_i64() || v.is_u64() || v.as_f64().is_some_and(|n| n.fract() == 0.0),
+            "number" => v.is_number(),
+            "boolean" => v.is_boolean(),
+            "object" => v.is_object(),
+            "array" => v.is_array(),
+            _ => true,
+        };
+        match items.iter().position(|v| !is_wanted(v)) {
+            Some(at) => Err(format!("item {} must be a {wanted}", at + 1)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Alternatives in alternatives are followed so far.
@@ -178,7 +354,7 @@ fn only_type<'a>(root: &'a Value, alternative: &'a Value) -> Option<&'a str> {
 pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
-        return match (&argument.kind, argument.required) {
+        return match (&argument.kind, argument.is_needed()) {
             (_, false) => Ok(None),
             (Kind::Text, true) => Err("must be filled in; \"\" is an empty text".to_owned()),
             (_, true) => Err("must be filled in".to_owned()),
@@ -191,16 +367,26 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
         return Ok(Some("null".to_owned()));
     }
     match &argument.kind {
-        Kind::Text => Ok(Some(Value::from(text).to_string())),
+        Kind::Text => {
+            argument.bounds.length(text.chars().count(), "characters")?;
+            Ok(Some(Value::from(text).to_string()))
+        }
         Kind::Integer => {
             let digits = trimmed.strip_prefix('-').unwrap_or(trimmed);
             let whole = !digits.is_empty()
                 && digits.bytes().all(|c| c.is_ascii_digit())
                 && (digits.len() == 1 || !digits.starts_with('0'));
-            if whole { Ok(Some(trimmed.to_owned())) } else { Err("want a whole number, e.g. 3".to_owned()) }
+            if !whole {
+                return Err("want a whole number, e.g. 3".to_owned());
+            }
+            trimmed.parse().map_or(Ok(()), |n| argument.bounds.number(n))?;
+            Ok(Some(trimmed.to_owned()))
         }
         Kind::Number => match serde_json::from_str(trimmed) {
-            Ok(Value::Number(_)) => Ok(Some(trimmed.to_owned())),
+            Ok(Value::Number(n)) => {
+                n.as_f64().map_or(Ok(()), |n| argument.bounds.number(n))?;
+                Ok(Some(trimmed.to_owned()))
+            }
             _ => Err("want a number, e.g. 2.5".to_owned()),
         },
         Kind::Boolean => match trimmed {
@@ -214,7 +400,11 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
         Kind::Json(what) => {
             let parsed = serde_json::from_str::<Value>(trimmed).map_err(|e| not_json(what, &e))?;
             match (*what, &parsed) {
-                ("list", Value::Array(_)) | ("object", Value::Object(_)) | ("any", _) => Ok(Some(trimmed.to_owned())),
+                ("list", Value::Array(items)) => {
+                    argument.bounds.list(items)?;
+                    Ok(Some(trimmed.to_owned()))
+                }
+                ("object", Value::Object(_)) | ("any", _) => Ok(Some(trimmed.to_owned())),
                 ("list", _) => Err("want a JSON list: [1, 2]".to_owned()),
                 _ => Err("want a JSON object: {\"key\": 1}".to_owned()),
             }
@@ -289,7 +479,8 @@ mod tests {
         assert_eq!(kind("drink").default, Some(json!("tea")));
         assert_eq!((&kind("cake").kind, kind("cake").nullable), (&drinks, true));
         assert_eq!(kind("extras").about, r#"a list of: "tea" or "milk""#);
-        assert_eq!(kind("place").about, "an object with: room (string), odd");
+        assert_eq!(kind("place.room").path, ["place", "room"]);
+        assert_eq!((&kind("place.room").kind, &kind("place.odd").kind), (&Kind::Text, &Kind::Json("any")));
         assert_eq!(kind("nothing").kind, Kind::Json("any"));
         assert_eq!(arguments(&json!({"$ref": "#"})), None);
         assert_eq!(arguments(&json!({"type": "object"})), None);
@@ -298,14 +489,7 @@ mod tests {
     #[test]
     fn text_becomes_json_or_an_error() {
         let check = |kind: Kind, text: &str, want: Result<Option<&str>, ()>| {
-            let a = Argument {
-                name: "a".into(),
-                kind,
-                required: false,
-                about: String::new(),
-                default: None,
-                nullable: false,
-            };
+            let a = Argument::plain("a".into(), kind, false, String::new());
             assert_eq!(value(&a, text).map_err(|_| ()), want.map(|o| o.map(str::to_owned)), "{text}");
         };
         check(Kind::Text, "a \"b\"", Ok(Some(r#""a \"b\"""#)));
@@ -324,5 +508,49 @@ mod tests {
         check(Kind::Json("list"), "[1, 2]", Ok(Some("[1, 2]")));
         check(Kind::Json("list"), "{}", Err(()));
         check(Kind::Json("any"), "nope", Err(()));
+    }
+
+    #[test]
+    fn what_a_schema_bounds_is_checked_before_it_is_sent() {
+        let schema = json!({"type": "object", "properties": {
+            "n": {"type": "integer", "minimum": 1, "maximum": 10},
+            "x": {"type": "number", "exclusiveMinimum": 0, "multipleOf": 0.5},
+            "name": {"type": "string", "minLength": 2, "maxLength": 3},
+            "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 2},
+        }});
+        let all = arguments(&schema).unwrap();
+        let check = |name: &str, text: &str, want: Result<(), &str>| {
+            let a = all.iter().find(|a| a.name == name).unwrap();
+            assert_eq!(value(a, text).map(|_| ()), want.map_err(str::to_owned), "{name}={text}");
+        };
+        check("n", "1", Ok(()));
+        check("n", "0", Err("must be 1 or more"));
+        check("n", "11", Err("must be 10 at most"));
+        check("x", "0", Err("must be more than 0"));
+        check("x", "1.5", Ok(()));
+        check("x", "1.3", Err("must be a multiple of 0.5"));
+        check("name", "ü", Err("must have 2 characters or more, has 1"));
+        check("name", "four", Err("must have 3 characters at most, has 4"));
+        check("tags", r#"["a", "b"]"#, Ok(()));
+        check("tags", r#"["a", 2]"#, Err("item 2 must be a string"));
+        check("tags", r#"["a", "b", "c"]"#, Err("must have 2 items at most, has 3"));
+        assert_eq!(all[0].about, "1 or more, 10 at most");
+    }
+
+    #[test]
+    fn objects_are_taken_apart_but_not_for_ever() {
+        let schema = json!({"type": "object", "required": ["who"], "properties": {
+            "who": {"type": "object", "required": ["name"], "properties": {
+                "name": {"type": "string"}, "address": {"$ref": "#/$defs/address"}}},
+            "more": {"type": "object", "required": ["size"], "properties": {"size": {"type": "integer"}}},
+            "loop": {"$ref": "#/$defs/loop"}},
+            "$defs": {"address": {"type": "object", "properties": {"city": {"type": "string"}}},
+                "loop": {"type": "object", "properties": {"loop": {"$ref": "#/$defs/loop"}}}}});
+        let all = arguments(&schema).unwrap();
+        let names: Vec<(&str, bool)> = all.iter().map(|a| (a.name.as_str(), a.is_needed())).collect();
+        let want =
+            [("who.name", true), ("who.address.city", false), ("more.size", false), ("loop.loop.loop.loop", false)];
+        assert_eq!(names, want);
+        assert_eq!(all[3].kind, Kind::Json("object"));
     }
 }

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 
 use mcp_proxy_core::control::{CatalogItem, CatalogView, ItemKind};
-use mcp_proxy_core::observe::filter::contains;
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::app::cursor::Cursor;
+use crate::app::layout::Share;
 use crate::json::tree::Tree;
 use crate::widgets::input::Input;
 
 /// The kinds in the order of the sub-tabs.
 pub(crate) const KINDS: [ItemKind; 4] = [ItemKind::Tool, ItemKind::Prompt, ItemKind::Resource, ItemKind::Template];
+
+/// What a match in a name counts more than one in a description.
+const NAME_FIRST: u32 = 2_000;
+/// The same of a match in a title or a server's name.
+const TITLE_FIRST: u32 = 1_000;
 
 /// What Catalog knows.
 #[derive(Debug)]
@@ -29,10 +36,16 @@ pub(crate) struct State {
     pub(crate) cursor: Cursor,
     /// The schema has the keys.
     pub(crate) in_detail: bool,
+    /// How list and details share the screen.
+    pub(crate) share: Share,
     /// The selected item's JSON, by its exposed name.
     pub(crate) tree: Option<(Arc<str>, Tree)>,
     /// The line in it.
     pub(crate) tree_cursor: Cursor,
+    /// The item's JSON is shown, not what it says as text.
+    pub(crate) as_json: bool,
+    /// The first line of that text on the screen.
+    pub(crate) detail_top: usize,
     /// The last call: an item and the params sent.
     pub(crate) last: Option<LastCall>,
     /// Counts calls made from here.
@@ -56,8 +69,11 @@ impl Default for State {
             shown: Vec::new(),
             cursor: Cursor::default(),
             in_detail: false,
+            share: Share::default(),
             tree: None,
             tree_cursor: Cursor::default(),
+            as_json: false,
+            detail_top: 0,
             last: None,
             seq: 0,
         }
@@ -101,14 +117,34 @@ impl State {
         self.cursor.at = again.unwrap_or(0);
     }
 
+    /// Letters in their order are enough for a name; in a description words are looked for. The best match comes first.
     fn find(&mut self) {
-        let words: Vec<String> = self.input.text().split_whitespace().map(str::to_ascii_lowercase).collect();
-        let passes = |i: &CatalogItem| {
-            let texts =
-                [&*i.exposed, &*i.backend, i.title.as_deref().unwrap_or(""), i.description.as_deref().unwrap_or("")];
-            i.kind == self.kind && words.iter().all(|w| texts.iter().any(|t| contains(t, w)))
-        };
-        self.shown = (0..self.view.items.len()).filter(|at| passes(&self.view.items[*at])).collect();
+        let of_kind = |at: &usize| self.view.items[*at].kind == self.kind;
+        let all = (0..self.view.items.len()).filter(of_kind);
+        let wanted = self.input.text().trim();
+        if wanted.is_empty() {
+            self.shown = all.collect();
+            return;
+        }
+        let (ignore, smart) = (CaseMatching::Ignore, Normalization::Smart);
+        let name = Pattern::parse(wanted, ignore, smart);
+        let words = Pattern::new(wanted, ignore, smart, AtomKind::Substring);
+        let (mut matcher, mut buffer) = (Matcher::new(Config::DEFAULT), Vec::new());
+        let mut score = |pattern: &Pattern, text: &str| pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+        let mut found: Vec<(u32, usize)> = Vec::new();
+        for at in all {
+            let i = &self.view.items[at];
+            let title = format!("{} {}", i.title.as_deref().unwrap_or_default(), i.backend);
+            // A name weighs more than what is said about it.
+            let scores = [
+                score(&name, &i.exposed).map(|s| 2 * s + NAME_FIRST),
+                score(&words, &title).map(|s| s + TITLE_FIRST),
+                i.description.as_deref().and_then(|d| score(&words, d)),
+            ];
+            found.extend(scores.into_iter().flatten().max().map(|s| (s, at)));
+        }
+        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        self.shown = found.into_iter().map(|(_, at)| at).collect();
     }
 
     /// The selected item.
@@ -116,9 +152,14 @@ impl State {
         self.shown.get(self.cursor.at).and_then(|at| self.view.items.get(*at))
     }
 
-    /// How many items of a kind there are.
+    /// How many items of a kind clients get.
     pub(crate) fn n_of(&self, kind: ItemKind) -> usize {
-        self.view.items.iter().filter(|i| i.kind == kind).count()
+        self.of(kind).count()
+    }
+
+    /// What of a kind clients get.
+    pub(crate) fn of(&self, kind: ItemKind) -> impl Iterator<Item = &CatalogItem> {
+        self.view.items.iter().filter(move |i| i.kind == kind && !i.withheld)
     }
 
     /// The next kind, or the one before.
@@ -136,10 +177,10 @@ impl State {
             return;
         };
         if self.tree.as_ref().is_none_or(|(name, _)| *name != item.exposed) {
-            let tree =
-                Tree::without(item.raw.clone(), &["name", "title", "description", "uri", "uriTemplate", "icons"]);
+            let tree = Tree::without(item.raw.clone(), &["icons"]);
             self.tree = Some((item.exposed.clone(), tree));
             self.tree_cursor = Cursor::default();
+            self.detail_top = 0;
         }
     }
 }

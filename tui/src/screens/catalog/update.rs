@@ -3,9 +3,9 @@
 use super::form::{Call, Focus, Form};
 use super::state::LastCall;
 use super::view;
-use crate::app::cursor;
+use crate::app::cursor::{self, moved};
 use crate::app::effect::Effect;
-use crate::app::layout::{Breadth, breadth};
+use crate::app::layout::{Breadth, Share, breadth, details_shown, shares};
 use crate::app::model::Model;
 use crate::app::popup::{Ask, CopyEntry, Popup, Source};
 use crate::app::theme::Tone;
@@ -31,9 +31,23 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             state.choose();
         }
         Action::NextKind | Action::PrevKind => state.turn_kind(action == Action::NextKind),
-        Action::NextPane | Action::PrevPane => state.in_detail ^= true,
-        Action::Describe => state.in_detail = true,
+        Action::NextPane | Action::PrevPane => {
+            state.in_detail ^= true;
+            state.share = Share::Both;
+        }
+        Action::Larger | Action::Smaller => {
+            state.share = state.share.turned(action == Action::Larger);
+            state.in_detail = shares(state.share, state.in_detail);
+        }
+        Action::Describe => {
+            state.in_detail = true;
+            state.share = details_shown(state.share);
+        }
+        Action::AsJson => state.as_json ^= true,
         Action::Try => {
+            if state.item().is_some_and(|i| i.withheld) {
+                return model.say(Tone::Warn, "it is hidden: `tools` of the configuration keeps it from all clients");
+            }
             if let Some(item) = state.item() {
                 model.popups.push(Popup::Form(Box::new(Form::new(item))));
             }
@@ -45,6 +59,14 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
                 send(model, false, effects);
             }
         },
+        _ if state.in_detail && !state.as_json => {
+            let (n, page) = view::detail_size(model);
+            let last = n.saturating_sub(page);
+            let at = model.catalog.detail_top.min(last);
+            if let Some(at) = moved(action, at, last + 1, page) {
+                model.catalog.detail_top = at;
+            }
+        }
         _ if state.in_detail => {
             let Some((_, tree)) = &mut state.tree else { return };
             if action == Action::Fold
@@ -70,6 +92,7 @@ pub(crate) fn back(model: &mut Model) -> bool {
     let state = &mut model.catalog;
     if state.in_detail {
         state.in_detail = false;
+        state.share = if state.share == Share::Details { Share::Both } else { state.share };
     } else if !state.input.text().is_empty() {
         state.input = Input::default();
         state.choose();
@@ -95,8 +118,14 @@ pub(crate) fn form(model: &mut Model) -> Option<&mut Form> {
 /// Does what a key asks of the form on top.
 pub(crate) fn act_on_form(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     let page = super::form_view::answer_rows(model);
+    let n_lines = match model.popups.last() {
+        Some(Popup::Form(form)) if form.is_readable() => super::form_view::readable_lines(model, form),
+        _ => 0,
+    };
     let Some(form) = form(model) else { return };
     match action {
+        Action::RawArguments if form.kind == mcp_proxy_core::control::ItemKind::Tool => form.turn_raw(),
+        Action::AsJson => form.as_json ^= form.readable.is_some(),
         Action::NextField => form.turn(true),
         Action::PrevField => form.turn(false),
         Action::NextChoice => form.choose(true),
@@ -130,6 +159,12 @@ pub(crate) fn act_on_form(model: &mut Model, action: Action, effects: &mut Vec<E
                 act_on_tree(&mut form.answer, &mut form.cursor, action);
             }
         }
+        _ if form.is_readable() => {
+            let last = n_lines.saturating_sub(page);
+            if let Some(at) = moved(action, form.top.min(last), last + 1, page) {
+                form.top = at;
+            }
+        }
         _ => {
             let n = form.answer.lines().len();
             if !form.cursor.go(action, n, page) {
@@ -152,9 +187,7 @@ pub(crate) fn send(model: &mut Model, confirmed: bool, effects: &mut Vec<Effect>
         let detail = "It does not say that it only reads, or that calling it twice is harmless.".to_owned();
         return model.popups.push(Popup::Confirm { question, detail, then: Ask::Send, yes: false });
     }
-    let mut kept = form.clone();
-    kept.call = Call::None;
-    kept.answer = crate::json::tree::Tree::default();
+    let kept = form.unsent();
     form.call = Call::Running { seq, since: now };
     model.catalog.seq = seq;
     model.catalog.last = Some(LastCall { form: kept });

@@ -1,20 +1,17 @@
 //! How Catalog looks: the items of a kind, and all about the selected one.
 
-use mcp_proxy_core::control::{CatalogItem, ItemKind};
+use mcp_proxy_core::control::{ItemKind, tokens};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use serde_json::Value;
 
 use super::state::KINDS;
-use crate::app::layout::{self, Breadth, breadth, inside};
+use super::{about, limits};
+use crate::app::layout::{self, Breadth, Share, breadth, inside};
 use crate::app::model::Model;
-use crate::app::theme::Theme;
-use crate::widgets::{json_view, pane, text};
-
-/// Lines of a description that are shown.
-const DESCRIPTION_LINES: usize = 8;
+use crate::app::theme::Tone;
+use crate::widgets::{json_view, number, pane, text};
 
 /// Where things are: kinds and filter, list, details.
 fn areas(model: &Model) -> [Rect; 3] {
@@ -24,6 +21,8 @@ fn areas(model: &Model) -> [Rect; 3] {
     match breadth(model.size) {
         Breadth::Narrow if model.catalog.in_detail => [top, none, body],
         Breadth::Narrow => [top, body, none],
+        _ if model.catalog.share == Share::List => [top, body, none],
+        _ if model.catalog.share == Share::Details => [top, none, body],
         _ => {
             let [list, detail] =
                 Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(body);
@@ -47,9 +46,15 @@ pub(crate) fn list_area(model: &Model) -> Rect {
 /// Lines of the schema shown at once.
 #[must_use]
 pub(crate) fn tree_rows(model: &Model) -> usize {
+    usize::from(inside(areas(model)[2]).height)
+}
+
+/// Lines of what an item says as text, and how many fit.
+#[must_use]
+pub(crate) fn detail_size(model: &Model) -> (usize, usize) {
     let inner = inside(areas(model)[2]);
-    let above = model.catalog.item().map_or(0, |i| about(i, usize::from(inner.width), model.theme).len());
-    usize::from(inner.height).saturating_sub(above)
+    let n = model.catalog.item().map_or(0, |i| about::lines(model, i, usize::from(inner.width)).len());
+    (n, usize::from(inner.height))
 }
 
 /// Draws the screen.
@@ -101,6 +106,17 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     if !state.shown.is_empty() {
         let at = format!("{} of {}", state.cursor.at + 1, state.shown.len());
         block = block.title_bottom(pane::title(&at).right_aligned());
+        let n_tokens = tokens(state.of(state.kind).map(|i| i.raw.len()).sum());
+        let n_hidden = state.view.items.iter().filter(|i| i.kind == state.kind && i.withheld).count();
+        let hidden = if n_hidden > 0 { format!(", {n_hidden} hidden") } else { String::new() };
+        block = block.title_bottom(pane::title(&format!("{} tokens{hidden}", number::count(n_tokens as u64))));
+    }
+    let too_many = limits::of_number(&model.limits, state.n_of(ItemKind::Tool));
+    if state.kind == ItemKind::Tool && !too_many.is_empty() {
+        let text = format!("{} too many for {}", theme.symbols().warn, too_many.join(", "));
+        let room = usize::from(area.width).saturating_sub(14);
+        let title = pane::title(&text::fit(&text, room, theme.symbols().ellipsis));
+        block = block.title(title.style(theme.tone(Tone::Warn)).right_aligned());
     }
     frame.render_widget(block, area);
     let inner = inside(area);
@@ -114,19 +130,30 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     }
     let cells = usize::from(inner.width);
     let ellipsis = theme.symbols().ellipsis;
-    let (server, name) = if cells >= 60 { (12, cells * 2 / 5) } else { (10, cells.saturating_sub(13)) };
+    let (server, name) = if cells >= 60 { (12, cells * 2 / 5) } else { (10, cells.saturating_sub(20)) };
     let rows = state.shown.iter().enumerate().skip(state.cursor.top);
     for (y, (row, at)) in (inner.y..inner.bottom()).zip(rows) {
         let Some(item) = state.view.items.get(*at) else { continue };
         let about = item.title.as_deref().or(item.description.as_deref()).unwrap_or_default();
         let about = about.lines().next().unwrap_or_default();
+        let too_long = !limits::of_name(&model.limits, item).is_empty();
+        let (about, style) = match (item.withheld, too_long) {
+            (true, _) => (format!("{} hidden", theme.symbols().empty), theme.dim()),
+            (_, true) => (format!("{} {about}", theme.symbols().warn), theme.dim()),
+            _ => (about.to_owned(), theme.dim()),
+        };
+        let cost = number::bytes(tokens(item.raw.len()) as u64);
         let line = Line::from(vec![
             Span::raw(" "),
-            Span::styled(text::pad(&item.exposed, name, ellipsis), theme.strong()),
+            Span::styled(
+                text::pad(&item.exposed, name, ellipsis),
+                if item.withheld { theme.dim() } else { theme.strong() },
+            ),
             Span::raw(" "),
             Span::styled(text::pad(&item.backend, server, ellipsis), Style::new()),
+            Span::raw(format!(" {} ", text::pad_left(&cost, 5, ""))),
             Span::raw(" "),
-            Span::styled(text::fit(about, cells.saturating_sub(name + server + 4), ellipsis), theme.dim()),
+            Span::styled(text::fit(&about, cells.saturating_sub(name + server + 11), ellipsis), style),
         ]);
         let place = Rect { y, height: 1, ..inner };
         frame.render_widget(line, place);
@@ -145,72 +172,18 @@ fn detail(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let Some(item) = state.item() else {
         return frame.render_widget(pane::block(theme, active), area);
     };
-    frame.render_widget(pane::block(theme, active).title(pane::title(&item.exposed)), area);
+    let tabs = [("Text", !state.as_json), ("JSON", state.as_json)];
+    let block = pane::block(theme, active).title(pane::title(&item.exposed));
+    let block = block.title_bottom(pane::tabs(tabs.into_iter(), theme));
     let inner = inside(area);
-    let above = about(item, usize::from(inner.width), theme);
-    let n = u16::try_from(above.len()).unwrap_or(u16::MAX).min(inner.height);
-    for (y, line) in (inner.y..inner.bottom()).zip(above) {
-        frame.render_widget(line, Rect { y, height: 1, ..inner });
-    }
-    if let Some((_, tree)) = &state.tree {
-        let below = Rect { y: inner.y + n, height: inner.height - n, ..inner };
-        json_view::draw(tree, &[], state.tree_cursor, active, theme, below, frame);
-    }
-}
-
-/// What an item says about itself, as lines.
-fn about(item: &CatalogItem, cells: usize, theme: Theme) -> Vec<Line<'static>> {
-    let s = theme.symbols();
-    let mut out = Vec::new();
-    let mut named = |name: &str, value: &str| {
-        let value = text::fit(value, cells.saturating_sub(11), s.ellipsis);
-        out.push(Line::from(vec![Span::styled(format!(" {}", text::pad(name, 9, "")), theme.dim()), Span::raw(value)]));
-    };
-    named("server", &item.backend);
-    if item.own != item.exposed {
-        named("its name", &item.own);
-    }
-    if let Some(title) = &item.title {
-        named("title", title);
-    }
-    let promises = promises(item, theme);
-    if !promises.is_empty() {
-        named("says", &promises);
-    }
-    if item.cached {
-        named("state", &format!("{} from the cache, the server has not confirmed it yet", s.warn));
-    }
-    if let Some(description) = &item.description {
-        out.push(Line::default());
-        let lines = text::wrap(description, cells.saturating_sub(2), DESCRIPTION_LINES + 1);
-        let cut = lines.len() > DESCRIPTION_LINES;
-        out.extend(lines.into_iter().take(DESCRIPTION_LINES).map(|l| Line::raw(format!(" {l}"))));
-        if cut {
-            out.push(Line::styled(format!(" {}", s.ellipsis), theme.dim()));
+    match &state.tree {
+        Some((_, tree)) if state.as_json => {
+            frame.render_widget(block, area);
+            json_view::draw(tree, &[], state.tree_cursor, active, theme, inner, frame);
+        }
+        _ => {
+            let lines = about::lines(model, item, usize::from(inner.width));
+            pane::framed(block, lines, state.detail_top, area, frame);
         }
     }
-    out.push(Line::default());
-    out
-}
-
-/// What its annotations promise, in words.
-fn promises(item: &CatalogItem, _theme: Theme) -> String {
-    let raw: Value = serde_json::from_slice(&item.raw).unwrap_or_default();
-    let hint = |name: &str| raw.pointer(&format!("/annotations/{name}")).and_then(Value::as_bool);
-    let mut words = Vec::new();
-    match (hint("readOnlyHint"), hint("destructiveHint")) {
-        (Some(true), _) => words.push("only reads"),
-        (_, Some(true)) => words.push("may destroy"),
-        (_, Some(false)) => words.push("destroys nothing"),
-        _ => {}
-    }
-    if hint("idempotentHint") == Some(true) {
-        words.push("twice is harmless");
-    }
-    match hint("openWorldHint") {
-        Some(true) => words.push("reaches outside"),
-        Some(false) => words.push("stays inside"),
-        None => {}
-    }
-    words.join(", ")
 }

@@ -1,12 +1,18 @@
-//! All about one client: who it is, what it can do, what it does at the moment, what waits for it.
+//! All about one client: who it is, what it can do, what it does at the moment, what waits for it, which instances it has.
 
 use mcp_proxy_core::control::ClientView;
+use mcp_proxy_core::observe::{Flow, FlowKind};
+use mcp_proxy_core::protocol::Era;
 use ratatui::text::{Line, Span};
 
 use crate::app::model::Model;
 use crate::app::theme::Tone;
+use crate::screens::backends;
 use crate::widgets::facts::{heading, named};
 use crate::widgets::{number, text};
+
+/// Calls and questions shown, of each.
+const N_SHOWN: usize = 12;
 
 /// All about one client, as lines of `cells`.
 #[must_use]
@@ -26,12 +32,12 @@ pub(crate) fn lines(model: &Model, c: &ClientView, cells: usize) -> Vec<Line<'st
     let revision = c.revision.map_or_else(
         || "not known yet: it has not opened the talk".to_owned(),
         |r| match r.era() {
-            mcp_proxy_core::protocol::Era::Legacy => format!("MCP {} (a session, opened by `initialize`)", r.date()),
-            mcp_proxy_core::protocol::Era::Modern => format!("MCP {} (each request stands alone)", r.date()),
+            Era::Legacy => format!("MCP {} (legacy era: a session, opened by `initialize`)", r.date()),
+            Era::Modern => format!("MCP {} (modern era: each request stands alone)", r.date()),
         },
     );
     out.extend(named("speaks", &revision, cells, theme));
-    out.extend(named("as", &c.principal, cells, theme));
+    out.extend(named("as", &principal(&c.principal), cells, theme));
     let can =
         if c.capabilities.is_empty() { "nothing: it cannot be asked".to_owned() } else { c.capabilities.join(", ") };
     out.extend(named("can", &can, cells, theme));
@@ -44,10 +50,89 @@ pub(crate) fn lines(model: &Model, c: &ClientView, cells: usize) -> Vec<Line<'st
     out.extend(named("did", &did, cells, theme));
     let moved = format!("{} from it, {} to it", number::bytes(c.n_bytes_in), number::bytes(c.n_bytes_out));
     out.extend(named("bytes", &moved, cells, theme));
-    if c.n_open > 0 {
-        let asked = number::plural(c.n_open, "question");
-        heading(&mut out, &format!("{} {asked} of servers wait for this client", s.warn), theme.tone(Tone::Warn));
-        out.push(Line::styled("   Enter shows its calls; a question hangs below its call as s-…", theme.dim()));
+    if c.n_parked > 0 {
+        let parked = format!("{} until it comes again with what it was asked", number::plural(c.n_parked, "call"));
+        out.extend(named("parked", &parked, cells, theme));
     }
+    questions(model, c, cells, &mut out);
+    in_flight(model, c, cells, &mut out);
+    instances(model, c, cells, &mut out);
     out
+}
+
+/// On whose behalf it speaks, for people.
+fn principal(name: &str) -> String {
+    match name {
+        "own" => "our own user: it started us, or lives in our process".to_owned(),
+        "anonymous" => "anybody: it showed no token".to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// What has not ended of one kind, for this client.
+fn open<'a>(model: &'a Model, c: &ClientView, kind: FlowKind) -> impl Iterator<Item = &'a Flow> {
+    let id = c.id;
+    model.open.iter().filter(move |f| f.session == Some(id) && f.kind == kind)
+}
+
+/// Questions of servers that wait for it.
+fn questions(model: &Model, c: &ClientView, cells: usize, out: &mut Vec<Line<'static>>) {
+    if c.n_open == 0 {
+        return;
+    }
+    let (theme, s) = (model.theme, model.theme.symbols());
+    let n = number::plural(c.n_open, "question");
+    heading(out, &format!("{} {n} of servers wait for this client", s.warn), theme.tone(Tone::Warn));
+    for flow in open(model, c, FlowKind::Upcall).take(N_SHOWN) {
+        let parent = flow.parent.map_or_else(String::new, |p| format!("in {p}"));
+        out.push(row(model, flow, &parent, cells));
+    }
+    out.push(Line::styled("   Enter shows its calls; a question stands below its call", theme.dim()));
+}
+
+fn in_flight(model: &Model, c: &ClientView, cells: usize, out: &mut Vec<Line<'static>>) {
+    let mut calls = open(model, c, FlowKind::Call).take(N_SHOWN).peekable();
+    if calls.peek().is_none() {
+        return;
+    }
+    heading(out, "in flight", model.theme.dim());
+    for flow in calls {
+        let end = match (flow.n_open, flow.n_progress) {
+            (0, 0) => String::new(),
+            (0, n) => number::plural(u64::from(n), "update"),
+            (n, _) => format!("{} open", number::plural(u64::from(n), "question")),
+        };
+        out.push(row(model, flow, &end, cells));
+    }
+}
+
+fn row(model: &Model, flow: &Flow, end: &str, cells: usize) -> Line<'static> {
+    let (theme, ellipsis) = (model.theme, model.theme.symbols().ellipsis);
+    let what = match &flow.target {
+        Some(target) => format!("{} {target}", flow.method),
+        None => flow.method.to_string(),
+    };
+    let backend = flow.backend.as_deref().unwrap_or_default();
+    let age = number::span(number::since(model.now, flow.at));
+    let room = cells.saturating_sub(3 + 8 + 14 + 8 + 20).max(12);
+    Line::from(vec![
+        Span::raw(format!("   {} ", text::pad(&flow.id.to_string(), 7, ""))),
+        Span::raw(text::pad(&what, room, ellipsis)),
+        Span::styled(format!(" {}", text::pad(backend, 12, ellipsis)), theme.dim()),
+        Span::raw(format!(" {} ", text::pad_left(&age, 6, ""))),
+        Span::raw(end.to_owned()),
+    ])
+}
+
+/// Instances of servers that are its own, or whose turn is its.
+fn instances(model: &Model, c: &ClientView, cells: usize, out: &mut Vec<Line<'static>>) {
+    let Some((_, all)) = model.clients.instances.as_ref().filter(|(id, all)| *id == c.id && !all.is_empty()) else {
+        return;
+    };
+    heading(out, "instances of servers it has to itself, or leases", model.theme.dim());
+    for instance in all {
+        let line = backends::setup::line(model, instance);
+        let name = text::pad(&instance.backend, 12, model.theme.symbols().ellipsis);
+        out.push(Line::raw(text::fit(&format!("   {name}{line}"), cells, model.theme.symbols().ellipsis)));
+    }
 }

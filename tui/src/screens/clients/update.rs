@@ -3,8 +3,8 @@
 use super::view;
 use crate::app::cursor::moved;
 use crate::app::effect::Effect;
-use crate::app::layout::{Breadth, breadth};
-use crate::app::model::Model;
+use crate::app::layout::{Breadth, Share, breadth, details_shown, shares};
+use crate::app::model::{Model, Screen};
 use crate::app::popup::{Ask, Popup};
 use crate::input::action::Action;
 use crate::screens::inspect;
@@ -13,8 +13,18 @@ use crate::widgets::number;
 /// Does what a key asks.
 pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
     match action {
-        Action::NextPane | Action::PrevPane => model.clients.in_detail ^= model.session().is_some(),
-        Action::Describe => model.clients.in_detail = model.session().is_some(),
+        Action::NextPane | Action::PrevPane => {
+            model.clients.in_detail ^= model.session().is_some();
+            model.clients.share = Share::Both;
+        }
+        Action::Larger | Action::Smaller => {
+            model.clients.share = model.clients.share.turned(action == Action::Larger);
+            model.clients.in_detail = shares(model.clients.share, model.clients.in_detail);
+        }
+        Action::Describe => {
+            model.clients.in_detail = model.session().is_some();
+            model.clients.share = details_shown(model.clients.share);
+        }
         Action::Open => {
             if let Some(id) = model.session().map(|c| c.id) {
                 inspect::update::show_only(model, &format!("~sess {id}"), effects);
@@ -38,8 +48,24 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
     }
 }
 
+/// Looks at all there is about the selected client, where that is on the screen and something is new.
+pub(crate) fn look(model: &mut Model, effects: &mut Vec<Effect>) {
+    if model.screen != Screen::Clients || !view::shows_detail(model) {
+        return;
+    }
+    let Some(id) = model.session().map(|c| c.id) else { return };
+    let wanted = (id, model.n_seen);
+    if model.clients.asked != Some(wanted) {
+        model.clients.asked = Some(wanted);
+        effects.push(Effect::Client(id));
+    }
+}
+
 /// One step back; `false` when there is none here.
 pub(crate) fn back(model: &mut Model) -> bool {
+    if model.clients.share == Share::Details {
+        model.clients.share = Share::Both;
+    }
     std::mem::take(&mut model.clients.in_detail)
 }
 

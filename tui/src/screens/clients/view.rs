@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 
 use super::detail;
-use crate::app::layout::{self, Breadth, breadth, inside};
+use crate::app::layout::{self, Breadth, Share, breadth, inside};
 use crate::app::model::Model;
 use crate::app::theme::Tone;
 use crate::widgets::table::{Cell, Column, Table, column};
@@ -21,12 +21,20 @@ fn areas(model: &Model) -> [Rect; 2] {
     match breadth(model.size) {
         Breadth::Narrow if model.clients.in_detail => [none, body],
         Breadth::Narrow => [body, none],
+        _ if model.clients.share == Share::List => [body, none],
+        _ if model.clients.share == Share::Details => [none, body],
         Breadth::Normal => {
             let list = n.saturating_add(3).min(body.height / 2);
             Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(body)
         }
         Breadth::Wide => Layout::horizontal([Constraint::Percentage(52), Constraint::Percentage(48)]).areas(body),
     }
+}
+
+/// Whether the details are on the screen.
+#[must_use]
+pub(crate) fn shows_detail(model: &Model) -> bool {
+    areas(model)[1].height > 0
 }
 
 /// Clients the list shows at once.
@@ -52,7 +60,7 @@ pub(crate) fn detail_size(model: &Model) -> (usize, usize) {
 
 /// The columns; the name takes what is left.
 const TABLE: Table = Table { columns: &COLUMNS, min_name: 16 };
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     column("CLIENT", 0, false, 0),
     column("ID", 6, false, 4),
     column("BY", 6, false, 1),
@@ -64,6 +72,7 @@ const COLUMNS: [Column; 11] = [
     column("IN", 6, true, 5),
     column("OUT", 6, true, 5),
     column("ASKED", 5, true, 2),
+    column("PARK", 4, true, 3),
 ];
 
 /// What a client calls itself, or its id.
@@ -92,6 +101,7 @@ fn cells_of(c: &ClientView, model: &Model) -> Vec<Cell> {
         (number::bytes(c.n_bytes_in), plain()),
         (number::bytes(c.n_bytes_out), plain()),
         (asked, theme.tone(asked_tone)),
+        (if c.n_parked == 0 { none.to_owned() } else { c.n_parked.to_string() }, plain()),
     ]
 }
 

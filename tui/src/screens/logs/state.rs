@@ -50,7 +50,8 @@ impl State {
     pub(crate) fn show_only(&mut self, name: Arc<str>) {
         self.widget = TuiWidgetState::new()
             .set_default_display_level(LevelFilter::Off)
-            .set_level_for_target(&name, LevelFilter::Trace);
+            .set_level_for_target(&name, LevelFilter::Trace)
+            .set_level_for_target(&crate::runtime::logging::messages_of(&name), LevelFilter::Trace);
         (self.focused, self.paused, self.sources) = (false, false, false);
         self.only = Some(name);
     }

@@ -43,11 +43,24 @@ impl Window {
     }
 }
 
+/// Whose measurements are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// A server; `None`: all.
+    pub(crate) server: Option<Arc<str>>,
+    /// One tool of it.
+    pub(crate) tool: Option<Arc<str>>,
+}
+
 /// What Metrics knows.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// The selected line: 0 is all servers, the others are those of the snapshot.
+    /// The selected line of the list.
     pub(crate) cursor: Cursor,
+    /// What it stands for.
+    pub(crate) subject: Subject,
+    /// Tools of its server that can be looked at one by one.
+    pub(crate) tools: Vec<Arc<str>>,
     /// How much of the past is shown.
     pub(crate) window: Window,
     /// What was measured of the selected line; `None` until looked at.
@@ -67,10 +80,11 @@ impl State {
     }
 
     /// Takes a look's result, if it is of what is selected still.
-    pub(crate) fn take(&mut self, view: MetricsView, wanted: Option<&Arc<str>>, now: SystemTime) {
-        if view.backend.as_ref() != wanted {
+    pub(crate) fn take(&mut self, view: MetricsView, now: SystemTime) {
+        if view.backend != self.subject.server || view.tool != self.subject.tool {
             return;
         }
+        self.tools.clone_from(&view.tools);
         if let Some(process) = &view.process {
             if let Some((at, cpu)) = self.used
                 && let Ok(passed) = now.duration_since(at)
@@ -82,6 +96,18 @@ impl State {
             self.used.get_or_insert((now, process.cpu));
         }
         self.seen = Some(view);
+    }
+
+    /// Looks at something else.
+    pub(crate) fn turn_to(&mut self, subject: Subject) {
+        if subject == self.subject {
+            return;
+        }
+        if subject.server != self.subject.server {
+            self.tools.clear();
+        }
+        self.subject = subject;
+        (self.seen, self.asked) = (None, None);
     }
 
     /// The points of the window.

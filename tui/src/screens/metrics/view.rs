@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use mcp_proxy_core::control::{HISTORY_STEP, MetricsView, Outcome, Point};
+use mcp_proxy_core::control::{BackendView, HISTORY_STEP, MetricsView, Outcome, Point};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::state::Window;
+use super::state::{Subject, Window};
 use crate::app::cursor::Cursor;
 use crate::app::layout::{self, Breadth, breadth, inside};
 use crate::app::model::Model;
@@ -40,7 +40,12 @@ fn areas(model: &Model) -> Areas {
     let list = if breadth(model.size) == Breadth::Narrow { 0 } else { LIST };
     let [list, rest] = Layout::horizontal([Constraint::Length(list), Constraint::Min(0)]).areas(body);
     let below = if rest.height >= 3 * ENDINGS - 4 { ENDINGS } else { 0 };
-    let below = if rest.height >= 40 { below + 8 } else { below };
+    // Room for more tools, and for the error codes.
+    let below = match rest.height {
+        0..30 => below,
+        30..40 => below + 3,
+        _ => below + 8,
+    };
     let [charts, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(below)]).areas(rest);
     let [requests, latency] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
     let [ended, tools] = Layout::horizontal([Constraint::Length(34), Constraint::Min(0)]).areas(below);
@@ -80,7 +85,27 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
 
 /// Whose measurements these are.
 fn whose(model: &Model) -> String {
-    super::update::selected(model).map_or_else(|| "all servers".to_owned(), |name| name.to_string())
+    let Subject { server, tool } = &model.metrics.subject;
+    match (server, tool) {
+        (Some(server), Some(tool)) => format!("{tool} of {server}"),
+        (Some(server), None) => server.to_string(),
+        (None, _) => "all servers".to_owned(),
+    }
+}
+
+/// What the configuration keeps from clients, in tokens of every model's context.
+fn saved(model: &Model) -> Option<String> {
+    let of = |b: &&BackendView| model.metrics.subject.server.as_ref().is_none_or(|s| *s == b.name);
+    let (n, tokens) = model
+        .servers()
+        .iter()
+        .filter(of)
+        .map(|b| b.withheld)
+        .fold((0, 0), |(n, sum), (tools, tokens)| (n + tools, sum + tokens));
+    (n > 0).then(|| {
+        let tools = number::plural(n as u64, "tool");
+        format!("saves {} tokens ({tools} kept back)", number::bytes(tokens as u64))
+    })
 }
 
 /// What is shown, and what the process itself uses.
@@ -89,14 +114,15 @@ fn top(model: &Model, cells: usize) -> Line<'static> {
     let state = &model.metrics;
     let mut parts = vec![format!("{}, the last {}", whose(model), state.window.word())];
     if let Some(seen) = &state.seen {
-        let (bytes_in, bytes_out) = seen.n_bytes;
-        parts.push(format!("{} in, {} out", number::bytes(bytes_in), number::bytes(bytes_out)));
         if let Some(process) = &seen.process {
             let cpu = state.cpu.map_or_else(String::new, |c| format!(", {c:.1}% cpu"));
             parts.push(format!("mcp-proxy {} resident{cpu}", number::bytes(process.resident_bytes)));
             let fds = process.n_fds.map_or_else(String::new, |n| format!(", {n} open files"));
             parts.push(format!("{}{fds}", number::plural(process.n_threads, "thread")));
         }
+        parts.extend(saved(model));
+        let (bytes_in, bytes_out) = seen.n_bytes;
+        parts.push(format!("{} in, {} out", number::bytes(bytes_in), number::bytes(bytes_out)));
         parts.push(format!("counted since {}", number::time_of_day(seen.start, model.utc_offset, false)));
     }
     let mut line = String::new();
@@ -126,8 +152,18 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         let name = text::pad(name, cells.saturating_sub(3 + rate.len()), theme.symbols().ellipsis);
         Line::raw(format!(" {name} {rate} "))
     };
-    let servers = model.servers().iter().map(|b| line(&b.name, &b.per_second));
-    let lines = std::iter::once(line("all servers", &all)).chain(servers);
+    let name = |subject: Subject| match (subject.server, subject.tool) {
+        (_, Some(tool)) => Line::styled(
+            format!("   {}", text::fit(&tool, cells.saturating_sub(4), theme.symbols().ellipsis)),
+            theme.dim(),
+        ),
+        (Some(server), None) => match model.servers().iter().find(|b| b.name == server) {
+            Some(b) => line(&b.name, &b.per_second),
+            None => Line::default(),
+        },
+        (None, None) => line("all servers", &all),
+    };
+    let lines = super::update::lines(model).into_iter().map(name);
     let Cursor { at, top } = model.metrics.cursor;
     for (y, (i, line)) in (inner.y..inner.bottom()).zip(lines.enumerate().skip(top)) {
         let place = Rect { y, height: 1, ..inner };
@@ -239,6 +275,16 @@ fn ended(seen: &MetricsView, model: &Model, area: Rect, frame: &mut Frame<'_>) {
         let tone = if *n == 0 { Tone::Quiet } else { tone };
         let line = Line::from(vec![
             Span::styled(format!(" {}", text::pad(word, 14, "")), theme.tone(tone)),
+            Span::raw(text::pad_left(&number::count(*n), 9, "")),
+            Span::raw(text::pad_left(&number::percent(*n, all), 7, "")),
+        ]);
+        frame.render_widget(line, Rect { y, height: 1, ..inner });
+    }
+    // The most frequent error codes below, where there is room.
+    let rest = Rect { y: inner.y + 6, height: inner.height.saturating_sub(6), ..inner };
+    for (y, (code, n)) in (rest.y..rest.bottom()).zip(&seen.codes) {
+        let line = Line::from(vec![
+            Span::styled(format!("   error {}", text::pad(&code.to_string(), 6, "")), theme.tone(Tone::Quiet)),
             Span::raw(text::pad_left(&number::count(*n), 9, "")),
             Span::raw(text::pad_left(&number::percent(*n, all), 7, "")),
         ]);
