@@ -388,7 +388,7 @@ fn a_screen_that_is_too_small_still_lets_one_leave() {
 
 #[test]
 fn every_line_of_the_key_table_can_be_reached() {
-    let states: [(&str, &str); 22] = [
+    let states: [(&str, &str); 23] = [
         ("1", ""),
         ("1 d", ""),
         ("2", ""),
@@ -398,6 +398,7 @@ fn every_line_of_the_key_table_can_be_reached() {
         ("3 d", ""),
         ("3 /", ""),
         ("3 enter", ""),
+        ("3 n", ""),
         ("4", ""),
         ("5", ""),
         ("6", ""),
@@ -470,4 +471,97 @@ fn what_is_being_read_stays() {
     assert!(!d.model.inspect.follow, "a call that is open is not replaced by the next");
     d.keys("esc F");
     assert!(d.model.inspect.follow);
+}
+
+#[test]
+fn what_is_written_into_the_configuration_asks_first() {
+    use mcp_proxy_core::config::change::Change;
+    let configure = |change| [Effect::Command(Command::Configure(change))];
+    let tool = |on| Change::ShowTool { server: "demo".into(), tool: "echo".into(), on };
+    assert_eq!(wishes("1 u enter"), []);
+    assert_eq!(wishes("1 u y"), configure(Change::UseServer { server: "demo".into(), on: false }));
+    assert_eq!(wishes("1 G u y"), configure(Change::UseServer { server: "linear".into(), on: true }));
+    assert_eq!(wishes("3 u n"), []);
+    assert_eq!(wishes("3 u y"), configure(tool(false)));
+    assert_eq!(wishes("3 ] u"), [], "a prompt cannot be hidden");
+    let mut d = driver();
+    let mut view = (*d.catalog).clone();
+    view.items[0].withheld = true;
+    view.version += 1;
+    d.catalog = view.into();
+    d.look(Some(Vec::new()));
+    d.keys("3 enter");
+    assert!(d.model.popups.is_empty(), "what is hidden cannot be called");
+    d.keys("u y");
+    assert_eq!(d.wishes, configure(tool(true)));
+    let mut d = driver();
+    d.keys("3 n ctrl-u").text("say it").keys("enter");
+    assert!(d.wishes.is_empty() && !d.model.popups.is_empty(), "no blanks in a name");
+    d.keys("ctrl-u").text("say").keys("enter");
+    let to =
+        |to: Option<&str>| Change::RenameTool { server: "demo".into(), tool: "echo".into(), to: to.map(Into::into) };
+    assert_eq!(d.wishes, configure(to(Some("say"))));
+    assert_eq!(wishes("3 n enter"), configure(to(None)), "its own name is no other name");
+}
+
+#[test]
+fn a_server_is_asked_whether_it_is_there() {
+    let mut d = driver();
+    d.keys("1 t");
+    assert_eq!(d.wishes, [Effect::Command(Command::Ping("demo".into()))]);
+    d.look(Some(Vec::new()));
+    assert!(d.model.toast.is_none(), "an old answer is none");
+    let answered = |took| Some(mcp_proxy_core::control::Pinged { at: sample::now() + Duration::from_secs(1), took });
+    d.snapshot.backends[0].pinged = answered(Some(Duration::from_millis(12)));
+    d.look(Some(Vec::new()));
+    assert_eq!(d.model.toast.as_ref().unwrap().text, "\u{2713} `demo` answered in 12ms");
+    d.keys("t");
+    d.model.toast = None;
+    d.snapshot.backends[0].pinged = answered(None);
+    d.look(Some(Vec::new()));
+    assert!(d.model.toast.as_ref().unwrap().text.contains("did not answer"));
+}
+
+#[test]
+fn servers_are_sorted_and_details_get_room() {
+    let mut d = driver();
+    d.keys("1 j o");
+    let names = |d: &Driver| d.model.servers().iter().map(|b| b.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&d), ["broken", "asks", "demo", "notes", "linear"]);
+    assert_eq!(&*d.model.server().unwrap().name, "notes", "the selected one stays selected");
+    d.look(Some(Vec::new()));
+    assert_eq!(names(&d)[0], "broken", "also with news");
+    d.keys("+");
+    assert!(d.model.backends.in_detail);
+    d.keys("esc");
+    assert!(!d.model.backends.in_detail);
+    d.keys("_ d");
+    assert!(d.model.backends.in_detail && crate::screens::backends::view::shows_detail(&d.model));
+}
+
+#[test]
+fn tools_can_be_looked_at_one_by_one() {
+    let mut d = driver();
+    d.keys("6 j j");
+    let subject = |d: &Driver| (d.model.metrics.subject.server.clone(), d.model.metrics.subject.tool.clone());
+    assert_eq!(subject(&d), (Some("demo".into()), Some("echo".into())));
+    assert_eq!(d.model.metrics.seen.as_ref().unwrap().tool.as_deref(), Some("echo"));
+    d.keys("enter");
+    assert_eq!(d.model.inspect.input.text(), "~be demo & ~t echo");
+    d.keys("6 j j");
+    assert_eq!(subject(&d), (Some("notes".into()), None));
+    d.snapshot.backends.truncate(1);
+    d.look(Some(Vec::new()));
+    assert_eq!(subject(&d), (None, None), "what is gone is looked at no more");
+}
+
+#[test]
+fn letters_in_their_order_find_a_tool() {
+    let mut d = driver();
+    d.keys("3 /").text("dmix");
+    assert_eq!(&*d.model.catalog.item().unwrap().exposed, "demo__mixed");
+    d.keys("ctrl-u").text("books");
+    assert_eq!(&*d.model.catalog.item().unwrap().exposed, "asks__book_table", "by a word of its description");
+    d.keys("ctrl-u").text("zzzqqq");
+    assert!(d.model.catalog.item().is_none());
 }

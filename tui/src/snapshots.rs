@@ -190,6 +190,8 @@ fn catalog() {
         d
     });
     each_size("catalog_detail", after("3 d"));
+    each_size("catalog_rename", after("3 n"));
+    each_size("catalog_hide", after("3 u"));
     each_size("catalog_json", after("3 j j J d"));
     each_size("catalog_prompt", after("3 ] d"));
     each_size("catalog_limits", |size| {
@@ -521,7 +523,7 @@ fn config() {
 #[test]
 fn config_plain() {
     let mut d = Driver::new((120, 40));
-    d.model.theme = Theme { color: true, ascii: true };
+    d.model.theme = Theme { ascii: true, ..Theme::default() };
     d.file = Some(crate::sample::CONFIG.replace("    timeout: 30s", "    timeout: fast"));
     d.keys("7 enter down end ctrl-space");
     let drawn = text(&draw(&d.model));
@@ -533,7 +535,7 @@ fn config_plain() {
     d.keys("7 enter down s-down");
     snapshot!("config_styles_120x40", styles(&draw(&d.model)));
     let coloured = text(&draw(&d.model));
-    d.model.theme = Theme { color: false, ascii: false };
+    d.model.theme = Theme { color: false, ..Theme::default() };
     let plain = draw(&d.model);
     assert_eq!(text(&plain), coloured, "colour tells something words do not");
     for cell in plain.content() {

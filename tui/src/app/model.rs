@@ -182,6 +182,7 @@ impl Model {
             Some(Popup::Confirm { .. } | Popup::Save { .. }) => vec![Context::Confirm],
             Some(Popup::Changed) => vec![Context::Changed],
             Some(Popup::AddServer(_)) => vec![Context::AddServer],
+            Some(Popup::Rename(_)) => vec![Context::Rename],
             Some(Popup::Form(form)) => match form.focus {
                 Focus::Fields => vec![Context::Form],
                 Focus::Answer if form.is_readable() => vec![Context::Answer, Context::Move, Context::Everywhere],
@@ -230,6 +231,7 @@ impl Model {
             Some(Popup::Form(form)) => form.typing(),
             Some(Popup::Palette(palette)) => Some(&mut palette.input),
             Some(Popup::AddServer(add)) => Some(add.typing()),
+            Some(Popup::Rename(rename)) => Some(&mut rename.input),
             Some(_) => None,
             None if self.screen == Screen::Inspect && self.inspect.typing => Some(&mut self.inspect.input),
             None if self.screen == Screen::Catalog && self.catalog.typing => Some(&mut self.catalog.input),

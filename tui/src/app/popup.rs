@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mcp_proxy_core::config::change::Change;
 use mcp_proxy_core::protocol::{CallId, Run, SessionId, Spliced};
 
 use crate::input::context::Context;
@@ -12,6 +13,7 @@ use crate::screens::config::add::Add;
 use super::cursor::Cursor;
 use super::palette::Palette;
 use crate::json::mask;
+use crate::widgets::input::Input;
 
 /// One layer.
 #[derive(Debug)]
@@ -63,6 +65,21 @@ pub(crate) enum Popup {
     Changed,
     /// A form that adds a server.
     AddServer(Box<Add>),
+    /// Another name for a tool.
+    Rename(Box<Rename>),
+}
+
+/// Another name for a tool, as it is typed.
+#[derive(Debug)]
+pub(crate) struct Rename {
+    /// Its server.
+    pub(crate) server: Arc<str>,
+    /// The server's own name for it.
+    pub(crate) tool: Arc<str>,
+    /// What stands before the name for clients.
+    pub(crate) prefix: String,
+    /// The name.
+    pub(crate) input: Input,
 }
 
 /// Something that may be copied. The text is made when it is: frames may be big.
@@ -144,6 +161,8 @@ pub(crate) enum Ask {
     Restart(Arc<str>),
     /// Stop this server?
     Stop(Arc<str>),
+    /// Write this into the configuration?
+    Configure(Change),
     /// Disconnect this client?
     Disconnect(SessionId),
     /// Cancel this call of a client?

@@ -218,7 +218,7 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
                 }
             } else if model.popups.is_empty() && model.screen == Screen::Config && model.config.in_text() {
                 config::update::key(model, key, effects);
-            } else if let Some(action) = key.alone().and_then(|key| keymap::action(&contexts, key)) {
+            } else if let Some(action) = key.alone().and_then(|key| model.keys.action(&contexts, key)) {
                 act(model, &contexts, action, effects);
             }
         }
@@ -397,6 +397,7 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         (Popup::Copy { entries, cursor }, _) => {
             cursor.go(action, entries.len(), page);
         }
+        (Popup::Rename(rename), Action::Accept) => return catalog::update::renamed(model, rename, effects),
         (Popup::Palette(open), Action::Accept) => return palette::accept(model, open, effects),
         (Popup::Palette(open), _) => {
             open.cursor.go(action, open.shown.len(), page);
@@ -423,6 +424,7 @@ fn agreed(model: &mut Model, ask: Ask, effects: &mut Vec<Effect>) {
         Ask::Quit => effects.push(Effect::Quit),
         Ask::Restart(name) => effects.push(Effect::Command(Command::Restart(name))),
         Ask::Stop(name) => effects.push(Effect::Command(Command::Stop(name))),
+        Ask::Configure(change) => effects.push(Effect::Command(Command::Configure(change))),
         Ask::Disconnect(id) => effects.push(Effect::Command(Command::Disconnect(id))),
         Ask::CancelFlow(id) => effects.push(Effect::Command(Command::Cancel(id))),
         Ask::Send => catalog::update::send(model, true, effects),

@@ -113,6 +113,10 @@ pub(crate) enum Action {
     Try,
     /// The last call once more.
     RunAgain,
+    /// Show a tool to clients or not, for good.
+    UseItem,
+    /// Another name for a tool, for good.
+    Rename,
     /// As JSON, or as people read it.
     AsJson,
     /// All arguments as JSON, or a field for each.

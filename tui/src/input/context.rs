@@ -43,6 +43,8 @@ pub(crate) enum Context {
     Form,
     /// The answer below that form.
     Answer,
+    /// The field of another name for a tool.
+    Rename,
     /// A popup with entries: help, copy.
     Menu,
     /// The field of the palette.
@@ -56,7 +58,7 @@ pub(crate) enum Context {
 impl Context {
     /// All of them, in the order of the help page.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Everywhere,
         Self::Move,
         Self::List,
@@ -77,6 +79,7 @@ impl Context {
         Self::Filter,
         Self::Form,
         Self::Answer,
+        Self::Rename,
         Self::Menu,
         Self::Palette,
         Self::Reader,
@@ -106,6 +109,7 @@ impl Context {
             Self::Filter => "Typing a filter",
             Self::Form => "Trying an item",
             Self::Answer => "Its answer",
+            Self::Rename => "Another name",
             Self::Menu => "Menus",
             Self::Palette => "Palette",
             Self::Reader => "Text",
@@ -117,7 +121,14 @@ impl Context {
     pub(crate) const fn takes_text(self) -> bool {
         matches!(
             self,
-            Self::Filter | Self::Form | Self::Palette | Self::ConfigFile | Self::Text | Self::Find | Self::AddServer
+            Self::Filter
+                | Self::Form
+                | Self::Palette
+                | Self::Rename
+                | Self::ConfigFile
+                | Self::Text
+                | Self::Find
+                | Self::AddServer
         )
     }
 }

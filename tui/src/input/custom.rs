@@ -73,7 +73,7 @@ impl Keymap {
             }
         }
         // Who cannot leave has to kill the terminal.
-        let quit = Key { code: Code::Char('c'), ctrl: true };
+        let quit = Key { code: Code::Char('c'), ctrl: true, shift: false };
         for (at, binding) in TABLE.iter().enumerate().filter(|(_, b)| b.action == Action::Quit) {
             if self.keys[at].is_empty() {
                 self.keys[at].push(quit);
@@ -85,10 +85,9 @@ impl Keymap {
 
 /// Whether the keys of `Everywhere` work there too.
 const fn lies_on_everywhere(context: Context) -> bool {
-    !matches!(
-        context,
-        Context::Filter | Context::Form | Context::Menu | Context::Palette | Context::Reader | Context::Confirm
-    )
+    let is_popup =
+        matches!(context, Context::Menu | Context::Reader | Context::Confirm | Context::Changed | Context::Offers);
+    !is_popup && !context.takes_text()
 }
 
 /// The keys a value names; those that cannot work are told and left out.
@@ -105,7 +104,7 @@ fn keys(id: &str, value: &Value, context: Context, problems: &mut Vec<String>) -
     for name in names {
         match Key::parse(name) {
             None => problems.push(format!("`{id}`: there is no key `{name}` (j, ctrl-d, f5, pgup, space, s-tab, ...)")),
-            Some(Key { code: Code::Char(c), ctrl: true }) if DISGUISED.contains(&c.to_ascii_lowercase()) => {
+            Some(Key { code: Code::Char(c), ctrl: true, .. }) if DISGUISED.contains(&c.to_ascii_lowercase()) => {
                 problems.push(format!("`{id}`: terminals send the same for `{name}` as for Backspace, Tab or Enter"));
             }
             Some(key) if context.takes_text() && key.typed().is_some() => {

@@ -72,6 +72,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Backends, A::Describe, &["d"], "details", "details of this server"),
     key(C::Backends, A::Restart, &["r"], "restart", "restart this server (asks)"),
     key(C::Backends, A::StartStop, &["s"], "start/stop", "start this server, or stop it (asks)"),
+    key(C::Backends, A::UseServer, &["u"], "on/off", "use this server or not, for good: in the file (asks)"),
     key(C::Backends, A::Ping, &["t"], "ping", "ask this server whether it is there"),
     key(C::Backends, A::NextKind, &["]"], "tab", "details: health, tools, setup, log"),
     key(C::Backends, A::PrevKind, &["["], "", "the same, backwards"),
@@ -88,6 +89,8 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Catalog, A::NextKind, &["]"], "next kind", "tools, prompts, resources, templates: the next"),
     key(C::Catalog, A::PrevKind, &["["], "", "the kind before"),
     key(C::Catalog, A::Describe, &["d"], "details", "description and schema of this item"),
+    key(C::Catalog, A::UseItem, &["u"], "hide/show", "hide this tool from clients, or show it, for good (asks)"),
+    key(C::Catalog, A::Rename, &["n"], "", "another name for this tool, for good: in the file"),
     key(C::Catalog, A::AsJson, &["J"], "JSON", "the item's JSON, or what it says as text"),
     key(C::Clients, A::Open, &["enter", "l", "right"], "calls", "calls of this client in Inspect"),
     key(C::Clients, A::Describe, &["d"], "details", "details of this client"),
@@ -175,6 +178,9 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Answer, A::RunAgain, &["."], "again", "send the same again"),
     key(C::Answer, A::Copy, &["y"], "copy", "copy a value, its path or the whole answer"),
     key(C::Answer, A::Back, &["esc", "q"], "close", "close the form; asks while a call runs"),
+    key(C::Rename, A::Accept, &["enter"], "rename", "write it into the configuration (empty: its own name)"),
+    key(C::Rename, A::Back, &["esc"], "close", "close, and change nothing"),
+    key(C::Rename, A::Quit, &["ctrl-c"], "", "quit at once"),
     key(C::Menu, A::Accept, &["enter"], "do it", "do the selected entry"),
     key(C::Menu, A::Back, &["esc", "q", "?", "f1"], "close", "close"),
     key(C::Menu, A::Quit, &["ctrl-c"], "", "quit at once"),
@@ -348,6 +354,7 @@ mod tests {
                         | C::Find
                         | C::AddServer
                         | C::Changed
+                        | C::Rename
                 );
                 let known = b.context == C::Logs && matches!(b.action, A::KeepLess | A::LogsNewest);
                 assert!(hides.is_none() || alone || known, "{k} in {:?} hides {hides:?}", b.context);

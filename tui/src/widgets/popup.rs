@@ -10,7 +10,7 @@ use super::{help, number, palette, pane, text};
 use crate::app::cursor::Cursor;
 use crate::app::layout::{centered, frame as parts, inside};
 use crate::app::model::Model;
-use crate::app::popup::{CopyEntry, Popup};
+use crate::app::popup::{CopyEntry, Popup, Rename};
 use crate::app::theme::{Theme, Tone};
 use crate::input::context::Context;
 use crate::input::keymap::Keymap;
@@ -31,6 +31,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             Popup::Save { yes } => config::view::draw_save(model, *yes, frame),
             Popup::Changed => config::view::draw_changed(model, frame),
             Popup::AddServer(add) => config::add_view::draw(model, add, on_top, frame),
+            Popup::Rename(open) => rename(model, open, frame),
         }
     }
 }
@@ -57,7 +58,12 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
             )
         }
         Popup::Confirm { .. } => centered(body, 60, 6),
-        Popup::Form(_) | Popup::Palette(_) | Popup::Save { .. } | Popup::Changed | Popup::AddServer(_) => body,
+        Popup::Form(_)
+        | Popup::Palette(_)
+        | Popup::Save { .. }
+        | Popup::Changed
+        | Popup::AddServer(_)
+        | Popup::Rename(_) => body,
     }
 }
 
@@ -173,6 +179,26 @@ pub(crate) fn buttons((no, yes): (&str, &str), is_yes: bool, theme: Theme) -> Li
         Span::styled(format!("{marker} {text} "), if marked { theme.cursor(true) } else { theme.tone(Tone::Plain) })
     };
     Line::from(vec![Span::raw(" "), button(no, !is_yes), Span::raw("   "), button(yes, is_yes)])
+}
+
+fn rename(model: &Model, open: &Rename, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let area = centered(parts(model.size).body, 64, 5);
+    frame.render_widget(Clear, area);
+    let title = format!("Another name for {} of {}", open.tool, open.server);
+    frame.render_widget(
+        pane::block(theme, true).title(pane::title(&text::fit(&title, 58, theme.symbols().ellipsis))),
+        area,
+    );
+    let inner = inside(area);
+    let prefix = text::fit(&open.prefix, 24, theme.symbols().ellipsis);
+    let room = usize::from(inner.width).saturating_sub(2 + text::width(&prefix));
+    let mut field = open.input.line(room, theme);
+    field.spans.insert(0, Span::styled(format!(" {prefix}"), theme.dim()));
+    let about = " For good: it is written into the configuration.";
+    for (y, line) in (inner.y..inner.bottom()).zip([field, Line::default(), Line::styled(about, theme.dim())]) {
+        frame.render_widget(line, Rect { y, height: 1, ..inner });
+    }
 }
 
 fn confirm(model: &Model, question: &str, detail: &str, yes: bool, frame: &mut Frame<'_>) {

@@ -1,5 +1,6 @@
 //! What keys do in Backends.
 
+use mcp_proxy_core::config::change::Change;
 use mcp_proxy_core::control::{BackendState, Command};
 
 use super::order;
@@ -41,6 +42,7 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             arrange(model);
         }
         Action::Ping => ping(model, effects),
+        Action::UseServer => use_or_not(model),
         Action::Open => show_flows(model, effects),
         Action::BackendLogs => {
             if let Some(name) = model.server().map(|b| b.name.clone()) {
@@ -142,10 +144,29 @@ pub(crate) fn filter_of(name: &str) -> String {
     }
 }
 
+/// Asks whether the server is to be used or not, from now on.
+fn use_or_not(model: &mut Model) {
+    let Some(b) = model.server() else { return };
+    let on = b.state == BackendState::Disabled;
+    let (verb, end) = if on {
+        ("Enable", "It is started at once.".to_owned())
+    } else {
+        ("Disable", format!("It is stopped. {}", consequence(b.n_in_flight)))
+    };
+    let change = Change::UseServer { server: b.name.clone(), on };
+    let popup = Popup::Confirm {
+        question: format!("{verb} `{}` for good?", b.name),
+        detail: format!("{end} `enabled` is written into the configuration; the old file is kept."),
+        then: Ask::Configure(change),
+        yes: false,
+    };
+    model.popups.push(popup);
+}
+
 fn restart(model: &mut Model) {
     let Some(b) = model.server() else { return };
     if b.state == BackendState::Disabled {
-        let text = format!("`{}` is disabled: set `enabled: true` in the configuration", b.name);
+        let text = format!("`{}` is disabled: u enables it", b.name);
         return model.say(Tone::Warn, text);
     }
     let detail = consequence(b.n_in_flight);
@@ -162,7 +183,7 @@ fn start_or_stop(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(b) = model.server() else { return };
     match b.state {
         BackendState::Disabled => {
-            let text = format!("`{}` is disabled: set `enabled: true` in the configuration", b.name);
+            let text = format!("`{}` is disabled: u enables it", b.name);
             model.say(Tone::Warn, text);
         }
         BackendState::Idle | BackendState::Stopped | BackendState::Backoff { .. } | BackendState::Parked => {

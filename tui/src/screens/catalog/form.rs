@@ -304,7 +304,7 @@ pub(crate) fn has_no_arguments(schema: Option<&Value>) -> bool {
 /// Values on their way into an object: as they were written, each number with its digits.
 enum Node {
     Leaf(String),
-    Object(Vec<(String, Node)>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Node {

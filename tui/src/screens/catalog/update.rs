@@ -1,5 +1,8 @@
 //! What keys do in Catalog and in its form.
 
+use mcp_proxy_core::config::change::Change;
+use mcp_proxy_core::control::{CatalogItem, Command, ItemKind};
+
 use super::form::{Call, Focus, Form};
 use super::state::LastCall;
 use super::view;
@@ -7,7 +10,7 @@ use crate::app::cursor::{self, moved};
 use crate::app::effect::Effect;
 use crate::app::layout::{Breadth, Share, breadth, details_shown, shares};
 use crate::app::model::Model;
-use crate::app::popup::{Ask, CopyEntry, Popup, Source};
+use crate::app::popup::{Ask, CopyEntry, Popup, Rename, Source};
 use crate::app::theme::Tone;
 use crate::input::action::Action;
 use crate::screens::inspect::detail::act_on_tree;
@@ -44,6 +47,8 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             state.share = details_shown(state.share);
         }
         Action::AsJson => state.as_json ^= true,
+        Action::UseItem => use_or_not(model),
+        Action::Rename => rename(model),
         Action::Try => {
             if state.item().is_some_and(|i| i.withheld) {
                 return model.say(Tone::Warn, "it is hidden: `tools` of the configuration keeps it from all clients");
@@ -107,6 +112,54 @@ pub(crate) fn close(model: &mut Model) -> bool {
     breadth(model.size) == Breadth::Narrow && std::mem::take(&mut model.catalog.in_detail)
 }
 
+/// The selected tool; of anything else says that it cannot be done.
+fn tool(model: &mut Model) -> Option<CatalogItem> {
+    let item = model.catalog.item()?.clone();
+    if item.kind == ItemKind::Tool {
+        return Some(item);
+    }
+    model.say(Tone::Plain, "only tools can be hidden and renamed");
+    None
+}
+
+/// Asks whether clients are to see the tool or not, from now on.
+fn use_or_not(model: &mut Model) {
+    let Some(item) = tool(model) else { return };
+    let on = item.withheld;
+    let verb = if on { "Show" } else { "Hide" };
+    let end = if on { "Clients see it at once." } else { "Clients see it no more; calls of it are refused." };
+    let change = Change::ShowTool { server: item.backend, tool: item.own, on };
+    model.popups.push(Popup::Confirm {
+        question: format!("{verb} `{}` for good?", item.exposed),
+        detail: format!("{end} `tools` of its server is written; the old file is kept."),
+        then: Ask::Configure(change),
+        yes: false,
+    });
+}
+
+/// Opens the field for another name.
+fn rename(model: &mut Model) {
+    let Some(item) = tool(model).filter(|i| !i.withheld) else { return };
+    let prefix = model.servers().iter().find(|b| b.name == item.backend).map_or("", |b| b.prefix.as_str());
+    let prefix = if item.exposed.starts_with(prefix) { prefix.to_owned() } else { String::new() };
+    let input = Input::new(item.exposed[prefix.len()..].to_owned());
+    model.popups.push(Popup::Rename(Box::new(Rename { server: item.backend, tool: item.own, prefix, input })));
+}
+
+/// Another name was typed: it is written; an empty one, or its own, means its own.
+pub(crate) fn renamed(model: &mut Model, rename: &Rename, effects: &mut Vec<Effect>) {
+    let name = rename.input.text().trim();
+    if name.chars().any(char::is_whitespace) {
+        model.say(Tone::Bad, "a name has no blanks");
+        let Rename { server, tool, prefix, input } = rename;
+        let (server, tool, prefix, input) = (server.clone(), tool.clone(), prefix.clone(), input.clone());
+        return model.popups.push(Popup::Rename(Box::new(Rename { server, tool, prefix, input })));
+    }
+    let to = Some(name).filter(|n| !n.is_empty() && *n != &*rename.tool).map(Into::into);
+    let change = Change::RenameTool { server: rename.server.clone(), tool: rename.tool.clone(), to };
+    effects.push(Effect::Command(Command::Configure(change)));
+}
+
 /// The form on top.
 pub(crate) fn form(model: &mut Model) -> Option<&mut Form> {
     model.popups.iter_mut().rev().find_map(|p| match p {
@@ -124,7 +177,7 @@ pub(crate) fn act_on_form(model: &mut Model, action: Action, effects: &mut Vec<E
     };
     let Some(form) = form(model) else { return };
     match action {
-        Action::RawArguments if form.kind == mcp_proxy_core::control::ItemKind::Tool => form.turn_raw(),
+        Action::RawArguments if form.kind == ItemKind::Tool => form.turn_raw(),
         Action::AsJson => form.as_json ^= form.readable.is_some(),
         Action::NextField => form.turn(true),
         Action::PrevField => form.turn(false),
