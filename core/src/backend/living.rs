@@ -60,17 +60,17 @@ impl Lifecycle {
             Err(control) => return Life::Told(control),
         };
         attempt.resolved = Some(spec.program.display().to_string());
-        // Between two processes the thread looks after clients: the first ones wait for their first answers, which
-        // take a few hops from what was remembered by way of the catalog to the session.
-        let gap = async {
-            let alone = ctx.spawning.lock().await;
+        // One after the other: loading a program takes a processor, and the first clients want one for their first
+        // answers, which take a few hops from what was remembered by way of the catalog to the session.
+        let start = async {
+            let _alone = ctx.spawning.lock().await;
             for _ in 0..HOPS_TO_ANSWER {
                 tokio::task::yield_now().await;
             }
-            alone
+            Process::start(&port, &ctx, spec).await
         };
-        let started = match self.meanwhile(gap, Commands::Here).await {
-            Ok(_alone) => Process::start(&port, &ctx, &spec),
+        let started = match self.meanwhile(start, Commands::Here).await {
+            Ok(started) => started,
             Err(control) => return Life::Told(control),
         };
         let (mut process, link, exit) = match started {

@@ -71,12 +71,15 @@ impl Process {
     ///
     /// # Errors
     /// When the system cannot start it.
-    pub(super) fn start(
+    ///
+    /// # Cancel safety
+    /// Cancel safe: what was started is killed.
+    pub(super) async fn start(
         port: &Arc<Port>,
         ctx: &Arc<Context>,
-        spec: &ChildSpec,
+        spec: ChildSpec,
     ) -> io::Result<(Self, Link, oneshot::Receiver<ExitReason>)> {
-        let mut child = Child::spawn(spec, &ctx.guardian)?;
+        let mut child = Child::spawn_aside(spec, ctx.guardian.clone()).await?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("its pipes are missing"));
         };

@@ -98,6 +98,18 @@ impl Child {
         Self::start(spec, guardian, Stdio::piped(), Stdio::piped())
     }
 
+    /// As [`Child::spawn`], on a thread that no message waits for: loading a program takes a millisecond or more.
+    ///
+    /// # Errors
+    /// As [`Child::spawn`]; also when the runtime is going down.
+    ///
+    /// # Cancel safety
+    /// Cancelling it drops the child once it is there: it is killed.
+    pub async fn spawn_aside(spec: ChildSpec, guardian: Guardian) -> io::Result<Self> {
+        let spawned = tokio::task::spawn_blocking(move || Self::spawn(&spec, &guardian));
+        spawned.await.map_err(|_| io::Error::other("mcp-proxy is shutting down"))?
+    }
+
     /// As [`Child::spawn`], for a program that only answers on stdout.
     pub(super) fn spawn_quiet(spec: &ChildSpec, guardian: &Guardian) -> io::Result<Self> {
         Self::start(spec, guardian, Stdio::null(), Stdio::null())
