@@ -129,7 +129,9 @@ impl Guard {
     }
 
     fn take(&self, principal: Option<&Principal>, backend: Option<&str>) -> Result<(), RetryAfter> {
-        let rules = self.rules();
+        let config = self.config.borrow();
+        let mut last = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = refreshed(&mut last, &config);
         let of_principal = principal.and_then(|p| Some((p, rules.of_principal?)));
         let of_server = backend.and_then(|b| rules.of_server(b));
         if of_principal.is_none() && of_server.is_none() {
@@ -146,13 +148,17 @@ impl Guard {
     }
 
     fn rules(&self) -> Arc<Rules> {
-        let config = self.config.borrow();
         let mut last = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&last.0, &config) {
-            *last = (config.clone(), Arc::new(Rules::of(&config)));
-        }
-        last.1.clone()
+        refreshed(&mut last, &self.config.borrow()).clone()
     }
+}
+
+/// The rules of `config`.
+fn refreshed<'a>(last: &'a mut (Arc<Config>, Arc<Rules>), config: &Arc<Config>) -> &'a Arc<Rules> {
+    if !Arc::ptr_eq(&last.0, config) {
+        *last = (config.clone(), Arc::new(Rules::of(config)));
+    }
+    &last.1
 }
 
 /// The names: ours in `Host`, that of a page in `Origin`. Gives the origin if it is a configured one.

@@ -166,7 +166,7 @@ impl Flow {
             kind,
             at,
             session: None,
-            client: Arc::from(""),
+            client: Arc::default(),
             backend: None,
             method,
             target: None,

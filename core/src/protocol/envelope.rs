@@ -6,11 +6,12 @@ use super::locate::Located;
 use super::message::{Field, Kind, MalformedKind, Span};
 use super::salvage::is_id;
 use super::scan::{Flaw, Scan};
+use super::spans::Spans;
 
 /// What a scan makes of bytes that begin with a JSON value.
 pub(super) struct Scanned {
     pub(super) kind: Kind,
-    pub(super) spans: Box<[Span; Field::COUNT]>,
+    pub(super) spans: Spans,
     /// How many of the bytes are the message.
     pub(super) len: usize,
     pub(super) single_line: bool,
@@ -44,11 +45,11 @@ impl Scanned {
 }
 
 /// The kind of message these members make (JSON-RPC 2.0, sections 4 and 5). Drops the span of a null `id`.
-fn kind(bytes: &[u8], spans: &mut [Span; Field::COUNT], version: Span) -> Result<Kind, Flaw> {
+fn kind(bytes: &[u8], spans: &mut Spans, version: Span) -> Result<Kind, Flaw> {
     let refuse = |what, at: Span| Err(Flaw { kind: MalformedKind::Shape(what), at: at.start as usize });
     let first = |span: Span| if span.end == 0 { None } else { bytes.get(span.start as usize) };
-    let [id, method, params, result, error] =
-        [Field::Id, Field::Method, Field::Params, Field::Result, Field::Error].map(|f| spans[f as usize]);
+    let (id, method, params) = (spans.get(Field::Id), spans.get(Field::Method), spans.get(Field::Params));
+    let (result, error) = (spans.get(Field::Result), spans.get(Field::Error));
 
     if bytes.get(version.range()) != Some(br#""2.0""#) {
         return refuse(r#"`jsonrpc` must be "2.0""#, version);
@@ -56,7 +57,7 @@ fn kind(bytes: &[u8], spans: &mut [Span; Field::COUNT], version: Span) -> Result
     let has_id = match first(id) {
         None => false,
         Some(b'n') => {
-            spans[Field::Id as usize] = Span::NONE;
+            spans.remove(Field::Id);
             false
         }
         Some(_) if is_id(&bytes[id.range()]) => true,
@@ -66,7 +67,7 @@ fn kind(bytes: &[u8], spans: &mut [Span; Field::COUNT], version: Span) -> Result
     match first(params) {
         None | Some(b'{' | b'[') => {}
         // Some clients write out what they leave away.
-        Some(b'n') => spans[Field::Params as usize] = Span::NONE,
+        Some(b'n') => spans.remove(Field::Params),
         Some(_) => return refuse("`params` must be an object", params),
     }
     match (first(method), first(result), first(error)) {

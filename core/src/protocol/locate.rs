@@ -5,14 +5,14 @@
 
 use super::message::{Field, MalformedKind, Span};
 use super::scan::{Flaw, Scan};
+use super::spans::Spans;
 use super::walk;
 
 /// What one pass over an object found.
 #[derive(Debug)]
 pub(super) struct Located {
-    /// The value of each field; an empty span is an absent field.
-    /// On the heap from the beginning: a message is handed on many times, its places are found once.
-    pub(super) spans: Box<[Span; Field::COUNT]>,
+    /// The value of each field.
+    pub(super) spans: Spans,
     /// The value of `jsonrpc`.
     pub(super) version: Span,
     /// The first key found a second time.
@@ -39,7 +39,7 @@ enum Key {
 impl Located {
     /// Scans the object at the scan's position, which is on its opening brace.
     pub(super) fn scan(scan: &mut Scan<'_>) -> Result<Self, Flaw> {
-        let mut found = Self { spans: Box::new([Span::NONE; Field::COUNT]), version: Span::NONE, duplicate: None };
+        let mut found = Self { spans: Spans::new(), version: Span::NONE, duplicate: None };
         found.object(scan, Place::Envelope, 1)?;
         Ok(found)
     }
@@ -60,7 +60,7 @@ impl Located {
                     scan.skip(depth)?;
                     None
                 }
-                Some(key) if self.slot(&key).end != 0 => {
+                Some(key) if self.has(&key) => {
                     let name = match key {
                         Key::Version => "jsonrpc",
                         Key::Field(field) => field.path(),
@@ -78,7 +78,11 @@ impl Located {
                 }
             };
             if let Some(key) = inside {
-                *self.slot(&key) = Span::new(value, scan.pos);
+                let span = Span::new(value, scan.pos);
+                match key {
+                    Key::Version => self.version = span,
+                    Key::Field(field) => self.spans.add(field, span),
+                }
             }
             match scan.peek() {
                 b',' => scan.pos += 1,
@@ -91,11 +95,13 @@ impl Located {
         }
     }
 
-    fn slot(&mut self, key: &Key) -> &mut Span {
-        match key {
-            Key::Version => &mut self.version,
-            Key::Field(field) => &mut self.spans[*field as usize],
-        }
+    /// Whether it was found before.
+    fn has(&self, key: &Key) -> bool {
+        let span = match key {
+            Key::Version => self.version,
+            Key::Field(field) => self.spans.get(*field),
+        };
+        span != Span::NONE
     }
 }
 

@@ -11,6 +11,7 @@ use super::envelope::Scanned;
 use super::id::RequestId;
 use super::salvage::find_id;
 use super::scan::{Flaw, Scan};
+use super::spans::Spans;
 use super::walk;
 
 /// A half-open range of bytes in a message.
@@ -99,8 +100,6 @@ pub enum Field {
 }
 
 impl Field {
-    pub(super) const COUNT: usize = Self::CacheScope as usize + 1;
-
     /// Where the member stands in a message, as `params.name`.
     #[must_use]
     pub const fn path(self) -> &'static str {
@@ -203,7 +202,7 @@ pub struct Message {
     raw: Bytes,
     kind: Kind,
     single_line: bool,
-    spans: Box<[Span; Field::COUNT]>,
+    spans: Spans,
 }
 
 impl Message {
@@ -289,7 +288,7 @@ impl Message {
     /// Where a member's value stands, if the message has it.
     #[must_use]
     pub fn span(&self, field: Field) -> Option<Span> {
-        let span = self.spans[field as usize];
+        let span = self.spans.get(field);
         (span.end != 0).then_some(span)
     }
 

@@ -11,6 +11,7 @@ mod properties;
 mod revision;
 mod salvage;
 mod scan;
+mod spans;
 mod splice;
 pub mod walk;
 

@@ -3,6 +3,8 @@
 //! Never looks into the bytes and never copies them before somebody asks for one piece. Input: a message's bytes and
 //! spans in them; output: runs of bytes in order, for a writer that can take several.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -38,7 +40,10 @@ impl Spliced {
     pub fn patch(&mut self, span: Span, patch: Patch) {
         // By start, then end: an insertion comes before what replaces the bytes after it.
         let order = |s: Span| (s.start, s.end);
-        let place = self.patches.partition_point(|(s, _)| order(*s) <= order(span));
+        // Most come in their order.
+        let is_last = self.patches.last().is_none_or(|(s, _)| order(*s) <= order(span));
+        let place =
+            if is_last { self.patches.len() } else { self.patches.partition_point(|(s, _)| order(*s) <= order(span)) };
         let fits = span.start <= span.end
             && span.end as usize <= self.base.len()
             && self.patches[..place].last().is_none_or(|(before, _)| before.end <= span.start)
@@ -80,11 +85,11 @@ impl Spliced {
         self.patches.iter().map(|(s, p)| (*s, p))
     }
 
-    /// Calls `put` with each run of bytes of the result, in order. Runs of the base share its memory; none is empty.
+    /// Calls `put` with each run of bytes of the result, in order; none is empty.
     pub fn for_each_run(&self, mut put: impl FnMut(Run<'_>)) {
         self.for_each_piece(|piece| match piece {
-            Piece::Base(start, end) => put(Run::Shared(self.base.slice(start..end))),
-            Piece::Patch(Patch::Bytes(bytes)) => put(Run::Shared(bytes.clone())),
+            Piece::Base(start, end) => put(Run::Shared(&self.base, start..end)),
+            Piece::Patch(Patch::Bytes(bytes)) => put(Run::Shared(bytes, 0..bytes.len())),
             Piece::Patch(Patch::Number(n)) => put(Run::Short(Digits::of(*n).as_bytes())),
         });
     }
@@ -167,10 +172,30 @@ impl Digits {
 /// A run of result bytes.
 #[derive(Debug)]
 pub enum Run<'a> {
-    /// A part of the base or a patch: may be kept by slicing the shared bytes.
-    Shared(Bytes),
+    /// A part of the base or a patch: may be kept without a copy.
+    Shared(&'a Bytes, Range<usize>),
     /// A few bytes made here (a number): copy them.
     Short(&'a [u8]),
+}
+
+impl Run<'_> {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes, range) => &bytes[range.clone()],
+            Self::Short(bytes) => bytes,
+        }
+    }
+
+    /// The bytes, to be kept: of memory that is shared where there is such.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        match self {
+            Self::Shared(bytes, range) => bytes.slice(range.clone()),
+            Self::Short(bytes) => Bytes::copy_from_slice(bytes),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -199,12 +224,10 @@ mod tests {
         assert_eq!(spliced.is_untouched(), patches.is_empty());
         assert_eq!(spliced.base(), base);
         let mut runs = Vec::new();
-        spliced.for_each_run(|run| match run {
-            Run::Shared(bytes) => {
-                assert!(!bytes.is_empty());
-                runs.extend_from_slice(&bytes);
-            }
-            Run::Short(bytes) => runs.extend_from_slice(bytes),
+        spliced.for_each_run(|run| {
+            assert!(!run.bytes().is_empty());
+            assert_eq!(run.to_bytes(), run.bytes());
+            runs.extend_from_slice(run.bytes());
         });
         assert_eq!(runs, expected.as_bytes());
     }
@@ -240,8 +263,8 @@ mod tests {
         let spliced = spliced("abcdef", &[(2, 4, Patch::Number(7))]);
         let mut places = Vec::new();
         spliced.for_each_run(|run| {
-            if let Run::Shared(bytes) = run {
-                places.push(bytes.as_ptr());
+            if let Run::Shared(..) = run {
+                places.push(run.to_bytes().as_ptr());
             }
         });
         assert_eq!(places, [spliced.base().as_ptr(), spliced.base()[4..].as_ptr()]);

@@ -3,7 +3,7 @@
 //! Our errors become JSON here and nowhere else.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -186,7 +186,8 @@ fn tool_error(text: &str) -> Bytes {
 
 /// Where the time of a call went.
 pub(super) fn timing(arrived: Instant, handed: Instant, sent: Option<(Instant, Instant)>, now: Instant) -> Timing {
-    let gap = |from: Instant, to: Instant| to.saturating_duration_since(from);
+    // Often the same reading of the clock.
+    let gap = |from: Instant, to: Instant| if from == to { Duration::ZERO } else { to.saturating_duration_since(from) };
     match sent {
         Some((sent, returned)) => Timing {
             proxy: gap(arrived, handed) + gap(returned, now),

@@ -38,10 +38,7 @@ impl Outbox {
 
     /// Adds a message as one line.
     pub fn push(&mut self, message: &Spliced) {
-        message.for_each_run(|run| match run {
-            Run::Shared(bytes) => self.put_shared(bytes),
-            Run::Short(bytes) => self.put(bytes),
-        });
+        message.for_each_run(|run| self.put_run(&run));
         self.put(b"\n");
     }
 
@@ -58,15 +55,16 @@ impl Outbox {
         self.len += bytes.len();
     }
 
-    fn put_shared(&mut self, bytes: Bytes) {
+    fn put_run(&mut self, run: &Run<'_>) {
+        let bytes = run.bytes();
         if bytes.len() < COPY_BELOW {
-            return self.put(&bytes);
+            return self.put(bytes);
         }
         if !self.open.is_empty() {
             self.done.push_back(self.open.split().freeze());
         }
         self.len += bytes.len();
-        self.done.push_back(bytes);
+        self.done.push_back(run.to_bytes());
     }
 
     /// Writes once, as much as the peer takes.
@@ -132,8 +130,9 @@ mod tests {
             expected.extend_from_slice(text.as_bytes());
             expected.push(b'\n');
             if i % 7 == 0 {
-                outbox.put_shared(big.clone());
+                outbox.push(&Spliced::new(big.clone()));
                 expected.extend_from_slice(&big);
+                expected.push(b'\n');
             }
         }
         assert_eq!(outbox.len(), expected.len());

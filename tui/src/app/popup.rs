@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mcp_proxy_core::config::change::Change;
-use mcp_proxy_core::protocol::{CallId, Run, SessionId, Spliced};
+use mcp_proxy_core::protocol::{CallId, SessionId, Spliced};
 
 use crate::input::context::Context;
 use crate::screens::catalog::form::Form;
@@ -126,12 +126,8 @@ impl CopyEntry {
             Source::Passed(spliced) => {
                 let mut head = Vec::new();
                 spliced.for_each_run(|run| {
-                    let bytes: &[u8] = match &run {
-                        Run::Shared(bytes) => bytes,
-                        Run::Short(bytes) => bytes,
-                    };
                     let room = PREVIEW_BYTES.saturating_sub(head.len());
-                    head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+                    head.extend_from_slice(&run.bytes()[..run.bytes().len().min(room)]);
                 });
                 masked(&head)
             }

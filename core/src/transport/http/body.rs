@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use smallvec::SmallVec;
 
 use super::pulse::Busy;
-use crate::protocol::{Run, Spliced};
+use crate::protocol::Spliced;
 
 /// Runs shorter than this are copied together; longer ones keep their memory and cost no copy.
 const COPY_BELOW: usize = 8 * 1024;
@@ -35,24 +35,20 @@ impl Runs {
             }
             let mut all = Vec::with_capacity(len);
             all.extend_from_slice(head);
-            message.for_each_run(|run| match run {
-                Run::Shared(bytes) => all.extend_from_slice(&bytes),
-                Run::Short(bytes) => all.extend_from_slice(bytes),
-            });
+            message.for_each_run(|run| all.extend_from_slice(run.bytes()));
             all.extend_from_slice(tail);
             return Self::from(Bytes::from(all));
         }
         let mut runs = Self { parts: SmallVec::new(), len };
         let mut open = BytesMut::from(head);
-        message.for_each_run(|run| match run {
-            Run::Shared(bytes) if bytes.len() >= COPY_BELOW => {
-                if !open.is_empty() {
-                    runs.parts.push(open.split().freeze());
-                }
-                runs.parts.push(bytes);
+        message.for_each_run(|run| {
+            if run.bytes().len() < COPY_BELOW {
+                return open.extend_from_slice(run.bytes());
             }
-            Run::Shared(bytes) => open.extend_from_slice(&bytes),
-            Run::Short(bytes) => open.extend_from_slice(bytes),
+            if !open.is_empty() {
+                runs.parts.push(open.split().freeze());
+            }
+            runs.parts.push(run.to_bytes());
         });
         open.extend_from_slice(tail);
         if !open.is_empty() {

@@ -44,13 +44,7 @@ pub fn event(name: Option<&str>, id: Option<EventId>, message: &Spliced) -> Runs
     let id = id.map_or_else(String::new, |id| format!("id: {id}\n"));
     let head = format!("{retry}{name}{id}data: ");
     let mut broken = false;
-    message.for_each_run(|run| {
-        let bytes: &[u8] = match &run {
-            crate::protocol::Run::Shared(bytes) => bytes,
-            crate::protocol::Run::Short(bytes) => bytes,
-        };
-        broken |= memchr::memchr2(b'\n', b'\r', bytes).is_some();
-    });
+    message.for_each_run(|run| broken |= memchr::memchr2(b'\n', b'\r', run.bytes()).is_some());
     if broken {
         // In JSON a raw line break can only stand between tokens.
         let space = |b: u8| if matches!(b, b'\n' | b'\r') { b' ' } else { b };
