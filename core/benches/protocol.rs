@@ -161,17 +161,12 @@ fn splice_call(bencher: Bencher) {
 /// Id and name of a small call: into a buffer that is used again.
 #[divan::bench]
 fn splice_call_into_buffer(bencher: Bencher) {
-    use mcp_proxy_core::protocol::Run;
-
     let message = Message::parse(Sample::Call.bytes()).unwrap();
     let name = Bytes::from_static(br#""echo""#);
     let mut buffer = Vec::with_capacity(1024);
     bencher.bench_local(move || {
         buffer.clear();
-        spliced(black_box(&message), &name).for_each_run(|run| match run {
-            Run::Shared(bytes) => buffer.extend_from_slice(&bytes),
-            Run::Short(bytes) => buffer.extend_from_slice(bytes),
-        });
+        spliced(black_box(&message), &name).for_each_run(|run| buffer.extend_from_slice(run.bytes()));
         buffer.len()
     });
 }
