@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::tests::{Client, DEADLINE, World, restarted, settle};
 use super::*;
 use crate::backend::Principal;
-use crate::config::{Isolation, ProtocolChoice, Server};
+use crate::config::{Isolation, ProtocolChoice, Server, Token, TokenHash};
 use crate::control::Command;
 use crate::observe::{Flow, FlowKind, Status};
 
@@ -516,7 +516,7 @@ async fn a_late_question_is_for_nobody() {
 #[tokio::test]
 async fn a_reload_ends_what_is_parked() {
     let world = World::new(asks());
-    let mut client = world.modern();
+    let mut client = world.modern_as(Principal::own(), everything());
     let asked = client.call("elicit").await;
     world.parked(1).await;
     let mut server = asks();
@@ -526,6 +526,86 @@ async fn a_reload_ends_what_is_parked() {
     world.handle.reload(config).await.expect("it runs");
     world.flow("the call is lost", |f| f.kind == FlowKind::Call && f.status == Status::Fault(-32603)).await;
     assert_eq!(code(&client.retry("elicit", &asked, json!({"i1": yes()})).await), -32603);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_parked_call_ends_with_its_token() {
+    let token = |name: &str| {
+        let hash = TokenHash::of(&format!("a-token-nobody-guesses-{name}"));
+        Arc::new(Token { name: name.into(), hash, access: Arc::default(), is_stored: false })
+    };
+    let (a, b) = (token("a"), token("b"));
+    let who = |token: &Token| Principal::token(&token.name).marked(token.hash.mark());
+    let tokens = vec![a.clone(), b.clone()];
+    let world = World::with(asks(), |c| c.clients.tokens = tokens, false);
+    let mut first = world.modern_as(who(&a), everything());
+    let mut second = world.modern_as(who(&b), everything());
+    first.call("elicit").await;
+    let asked = second.call("elicit").await;
+    world.parked(2).await;
+    let mut config = (**world.engine.config.borrow()).clone();
+    config.clients.tokens = vec![b];
+    world.handle.reload(config).await.expect("it runs");
+    world.parked(1).await;
+    // The server has heard that nobody answers; the other user's call goes on.
+    world.flow("the question is over", |f| f.kind == FlowKind::Upcall && f.status == Status::Cancelled).await;
+    assert_eq!(second.retry("elicit", &asked, json!({"i1": yes()})).await["resultType"], "complete");
+    world.end().await;
+}
+
+/// A server in which any number of calls ask at the same time. A call gets what came for it.
+const CROWD: &str = r#"
+say() { printf '%s
+' "$1"; }
+ok() { say "{"jsonrpc":"2.0","id":$id,"result":$1}"; }
+each() {
+  case "$l" in
+    *'"initialize"'*) ok '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"sh","version":"1"}}' ;;
+    *'/list"'*|*'"ping"'*) ok '{}' ;;
+    *'"tools/call"'*) say "{"jsonrpc":"2.0","id":"q$id","method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}}" ;;
+    *'"method"'*) ;;
+    *'"id":"q'*) id=${l#*"id":"q}; id=${id%%"*}; case "$l" in *'"error"'*) ok '{"asked":false}' ;; *) ok '{"asked":true}' ;; esac ;;
+  esac
+}
+while read -r l; do id=${l#*"id":}; id=${id%%,*}; each; done
+"#;
+
+#[tokio::test]
+async fn there_is_an_end_to_parked_calls_of_one_user_and_of_all() {
+    let (of_one, in_all) = (1024, 4096);
+    let mut server = Server::stdio("s", "/bin/sh", &["-c", CROWD]);
+    server.protocol = ProtocolChoice::Legacy;
+    server.isolation = Isolation::Shared;
+    server.max_concurrent = 2 * in_all;
+    let world = World::with(server, |c| c.limits.max_concurrent = 2 * in_all, false);
+    let mut users: Vec<Modern> =
+        (0..5).map(|n| world.modern_as(Principal::token(&format!("u{n}")), json!({"elicitation": {}}))).collect();
+    let mut asked = Vec::new();
+    for user in &mut users[..4] {
+        let ids: Vec<Value> = {
+            let mut ids = Vec::new();
+            for _ in 0..of_one {
+                ids.push(user.begin("x").await);
+            }
+            ids
+        };
+        for id in &ids {
+            asked.push(user.answer(id).await);
+        }
+        // It has as many as one may have: the server is told so, the call goes on.
+        let one_more = user.call("x").await;
+        assert_eq!(one_more["asked"], false, "{one_more}");
+    }
+    assert!(asked.iter().all(|a| a["resultType"] == "input_required"));
+    world.parked(in_all as u64).await;
+    assert_eq!(users[4].call("x").await["asked"], false, "all there may be are taken");
+    // One that ends makes room for another.
+    let answered = users[0].retry("x", &asked[0], json!({"i1": yes()})).await;
+    assert_eq!(answered["asked"], true);
+    assert_eq!(users[4].call("x").await["resultType"], "input_required");
+    // Each of them is one client, however many calls it has made.
+    assert_eq!(world.engine.clients.n_ever(), 5);
     world.end().await;
 }
 

@@ -255,6 +255,7 @@ impl Proxy {
         self.supervisor.apply(&config.servers, &config.env, true);
         self.config.send_replace(config);
         self.engine.set_refused_config(None);
+        self.engine.parks.look_at_tokens(&self.engine.guard);
         let observer = &self.engine.ctx.observer;
         if !plan.is_empty() {
             observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {}", plan.summary()));
@@ -305,6 +306,18 @@ mod tests;
 #[cfg(test)]
 #[path = "isolation_tests.rs"]
 mod isolation_tests;
+
+#[cfg(test)]
+#[path = "apart_tests.rs"]
+mod apart_tests;
+
+#[cfg(test)]
+#[path = "hearing_tests.rs"]
+mod hearing_tests;
+
+#[cfg(test)]
+#[path = "editions_tests.rs"]
+mod editions_tests;
 
 #[cfg(test)]
 #[path = "parking_tests.rs"]

@@ -88,6 +88,8 @@ pub enum Delivery {
     /// The session's task must break down.
     #[cfg(test)]
     Panic,
+    /// What this client sees of servers may be something else now. At most one is on its way.
+    Lists,
     /// Another notification of a server. May be dropped.
     Note(Box<ServerNote>),
     /// Somebody at the terminal cancels a call of this client.

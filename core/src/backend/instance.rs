@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 use super::call::{Call, Outcome};
 use super::context::Context;
 use super::forward::forward;
+use super::hearing::Hearing;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
 use super::own::OwnRows;
@@ -43,6 +44,8 @@ const MAX_BACKLOG: usize = 1024;
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// An instance beside the base one, or one that only made lists, is ended after this time without a call.
 const UNUSED: Duration = Duration::from_secs(5 * 60);
+/// One beside the base one that was only asked for its lists: its client may call now, or not at all.
+const LISTED: Duration = Duration::from_secs(60);
 
 /// Whether it is the next round of a call, as the modern era has it.
 fn is_next_round(call: &Call) -> bool {
@@ -69,10 +72,13 @@ pub(super) struct Instance {
     pub(super) info: Option<Bytes>,
     pub(super) instructions: Option<String>,
     pub(super) asks: Asks,
+    pub(super) hearing: Hearing,
     /// Who has used it.
     pub(super) users: Users,
     /// Under lease: the session it was given to last; what it says belongs to this one.
     pub(super) holder: Option<SessionId>,
+    /// That is no session but one call of a client without one.
+    pub(super) holder_is_call: bool,
     /// Under lease: our ping between two sessions. What comes before its answer is still of the one before.
     pub(super) barrier: Option<WireId>,
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
@@ -106,6 +112,9 @@ pub(super) struct Instance {
     pub(super) own_failures: VecDeque<(WireId, Box<Trouble>)>,
     /// Drain: no further calls, end when the table is empty or at this instant.
     pub(super) drain_until: Option<Instant>,
+    /// It does not speak the edition any more that was agreed: no further calls, and it is opened anew when none is under way, or
+    /// at this instant.
+    pub(super) outdated_until: Option<Instant>,
     pub(super) idle_since: Instant,
     pub(super) n_junk: u32,
     /// Its URL could not be reached the last time.
@@ -146,6 +155,8 @@ pub(super) enum End {
     Idle,
     /// Under lease, with traces of another session than the next: a new one takes over.
     Stale,
+    /// It does not speak this era any more.
+    Outdated(Era),
     /// Somebody said so.
     Told(Control),
 }
@@ -169,8 +180,10 @@ impl Instance {
             info: None,
             instructions: None,
             asks: Asks::default(),
+            hearing: Hearing::default(),
             users: Users::default(),
             holder: None,
+            holder_is_call: false,
             barrier: None,
             stale: false,
             stale_until: None,
@@ -190,6 +203,7 @@ impl Instance {
             own_answers: VecDeque::new(),
             own_failures: VecDeque::new(),
             drain_until: None,
+            outdated_until: None,
             idle_since: now,
             n_junk: 0,
             is_unreached: false,
@@ -278,6 +292,9 @@ impl Instance {
                     return Some(End::Stale);
                 }
             }
+            if self.outdated_until.is_some_and(|until| until <= self.now || self.pending.n_calls() == 0) {
+                return Some(End::Outdated(self.era()));
+            }
             if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Told(Control::Shutdown { drain: true }));
             }
@@ -349,10 +366,12 @@ impl Instance {
         }
         if call.seat.is_some() {
             self.holder = Some(call.peer.id);
+            self.holder_is_call = call.peer.parks;
         }
         self.tells_of_roots(&call);
+        let hears = self.hears(&call);
         let wire = self.pending.next_id();
-        let out = shape::outgoing(&call, self.era(), wire);
+        let out = shape::outgoing(&call, self.era(), wire, hears);
         self.wire.push(&out, Parcel::Request(wire));
         self.ctx.observer.sent(call.id, wire.0, out);
         self.pending.register(Entry {
@@ -423,6 +442,7 @@ impl Instance {
         self.pending.n_calls() < self.server.max_concurrent
             && self.wire.waiting() < OUTBOX_FULL
             && !self.listing.holds_calls
+            && self.outdated_until.is_none()
             && !self.settling.holds(self.now)
     }
 
@@ -495,6 +515,7 @@ impl Instance {
             match control {
                 Control::Start | Control::Want => {}
                 Control::Ping => self.ping(),
+                Control::List => self.say_lists(),
                 Control::Detach(session) => {
                     self.detach(session);
                     if self.port.tenant == Tenant::Session(session) {
@@ -609,6 +630,7 @@ impl Instance {
         let after = match self.port.tenant {
             // As long as its session.
             Tenant::Session(_) => None,
+            Tenant::Lease(_) | Tenant::Kind(..) if self.users.is_nobody() => Some(LISTED),
             Tenant::Client(_) | Tenant::Lease(_) | Tenant::Kind(..) => Some(UNUSED),
             Tenant::Everybody if is_lazy => server.idle_timeout,
             Tenant::Everybody => self.port.pool.is_used().then_some(UNUSED),
@@ -627,6 +649,7 @@ impl Instance {
             self.relist_at,
             self.listen_at,
             self.drain_until,
+            self.outdated_until,
             stale,
             self.idle_deadline(),
             self.pending.nearest(),

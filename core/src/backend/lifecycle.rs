@@ -89,7 +89,7 @@ impl Lifecycle {
         }
     }
 
-    /// Whether it is an instance beside the base one: it is there for its callers only, and makes no lists.
+    /// Whether it is an instance beside the base one: it is there for its callers only.
     pub(super) fn is_beside(&self) -> bool {
         !self.port.is_base()
     }
@@ -267,7 +267,11 @@ impl Lifecycle {
                     let end = taken.iter().find(|c| matches!(c, Control::Shutdown { .. })).copied();
                     let is_adjusted = taken.contains(&Control::Adjusted);
                     let last = end.or_else(|| {
-                        taken.iter().rfind(|c| !matches!(c, Control::Detach(_) | Control::Adjusted | Control::Ping)).copied()
+                        // What it lists it says as soon as it can.
+                        let passes = |c: &&Control| {
+                            matches!(c, Control::Detach(_) | Control::Adjusted | Control::List | Control::Ping)
+                        };
+                        taken.iter().rfind(|c| !passes(c)).copied()
                     });
                     taken.clear();
                     if let Some(control) = last {
@@ -318,6 +322,10 @@ impl Lifecycle {
 
     /// After a failure: pause or park. `Some(asleep)` to go on, `None` at the end.
     async fn recover(&mut self, failure: Failure, steady: bool, hopeless: bool) -> Option<bool> {
+        if self.is_beside() {
+            // Nobody should wait for its lists.
+            self.ctx.peers.see_anew(&self.ctx.offers.gives_up(&self.port));
+        }
         let restart = self.port.server().restart;
         self.n_failures = if steady { 1 } else { self.n_failures + 1 };
         let summary = failure.summary();
@@ -446,6 +454,9 @@ impl Lifecycle {
         self.port.mailbox.drain(&mut mail);
         self.port.mailbox.close();
         self.port.control.close();
+        if self.is_beside() {
+            self.ctx.peers.see_anew(&self.ctx.offers.leaves(&self.port));
+        }
         let mut too_many = Vec::new();
         for mail in mail {
             let is_wish = matches!(mail, Mail::Subscribe { .. } | Mail::Unsubscribe { .. });

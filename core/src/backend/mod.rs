@@ -3,6 +3,7 @@
 //! A [`Port`] is the way in; everything else is one task per server. What a server offers is published as raw items in
 //! [`Offers`]; merging them is the catalog's job. Who may not share an instance gets one of its own (`pool.rs`).
 
+mod apart;
 mod backoff;
 mod broken;
 mod call;
@@ -10,6 +11,7 @@ mod context;
 mod failure;
 mod forward;
 mod handshake;
+mod hearing;
 mod instance;
 mod lease;
 mod lifecycle;
@@ -17,6 +19,7 @@ mod living;
 mod lists;
 mod memory;
 mod offer;
+mod outdated;
 mod own;
 mod peer;
 mod pending;
@@ -46,6 +49,7 @@ pub use lease::Seat;
 pub use memory::Memory;
 pub use offer::{ItemKind, Offer, OfferState, Offers};
 pub use peer::{ClientFacts, Level, Peer, Peers, Principal};
+pub use pool::Lists;
 pub use port::{Control, Mail, Port};
 pub use roots::Roots;
 pub use status::{BackendState, Failure, Pinged, StatusView};

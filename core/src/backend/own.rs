@@ -68,6 +68,9 @@ impl Instance {
         };
         let timing = Timing { server: self.now.saturating_duration_since(sent), ..Timing::default() };
         self.end_row(wire, status, timing, Some(message.raw().clone()));
+        if !matches!(own, Own::Discover | Own::Initialize) {
+            self.is_refused(&message);
+        }
         match own {
             Own::List(kind) => self.on_list(kind, &message),
             Own::Listen => self.on_listen_ended(wire, message.kind() == Kind::Error),
@@ -76,6 +79,7 @@ impl Instance {
             Own::Ping => self.on_pinged(Some(timing.server)),
             Own::Other(what) => {
                 self.is_settled(wire);
+                self.is_hushed(wire);
                 if let Some(error) = message.get(Field::Error) {
                     let error = String::from_utf8_lossy(error).into_owned();
                     tracing::debug!(server = %self.port.name(), what, error, "a request of ours was refused");

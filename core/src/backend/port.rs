@@ -107,6 +107,8 @@ pub enum Control {
     Start,
     /// Start it if it is only asleep: a list wants to know what it offers.
     Want,
+    /// An instance beside the base one is to say what it lists.
+    List,
     /// Stop it until told otherwise.
     Stop,
     /// Stop and start.

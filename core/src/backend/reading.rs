@@ -102,6 +102,7 @@ impl Instance {
                 match message.kind() {
                     Kind::Response => self.note_subscription(&call),
                     _ if self.wants_other_headers(&message, &call) => return self.call_after_lists(call),
+                    _ if self.wants_other_edition(&message, &call) => return self.call_when_agreed(call),
                     _ => {}
                 }
                 let sent = (entry.sent, self.now);
@@ -129,10 +130,11 @@ impl Instance {
         let method = message.method();
         match method {
             Some(Method::Progress) => self.on_progress(message),
+            Some(Method::Cancelled) if self.era() == Era::Modern => self.on_listen_cancelled(&message),
             Some(Method::Cancelled) => self.on_question_cancelled(message),
             Some(m @ (Method::ToolsChanged | Method::PromptsChanged | Method::ResourcesChanged)) => {
                 self.record_note(&message, m.name(), None, Status::Sent);
-                self.relist_at = Some(self.now + RELIST_PAUSE);
+                self.on_lists_changed();
             }
             Some(Method::Acknowledged) => self.on_acknowledged(from),
             Some(Method::ResourceUpdated) => self.on_resource_updated(message),

@@ -14,7 +14,7 @@ const MODERN_KEYS: [&str; 5] = [
     "io.modelcontextprotocol/protocolVersion",
     "io.modelcontextprotocol/clientInfo",
     "io.modelcontextprotocol/clientCapabilities",
-    "io.modelcontextprotocol/logLevel",
+    LEVEL_KEY,
     "io.modelcontextprotocol/subscriptionId",
 ];
 
@@ -34,8 +34,11 @@ pub(super) fn modern_meta(info: &[u8], capabilities: &str, level: Option<Level>)
     meta
 }
 
-/// What is written to the server for `call` under `wire`.
-pub(super) fn outgoing(call: &Call, era: Era, wire: WireId) -> Spliced {
+/// The key of `_meta` by which a request asks for log lines.
+const LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
+
+/// What is written to the server for `call` under `wire`. `hears`: it may ask for log lines.
+pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, hears: bool) -> Spliced {
     let message = &call.message;
     let mut out = Spliced::new(message.raw().clone());
     if let Some(span) = message.span(Field::Id) {
@@ -57,16 +60,20 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId) -> Spliced {
         insert(&mut out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
     }
     match (call.facts.revision.era(), era) {
-        (Era::Legacy, Era::Modern) => add_modern_meta(&mut out, message, &call.facts, call.peer.level()),
-        (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message),
+        (Era::Legacy, Era::Modern) => {
+            // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
+            let level = hears.then(|| call.peer.level().unwrap_or(Level::Info));
+            add_modern_meta(&mut out, message, &call.facts, level);
+        }
+        (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message, &MODERN_KEYS),
+        (Era::Modern, Era::Modern) if !hears => cut_modern_meta(&mut out, message, &[LEVEL_KEY]),
         _ => {}
     }
     out
 }
 
 fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, level: Option<Level>) {
-    // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
-    let meta = modern_meta(&facts.info, facts.carried(), Some(level.unwrap_or(Level::Info)));
+    let meta = modern_meta(&facts.info, facts.carried(), level);
     if let Some(span) = message.span(Field::Meta) {
         insert(out, message.raw(), span, meta);
     } else if let Some(span) = message.span(Field::Params) {
@@ -86,14 +93,14 @@ fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: String) {
     out.patch(Span { start: at, end: at }, Patch::Bytes(members.into()));
 }
 
-fn cut_modern_meta(out: &mut Spliced, message: &Message) {
+fn cut_modern_meta(out: &mut Spliced, message: &Message, keys: &[&str]) {
     let (Some(meta), Some(params)) = (message.span(Field::Meta), message.span(Field::Params)) else { return };
     let raw = message.raw();
     let is_ours = |key: Span| {
-        walk::decode(&raw[key.start as usize..key.end as usize]).is_some_and(|k| MODERN_KEYS.contains(&k.as_ref()))
+        walk::decode(&raw[key.start as usize..key.end as usize]).is_some_and(|k| keys.contains(&k.as_ref()))
     };
     let only_ours = walk::members(raw, meta).all(|(key, _)| is_ours(key));
-    let cuts = if only_ours { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, &MODERN_KEYS) };
+    let cuts = if only_ours { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, keys) };
     for span in cuts {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }

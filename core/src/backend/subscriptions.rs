@@ -211,6 +211,17 @@ impl Instance {
         }
     }
 
+    /// A modern server on a pipe ends a stream of updates: it asks nothing, so there is nothing else it could take back (MCP
+    /// 2026-07-28, transports, stdio).
+    pub(super) fn on_listen_cancelled(&mut self, message: &Message) {
+        let Some(wire) = message.get(Field::CancelId).and_then(WireId::read) else { return };
+        if self.pending.own(wire) == Some(&Own::Listen) {
+            self.pending.complete(wire);
+            self.end_own(wire, Status::Cancelled);
+            self.on_listen_ended(wire, false);
+        }
+    }
+
     /// The stream of updates is gone without our doing: it is opened again after a while.
     pub(super) fn lost_listen(&mut self) {
         self.listen_was_lost = true;

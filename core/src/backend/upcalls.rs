@@ -315,7 +315,13 @@ impl Instance {
 
     fn note_to_owner(&self, message: Message, method: Option<Method>, stream: Option<WireId>) {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
-        let Some(owner) = self.owner(stream, None) else {
+        let is_log = method == Some(Method::LogMessage);
+        // Other ways to tell whose it is come first.
+        let owner = self.owner(stream, None).or_else(|| self.hears_it().filter(|_| is_log && stream.is_none()));
+        let Some(owner) = owner else {
+            if is_log && self.port.server().share_logs {
+                return self.note_to_all(&message);
+            }
             return self.record_note(&message, &name, None, Status::Dropped("it belongs to no client for certain"));
         };
         let parent = owner.parent;
@@ -326,6 +332,23 @@ impl Instance {
             Err(_) => Status::Dropped("the client does not keep up"),
         };
         self.record_note(&message, &name, parent, status);
+    }
+
+    /// Whose a log line is that came on a pipe where users ask for them by turns.
+    fn hears_it(&self) -> Option<Owner> {
+        let call = self.heard_by()?;
+        Some(Owner { peer: call.peer.clone(), parent: Some(call.id), parents: Vec::new() })
+    }
+
+    /// A log line that belongs to nobody for certain goes to all who want such lines, as the configuration has it.
+    fn note_to_all(&self, message: &Message) {
+        self.record_note(message, Method::LogMessage.name(), None, Status::Sent);
+        for peer in self.ctx.peers.all() {
+            let (to, backend, message) = (peer.id, self.port.name().clone(), message.clone());
+            let note = ServerNote { to, backend, message, method: Some(Method::LogMessage), parent: None };
+            // Who does not keep up loses it.
+            let _ = peer.mailbox.push(Delivery::Note(Box::new(note)));
+        }
     }
 
     pub(super) fn on_resource_updated(&mut self, message: Message) {

@@ -209,6 +209,8 @@ pub struct Limits {
     pub max_starting: usize,
     /// A session by HTTP that its client does not use for so long is ended (default 1 h).
     pub session_idle: Duration,
+    /// The body of a request by HTTP has to arrive within this time (default 30 s).
+    pub body_timeout: Duration,
 }
 
 /// Paths of our own beside `proxy.path`: pages, and the two endpoints of HTTP+SSE.
@@ -266,6 +268,8 @@ pub struct Server {
     pub prefix: Option<String>,
     /// `cache_lists`: keep the last good lists on disk (default true).
     pub cache_lists: bool,
+    /// `share_logs`: log lines that belong to no call go to all clients (default false).
+    pub share_logs: bool,
     /// `limits.max_concurrent`: calls in flight (default 64).
     pub max_concurrent: usize,
     /// `limits.requests_per_minute`: of all clients together (default `None`: as many as they like).
@@ -453,6 +457,7 @@ impl Server {
             protocol: ProtocolChoice::Auto,
             prefix: None,
             cache_lists: true,
+            share_logs: false,
             max_concurrent: 64,
             requests_per_minute: None,
             roots: Vec::new(),
@@ -518,6 +523,7 @@ impl Default for Limits {
             max_concurrent: 1024,
             max_starting: 8,
             session_idle: Duration::from_secs(60 * 60),
+            body_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -157,7 +157,8 @@ impl Plan {
             instructions,
             servers: _,
         } = old;
-        let Limits { requests_per_minute, max_message_bytes, max_concurrent, max_starting, session_idle } = limits;
+        let Limits { requests_per_minute, max_message_bytes, max_concurrent, max_starting, session_idle, body_timeout } =
+            limits;
         let at_once = [
             ("proxy.name", *name != new.name),
             ("proxy.allowed_origins", *allowed_origins != new.allowed_origins),
@@ -168,6 +169,7 @@ impl Plan {
             ("limits.requests_per_minute", *requests_per_minute != new.limits.requests_per_minute),
             ("limits.max_concurrent", *max_concurrent != new.limits.max_concurrent),
             ("limits.session_idle", *session_idle != new.limits.session_idle),
+            ("limits.body_timeout", *body_timeout != new.limits.body_timeout),
             ("clients", *clients != new.clients),
             ("observability.metrics", *metrics != new.metrics),
         ];
@@ -262,6 +264,7 @@ fn rule_keys(old: &Server, new: &Server) -> Vec<&'static str> {
         protocol: _,
         prefix,
         cache_lists,
+        share_logs,
         max_concurrent,
         requests_per_minute,
         roots: _,
@@ -286,6 +289,7 @@ fn rule_keys(old: &Server, new: &Server) -> Vec<&'static str> {
         ("restart", *restart != new.restart),
         ("prefix", *prefix != new.prefix),
         ("cache_lists", *cache_lists != new.cache_lists),
+        ("share_logs", *share_logs != new.share_logs),
         ("limits.max_concurrent", *max_concurrent != new.max_concurrent),
         ("limits.requests_per_minute", *requests_per_minute != new.requests_per_minute),
         ("isolation", *isolation != new.isolation),

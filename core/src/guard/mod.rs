@@ -147,6 +147,12 @@ impl Guard {
         self.rules().access_of(principal).is_some_and(|now| *now == *access)
     }
 
+    /// Whether `principal` may come in now, and use the server `name`.
+    #[must_use]
+    pub fn opens(&self, principal: &Principal, name: &str) -> bool {
+        self.rules().access_of(principal).is_some_and(|access| allows_server(&access, name))
+    }
+
     fn rules(&self) -> Arc<Rules> {
         let mut last = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         refreshed(&mut last, &self.config.borrow()).clone()

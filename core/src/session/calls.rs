@@ -42,6 +42,7 @@ impl Session {
             Ok(facts) => facts,
             Err(fault) => return self.refuse(Some(&id), &fault),
         };
+        self.looks(&facts, false);
         let era = facts.revision.era();
         match (method, era) {
             (Some(Method::Discover), Era::Modern) => self.on_discover(message, &facts),
@@ -93,6 +94,10 @@ impl Session {
             Method::Listen => s.misses_resources(&call.message),
             _ => matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_)),
         };
+        if is_unknown(self) {
+            // It may be listed for clients like this one only.
+            self.looks(&call.facts, true);
+        }
         let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
         if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
             // A server that is about to come may have it.

@@ -119,7 +119,7 @@ impl Session {
         if let Some(profile) = rule {
             let access = Access { within: Some(profile), ..(*self.scope.access).clone() };
             self.scope.access = Arc::new(access);
-            self.catalog = self.engine.view(&self.scope);
+            self.catalog = self.engine.view_with(&self.scope, &self.sight.others);
         }
     }
 

@@ -20,6 +20,7 @@ mod piped;
 mod rounds;
 mod run;
 mod shape;
+mod sight;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};

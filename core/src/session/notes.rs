@@ -1,7 +1,7 @@
 //! What servers say meanwhile: progress, log messages, updates.
 
 use super::http::Weight;
-use super::run::Session;
+use super::run::{Active, Session};
 use crate::backend::{Level, ServerNote};
 use crate::protocol::{CallId, Field, Message, Method, Patch, RequestId, Spliced, walk};
 
@@ -37,7 +37,7 @@ impl Session {
             _ => {
                 // A notification we do not know is for the client it belongs to, in the era that has such a thing.
                 if self.legacy.is_some() {
-                    self.pass_on(note);
+                    self.pass_on(note, note.parent);
                 }
             }
         }
@@ -49,18 +49,25 @@ impl Session {
             self.peer.level().is_none_or(|least| level >= least)
         } else {
             // A modern client gets log messages of requests that asked for them, and only of these.
-            let call = note.parent.and_then(|id| self.calls.values().find(|a| a.call == id));
-            call.and_then(|a| a.facts.level).is_some_and(|least| level >= least)
+            let asked = |a: &&Active| a.facts.level.is_some_and(|least| level >= least);
+            match note.parent {
+                Some(id) => self.calls.values().find(|a| a.call == id).is_some_and(|a| asked(&a)),
+                // It belongs to no call, and goes to whoever asked for such lines.
+                None => match self.calls.values().find(asked).map(|a| a.call) {
+                    Some(call) => return self.pass_on(note, Some(call)),
+                    None => false,
+                },
+            }
         };
         if wanted {
-            self.pass_on(note);
+            self.pass_on(note, note.parent);
         }
     }
 
     /// A notification goes where the call it belongs to is answered, as it came.
-    fn pass_on(&mut self, note: &ServerNote) {
+    fn pass_on(&mut self, note: &ServerNote, parent: Option<CallId>) {
         let out = Spliced::new(note.message.raw().clone());
-        self.tell(note.parent, &out, Weight::Note);
+        self.tell(parent, &out, Weight::Note);
     }
 
     /// What arose from a call goes where that is answered, else where everybody's goes.

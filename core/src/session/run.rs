@@ -22,6 +22,7 @@ use super::lists::{ParkedCall, ParkedList};
 use super::out::Out;
 use super::parks::Word;
 use super::rounds::Rounds;
+use super::sight::Sight;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::{Catalog, Scope};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, Revision, SessionId, code};
@@ -49,6 +50,8 @@ pub(super) struct Session {
     pub(super) catalog: Arc<Catalog>,
     /// How much of it that is.
     pub(super) scope: Scope,
+    /// What servers list for it in the place of what they list for everybody.
+    pub(super) sight: Sight,
     deliveries: VecDeque<Delivery>,
     /// What the client said of itself in `initialize`.
     pub(super) legacy: Option<Arc<ClientFacts>>,
@@ -151,6 +154,7 @@ impl Session {
             catalog_rx,
             catalog,
             scope: entrance.scope,
+            sight: Sight::default(),
             deliveries: VecDeque::new(),
             legacy: None,
             modern: None,
@@ -255,7 +259,12 @@ impl Session {
     }
 
     fn on_catalog(&mut self, main: &Arc<Catalog>) {
-        let view = self.engine.views.of(main, &self.scope);
+        self.looks_again();
+        self.on_view(self.engine.views.with(main, &self.scope, &self.sight.others));
+    }
+
+    /// What the client sees is this now.
+    pub(super) fn on_view(&mut self, view: Arc<Catalog>) {
         if Arc::ptr_eq(&view, &self.catalog) {
             // Other clients see something else now, this one does not.
             return;
@@ -317,6 +326,7 @@ impl Session {
             }
             Delivery::Moved { client_id, call, port } => self.on_moved(&client_id, call, &port),
             Delivery::Lost(port) => self.on_lost(&port),
+            Delivery::Lists => self.on_lists(),
             Delivery::Unkept => self.on_unkept(),
             #[cfg(test)]
             Delivery::Panic => panic!("as a test wanted it"),

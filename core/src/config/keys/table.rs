@@ -171,6 +171,7 @@ const LIMITS: &[Key] = &[
         .default("1024"),
     key("max_starting", Number { least: 1, most: 1_000 }, "Servers that start at the same time.").default("8"),
     key("session_idle", Duration, "A session by HTTP that its client does not use for so long is ended.").default("1h"),
+    key("body_timeout", Duration, "The body of a request by HTTP has to arrive within this time.").default("30s"),
 ];
 
 const OBSERVABILITY: &[Key] = &[

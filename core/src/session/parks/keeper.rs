@@ -193,6 +193,9 @@ impl Keeper {
                     let _ = waiter.peer.mailbox.push_owed(Delivery::Cancel(call));
                 }
             }
+            Word::Tokens(guard) => {
+                self.stop_all(|k| k.park.is_unattended() && !guard.opens(&k.peer.principal, k.port.name()));
+            }
             Word::Close => {
                 self.is_closing = true;
                 self.stop_all(|k| k.park.is_unattended());
@@ -300,7 +303,7 @@ impl Keeper {
                 }
             }
             // Of sessions.
-            Delivery::Wants(_) | Delivery::Cancel(_) | Delivery::Close | Delivery::Unkept => {}
+            Delivery::Wants(_) | Delivery::Cancel(_) | Delivery::Close | Delivery::Lists | Delivery::Unkept => {}
             #[cfg(test)]
             Delivery::Panic => panic!("as a test wanted it"),
         }

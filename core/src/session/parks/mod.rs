@@ -23,6 +23,7 @@ use seal::Seal;
 
 use super::clients::ClientStatus;
 use crate::backend::{ClientFacts, Context, Delivery, Peer, Port, Principal};
+use crate::guard::Guard;
 use crate::protocol::{CallId, Field, Message, Method, RequestId, SessionId};
 use crate::transport::Mailbox;
 
@@ -110,6 +111,8 @@ pub(super) enum Word {
     Gone(SessionId),
     /// Somebody at the terminal cancels a call.
     Cancel(CallId),
+    /// Tokens may have been taken away: who has none any more will not come again.
+    Tokens(Arc<Guard>),
     /// The engine is shutting down: nobody will come again.
     Close,
 }
@@ -148,6 +151,11 @@ impl Parks {
     /// Somebody at the terminal cancels a call whose client is away.
     pub fn cancel(&self, call: CallId) {
         self.tell(Word::Cancel(call));
+    }
+
+    /// Tokens may have been taken away; `guard` knows.
+    pub fn look_at_tokens(&self, guard: &Arc<Guard>) {
+        self.tell(Word::Tokens(guard.clone()));
     }
 
     /// The keeper must break down.

@@ -20,7 +20,7 @@ use super::connection;
 use super::pulse::Pulse;
 use crate::transport::Certificate;
 
-/// Connections at once, at most: each costs a descriptor and some 20 kB.
+/// Connections at once, at most: each costs a descriptor, and some 20 kB while it is not silent.
 const MAX_CONNECTIONS: usize = 12_000;
 /// Descriptors that connections leave to the rest of us: servers, files, connections to URLs.
 const FDS_OF_OTHERS: u64 = 256;
@@ -236,6 +236,7 @@ impl Guests {
             if !task.is_finished() && pulse.is_over() {
                 task.abort();
             }
+            pulse.look();
             !task.is_finished()
         });
     }
