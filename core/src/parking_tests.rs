@@ -556,19 +556,18 @@ async fn a_parked_call_ends_with_its_token() {
 
 /// A server in which any number of calls ask at the same time. A call gets what came for it.
 const CROWD: &str = r#"
-say() { printf '%s
-' "$1"; }
-ok() { say "{"jsonrpc":"2.0","id":$id,"result":$1}"; }
+say() { printf '%s\n' "$1"; }
+ok() { say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":$1}"; }
 each() {
   case "$l" in
     *'"initialize"'*) ok '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"sh","version":"1"}}' ;;
     *'/list"'*|*'"ping"'*) ok '{}' ;;
-    *'"tools/call"'*) say "{"jsonrpc":"2.0","id":"q$id","method":"elicitation/create","params":{"message":"?","requestedSchema":{"type":"object","properties":{}}}}" ;;
+    *'"tools/call"'*) say "{\"jsonrpc\":\"2.0\",\"id\":\"q$id\",\"method\":\"elicitation/create\",\"params\":{\"message\":\"?\",\"requestedSchema\":{\"type\":\"object\",\"properties\":{}}}}" ;;
     *'"method"'*) ;;
-    *'"id":"q'*) id=${l#*"id":"q}; id=${id%%"*}; case "$l" in *'"error"'*) ok '{"asked":false}' ;; *) ok '{"asked":true}' ;; esac ;;
+    *'"id":"q'*) id=${l#*\"id\":\"q}; id=${id%%\"*}; case "$l" in *'"error"'*) ok '{"asked":false}' ;; *) ok '{"asked":true}' ;; esac ;;
   esac
 }
-while read -r l; do id=${l#*"id":}; id=${id%%,*}; each; done
+while read -r l; do id=${l#*\"id\":}; id=${id%%,*}; each; done
 "#;
 
 #[tokio::test]
