@@ -554,55 +554,32 @@ async fn a_parked_call_ends_with_its_token() {
     world.end().await;
 }
 
-/// A server in which any number of calls ask at the same time. A call gets what came for it.
-const CROWD: &str = r#"
-say() { printf '%s\n' "$1"; }
-ok() { say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":$1}"; }
-each() {
-  case "$l" in
-    *'"initialize"'*) ok '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"sh","version":"1"}}' ;;
-    *'/list"'*|*'"ping"'*) ok '{}' ;;
-    *'"tools/call"'*) say "{\"jsonrpc\":\"2.0\",\"id\":\"q$id\",\"method\":\"elicitation/create\",\"params\":{\"message\":\"?\",\"requestedSchema\":{\"type\":\"object\",\"properties\":{}}}}" ;;
-    *'"method"'*) ;;
-    *'"id":"q'*) id=${l#*\"id\":\"q}; id=${id%%\"*}; case "$l" in *'"error"'*) ok '{"asked":false}' ;; *) ok '{"asked":true}' ;; esac ;;
-  esac
-}
-while read -r l; do id=${l#*\"id\":}; id=${id%%,*}; each; done
-"#;
-
 #[tokio::test]
 async fn there_is_an_end_to_parked_calls_of_one_user_and_of_all() {
-    let (of_one, in_all) = (1024, 4096);
-    let mut server = Server::stdio("s", "/bin/sh", &["-c", CROWD]);
-    server.protocol = ProtocolChoice::Legacy;
-    server.isolation = Isolation::Shared;
-    server.max_concurrent = 2 * in_all;
-    let world = World::with(server, |c| c.limits.max_concurrent = 2 * in_all, false);
-    let mut users: Vec<Modern> =
-        (0..5).map(|n| world.modern_as(Principal::token(&format!("u{n}")), json!({"elicitation": {}}))).collect();
+    let world = World::new(asks());
+    let (of_one, in_all) = (2, 3);
+    world.engine.parks.limit(of_one, in_all);
+    // Each of these has an instance to itself for the time of its call.
+    let mut nobody: Vec<Modern> = (0..3).map(|_| world.modern_as(Principal::anonymous(), everything())).collect();
     let mut asked = Vec::new();
-    for user in &mut users[..4] {
-        let ids: Vec<Value> = {
-            let mut ids = Vec::new();
-            for _ in 0..of_one {
-                ids.push(user.begin("x").await);
-            }
-            ids
-        };
-        for id in &ids {
-            asked.push(user.answer(id).await);
-        }
-        // It has as many as one may have: the server is told so, the call goes on.
-        let one_more = user.call("x").await;
-        assert_eq!(one_more["asked"], false, "{one_more}");
+    for client in &mut nobody[..of_one] {
+        asked.push(client.call("elicit").await);
     }
-    assert!(asked.iter().all(|a| a["resultType"] == "input_required"));
+    assert!(asked.iter().all(|a| a["resultType"] == "input_required"), "{asked:?}");
+    world.parked(of_one as u64).await;
+    // As many as one user may have: the server is told so, and the call goes on.
+    let refused = nobody[2].call("elicit").await;
+    assert_eq!(refused["got"], json!([{"code": -32603}]), "{refused}");
+    let mut user = world.modern_as(Principal::token("a"), everything());
+    let last = user.call("elicit").await;
+    assert_eq!(last["resultType"], "input_required");
     world.parked(in_all as u64).await;
-    assert_eq!(users[4].call("x").await["asked"], false, "all there may be are taken");
+    let mut late = world.modern_as(Principal::token("b"), everything());
+    let refused = late.call("elicit").await;
+    assert_eq!(refused["got"], json!([{"code": -32603}]), "as many as there may be: {refused}");
     // One that ends makes room for another.
-    let answered = users[0].retry("x", &asked[0], json!({"i1": yes()})).await;
-    assert_eq!(answered["asked"], true);
-    assert_eq!(users[4].call("x").await["resultType"], "input_required");
+    assert_eq!(user.retry("elicit", &last, json!({"i1": yes()})).await["resultType"], "complete");
+    assert_eq!(late.call("elicit").await["resultType"], "input_required");
     // Each of them is one client, however many calls it has made.
     assert_eq!(world.engine.clients.n_ever(), 5);
     world.end().await;

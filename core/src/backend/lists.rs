@@ -66,6 +66,16 @@ impl Instance {
         self.finish_listing();
     }
 
+    /// What the client can do for whom the lists are, where there is only one.
+    fn capabilities_of_client(&self) -> String {
+        let owner = || self.ctx.opening.borrow().clone().filter(|_| self.ctx.is_owned);
+        let Some(facts) = self.port.facts.clone().or_else(owner) else { return "{}".to_owned() };
+        match facts.revision.era() {
+            Era::Legacy => facts.carried().to_owned(),
+            Era::Modern => String::from_utf8_lossy(&facts.capabilities).into_owned(),
+        }
+    }
+
     /// Whether anybody needs the lists of this instance.
     fn makes_lists(&self) -> bool {
         let is_for_one = matches!(
@@ -103,7 +113,8 @@ impl Instance {
     fn ask_page(&mut self, kind: ItemKind, cursor: Option<&[u8]>) {
         let mut params = String::from("{");
         if self.era() == Era::Modern {
-            params.push_str(&format!(r#""_meta":{{{}}}"#, shape::modern_meta(&self.ctx.identity, "{}", None)));
+            let meta = shape::modern_meta(&self.ctx.identity, &self.capabilities_of_client(), None);
+            params.push_str(&format!(r#""_meta":{{{meta}}}"#));
         }
         if let Some(cursor) = cursor {
             let comma = if params.len() > 1 { "," } else { "" };

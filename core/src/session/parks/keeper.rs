@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 use super::kept::{Asker, End, Kept, Question, give, number, refuse};
 use super::park::{Act, Open};
-use super::{Begun, MAX_PARKS, MAX_PARKS_OF_ONE, Parks, Waiter, Word, round, seal};
+use super::{Begun, Parks, Waiter, Word, round, seal};
 use crate::backend::{Answer, Call, ClientFacts, Context, Delivery, Mail, Outcome, Principal, ServerNote, Upcall};
 use crate::observe::{Ended, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, SessionId, code};
@@ -327,10 +327,10 @@ impl Keeper {
         };
         if !kept.park.was_asked() {
             let n_of = self.of.get(&kept.peer.principal).copied().unwrap_or_default();
-            if self.n_counted >= MAX_PARKS || n_of >= MAX_PARKS_OF_ONE {
-                let text = format!(
-                    "{MAX_PARKS_OF_ONE} calls of this client, or {MAX_PARKS} in all, wait for answers to questions already"
-                );
+            let (of_one, in_all) = self.parks.limits();
+            if self.n_counted >= in_all || n_of >= of_one {
+                let text =
+                    format!("{of_one} calls of this client, or {in_all} in all, wait for answers to questions already");
                 return asker.answer(Err(Fault::new(code::INTERNAL, text)));
             }
         }

@@ -13,7 +13,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
@@ -32,9 +32,9 @@ const N_DELIVERIES: usize = 16 * 1024;
 /// What sessions say of the calls. More is taken in all the same: a few words a call, and their calls are bounded.
 const N_WORDS: usize = 16 * 1024;
 /// Calls whose clients may come again, at most: each holds its request, and a call open at its server.
-pub(super) const MAX_PARKS: usize = 4096;
+const MAX_PARKS: usize = 4096;
 /// The same for one user, so that nobody takes all.
-pub(super) const MAX_PARKS_OF_ONE: usize = 1024;
+const MAX_PARKS_OF_ONE: usize = 1024;
 
 /// The way to the keeper, and what others may see of its calls.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Parks {
     /// Parked calls by server.
     counts: Mutex<HashMap<Arc<str>, u64>>,
     n_ever: AtomicU64,
+    max_of_one: AtomicUsize,
+    max_in_all: AtomicUsize,
 }
 
 /// Who waits for an answer.
@@ -129,7 +131,21 @@ impl Parks {
             seal: Seal::new(),
             counts: Mutex::default(),
             n_ever: AtomicU64::new(0),
+            max_of_one: AtomicUsize::new(MAX_PARKS_OF_ONE),
+            max_in_all: AtomicUsize::new(MAX_PARKS),
         }
+    }
+
+    /// Calls whose clients may come again, at most: of one user, and in all.
+    fn limits(&self) -> (usize, usize) {
+        (self.max_of_one.load(Ordering::Relaxed), self.max_in_all.load(Ordering::Relaxed))
+    }
+
+    /// Lower limits, which a test can reach.
+    #[cfg(test)]
+    pub(crate) fn limit(&self, of_one: usize, in_all: usize) {
+        self.max_of_one.store(of_one, Ordering::Relaxed);
+        self.max_in_all.store(in_all, Ordering::Relaxed);
     }
 
     /// What stands for a new call towards its server.
