@@ -10,8 +10,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::backend::Memory;
-use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Ports, Roots, Supervisor};
+use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Ports, Roots, Supervisor, Tasks};
+pub use crate::backend::{Memory, TaskIds};
 use crate::catalog::{Refresher, Views};
 use crate::config::{Config, Plan};
 use crate::control::{Errand, ProxyHandle};
@@ -45,6 +45,8 @@ pub struct Options {
     pub guardian: Guardian,
     /// What is remembered of servers between runs.
     pub memory: Memory,
+    /// What the ids of tasks are made with.
+    pub task_ids: TaskIds,
 }
 
 /// The running engine. Made inside a tokio runtime, which is the message path's own: one thread.
@@ -97,6 +99,7 @@ impl Proxy {
             guardian: options.guardian,
             env: watch::Sender::new(Arc::new(config.env.clone())),
             roots: Roots::default(),
+            tasks: Tasks::new(options.task_ids),
             opening: watch::Sender::new(opening),
             spawning: tokio::sync::Mutex::default(),
             is_owned: options.await_client,

@@ -78,7 +78,13 @@ impl World {
         let mut config = Config { servers: vec![Arc::new(server)], ..Config::default() };
         config.env.path_from_login_shell = false;
         change(&mut config);
-        let options = Options { has_screen: false, await_client, guardian: Guardian::none(), memory };
+        let options = Options {
+            has_screen: false,
+            await_client,
+            guardian: Guardian::none(),
+            memory,
+            task_ids: TaskIds::new(None),
+        };
         let proxy = Proxy::start(config, options);
         let (handle, engine) = (proxy.handle(), proxy.engine.clone());
         let mut running = JoinSet::new();

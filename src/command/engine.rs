@@ -10,7 +10,7 @@ use mcp_proxy_core::config::Environment;
 #[cfg(unix)]
 use mcp_proxy_core::control::ControlSocket;
 use mcp_proxy_core::control::{Follow, ProxyHandle};
-use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy};
+use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy, TaskIds};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
 use tokio::task::JoinSet;
 
@@ -78,6 +78,7 @@ impl Engine {
             await_client: !matches!(face, Face::Screen { has_client: false } | Face::Http),
             guardian: Guardian::new(&exe, &["guardian"]),
             memory: Memory::user(),
+            task_ids: TaskIds::user(),
         };
         let launched = config.clients.own.clone();
         let watched = origin.map(|origin| (origin, Arc::new(config.clone())));

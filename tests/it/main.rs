@@ -19,6 +19,7 @@ mod rmcp_peers;
 mod rooms;
 mod rounds;
 mod roundtrip;
+mod tasks;
 mod terminal;
 #[cfg(unix)]
 mod tmux;

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use super::awaited::Awaited;
 use super::call::{Call, Outcome};
 use super::context::Context;
 use super::forward::forward;
 use super::hearing::Hearing;
+use super::held::AllHeld;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
 use super::own::OwnRows;
@@ -25,6 +27,7 @@ use super::port::{Control, Mail, Port};
 use super::remote::Trouble;
 use super::settling::Settling;
 use super::shape;
+use super::tasking::Tasking;
 use super::tenant::Tenant;
 use super::upcalls::Asks;
 use super::users::Users;
@@ -73,6 +76,12 @@ pub(super) struct Instance {
     pub(super) instructions: Option<String>,
     pub(super) asks: Asks,
     pub(super) hearing: Hearing,
+    /// Tasks it has made of calls.
+    pub(super) tasking: Tasking,
+    /// Of these, those that we wait for.
+    pub(super) awaited: Awaited,
+    /// Of these, those that are held for clients of the other era.
+    pub(super) held: AllHeld,
     /// Who has used it.
     pub(super) users: Users,
     /// Under lease: the session it was given to last; what it says belongs to this one.
@@ -181,6 +190,9 @@ impl Instance {
             instructions: None,
             asks: Asks::default(),
             hearing: Hearing::default(),
+            tasking: Tasking::default(),
+            awaited: Awaited::default(),
+            held: AllHeld::default(),
             users: Users::default(),
             holder: None,
             holder_is_call: false,
@@ -285,7 +297,7 @@ impl Instance {
                     return Some(end);
                 }
             }
-            if self.stale && self.pending.n_calls() == 0 {
+            if self.stale && self.pending.n_calls() == 0 && !self.runs_tasks() {
                 // It hears first that what it was asked for is not wanted any more, if it still reads at all.
                 let until = *self.stale_until.get_or_insert(self.now + LAST_WORD);
                 if self.wire.waiting() == 0 || until <= self.now {
@@ -313,6 +325,8 @@ impl Instance {
             Mail::Subscribe { session, uri } => self.subscribe(session, &uri),
             Mail::Unsubscribe { session, uri } => self.unsubscribe(session, &uri),
             Mail::Over(call) => self.detach(call),
+            Mail::EndTask(task) => self.cancel_task(&task),
+            Mail::Follow { session, task, on } => self.follow(session, &task, on),
             Mail::Level => self.send_level(),
         }
     }
@@ -323,9 +337,12 @@ impl Instance {
         }
         if call.peer.mailbox.is_closed() {
             // Its client has left: nobody wants what it would do.
+            if let Some(task) = &call.task {
+                self.cancel_task(task);
+            }
             return;
         }
-        if self.settle_here(&call) {
+        if self.settle_here(&call) || self.answers_held(&call) {
             return;
         }
         if self.era() == Era::Legacy && is_next_round(&call) {
@@ -358,7 +375,7 @@ impl Instance {
         }
     }
 
-    fn send(&mut self, call: Box<Call>) {
+    fn send(&mut self, mut call: Box<Call>) {
         self.is_used_by(&call.peer);
         if self.settling.holds(self.now) {
             // Its user wants other levels than the one before.
@@ -368,10 +385,13 @@ impl Instance {
             self.holder = Some(call.peer.id);
             self.holder_is_call = call.peer.parks;
         }
+        if let Some(task) = call.task.take() {
+            return self.goes_on_as_task(call, task);
+        }
         self.tells_of_roots(&call);
         let hears = self.hears(&call);
         let wire = self.pending.next_id();
-        let out = shape::outgoing(&call, self.era(), wire, hears);
+        let out = shape::outgoing(&call, self.era(), wire, self.as_task(&call), hears);
         self.wire.push(&out, Parcel::Request(wire));
         self.ctx.observer.sent(call.id, wire.0, out);
         self.pending.register(Entry {
@@ -398,7 +418,11 @@ impl Instance {
     /// Under lease: the next session's turn is near, once nothing of the one before is running.
     fn hand_over(&mut self) {
         let Some(next) = self.backlog.front().filter(|(_, c)| c.seat.is_some()).map(|(_, c)| c.peer.id) else { return };
-        if self.era() == Era::Modern || self.barrier.is_some() || self.pending.holder().is_some() {
+        if self.era() == Era::Modern
+            || self.barrier.is_some()
+            || self.pending.holder().is_some()
+            || self.is_leased_for_task()
+        {
             return;
         }
         if self.port.lease.bound().is_some_and(|b| b != next) {
@@ -481,6 +505,10 @@ impl Instance {
         if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
             self.leaves_traces(&call);
         }
+        if self.ends_task_of(wire, "the client does not wait for it any more") {
+            self.asks.forget_call(wire);
+            return self.take_from_backlog();
+        }
         let mut out = Spliced::new(message.raw().clone());
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(wire.0));
@@ -502,6 +530,9 @@ impl Instance {
 
     /// Takes a request back that was given up.
     pub(super) fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
+        if self.ends_task_of(wire, reason) {
+            return self.asks.forget_call(wire);
+        }
         let reason = serde_json::Value::from(reason);
         let name = Method::Cancelled.name();
         let text =
@@ -552,13 +583,15 @@ impl Instance {
             }
             self.cancel_upstream(wire, "the client has left");
         }
+        self.leaves_tasks(session);
         // What is left of it under lease is of no use to anybody.
         self.stale |= self.port.lease.bound() == Some(session);
         self.users.leave(session);
         self.backlog.retain(|(_, c)| c.peer.id != session);
         self.refuse_asks_of(session);
         let unwanted = self.port.wanted.leave(session);
-        self.unwanted(&unwanted);
+        let unfollowed = !self.port.wanted_tasks.leave(session).is_empty();
+        self.unwanted(&unwanted, unfollowed);
         if self.level.is_some() {
             // It may have been the one who wanted the most.
             self.send_level();
@@ -597,6 +630,7 @@ impl Instance {
             }
         }
         self.pending.look_again();
+        self.tasks_are_due();
         if !self.backlog.is_empty() {
             self.expire_backlog();
             self.take_from_backlog();
@@ -622,7 +656,11 @@ impl Instance {
     /// base one too, where all callers have gone to others: it has made the lists, and a call or a list wakes it.
     fn idle_deadline(&self) -> Option<Instant> {
         let server = &self.server;
-        let is_idle = self.pending.n_calls() == 0 && self.backlog.is_empty() && self.port.wanted.is_empty();
+        let is_idle = self.pending.n_calls() == 0
+            && self.backlog.is_empty()
+            && self.port.wanted.is_empty()
+            && self.port.wanted_tasks.is_empty()
+            && !self.runs_tasks();
         if !is_idle {
             return None;
         }
@@ -642,7 +680,7 @@ impl Instance {
     /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
     fn arm(&mut self) {
         let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
-        let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0);
+        let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0 && !self.runs_tasks());
         let settled = self.settling.until().filter(|_| !self.backlog.is_empty());
         let all = [
             settled,
@@ -653,6 +691,9 @@ impl Instance {
             stale,
             self.idle_deadline(),
             self.pending.nearest(),
+            self.tasking.wake(),
+            self.awaited.wake(),
+            self.held.wake(),
             first,
         ];
         let earliest = all.into_iter().flatten().min();

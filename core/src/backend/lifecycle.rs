@@ -255,6 +255,7 @@ impl Lifecycle {
                     for control in &mut taken {
                         if let Control::Detach(session) = *control {
                             port.wanted.leave(session);
+                            port.wanted_tasks.leave(session);
                             self.waiting.forget_left();
                             if port.tenant == Tenant::Session(session) {
                                 // Nobody else may use it.
@@ -410,7 +411,7 @@ impl Lifecycle {
         self.port.mailbox.drain(&mut mail);
         let now = Instant::now();
         for mail in mail {
-            if let Some(call) = self.waiting.take_in(mail, &self.port.wanted, now) {
+            if let Some(call) = self.waiting.take_in(mail, &self.port, now) {
                 self.refuse(call, "busy", "too many calls wait for it to start");
             }
         }
@@ -459,9 +460,9 @@ impl Lifecycle {
         }
         let mut too_many = Vec::new();
         for mail in mail {
-            let is_wish = matches!(mail, Mail::Subscribe { .. } | Mail::Unsubscribe { .. });
+            let is_wish = matches!(mail, Mail::Subscribe { .. } | Mail::Unsubscribe { .. } | Mail::Follow { .. });
             let mail = if is_wish { forward_wish(&self.port, &self.ctx, mail).err() } else { Some(mail) };
-            too_many.extend(mail.and_then(|m| self.waiting.take_in(m, &self.port.wanted, Instant::now())));
+            too_many.extend(mail.and_then(|m| self.waiting.take_in(m, &self.port, Instant::now())));
         }
         self.waiting.forget_left();
         let waiting: Vec<_> = self.waiting.drain().chain(too_many).collect();

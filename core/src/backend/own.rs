@@ -20,6 +20,11 @@ pub(super) struct OwnRows(HashMap<WireId, CallId>);
 impl Instance {
     /// Sends a request of our own.
     pub(super) fn send_own(&mut self, own: Own, method: Method, params: &str) -> WireId {
+        self.send_own_for(None, own, method, params)
+    }
+
+    /// Sends a request of our own that is part of this call.
+    pub(super) fn send_own_for(&mut self, call: Option<CallId>, own: Own, method: Method, params: &str) -> WireId {
         let server = self.port.server();
         let entry = Entry {
             origin: Origin::Own(own),
@@ -50,6 +55,7 @@ impl Instance {
         let mut flow = Flow::new(FlowKind::Own, method.name().into());
         flow.backend = Some(self.port.name().clone());
         flow.wire_id = Some(wire.0);
+        flow.parent = call;
         flow.n_bytes_in = u32::try_from(line.base().len()).unwrap_or(u32::MAX);
         flow.frames.sent = Some(line);
         let row = self.ctx.observer.begin(flow);
@@ -77,6 +83,8 @@ impl Instance {
             Own::Barrier => self.is_handed_over(),
             // An error is an answer too: it is there.
             Own::Ping => self.on_pinged(Some(timing.server)),
+            Own::Task(call) => self.on_task_told(call, message),
+            Own::Held(task) => self.on_held_end(&task, Some(message)),
             Own::Other(what) => {
                 self.is_settled(wire);
                 self.is_hushed(wire);

@@ -100,6 +100,11 @@ impl Principal {
         &*self.name == "anonymous"
     }
 
+    /// Tells it from those that had the name before.
+    pub(super) const fn mark(&self) -> u64 {
+        self.mark
+    }
+
     /// A name to be shown; no secret.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -127,7 +132,15 @@ pub struct ClientFacts {
     /// The level it wants log messages from, if it said so.
     pub level: Option<Level>,
     /// The capabilities we can carry to a server of the other era, found out once.
-    pub carried: OnceLock<Box<str>>,
+    pub carried: Carried,
+}
+
+/// A client's capabilities as servers of the other era are told them.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    plain: OnceLock<Box<str>>,
+    /// With the extension for tasks: we wait for these in the client's place.
+    with_tasks: OnceLock<Box<str>>,
 }
 
 impl ClientFacts {
@@ -159,7 +172,12 @@ impl ClientFacts {
 
     /// The capabilities as a server of the other era is told them: tasks of clients are not carried.
     pub(super) fn carried(&self) -> &str {
-        self.carried.get_or_init(|| super::handshake::without_tasks(&self.capabilities).into())
+        self.carried.plain.get_or_init(|| super::handshake::without_tasks(&self.capabilities).into())
+    }
+
+    /// The same where we wait for the server's tasks in the client's place.
+    pub(super) fn carried_with_tasks(&self) -> &str {
+        self.carried.with_tasks.get_or_init(|| super::task_words::with_extension(self.carried()).into())
     }
 
     /// A short name for the capabilities that change what servers offer.

@@ -4,9 +4,11 @@
 //! every request; earlier editions must not see these keys.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::call::Call;
-use super::peer::{ClientFacts, Level};
+use super::peer::Level;
+use super::tasking::AsTask;
 use crate::protocol::{Era, Field, Message, Patch, Revision, Span, Spliced, WireId, walk};
 
 /// The keys of `_meta` that only modern servers may see.
@@ -20,6 +22,9 @@ const MODERN_KEYS: [&str; 5] = [
 
 /// The members of `params` that only later rounds of a call have.
 const ROUND_KEYS: [&str; 2] = ["inputResponses", "requestState"];
+
+/// The member of `params` that makes a task of a legacy call.
+const TASK_KEY: &str = "task";
 
 /// The members of `_meta` a modern request needs, without braces. `capabilities` is what we can really carry.
 pub(super) fn modern_meta(info: &[u8], capabilities: &str, level: Option<Level>) -> String {
@@ -37,8 +42,8 @@ pub(super) fn modern_meta(info: &[u8], capabilities: &str, level: Option<Level>)
 /// The key of `_meta` by which a request asks for log lines.
 const LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
 
-/// What is written to the server for `call` under `wire`. `hears`: it may ask for log lines.
-pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, hears: bool) -> Spliced {
+/// What is written to the server for `call` under `wire`. `task`: whether it is to become one. `hears`: it may ask for log lines.
+pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears: bool) -> Spliced {
     let message = &call.message;
     let mut out = Spliced::new(message.raw().clone());
     if let Some(span) = message.span(Field::Id) {
@@ -53,17 +58,33 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, hears: bool) -> Spli
     for span in message.null_cuts() {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
-    if let (Some(more), Some(params)) = (&call.more, message.span(Field::Params)) {
-        for span in walk::cuts(message.raw(), params, &ROUND_KEYS) {
-            out.patch(span, Patch::Bytes(Bytes::new()));
+    if let Some(params) = message.span(Field::Params) {
+        let mut keys: SmallVec<[&str; 3]> = SmallVec::new();
+        if call.more.is_some() {
+            keys.extend(ROUND_KEYS);
         }
-        insert(&mut out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
+        if task != AsTask::ByClient && message.span(Field::Task).is_some() {
+            keys.push(TASK_KEY);
+        }
+        if !keys.is_empty() {
+            for span in walk::cuts(message.raw(), params, &keys) {
+                out.patch(span, Patch::Bytes(Bytes::new()));
+            }
+        }
+        if let Some(more) = &call.more {
+            insert(&mut out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
+        }
+        if matches!(task, AsTask::ByUs | AsTask::Held) && era == Era::Legacy {
+            insert(&mut out, message.raw(), params, format!(r#""{TASK_KEY}":{{}}"#));
+        }
     }
     match (call.facts.revision.era(), era) {
         (Era::Legacy, Era::Modern) => {
+            let facts = &call.facts;
+            let capabilities = if task == AsTask::ByUs { facts.carried_with_tasks() } else { facts.carried() };
             // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
             let level = hears.then(|| call.peer.level().unwrap_or(Level::Info));
-            add_modern_meta(&mut out, message, &call.facts, level);
+            add_modern_meta(&mut out, message, &facts.info, capabilities, level);
         }
         (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message, &MODERN_KEYS),
         (Era::Modern, Era::Modern) if !hears => cut_modern_meta(&mut out, message, &[LEVEL_KEY]),
@@ -72,8 +93,8 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, hears: bool) -> Spli
     out
 }
 
-fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, level: Option<Level>) {
-    let meta = modern_meta(&facts.info, facts.carried(), level);
+fn add_modern_meta(out: &mut Spliced, message: &Message, info: &[u8], capabilities: &str, level: Option<Level>) {
+    let meta = modern_meta(info, capabilities, level);
     if let Some(span) = message.span(Field::Meta) {
         insert(out, message.raw(), span, meta);
     } else if let Some(span) = message.span(Field::Params) {
@@ -85,7 +106,7 @@ fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, le
 }
 
 /// Puts `members` first into the object at `object`.
-fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: String) {
+pub(super) fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: String) {
     if walk::members(raw, object).next().is_some() {
         members.push(',');
     }

@@ -170,8 +170,8 @@ impl Session {
     }
 
     /// What both kinds of opening end with: capabilities and instructions.
-    fn offered(&self) -> String {
-        let mut members = format!(r#""capabilities":{}"#, self.catalog.declared());
+    fn offered(&self, revision: Revision) -> String {
+        let mut members = format!(r#""capabilities":{}"#, self.catalog.declared(revision));
         if !self.catalog.instructions.is_empty() {
             let text = serde_json::Value::from(self.catalog.instructions.as_str());
             members.push_str(&format!(r#","instructions":{text}"#));
@@ -180,13 +180,13 @@ impl Session {
     }
 
     fn initialize_result(&self, revision: Revision) -> String {
-        let (date, info, offered) = (revision.date(), self.identity(), self.offered());
+        let (date, info, offered) = (revision.date(), self.identity(), self.offered(revision));
         format!(r#"{{"protocolVersion":"{date}","serverInfo":{info},{offered}}}"#)
     }
 
     fn discover_result(&self) -> String {
         let versions: Vec<&str> = Revision::ALL.iter().map(|r| r.date()).collect();
-        let (versions, info, offered) = (json!(versions), self.identity(), self.offered());
+        let (versions, info, offered) = (json!(versions), self.identity(), self.offered(Revision::V2026_07_28));
         format!(
             r#"{{"resultType":"complete","supportedVersions":{versions},"ttlMs":0,"cacheScope":"private","_meta":{{"io.modelcontextprotocol/serverInfo":{info}}},{offered}}}"#
         )

@@ -21,6 +21,7 @@ mod rounds;
 mod run;
 mod shape;
 mod sight;
+mod tasks;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};

@@ -28,12 +28,13 @@ impl Session {
 
     pub(super) fn on_server_note(&mut self, note: &ServerNote) {
         // A server may take the only client there is for its own: not one that does not see it.
-        if self.is_behind() || !self.scope.sees(&note.backend) {
+        if self.is_behind() || !self.scope.sees(note.port.name()) {
             return;
         }
         match note.method {
             Some(Method::LogMessage) => self.on_log(note),
             Some(Method::ResourceUpdated) => self.on_updated(note),
+            Some(Method::TaskChanged) => self.tell_task(note),
             _ => {
                 // A notification we do not know is for the client it belongs to, in the era that has such a thing.
                 if self.legacy.is_some() {
@@ -66,7 +67,8 @@ impl Session {
 
     /// A notification goes where the call it belongs to is answered, as it came.
     fn pass_on(&mut self, note: &ServerNote, parent: Option<CallId>) {
-        let out = Spliced::new(note.message.raw().clone());
+        let mut out = Spliced::new(note.message.raw().clone());
+        self.expose_related(&mut out, &note.message, &note.port);
         self.tell(parent, &out, Weight::Note);
     }
 
@@ -81,7 +83,7 @@ impl Session {
 
     fn on_updated(&mut self, note: &ServerNote) {
         let Some(own) = note.message.text(Field::Uri) else { return };
-        let uri = self.catalog.exposed_uri(&note.backend, &own).map_or_else(|| own.to_string(), ToString::to_string);
+        let uri = self.catalog.exposed_uri(note.port.name(), &own).map_or_else(|| own.to_string(), ToString::to_string);
         if self.modern.is_some() {
             self.tell_updated(&note.message, &uri);
         }

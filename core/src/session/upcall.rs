@@ -73,7 +73,8 @@ impl Session {
             Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"))
         };
         let answer = match asked {
-            Ok(Asked::Client(out)) => {
+            Ok(Asked::Client(mut out)) => {
+                self.expose_related(&mut out, &message, &port);
                 let token = message.slice(Field::MetaToken);
                 let asker = Asker::Server { generation, server_id, token };
                 self.pose(Pose { message: &message, method, port, parent, asker }, out);

@@ -13,7 +13,7 @@ use super::*;
 use crate::config::Config;
 use crate::observe::{Flow, FlowKind};
 use crate::protocol::CallId;
-use crate::proxy::{Memory, Options, Proxy};
+use crate::proxy::{Memory, Options, Proxy, TaskIds};
 use crate::transport::Guardian;
 
 /// After this long a test has failed. Never reached by one that passes.
@@ -33,8 +33,13 @@ impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let environment = environment(dir.path());
-        let options =
-            Options { has_screen: false, await_client: false, guardian: Guardian::none(), memory: Memory::new(None) };
+        let options = Options {
+            has_screen: false,
+            await_client: false,
+            guardian: Guardian::none(),
+            memory: Memory::new(None),
+            task_ids: TaskIds::new(None),
+        };
         let proxy = Proxy::start(Config::default(), options);
         let handle = proxy.handle();
         let engine = proxy.engine_for_tests();

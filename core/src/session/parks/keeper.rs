@@ -474,6 +474,8 @@ impl Keeper {
             retried: false,
             more: None,
             until: None,
+            needs_task: kept.again.needs_task,
+            task: None,
             seat: kept.port.seat(kept.peer.id),
         });
         if let Err(Mail::Call(call)) = kept.port.mailbox.push(Mail::Call(call)) {

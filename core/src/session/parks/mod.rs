@@ -84,6 +84,8 @@ pub(super) struct Again {
     /// The server's own name of what is called.
     pub(super) own: Option<bytes::Bytes>,
     pub(super) timeout: std::time::Duration,
+    /// Its tool takes calls as tasks only.
+    pub(super) needs_task: bool,
 }
 
 /// What sessions tell the keeper.
