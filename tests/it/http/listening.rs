@@ -70,7 +70,7 @@ fn it_ends_in_order_with_streams_open() {
     assert_eq!(listen.head().status, 200);
     let acknowledged = listen.message().expect("the first word").json();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
-    let pids = home.pids("a");
+    let pids = eventually("the server runs", || Some(home.pids("a")).filter(|pids| !pids.is_empty()));
     web.process.signal(Signal::TERM);
     assert!(stream.event().is_none(), "the stream ends");
     let last = listen.message().expect("the last word").json();
