@@ -54,10 +54,7 @@ impl Session {
         let fault_of = |fault: &Fault, status| (Spliced::new(refusal(Some(client_id), fault).into()), status);
         let (out, status) = match outcome {
             Outcome::Message { message, era } => match shaped(message, &active, client_id, *era) {
-                Ok((mut out, status)) => {
-                    self.expose_tasks(&mut out, message, &active);
-                    (out, status)
-                }
+                Ok(shaped) => shaped,
                 Err(fault) => fault_of(&fault, Status::Fault(fault.code)),
             },
             Outcome::Local(result) => (around(client_id, result), Status::Ok),

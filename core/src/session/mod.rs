@@ -21,12 +21,11 @@ mod rounds;
 mod run;
 mod shape;
 mod sight;
-mod tasks;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};
 pub use engine::Engine;
-pub use entrance::Entrance;
+pub use entrance::{Entrance, Grant};
 pub use ops::{Page, health, metrics, ready, status};
 pub(crate) use parks::Keeper;
 pub use parks::Parks;
