@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a bench is no product code: what is not there must stop it")]
 #![expect(clippy::print_stdout, reason = "its table")]
 
+mod crowd;
 mod peers;
 mod target;
 mod web;
@@ -37,7 +38,7 @@ fn main() {
         _ => {}
     }
     let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with('-')).collect();
-    let scenarios: [(&str, fn()); 9] = [
+    let scenarios: [(&str, fn()); 11] = [
         ("throughput", throughput),
         ("latency", latency),
         ("large", large),
@@ -47,6 +48,8 @@ fn main() {
         ("bridge", bridge),
         ("startup", startup),
         ("memory", memory),
+        ("parked", crowd::parked),
+        ("sessions", crowd::sessions),
     ];
     println!("{:<58} {:>12} {:>12} {:>8} {:>8}", "", "proxy", "relay", "ratio", "at most");
     for (name, run) in scenarios {

@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 use tempfile::TempDir;
 
-use super::web::Web;
-
-/// What a modern client that can be asked says with each request.
-const META: &str = r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"elicitation":{},"sampling":{}}}"#;
+use super::crowd::pss_of;
+use super::web::{META, Web};
 
 /// A folder with a configuration of so many echo servers, and a cache of its own.
 pub(super) struct World {
@@ -35,6 +33,15 @@ impl World {
         let us = std::env::current_exe().unwrap();
         let servers: String =
             (0..n_servers).map(|n| format!("  s{n}:\n    command: {us:?}\n    args: [echo, {args}\n")).collect();
+        Self::written(dir, &servers)
+    }
+
+    /// Servers as they stand in a configuration.
+    pub(super) fn with(servers: &str) -> Self {
+        Self::written(tempfile::tempdir().unwrap(), servers)
+    }
+
+    fn written(dir: TempDir, servers: &str) -> Self {
         fs::write(dir.path().join("config.yaml"), format!("version: 1\nservers:\n{servers}")).unwrap();
         Self { dir }
     }
@@ -287,9 +294,7 @@ impl Target {
             let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else { continue };
             let is_child = parent(pid) == Some(self.child.id()) && exe(pid) == ours && !self.prefix.is_empty();
             if pid == self.child.id() || is_child {
-                let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-                let pss = rollup.lines().find_map(|l| l.strip_prefix("Pss:"));
-                sum += pss.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok()).unwrap_or(0.0);
+                sum += pss_of(pid);
             }
         }
         sum

@@ -7,6 +7,11 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
+use super::crowd::pss_of;
+
+/// What a modern client that can be asked says with each request.
+pub(super) const META: &str = r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"elicitation":{},"sampling":{}}}"#;
+
 /// A running `serve --http` with one session. Ended when dropped.
 pub(super) struct Web {
     child: Child,
@@ -28,13 +33,8 @@ impl Web {
         };
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
         let mut web = Self { child, address, session: String::new() };
-        let open = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
-        let mut stream = web.connect();
-        web.post(&mut stream, open);
-        let (head, _) = read(&mut stream);
-        web.session = head.split("mcp-session-id: ").nth(1).unwrap().lines().next().unwrap().to_owned();
-        web.post(&mut stream, r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        read(&mut stream);
+        let (mut stream, session) = web.open_session();
+        web.session = session;
         // The list is there when the server is.
         web.post(&mut stream, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
         let (_, list) = read(&mut stream);
@@ -42,18 +42,57 @@ impl Web {
         web
     }
 
-    fn connect(&self) -> TcpStream {
+    /// Opens a session. Gives the connection and its id.
+    pub(super) fn open_session(&self) -> (TcpStream, String) {
+        let open = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
+        let mut stream = self.connect();
+        self.post_with(&mut stream, open, "");
+        let (head, _) = read(&mut stream);
+        let session = head.split("mcp-session-id: ").nth(1).unwrap().lines().next().unwrap().to_owned();
+        let note = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        self.post_with(&mut stream, note, &format!("mcp-session-id: {session}\r\n"));
+        read(&mut stream);
+        (stream, session)
+    }
+
+    /// The event stream of a session, open.
+    pub(super) fn listen(&self, session: &str) -> TcpStream {
+        let (mut stream, address) = (self.connect(), &self.address);
+        let head = format!(
+            "GET /mcp HTTP/1.1\r\nhost: {address}\r\naccept: text/event-stream\r\nmcp-session-id: {session}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut room = [0; 4096];
+        let n = stream.read(&mut room).unwrap();
+        assert!(room[..n].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&room[..n]));
+        stream
+    }
+
+    /// Proportional memory, without what it has started.
+    pub(super) fn pss_kib(&self) -> f64 {
+        pss_of(self.child.id())
+    }
+
+    pub(super) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream
     }
 
     fn post(&self, stream: &mut TcpStream, body: &str) {
-        let session =
-            if self.session.is_empty() { String::new() } else { format!("mcp-session-id: {}\r\n", self.session) };
+        self.post_with(stream, body, &format!("mcp-session-id: {}\r\n", self.session));
+    }
+
+    /// A request that stands alone.
+    pub(super) fn post_modern(&self, stream: &mut TcpStream, body: &str, method: &str, name: &str) {
+        let headers = format!("mcp-protocol-version: 2026-07-28\r\nmcp-method: {method}\r\nmcp-name: {name}\r\n");
+        self.post_with(stream, body, &headers);
+    }
+
+    fn post_with(&self, stream: &mut TcpStream, body: &str, headers: &str) {
         let (address, n) = (&self.address, body.len());
         let head = format!(
-            "POST /mcp HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n{session}content-length: {n}\r\n\r\n"
+            "POST /mcp HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}content-length: {n}\r\n\r\n"
         );
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
     }
@@ -84,7 +123,7 @@ impl Drop for Web {
 }
 
 /// A response: its head in small letters, and its body, which has a length.
-fn read(stream: &mut TcpStream) -> (String, Vec<u8>) {
+pub(super) fn read(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let mut all = Vec::new();
     let mut chunk = vec![0; 1 << 16];
     loop {

@@ -9,7 +9,7 @@ use std::path::Path;
 use divan::{Bencher, black_box};
 use mcp_proxy_core::config::{Config, Environment, Plan, Step, load_text};
 use mcp_proxy_core::control::ProxyHandle;
-use mcp_proxy_core::proxy::{Memory, Options, Proxy};
+use mcp_proxy_core::proxy::{Memory, Options, Proxy, TaskIds};
 use mcp_proxy_core::transport::Guardian;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
@@ -63,6 +63,7 @@ impl World {
                 await_client: false,
                 guardian: Guardian::none(),
                 memory: Memory::new(None),
+                task_ids: TaskIds::new(None),
             };
             let proxy = Proxy::start(config(0), options);
             let handle = proxy.handle();

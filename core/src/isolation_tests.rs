@@ -565,8 +565,13 @@ async fn there_is_an_end_to_instances() {
     // Not running: nobody starts what is asked for.
     let mut config = Config { servers: vec![Arc::new(tools(Isolation::PerSession))], ..Config::default() };
     config.env.path_from_login_shell = false;
-    let options =
-        Options { has_screen: false, await_client: false, guardian: Guardian::none(), memory: Memory::new(None) };
+    let options = Options {
+        has_screen: false,
+        await_client: false,
+        guardian: Guardian::none(),
+        memory: Memory::new(None),
+        task_ids: TaskIds::new(None),
+    };
     let proxy = Proxy::start(config, options);
     let port = proxy.engine.port("s").expect("configured");
     let facts = proxy.engine.ctx.opening.borrow().clone().expect("ours");

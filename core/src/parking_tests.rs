@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::tests::{Client, DEADLINE, World, restarted, settle};
 use super::*;
 use crate::backend::Principal;
-use crate::config::{Isolation, ProtocolChoice, Server};
+use crate::config::{Isolation, ProtocolChoice, Server, Token, TokenHash};
 use crate::control::Command;
 use crate::observe::{Flow, FlowKind, Status};
 
@@ -516,7 +516,7 @@ async fn a_late_question_is_for_nobody() {
 #[tokio::test]
 async fn a_reload_ends_what_is_parked() {
     let world = World::new(asks());
-    let mut client = world.modern();
+    let mut client = world.modern_as(Principal::own(), everything());
     let asked = client.call("elicit").await;
     world.parked(1).await;
     let mut server = asks();
@@ -526,6 +526,62 @@ async fn a_reload_ends_what_is_parked() {
     world.handle.reload(config).await.expect("it runs");
     world.flow("the call is lost", |f| f.kind == FlowKind::Call && f.status == Status::Fault(-32603)).await;
     assert_eq!(code(&client.retry("elicit", &asked, json!({"i1": yes()})).await), -32603);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_parked_call_ends_with_its_token() {
+    let token = |name: &str| {
+        let hash = TokenHash::of(&format!("a-token-nobody-guesses-{name}"));
+        Arc::new(Token { name: name.into(), hash, access: Arc::default(), is_stored: false })
+    };
+    let (a, b) = (token("a"), token("b"));
+    let who = |token: &Token| Principal::token(&token.name).marked(token.hash.mark());
+    let tokens = vec![a.clone(), b.clone()];
+    let world = World::with(asks(), |c| c.clients.tokens = tokens, false);
+    let mut first = world.modern_as(who(&a), everything());
+    let mut second = world.modern_as(who(&b), everything());
+    first.call("elicit").await;
+    let asked = second.call("elicit").await;
+    world.parked(2).await;
+    let mut config = (**world.engine.config.borrow()).clone();
+    config.clients.tokens = vec![b];
+    world.handle.reload(config).await.expect("it runs");
+    world.parked(1).await;
+    // The server has heard that nobody answers; the other user's call goes on.
+    world.flow("the question is over", |f| f.kind == FlowKind::Upcall && f.status == Status::Cancelled).await;
+    assert_eq!(second.retry("elicit", &asked, json!({"i1": yes()})).await["resultType"], "complete");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn there_is_an_end_to_parked_calls_of_one_user_and_of_all() {
+    let world = World::new(asks());
+    let (of_one, in_all) = (2, 3);
+    world.engine.parks.limit(of_one, in_all);
+    // Each of these has an instance to itself for the time of its call.
+    let mut nobody: Vec<Modern> = (0..3).map(|_| world.modern_as(Principal::anonymous(), everything())).collect();
+    let mut asked = Vec::new();
+    for client in &mut nobody[..of_one] {
+        asked.push(client.call("elicit").await);
+    }
+    assert!(asked.iter().all(|a| a["resultType"] == "input_required"), "{asked:?}");
+    world.parked(of_one as u64).await;
+    // As many as one user may have: the server is told so, and the call goes on.
+    let refused = nobody[2].call("elicit").await;
+    assert_eq!(refused["got"], json!([{"code": -32603}]), "{refused}");
+    let mut user = world.modern_as(Principal::token("a"), everything());
+    let last = user.call("elicit").await;
+    assert_eq!(last["resultType"], "input_required");
+    world.parked(in_all as u64).await;
+    let mut late = world.modern_as(Principal::token("b"), everything());
+    let refused = late.call("elicit").await;
+    assert_eq!(refused["got"], json!([{"code": -32603}]), "as many as there may be: {refused}");
+    // One that ends makes room for another.
+    assert_eq!(user.retry("elicit", &last, json!({"i1": yes()})).await["resultType"], "complete");
+    assert_eq!(late.call("elicit").await["resultType"], "input_required");
+    // Each of them is one client, however many calls it has made.
+    assert_eq!(world.engine.clients.n_ever(), 5);
     world.end().await;
 }
 

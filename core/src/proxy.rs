@@ -6,25 +6,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::backend::Memory;
-use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Ports, Roots, Supervisor};
+use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Ports, Roots, Supervisor, Tasks};
+pub use crate::backend::{Memory, TaskIds};
 use crate::catalog::{Refresher, Views};
-use crate::config::{Config, HostName, Plan};
+use crate::config::{Config, Plan};
 use crate::control::{Errand, ProxyHandle};
 use crate::guard::Guard;
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
+pub use crate::session::Entrance;
 use crate::session::http::Door;
 use crate::session::{Clients, Engine, Keeper, Parks, Piped};
-pub use crate::session::{Entrance, Grant};
 use crate::transport::http::HttpClients;
 pub use crate::transport::http::Listener;
-use crate::transport::http::Move;
-use crate::transport::{Certificate, Guardian, Link, Mailbox};
+use crate::transport::{Guardian, Link, Mailbox};
 
 /// Sessions may say their last words within this time.
 const SESSIONS_LIMIT: Duration = Duration::from_secs(2);
@@ -46,6 +45,8 @@ pub struct Options {
     pub guardian: Guardian,
     /// What is remembered of servers between runs.
     pub memory: Memory,
+    /// What the ids of tasks are made with.
+    pub task_ids: TaskIds,
 }
 
 /// The running engine. Made inside a tokio runtime, which is the message path's own: one thread.
@@ -57,12 +58,8 @@ pub struct Proxy {
     config: watch::Sender<Arc<Config>>,
     supervisor: Supervisor,
     sessions: JoinSet<SessionId>,
-    /// The port clients come by, with its connections.
+    /// The ports clients come by, each with its connections.
     listeners: JoinSet<()>,
-    /// Has it listen elsewhere.
-    mover: Option<Mover>,
-    /// What comes of that.
-    moving: JoinSet<Moved>,
     doors: Vec<Door>,
     /// Ends the listeners in order.
     stop: CancellationToken,
@@ -71,41 +68,6 @@ pub struct Proxy {
     keeper: JoinSet<()>,
     /// The engine ends when this session does: a client that launched us.
     owner: Option<SessionId>,
-}
-
-/// Reloads come one after the other, each with one move.
-const N_MOVES: usize = 4;
-
-/// Has the port be elsewhere.
-#[derive(Debug)]
-struct Mover {
-    moves: mpsc::Sender<Move>,
-    /// It was chosen on the command line.
-    is_port_fixed: bool,
-}
-
-/// What came of a move, and who waits to hear of the reload.
-struct Moved {
-    before: Arc<Config>,
-    plan: Plan,
-    done: Option<oneshot::Sender<Plan>>,
-    /// Where it is now, or why it is not.
-    result: Result<String, String>,
-}
-
-/// Has the port be where `config` says.
-async fn moved(moves: &mpsc::Sender<Move>, config: &Config, port: Option<u16>) -> Result<String, String> {
-    let tls = config.tls.as_ref().map(|files| Certificate::open(&files.cert, &files.key)).transpose();
-    let tls = tls.map_err(|e| format!("`proxy.tls` cannot be used: {e}"))?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let host = config.host.clone();
-    let shown = HostName::parse(&host).map_or_else(|| host.clone(), |host| host.to_string());
-    let shown = port.map_or_else(|| shown.clone(), |port| format!("{shown}:{port}"));
-    let (done, moved) = oneshot::channel();
-    let gone = "nobody listens any more".to_owned();
-    moves.send(Move { host, port, tls, done }).await.map_err(|_| gone.clone())?;
-    let address = moved.await.map_err(|_| gone)?.map_err(|e| format!("cannot listen on {shown}: {e}"))?;
-    Ok(format!("{scheme}://{address}{}", config.path))
 }
 
 /// What we say of ourselves to servers.
@@ -137,6 +99,7 @@ impl Proxy {
             guardian: options.guardian,
             env: watch::Sender::new(Arc::new(config.env.clone())),
             roots: Roots::default(),
+            tasks: Tasks::new(options.task_ids),
             opening: watch::Sender::new(opening),
             spawning: tokio::sync::Mutex::default(),
             is_owned: options.await_client,
@@ -178,8 +141,6 @@ impl Proxy {
             supervisor,
             sessions: JoinSet::new(),
             listeners: JoinSet::new(),
-            mover: None,
-            moving: JoinSet::new(),
             doors: Vec::new(),
             stop: CancellationToken::new(),
             refresher,
@@ -213,17 +174,14 @@ impl Proxy {
         });
     }
 
-    /// Serves the clients that come by `listener`, at `proxy.path`. Where `is_port_fixed`, it keeps its port whatever the
-    /// configuration says later.
-    pub fn listen(&mut self, listener: Listener, is_port_fixed: bool) {
-        let door = Door::new(self.engine.clone());
+    /// Serves the clients that come by `listener`, at `path`.
+    pub fn listen(&mut self, listener: Listener, path: &str) {
+        let door = Door::new(self.engine.clone(), path);
         self.doors.push(door.clone());
         let stop = self.stop.clone();
-        let (moves, mut moved) = mpsc::channel(N_MOVES);
-        self.mover = Some(Mover { moves, is_port_fixed });
         self.listeners.spawn(async move {
             tokio::select! {
-                () = listener.serve(door.clone(), stop.cancelled(), &mut moved) => {}
+                () = listener.serve(door.clone(), stop.cancelled()) => {}
                 () = door.keep() => {}
             }
         });
@@ -243,9 +201,9 @@ impl Proxy {
                         match errand {
                             Errand::Connect { link, entrance } => self.serve(link, entrance, false),
                             Errand::Reload { config, done } => {
-                                let before = self.config.borrow().clone();
                                 let plan = self.reload(config);
-                                self.move_door(before, plan, done);
+                                // Who asked may have left.
+                                let _ = done.map(|done| done.send(plan));
                             }
                             Errand::Shutdown => break 'running,
                         }
@@ -266,7 +224,6 @@ impl Proxy {
                         tracing::error!(%error, "a listener ended unexpectedly: clients by HTTP cannot come any more");
                     }
                 }
-                Some(Ok(moved)) = self.moving.join_next() => self.door_has_moved(moved),
                 Some(ended) = self.keeper.join_next() => self.keep_again(ended),
                 () = self.supervisor.reap() => {}
             }
@@ -301,6 +258,7 @@ impl Proxy {
         self.supervisor.apply(&config.servers, &config.env, true);
         self.config.send_replace(config);
         self.engine.set_refused_config(None);
+        self.engine.parks.look_at_tokens(&self.engine.guard);
         let observer = &self.engine.ctx.observer;
         if !plan.is_empty() {
             observer.notice(NoticeLevel::Info, None, format!("configuration reloaded: {}", plan.summary()));
@@ -311,42 +269,6 @@ impl Proxy {
             observer.notice(NoticeLevel::Warning, None, text);
         }
         plan
-    }
-
-    /// Has the port be where the configuration says now, if it was elsewhere, and then tells what was done.
-    fn move_door(&mut self, before: Arc<Config>, plan: Plan, done: Option<oneshot::Sender<Plan>>) {
-        let now = self.config.borrow().clone();
-        let place = |config: &Config| (config.host.clone(), config.port, config.tls.clone());
-        let mover = self.mover.as_ref().filter(|_| place(&before) != place(&now));
-        let Some(Mover { moves, is_port_fixed }) = mover else {
-            // Who asked may have left.
-            let _ = done.map(|done| done.send(plan));
-            return;
-        };
-        let (moves, port) = (moves.clone(), (!is_port_fixed).then_some(now.port));
-        self.moving.spawn(async move {
-            let result = moved(&moves, &now, port).await;
-            Moved { before, plan, done, result }
-        });
-    }
-
-    /// Where that did not work, what is in force says where we still are: the next reload tries again.
-    fn door_has_moved(&mut self, moved: Moved) {
-        let Moved { before, mut plan, done, result } = moved;
-        match result {
-            Ok(place) => tracing::info!("listening on {place}"),
-            Err(why) => {
-                let text = format!("{why}: still listening where it was (`proxy.host`, `port`, `tls`)");
-                self.engine.ctx.observer.notice(NoticeLevel::Error, None, text.clone());
-                let now = self.config.borrow().clone();
-                let Config { host, port, tls, .. } = &*before;
-                let kept = Config { host: host.clone(), port: *port, tls: tls.clone(), ..Config::clone(&now) };
-                self.config.send_replace(Arc::new(kept));
-                plan.at_once.retain(|key| !["proxy.host", "proxy.port", "proxy.tls"].contains(&key.as_str()));
-                plan.failed.push(text);
-            }
-        }
-        let _ = done.map(|done| done.send(plan));
     }
 
     async fn shutdown(mut self) {
@@ -372,7 +294,6 @@ impl Proxy {
         if tokio::time::timeout(SESSIONS_LIMIT, all).await.is_err() {
             tracing::debug!("a client did not read its last answers in time");
         }
-        self.moving.shutdown().await;
         self.listeners.shutdown().await;
         self.sessions.shutdown().await;
         self.supervisor.shutdown(SERVERS_LIMIT).await;
@@ -388,6 +309,18 @@ mod tests;
 #[cfg(test)]
 #[path = "isolation_tests.rs"]
 mod isolation_tests;
+
+#[cfg(test)]
+#[path = "apart_tests.rs"]
+mod apart_tests;
+
+#[cfg(test)]
+#[path = "hearing_tests.rs"]
+mod hearing_tests;
+
+#[cfg(test)]
+#[path = "editions_tests.rs"]
+mod editions_tests;
 
 #[cfg(test)]
 #[path = "parking_tests.rs"]

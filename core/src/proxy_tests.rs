@@ -66,11 +66,25 @@ impl World {
     }
 
     pub(super) fn with(server: Server, change: impl FnOnce(&mut Config), await_client: bool) -> Self {
+        Self::remembering(Memory::new(None), server, change, await_client)
+    }
+
+    pub(super) fn remembering(
+        memory: Memory,
+        server: Server,
+        change: impl FnOnce(&mut Config),
+        await_client: bool,
+    ) -> Self {
         let mut config = Config { servers: vec![Arc::new(server)], ..Config::default() };
         config.env.path_from_login_shell = false;
         change(&mut config);
-        let options =
-            Options { has_screen: false, await_client, guardian: Guardian::none(), memory: Memory::new(None) };
+        let options = Options {
+            has_screen: false,
+            await_client,
+            guardian: Guardian::none(),
+            memory,
+            task_ids: TaskIds::new(None),
+        };
         let proxy = Proxy::start(config, options);
         let (handle, engine) = (proxy.handle(), proxy.engine.clone());
         let mut running = JoinSet::new();

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mcp_proxy_core::catalog::Scope;
 use mcp_proxy_core::config::Config;
 #[cfg(unix)]
 use mcp_proxy_core::config::Environment;
 #[cfg(unix)]
 use mcp_proxy_core::control::ControlSocket;
 use mcp_proxy_core::control::{Follow, ProxyHandle};
-use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy};
+use mcp_proxy_core::proxy::{Entrance, Memory, Options, Proxy, TaskIds};
 use mcp_proxy_core::transport::{Guardian, own_stdio};
 use tokio::task::JoinSet;
 
@@ -77,17 +78,18 @@ impl Engine {
             await_client: !matches!(face, Face::Screen { has_client: false } | Face::Http),
             guardian: Guardian::new(&exe, &["guardian"]),
             memory: Memory::user(),
+            task_ids: TaskIds::user(),
         };
         let launched = config.clients.own.clone();
-        let folder = std::env::current_dir().ok();
         let watched = origin.map(|origin| (origin, Arc::new(config.clone())));
         let mut proxy = Proxy::start(config, options);
         let handle = proxy.handle();
         if let Some(link) = link {
-            proxy.serve(link, Entrance::launcher(launched, folder.as_deref()), true);
+            let scope = Scope { access: launched, ..Scope::default() };
+            proxy.serve(link, Entrance { scope, ..Entrance::own("stdio", "") }, true);
         }
-        if let Some(Bound { listener, is_port_fixed }) = bound {
-            proxy.listen(listener, is_port_fixed);
+        if let Some(Bound { listener, path }) = bound {
+            proxy.listen(listener, &path);
         }
         let mut task = JoinSet::new();
         task.spawn(proxy.run(std::future::pending()));

@@ -82,6 +82,10 @@ pub(crate) struct Flags {
     pub(crate) big: usize,
     /// `--roots-on-start`: asks for the roots after `notifications/initialized`.
     pub(crate) roots_on_start: bool,
+    /// `--tasks`: it makes tasks, see `tasks.rs`.
+    pub(crate) tasks: bool,
+    /// `--tasks-unsaid`: it makes tasks and does not declare them.
+    pub(crate) tasks_unsaid: bool,
 }
 
 impl Flags {
@@ -122,6 +126,8 @@ impl Flags {
             list_changed_start: 0,
             big: 1024,
             roots_on_start: false,
+            tasks: false,
+            tasks_unsaid: false,
         };
         let mut args = args;
         while let Some(flag) = args.next() {
@@ -170,6 +176,8 @@ impl Flags {
                 "--list-changed-start" => f.list_changed_start = number(text()?)?,
                 "--big" => f.big = number(text()?)?,
                 "--roots-on-start" => f.roots_on_start = true,
+                "--tasks" => f.tasks = true,
+                "--tasks-unsaid" => (f.tasks, f.tasks_unsaid) = (true, true),
                 other => return Err(format!("no flag {other}")),
             }
         }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::calls::TOOLS;
 use super::flags::Flags;
+use super::tasks;
 
 pub(crate) struct Items {
     tools: Vec<Value>,
@@ -20,6 +21,15 @@ impl Items {
         let mut tools: Vec<Value> = TOOLS.iter().map(|(name, what)| tool(name, what)).collect();
         tools.extend((0..flags.n_tools).map(|n| tool(&format!("t{n:03}"), "one of many")));
         tools.extend(flags.tool_names.iter().map(|name| tool(name, "named by a flag")));
+        if flags.tasks {
+            tools.extend(tasks::TOOLS.iter().map(|(name, what, support)| {
+                let mut tool = tool(name, what);
+                if let Some(support) = support {
+                    tool["execution"] = json!({"taskSupport": support});
+                }
+                tool
+            }));
+        }
         tools.extend(flags.bad_items.iter().map(|kind| bad(kind)));
         let mut prompts =
             vec![json!({"name": "greet", "description": "greets", "arguments": [{"name": "who", "required": true}]})];

@@ -1,4 +1,5 @@
-//! `--rmcp`: not scripted at all, but a server made with rmcp, the official SDK, that asks by its answers (MCP 2026-07-28).
+//! `--rmcp`: not scripted at all, but a server made with rmcp, the official SDK, that asks by its answers (MCP 2026-07-28), and
+//! makes a task of a call that asks later (SEP-2663).
 
 #![expect(deprecated, reason = "sampling and roots still exist in this edition")]
 
@@ -7,12 +8,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CreateMessageRequest,
-    CreateMessageRequestParams, ElicitRequest, ElicitRequestParams, ErrorData, InputRequest, InputRequests,
-    InputRequiredResult, ListRootsRequest, ListToolsResult, PaginatedRequestParams, ProtocolVersion, SamplingMessage,
-    ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ContentBlock, CreateMessageRequest,
+    CreateMessageRequestParams, CreateTaskResult, ElicitRequest, ElicitRequestParams, ErrorData, GetTaskParams,
+    GetTaskResult, InputRequest, InputRequests, InputRequiredResult, ListRootsRequest, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, SamplingMessage, ServerCapabilities, ServerConfig, Tool, UpdateTaskParams,
 };
 use rmcp::service::RequestContext;
+use rmcp::task_manager::{TaskManager, TaskOptions};
 use rmcp::transport::stdio;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
 use serde_json::json;
@@ -20,7 +22,10 @@ use serde_json::json;
 /// What must come back as it is.
 const STATE: &str = "st.ate/with+special=chars and \"quotes\"\n\t\u{e4}";
 
-struct Asks;
+#[derive(Default)]
+struct Asks {
+    tasks: TaskManager,
+}
 
 fn who() -> InputRequest {
     let params = ElicitRequestParams::FormElicitationParams {
@@ -45,7 +50,7 @@ fn asks(requests: impl IntoIterator<Item = (&'static str, InputRequest)>, state:
 
 impl ServerHandler for Asks {
     fn get_info(&self) -> ServerConfig {
-        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tasks().build());
         info.protocol_version = ProtocolVersion::V_2026_07_28;
         info
     }
@@ -57,7 +62,7 @@ impl ServerHandler for Asks {
     ) -> Result<ListToolsResult, ErrorData> {
         let schema = json!({"type": "object"}).as_object().cloned().expect("an object");
         let tool = |name| Tool::new(Cow::Borrowed(name), Cow::Borrowed("asks"), Arc::new(schema.clone()));
-        Ok(ListToolsResult { tools: vec![tool("rounds")], ..ListToolsResult::default() })
+        Ok(ListToolsResult { tools: vec![tool("rounds"), tool("later")], ..ListToolsResult::default() })
     }
 
     async fn call_tool(
@@ -65,6 +70,17 @@ impl ServerHandler for Asks {
         request: CallToolRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if request.name == "later" {
+            let options = TaskOptions::new().with_poll_interval_ms(100);
+            let task = self.tasks.spawn(options, |context| {
+                Box::pin(async move {
+                    let answer = context.request_input("who", who()).await?;
+                    let name = answer.pointer("/content/name").and_then(|v| v.as_str()).unwrap_or("nobody").to_owned();
+                    Ok(CallToolResult::success(vec![ContentBlock::text(format!("later, {name}"))]))
+                })
+            });
+            return Ok(CallToolResponse::Task(CreateTaskResult::new(task)));
+        }
         let answers = request.input_responses.unwrap_or_default();
         let says = |key: &str, path: &str| {
             let found = answers.get(key).and_then(|a| a.pointer(path)).and_then(|v| v.as_str()).map(str::to_owned);
@@ -86,13 +102,37 @@ impl ServerHandler for Asks {
             }
         }
     }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.tasks.get_task(&request.task_id).map(GetTaskResult::new)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.update_task(&request.task_id, request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.cancel_task(&request.task_id)
+    }
 }
 
 /// Serves on stdin and stdout until stdin ends.
 pub(crate) fn serve() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let served = runtime.block_on(async {
-        match Asks.serve(stdio()).await {
+        match Asks::default().serve(stdio()).await {
             Ok(running) => running.waiting().await.is_ok(),
             Err(_) => false,
         }

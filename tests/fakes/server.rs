@@ -1,7 +1,7 @@
 //! A scripted MCP server for misbehaviour: blocking I/O, no MCP library, so that it can be wrong in every way.
 //!
 //! Its flags are in `flags.rs`, its tools in `calls.rs`, its lists in `items.rs`, what it does to processes in `trouble.rs`,
-//! how it asks by its answers in `rounds.rs`, and how
+//! how it asks by its answers in `rounds.rs`, its tasks in `tasks.rs`, and how
 //! answers leave in `wire.rs`. One thread, one line after the other: what it writes is in a fixed order.
 
 #[path = "calls.rs"]
@@ -14,6 +14,8 @@ mod items;
 mod mrtr;
 #[path = "rounds.rs"]
 mod rounds;
+#[path = "tasks.rs"]
+mod tasks;
 #[path = "trouble.rs"]
 mod trouble;
 #[path = "wire.rs"]
@@ -28,6 +30,7 @@ use serde_json::{Value, json};
 use calls::Calls;
 use flags::{Era, Flags};
 use items::Items;
+use tasks::Tasks;
 use wire::Wire;
 
 const MODERN: &str = "2026-07-28";
@@ -50,6 +53,7 @@ struct Server {
     wire: Wire,
     items: Items,
     calls: Calls,
+    tasks: Tasks,
     /// The id of the client's `subscriptions/listen`, as it was written.
     listening: Option<String>,
     /// It was bound by its first request.
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         wire: Wire::new(&flags),
         items: Items::new(&flags),
         calls: Calls::default(),
+        tasks: Tasks::default(),
         listening: None,
         is_committed: false,
         flags,
@@ -119,6 +124,7 @@ impl Server {
         match (message.method.as_deref(), id) {
             (Some(method), Some(id)) => self.request(method, &id, &message.params, line),
             (Some(method), None) => self.notification(method, &message.params),
+            (None, Some(id)) if self.tasks.answered(&self.wire, &id, message.result.as_ref()) => {}
             (None, Some(id)) => self.calls.answered(&mut self.wire, &id, message.result, message.error),
             (None, None) => {}
         }
@@ -168,6 +174,9 @@ impl Server {
             }
             "subscriptions/listen" => return self.listen(id, params),
             "tools/call" => return self.call(id, params, line, modern),
+            _ if self.flags.tasks && method.starts_with("tasks/") => {
+                return self.tasks.request(&self.wire, method, id, params, modern);
+            }
             _ => Err(json!({"code": -32601, "message": format!("no method {method}")})),
         };
         match answer {
@@ -202,8 +211,13 @@ impl Server {
     }
 
     fn capabilities(&self) -> Value {
-        json!({"tools": {"listChanged": true}, "prompts": {"listChanged": true},
-            "resources": {"subscribe": true, "listChanged": true}, "completions": {}, "logging": {}})
+        let mut all = json!({"tools": {"listChanged": true}, "prompts": {"listChanged": true},
+            "resources": {"subscribe": true, "listChanged": true}, "completions": {}, "logging": {}});
+        if self.flags.tasks && !self.flags.tasks_unsaid {
+            all["tasks"] = json!({"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}});
+            all["extensions"] = json!({"io.modelcontextprotocol/tasks": {}});
+        }
+        all
     }
 
     fn listen(&mut self, id: &str, params: &Value) {
@@ -250,6 +264,9 @@ impl Server {
         if !self.items.has_tool(name) {
             let error = json!({"code": -32602, "message": format!("no tool {name}")});
             return self.wire.error(id, &error);
+        }
+        if self.flags.tasks && self.tasks.call(&self.wire, id, params, modern, self.listening.as_deref()) {
+            return;
         }
         self.calls.call(&mut self.wire, &self.flags, id, params, line, modern);
     }

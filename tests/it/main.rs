@@ -2,7 +2,6 @@
 
 mod harness;
 
-mod bad_files;
 mod bad_input;
 mod catalog;
 mod check;
@@ -14,13 +13,13 @@ mod fakes;
 mod http;
 mod processes;
 mod progress_cancel;
-mod project;
 mod reload;
 mod remote;
 mod rmcp_peers;
 mod rooms;
 mod rounds;
 mod roundtrip;
+mod tasks;
 mod terminal;
 #[cfg(unix)]
 mod tmux;

@@ -79,8 +79,10 @@ const chosen = cells.filter((cell) => (wanted.includes(cell) || wanted.some((oth
 
 // A run
 
+/** The tools of server-everything that this client calls. */
+const callsOf = (client) => everything.filter(([, , , { clients = '.*' } = {}]) => new RegExp(`^(${clients})$`).test(client));
 const toDo = (cell) => {
-  if (cell.server === 'everything') return [{ name: 'everything', do: 'everything', calls: everything.map(([name, args]) => [name, args]), limitMs: EVERYTHING_MS }];
+  if (cell.server === 'everything') return [{ name: 'everything', do: 'everything', calls: callsOf(cell.client).map(([name, args, , { as } = {}]) => [name, args, as]), limitMs: EVERYTHING_MS }];
   return checks.filter(({ servers }) => !servers || servers === SERVERS[cell.server].era);
 };
 
@@ -185,7 +187,8 @@ function everythingSeen(cell) {
   const seen = cell.seen.everything;
   const marks = {};
   marks['lists all tools'] = seen.error ? [{ path: '/error', expected: 'none', seen: seen.error }] : differences(direct.tools.join(' '), seen.tools.join(' '));
-  for (const [name, , pattern] of everything) {
+  for (const [tool, , pattern, { as } = {}] of callsOf(cell.client)) {
+    const name = as ? `${tool} as a ${as}` : tool;
     const result = seen.results?.[name];
     if (!result) marks[name] = [{ path: '', expected: 'to be listed', seen: 'nothing' }];
     else if (result.error !== undefined) marks[name] = [{ path: '/error', expected: 'none', seen: `${result.error} ${result.message ?? ''}` }];

@@ -41,6 +41,23 @@ pub struct Call {
     pub until: Option<Instant>,
     /// Its place with an instance under lease, given back when the call ends.
     pub seat: Option<Seat>,
+    /// Its server makes a task of it and does not answer otherwise: if its client does not do that itself, we do in its place.
+    pub needs_task: bool,
+    /// The task a modern server has made of it for us, between two rounds.
+    pub task: Option<Box<OwnTask>>,
+}
+
+/// A task that a server has made of a call for us, because its client knows no tasks.
+#[derive(Debug)]
+pub struct OwnTask {
+    /// The server's id of it.
+    pub own: Box<str>,
+    /// Until the next look at it.
+    pub pause: Duration,
+    /// As its server wants it, between two of them.
+    pub interval: Duration,
+    /// Keys of its questions that were answered: it may show them for a while after that.
+    pub answered: Vec<String>,
 }
 
 /// What goes to a session's mailbox.
@@ -88,6 +105,8 @@ pub enum Delivery {
     /// The session's task must break down.
     #[cfg(test)]
     Panic,
+    /// What this client sees of servers may be something else now. At most one is on its way.
+    Lists,
     /// Another notification of a server. May be dropped.
     Note(Box<ServerNote>),
     /// Somebody at the terminal cancels a call of this client.
@@ -122,6 +141,8 @@ pub struct Wants {
     pub message: Message,
     /// When the call was written to the server and when this was read.
     pub sent: (Instant, Instant),
+    /// The instance that wants it.
+    pub port: Arc<Port>,
 }
 
 /// How a call ended.
@@ -173,8 +194,8 @@ pub struct Upcall {
 pub struct ServerNote {
     /// Whom it is for.
     pub to: SessionId,
-    /// The server.
-    pub backend: Arc<str>,
+    /// The instance that says it.
+    pub port: Arc<Port>,
     /// As it came.
     pub message: Message,
     /// Its method, if it is one we know.
@@ -186,7 +207,19 @@ pub struct ServerNote {
 /// Whether a server may ask its client something while it does this (protocol.md, 3.6).
 #[must_use]
 pub const fn may_ask(method: Option<Method>) -> bool {
-    !matches!(method, Some(Method::Complete | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe))
+    !matches!(
+        method,
+        Some(
+            Method::Complete
+                | Method::ResourcesSubscribe
+                | Method::ResourcesUnsubscribe
+                // What a task asks belongs to the task, not to who looks at it.
+                | Method::TasksGet
+                | Method::TasksResult
+                | Method::TasksCancel
+                | Method::TasksUpdate
+        )
+    )
 }
 
 impl Call {
@@ -204,9 +237,9 @@ impl Call {
     }
 
     /// Gives the call back: its server wants to know something first.
-    pub fn wants(self: Box<Self>, message: Message, sent: (Instant, Instant)) {
+    pub fn wants(self: Box<Self>, message: Message, sent: (Instant, Instant), port: Arc<Port>) {
         let peer = self.peer.clone();
-        let _ = peer.mailbox.push_owed(Delivery::Wants(Box::new(Wants { call: self, message, sent })));
+        let _ = peer.mailbox.push_owed(Delivery::Wants(Box::new(Wants { call: self, message, sent, port })));
     }
 
     /// Answers the call without its server.
@@ -227,6 +260,8 @@ impl Call {
                     | Method::Complete
                     | Method::ResourcesSubscribe
                     | Method::ResourcesUnsubscribe
+                    | Method::TasksGet
+                    | Method::TasksResult
             )
         )
     }

@@ -11,6 +11,7 @@ use super::peer::{ClientFacts, Peers};
 use super::port::Port;
 use super::roots::Roots;
 use super::supervisor::Ports;
+use super::tasks::Tasks;
 use crate::config::EnvPolicy;
 use crate::observe::Observer;
 use crate::transport::http::HttpClients;
@@ -27,6 +28,8 @@ pub struct Context {
     pub offers: Offers,
     /// Roots as modern clients said them last.
     pub roots: Roots,
+    /// The tasks servers have made for clients.
+    pub tasks: Tasks,
     /// The ways to the servers; the supervisor publishes them.
     pub ports: watch::Sender<Ports>,
     /// Ends our children when we cannot.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::handshake::OpenError;
 use super::instance::End;
 use super::memory::Eras;
+use super::outdated::without;
 use super::port::{Control, Port};
 use super::remote::{Trouble, TroubleKind};
 use super::status::Failure;
@@ -124,6 +125,11 @@ impl Attempt {
         match ended {
             Ok(End::Idle) => Life::Over,
             Ok(End::Stale) => Life::Over,
+            Ok(End::Outdated(era)) => {
+                *eras = without(era, *eras);
+                port.pool.set_eras(*eras);
+                Life::Told(Control::Restart)
+            }
             Ok(End::Told(control)) | Err(OpenError::Told(control)) => Life::Told(control),
             Ok(End::Gone(Some(ExitReason::Code(0)))) if port.server().restart.policy == RestartPolicy::OnFailure => {
                 Life::Over

@@ -274,7 +274,7 @@ impl Instance {
                 Some(End::Junk) => return Err(OpenError::Junk),
                 Some(End::Gone(exit)) => return Err(OpenError::Gone { phase, exit }),
                 Some(End::Lost(trouble)) => return Err(OpenError::Failed { phase, trouble }),
-                Some(End::Idle | End::Stale) => {}
+                Some(End::Idle | End::Stale | End::Outdated(_)) => {}
             }
         }
     }

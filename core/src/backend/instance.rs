@@ -12,9 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::Sleep;
 
+use super::awaited::Awaited;
 use super::call::{Call, Outcome};
 use super::context::Context;
 use super::forward::forward;
+use super::hearing::Hearing;
+use super::held::AllHeld;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
 use super::own::OwnRows;
@@ -24,6 +27,7 @@ use super::port::{Control, Mail, Port};
 use super::remote::Trouble;
 use super::settling::Settling;
 use super::shape;
+use super::tasking::Tasking;
 use super::tenant::Tenant;
 use super::upcalls::Asks;
 use super::users::Users;
@@ -43,6 +47,8 @@ const MAX_BACKLOG: usize = 1024;
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// An instance beside the base one, or one that only made lists, is ended after this time without a call.
 const UNUSED: Duration = Duration::from_secs(5 * 60);
+/// One beside the base one that was only asked for its lists: its client may call now, or not at all.
+const LISTED: Duration = Duration::from_secs(60);
 
 /// Whether it is the next round of a call, as the modern era has it.
 fn is_next_round(call: &Call) -> bool {
@@ -69,10 +75,19 @@ pub(super) struct Instance {
     pub(super) info: Option<Bytes>,
     pub(super) instructions: Option<String>,
     pub(super) asks: Asks,
+    pub(super) hearing: Hearing,
+    /// Tasks it has made of calls.
+    pub(super) tasking: Tasking,
+    /// Of these, those that we wait for.
+    pub(super) awaited: Awaited,
+    /// Of these, those that are held for clients of the other era.
+    pub(super) held: AllHeld,
     /// Who has used it.
     pub(super) users: Users,
     /// Under lease: the session it was given to last; what it says belongs to this one.
     pub(super) holder: Option<SessionId>,
+    /// That is no session but one call of a client without one.
+    pub(super) holder_is_call: bool,
     /// Under lease: our ping between two sessions. What comes before its answer is still of the one before.
     pub(super) barrier: Option<WireId>,
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
@@ -106,6 +121,9 @@ pub(super) struct Instance {
     pub(super) own_failures: VecDeque<(WireId, Box<Trouble>)>,
     /// Drain: no further calls, end when the table is empty or at this instant.
     pub(super) drain_until: Option<Instant>,
+    /// It does not speak the edition any more that was agreed: no further calls, and it is opened anew when none is under way, or
+    /// at this instant.
+    pub(super) outdated_until: Option<Instant>,
     pub(super) idle_since: Instant,
     pub(super) n_junk: u32,
     /// Its URL could not be reached the last time.
@@ -146,6 +164,8 @@ pub(super) enum End {
     Idle,
     /// Under lease, with traces of another session than the next: a new one takes over.
     Stale,
+    /// It does not speak this era any more.
+    Outdated(Era),
     /// Somebody said so.
     Told(Control),
 }
@@ -169,8 +189,13 @@ impl Instance {
             info: None,
             instructions: None,
             asks: Asks::default(),
+            hearing: Hearing::default(),
+            tasking: Tasking::default(),
+            awaited: Awaited::default(),
+            held: AllHeld::default(),
             users: Users::default(),
             holder: None,
+            holder_is_call: false,
             barrier: None,
             stale: false,
             stale_until: None,
@@ -190,6 +215,7 @@ impl Instance {
             own_answers: VecDeque::new(),
             own_failures: VecDeque::new(),
             drain_until: None,
+            outdated_until: None,
             idle_since: now,
             n_junk: 0,
             is_unreached: false,
@@ -271,12 +297,15 @@ impl Instance {
                     return Some(end);
                 }
             }
-            if self.stale && self.pending.n_calls() == 0 {
+            if self.stale && self.pending.n_calls() == 0 && !self.runs_tasks() {
                 // It hears first that what it was asked for is not wanted any more, if it still reads at all.
                 let until = *self.stale_until.get_or_insert(self.now + LAST_WORD);
                 if self.wire.waiting() == 0 || until <= self.now {
                     return Some(End::Stale);
                 }
+            }
+            if self.outdated_until.is_some_and(|until| until <= self.now || self.pending.n_calls() == 0) {
+                return Some(End::Outdated(self.era()));
             }
             if self.drain_until.is_some() && self.pending.n_calls() == 0 && self.wire.waiting() == 0 {
                 return Some(End::Told(Control::Shutdown { drain: true }));
@@ -296,6 +325,8 @@ impl Instance {
             Mail::Subscribe { session, uri } => self.subscribe(session, &uri),
             Mail::Unsubscribe { session, uri } => self.unsubscribe(session, &uri),
             Mail::Over(call) => self.detach(call),
+            Mail::EndTask(task) => self.cancel_task(&task),
+            Mail::Follow { session, task, on } => self.follow(session, &task, on),
             Mail::Level => self.send_level(),
         }
     }
@@ -306,9 +337,12 @@ impl Instance {
         }
         if call.peer.mailbox.is_closed() {
             // Its client has left: nobody wants what it would do.
+            if let Some(task) = &call.task {
+                self.cancel_task(task);
+            }
             return;
         }
-        if self.settle_here(&call) {
+        if self.settle_here(&call) || self.answers_held(&call) {
             return;
         }
         if self.era() == Era::Legacy && is_next_round(&call) {
@@ -341,7 +375,7 @@ impl Instance {
         }
     }
 
-    fn send(&mut self, call: Box<Call>) {
+    fn send(&mut self, mut call: Box<Call>) {
         self.is_used_by(&call.peer);
         if self.settling.holds(self.now) {
             // Its user wants other levels than the one before.
@@ -349,10 +383,15 @@ impl Instance {
         }
         if call.seat.is_some() {
             self.holder = Some(call.peer.id);
+            self.holder_is_call = call.peer.parks;
+        }
+        if let Some(task) = call.task.take() {
+            return self.goes_on_as_task(call, task);
         }
         self.tells_of_roots(&call);
+        let hears = self.hears(&call);
         let wire = self.pending.next_id();
-        let out = shape::outgoing(&call, self.era(), wire);
+        let out = shape::outgoing(&call, self.era(), wire, self.as_task(&call), hears);
         self.wire.push(&out, Parcel::Request(wire));
         self.ctx.observer.sent(call.id, wire.0, out);
         self.pending.register(Entry {
@@ -379,7 +418,11 @@ impl Instance {
     /// Under lease: the next session's turn is near, once nothing of the one before is running.
     fn hand_over(&mut self) {
         let Some(next) = self.backlog.front().filter(|(_, c)| c.seat.is_some()).map(|(_, c)| c.peer.id) else { return };
-        if self.era() == Era::Modern || self.barrier.is_some() || self.pending.holder().is_some() {
+        if self.era() == Era::Modern
+            || self.barrier.is_some()
+            || self.pending.holder().is_some()
+            || self.is_leased_for_task()
+        {
             return;
         }
         if self.port.lease.bound().is_some_and(|b| b != next) {
@@ -423,6 +466,7 @@ impl Instance {
         self.pending.n_calls() < self.server.max_concurrent
             && self.wire.waiting() < OUTBOX_FULL
             && !self.listing.holds_calls
+            && self.outdated_until.is_none()
             && !self.settling.holds(self.now)
     }
 
@@ -461,6 +505,10 @@ impl Instance {
         if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
             self.leaves_traces(&call);
         }
+        if self.ends_task_of(wire, "the client does not wait for it any more") {
+            self.asks.forget_call(wire);
+            return self.take_from_backlog();
+        }
         let mut out = Spliced::new(message.raw().clone());
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(wire.0));
@@ -482,6 +530,9 @@ impl Instance {
 
     /// Takes a request back that was given up.
     pub(super) fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
+        if self.ends_task_of(wire, reason) {
+            return self.asks.forget_call(wire);
+        }
         let reason = serde_json::Value::from(reason);
         let name = Method::Cancelled.name();
         let text =
@@ -495,6 +546,7 @@ impl Instance {
             match control {
                 Control::Start | Control::Want => {}
                 Control::Ping => self.ping(),
+                Control::List => self.say_lists(),
                 Control::Detach(session) => {
                     self.detach(session);
                     if self.port.tenant == Tenant::Session(session) {
@@ -531,13 +583,15 @@ impl Instance {
             }
             self.cancel_upstream(wire, "the client has left");
         }
+        self.leaves_tasks(session);
         // What is left of it under lease is of no use to anybody.
         self.stale |= self.port.lease.bound() == Some(session);
         self.users.leave(session);
         self.backlog.retain(|(_, c)| c.peer.id != session);
         self.refuse_asks_of(session);
         let unwanted = self.port.wanted.leave(session);
-        self.unwanted(&unwanted);
+        let unfollowed = !self.port.wanted_tasks.leave(session).is_empty();
+        self.unwanted(&unwanted, unfollowed);
         if self.level.is_some() {
             // It may have been the one who wanted the most.
             self.send_level();
@@ -576,6 +630,7 @@ impl Instance {
             }
         }
         self.pending.look_again();
+        self.tasks_are_due();
         if !self.backlog.is_empty() {
             self.expire_backlog();
             self.take_from_backlog();
@@ -601,7 +656,11 @@ impl Instance {
     /// base one too, where all callers have gone to others: it has made the lists, and a call or a list wakes it.
     fn idle_deadline(&self) -> Option<Instant> {
         let server = &self.server;
-        let is_idle = self.pending.n_calls() == 0 && self.backlog.is_empty() && self.port.wanted.is_empty();
+        let is_idle = self.pending.n_calls() == 0
+            && self.backlog.is_empty()
+            && self.port.wanted.is_empty()
+            && self.port.wanted_tasks.is_empty()
+            && !self.runs_tasks();
         if !is_idle {
             return None;
         }
@@ -609,6 +668,7 @@ impl Instance {
         let after = match self.port.tenant {
             // As long as its session.
             Tenant::Session(_) => None,
+            Tenant::Lease(_) | Tenant::Kind(..) if self.users.is_nobody() => Some(LISTED),
             Tenant::Client(_) | Tenant::Lease(_) | Tenant::Kind(..) => Some(UNUSED),
             Tenant::Everybody if is_lazy => server.idle_timeout,
             Tenant::Everybody => self.port.pool.is_used().then_some(UNUSED),
@@ -620,16 +680,20 @@ impl Instance {
     /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
     fn arm(&mut self) {
         let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
-        let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0);
+        let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0 && !self.runs_tasks());
         let settled = self.settling.until().filter(|_| !self.backlog.is_empty());
         let all = [
             settled,
             self.relist_at,
             self.listen_at,
             self.drain_until,
+            self.outdated_until,
             stale,
             self.idle_deadline(),
             self.pending.nearest(),
+            self.tasking.wake(),
+            self.awaited.wake(),
+            self.held.wake(),
             first,
         ];
         let earliest = all.into_iter().flatten().min();

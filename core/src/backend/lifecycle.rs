@@ -89,7 +89,7 @@ impl Lifecycle {
         }
     }
 
-    /// Whether it is an instance beside the base one: it is there for its callers only, and makes no lists.
+    /// Whether it is an instance beside the base one: it is there for its callers only.
     pub(super) fn is_beside(&self) -> bool {
         !self.port.is_base()
     }
@@ -255,6 +255,7 @@ impl Lifecycle {
                     for control in &mut taken {
                         if let Control::Detach(session) = *control {
                             port.wanted.leave(session);
+                            port.wanted_tasks.leave(session);
                             self.waiting.forget_left();
                             if port.tenant == Tenant::Session(session) {
                                 // Nobody else may use it.
@@ -267,7 +268,11 @@ impl Lifecycle {
                     let end = taken.iter().find(|c| matches!(c, Control::Shutdown { .. })).copied();
                     let is_adjusted = taken.contains(&Control::Adjusted);
                     let last = end.or_else(|| {
-                        taken.iter().rfind(|c| !matches!(c, Control::Detach(_) | Control::Adjusted | Control::Ping)).copied()
+                        // What it lists it says as soon as it can.
+                        let passes = |c: &&Control| {
+                            matches!(c, Control::Detach(_) | Control::Adjusted | Control::List | Control::Ping)
+                        };
+                        taken.iter().rfind(|c| !passes(c)).copied()
                     });
                     taken.clear();
                     if let Some(control) = last {
@@ -318,6 +323,10 @@ impl Lifecycle {
 
     /// After a failure: pause or park. `Some(asleep)` to go on, `None` at the end.
     async fn recover(&mut self, failure: Failure, steady: bool, hopeless: bool) -> Option<bool> {
+        if self.is_beside() {
+            // Nobody should wait for its lists.
+            self.ctx.peers.see_anew(&self.ctx.offers.gives_up(&self.port));
+        }
         let restart = self.port.server().restart;
         self.n_failures = if steady { 1 } else { self.n_failures + 1 };
         let summary = failure.summary();
@@ -402,7 +411,7 @@ impl Lifecycle {
         self.port.mailbox.drain(&mut mail);
         let now = Instant::now();
         for mail in mail {
-            if let Some(call) = self.waiting.take_in(mail, &self.port.wanted, now) {
+            if let Some(call) = self.waiting.take_in(mail, &self.port, now) {
                 self.refuse(call, "busy", "too many calls wait for it to start");
             }
         }
@@ -446,11 +455,14 @@ impl Lifecycle {
         self.port.mailbox.drain(&mut mail);
         self.port.mailbox.close();
         self.port.control.close();
+        if self.is_beside() {
+            self.ctx.peers.see_anew(&self.ctx.offers.leaves(&self.port));
+        }
         let mut too_many = Vec::new();
         for mail in mail {
-            let is_wish = matches!(mail, Mail::Subscribe { .. } | Mail::Unsubscribe { .. });
+            let is_wish = matches!(mail, Mail::Subscribe { .. } | Mail::Unsubscribe { .. } | Mail::Follow { .. });
             let mail = if is_wish { forward_wish(&self.port, &self.ctx, mail).err() } else { Some(mail) };
-            too_many.extend(mail.and_then(|m| self.waiting.take_in(m, &self.port.wanted, Instant::now())));
+            too_many.extend(mail.and_then(|m| self.waiting.take_in(m, &self.port, Instant::now())));
         }
         self.waiting.forget_left();
         let waiting: Vec<_> = self.waiting.drain().chain(too_many).collect();

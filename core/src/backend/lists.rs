@@ -5,10 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::instance::Instance;
-use super::offer::{ItemKind, Offer};
+use super::offer::{Holder, ItemKind, Offer};
 use super::pending::Own;
+use super::reading::RELIST_PAUSE;
 use super::remote::param_headers;
 use super::shape;
+use super::status::BackendState;
+use super::tenant::{Profile, Tenant};
 use super::wire::Wire;
 use crate::observe::NoticeLevel;
 use crate::protocol::{Era, Field, Kind, Message, Span, code, walk};
@@ -31,6 +34,10 @@ pub(super) struct Listing {
     pub(super) retried: bool,
     /// Calls wait until the lists are complete: they need what is in them.
     pub(super) holds_calls: bool,
+    /// An instance for one session makes lists too: somebody wants to know, or it has changed them.
+    pub(super) is_wanted: bool,
+    /// They have been complete once.
+    is_known: bool,
 }
 
 #[derive(Debug, Default)]
@@ -42,9 +49,7 @@ struct Progress {
 impl Instance {
     /// Asks for all lists the server has.
     pub(super) fn relist(&mut self) {
-        // The base instance makes the lists; but by HTTP a modern server's tools say which arguments travel as headers.
-        let needs_lists = self.era() == Era::Modern && matches!(self.wire, Wire::Http(_));
-        if !self.port.is_base() && !needs_lists {
+        if !self.makes_lists() {
             return;
         }
         if self.listing.open.iter().any(Option::is_some) {
@@ -61,10 +66,55 @@ impl Instance {
         self.finish_listing();
     }
 
+    /// What the client can do for whom the lists are, where there is only one.
+    fn capabilities_of_client(&self) -> String {
+        let owner = || self.ctx.opening.borrow().clone().filter(|_| self.ctx.is_owned);
+        let Some(facts) = self.port.facts.clone().or_else(owner) else { return "{}".to_owned() };
+        match facts.revision.era() {
+            Era::Legacy => facts.carried().to_owned(),
+            Era::Modern => String::from_utf8_lossy(&facts.capabilities).into_owned(),
+        }
+    }
+
+    /// Whether anybody needs the lists of this instance.
+    fn makes_lists(&self) -> bool {
+        let is_for_one = matches!(
+            self.port.tenant,
+            // Who can be asked nothing sees what everybody sees.
+            Tenant::Session(_) | Tenant::Lease(Profile::HEARS) | Tenant::Kind(_, Profile::HEARS)
+        );
+        let profile = self.port.facts.as_ref().and_then(|facts| Profile::of(facts)).filter(|_| is_for_one);
+        !is_for_one
+            || self.listing.is_wanted
+            || profile.is_some_and(|profile| self.ctx.offers.needs(&self.port, profile))
+            // By HTTP a modern server's tools say which arguments travel as headers.
+            || (self.era() == Era::Modern && matches!(self.wire, Wire::Http(_)))
+    }
+
+    /// The server says that its lists have changed.
+    pub(super) fn on_lists_changed(&mut self) {
+        if matches!(self.port.tenant, Tenant::Lease(Profile::HEARS) | Tenant::Kind(_, Profile::HEARS)) {
+            // Nobody sees them.
+            return;
+        }
+        self.listing.is_wanted = true;
+        self.relist_at = Some(self.now + RELIST_PAUSE);
+    }
+
+    /// Somebody wants to know what an instance beside the base one lists.
+    pub(super) fn say_lists(&mut self) {
+        self.listing.is_wanted = true;
+        // They may be on their way, or will be asked for once the talk has been opened.
+        if self.listing.open.iter().all(Option::is_none) && self.port.status.state() == BackendState::Ready {
+            self.relist();
+        }
+    }
+
     fn ask_page(&mut self, kind: ItemKind, cursor: Option<&[u8]>) {
         let mut params = String::from("{");
         if self.era() == Era::Modern {
-            params.push_str(&format!(r#""_meta":{{{}}}"#, shape::modern_meta(&self.ctx.identity, "{}", None)));
+            let meta = shape::modern_meta(&self.ctx.identity, &self.capabilities_of_client(), None);
+            params.push_str(&format!(r#""_meta":{{{meta}}}"#));
         }
         if let Some(cursor) = cursor {
             let comma = if params.len() > 1 { "," } else { "" };
@@ -169,21 +219,54 @@ impl Instance {
             instructions: self.instructions.clone(),
             items: self.listing.done.each_mut().map(std::mem::take),
         };
-        if let Some(known) = self.offer.as_ref().filter(|known| ***known == offer) {
+        let is_base = self.port.is_base();
+        if let Some(known) = self.offer.as_ref().filter(|known| is_base && ***known == offer) {
             self.listing.done.clone_from(&known.items);
         } else {
             // The pages are parts of large buffers: keep the items only.
             offer.items = offer.items.each_ref().map(|items| compact(items));
-            let known = self.ctx.offers.publish_known(&self.port, Arc::new(offer));
-            self.listing.done.clone_from(&known.items);
-            self.offer = Some(known);
+            let known = if is_base {
+                Some(self.ctx.offers.publish_known(&self.port, offer))
+            } else {
+                self.publish_apart(offer)
+            };
+            if let Some(known) = known {
+                self.listing.done.clone_from(&known.items);
+                self.offer = Some(known);
+            }
         }
+        self.listing.is_known = true;
         if self.listing.again {
             return self.relist();
         }
         if std::mem::take(&mut self.listing.holds_calls) {
             self.take_from_backlog();
         }
+    }
+}
+
+impl Instance {
+    /// Tells what an instance beside the base one lists to those whom that is for. What a session has changed in one under
+    /// lease is a trace of it: the next session gets another one.
+    fn publish_apart(&mut self, offer: Offer) -> Option<Arc<Offer>> {
+        let holder = self.holder.filter(|_| self.listing.is_known && matches!(self.port.tenant, Tenant::Lease(_)));
+        let kind = holder.map(|id| match self.ctx.peers.get(id) {
+            _ if self.holder_is_call => Holder::Call,
+            Some(_) => Holder::Session(id),
+            None => Holder::Gone,
+        });
+        let published = self.ctx.offers.publish_apart(&self.port, offer, kind)?;
+        if let (Some(holder), true) = (holder, published.leaves_traces) {
+            self.port.lease.bind(holder);
+            // Who has left does not come for it.
+            self.stale |= kind == Some(Holder::Gone);
+        }
+        if let Some((profile, everybody)) = published.for_kind {
+            let (server, eras) = (self.port.server(), self.port.pool.eras());
+            self.ctx.memory.save_apart(&server, profile, eras, &published.offer, everybody.as_deref());
+        }
+        self.ctx.peers.see_anew(&published.told);
+        Some(published.offer)
     }
 }
 

@@ -3,7 +3,7 @@
 //! One file a server and client profile under the cache folder. A file that cannot be read is as good as none; writing
 //! happens off the message path and its failure costs only the next start some time.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::offer::{ItemKind, Offer};
+use super::tenant::Profile;
 use crate::config::{Server, Target};
 use crate::protocol::{Era, Revision};
 
@@ -51,6 +52,17 @@ struct Stored<'a> {
     eras: Eras,
     #[serde(borrow)]
     offer: Option<StoredOffer<'a>>,
+    /// What everybody saw when this was for some clients only.
+    #[serde(default)]
+    beside: Option<String>,
+}
+
+/// A file as it was read.
+#[derive(Debug, Default)]
+struct Remembered {
+    eras: Eras,
+    offer: Option<Offer>,
+    beside: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -105,16 +117,27 @@ impl Memory {
 
     /// What is remembered of `server` for clients of `profile`.
     pub(super) fn load(&self, server: &Server, profile: &str) -> (Eras, Option<Offer>) {
-        let nothing = (Eras::default(), None);
-        let Some(path) = self.path(server, profile) else { return nothing };
-        let Ok(meta) = std::fs::metadata(&path) else { return nothing };
+        let Remembered { eras, offer, .. } = self.read(server, profile).unwrap_or_default();
+        (eras, offer)
+    }
+
+    /// What `server` listed last for clients of `profile` only, and whether everybody saw then what they see now.
+    pub(super) fn load_apart(&self, server: &Server, profile: Profile, everybody: &Offer) -> (Option<Offer>, bool) {
+        let Remembered { offer, beside, .. } = self.read(server, &profile.key()).unwrap_or_default();
+        let holds = offer.is_some() && beside.is_some_and(|mark| mark == everybody.mark());
+        (offer, holds)
+    }
+
+    fn read(&self, server: &Server, profile: &str) -> Option<Remembered> {
+        let path = self.path(server, profile)?;
+        let meta = std::fs::metadata(&path).ok()?;
         if !meta.is_file() || meta.len() > MAX_BYTES {
-            return nothing;
+            return None;
         }
-        let Ok(bytes) = std::fs::read(&path).map(Bytes::from) else { return nothing };
-        let Ok(stored) = serde_json::from_slice::<Stored<'_>>(&bytes) else { return nothing };
+        let bytes = std::fs::read(&path).map(Bytes::from).ok()?;
+        let stored = serde_json::from_slice::<Stored<'_>>(&bytes).ok()?;
         if stored.format != FORMAT {
-            return nothing;
+            return None;
         }
         let slice = |raw: &RawValue| bytes.slice_ref(raw.get().as_bytes());
         let offer = stored.offer.filter(|_| server.cache_lists).and_then(|o| {
@@ -127,15 +150,7 @@ impl Memory {
                     .map(|kind| o.items.get(kind.key()).into_iter().flatten().map(|r| slice(r)).collect()),
             })
         });
-        (stored.eras, offer)
-    }
-
-    /// The names of the servers of which something is remembered: whoever looks for many asks for the others not at all.
-    #[must_use]
-    pub fn names(&self) -> HashSet<String> {
-        let files = self.dir.as_ref().and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten().flatten();
-        let name = |file: std::fs::DirEntry| Some(file.file_name().to_str()?.rsplit_once('-')?.0.to_owned());
-        files.filter_map(name).collect()
+        Some(Remembered { eras: stored.eras, offer, beside: stored.beside })
     }
 
     /// What `server` offered last, whatever kind of client asked.
@@ -146,6 +161,7 @@ impl Memory {
             let era = if i & 8 == 0 { Era::Legacy } else { Era::Modern };
             format!("{era:?}{}{}{}", marks(i & 4, "e"), marks(i & 2, "s"), marks(i & 1, "r"))
         });
+        let kinds = kinds.chain(Profile::all().map(Profile::key));
         let written = |kind: &String| self.path(server, kind).and_then(|p| std::fs::metadata(p).ok()?.modified().ok());
         let mut kinds: Vec<(std::time::SystemTime, String)> =
             kinds.filter_map(|kind| Some((written(&kind)?, kind))).collect();
@@ -164,13 +180,31 @@ impl Memory {
             items: [tools, vec![], vec![], vec![]],
         };
         let path = self.path(server, "Legacy---").expect("a folder was given");
-        write(&path, &render(Eras::default(), Some(&offer))).expect("written");
+        write(&path, &render(Eras::default(), Some(&offer), None)).expect("written");
     }
 
     /// Remembers; returns at once, a thread of the runtime writes.
     pub(super) fn save(&self, server: &Server, profile: &str, eras: Eras, offer: Option<&Offer>) {
+        self.keep(server, profile, render(eras, offer.filter(|_| server.cache_lists), None));
+    }
+
+    /// Remembers what `server` lists for clients of `profile` only, while it lists `everybody` for all others.
+    pub(super) fn save_apart(
+        &self,
+        server: &Server,
+        profile: Profile,
+        eras: Eras,
+        offer: &Offer,
+        everybody: Option<&Offer>,
+    ) {
+        if server.cache_lists && self.dir.is_some() {
+            let beside = everybody.map(Offer::mark);
+            self.keep(server, &profile.key(), render(eras, Some(offer), beside.as_deref()));
+        }
+    }
+
+    fn keep(&self, server: &Server, profile: &str, text: Vec<u8>) {
         let Some(path) = self.path(server, profile) else { return };
-        let text = render(eras, offer.filter(|_| server.cache_lists));
         let memory = self.clone();
         let number = memory.ask();
         drop(tokio::task::spawn_blocking(move || memory.write(&path, number, &text)));
@@ -194,11 +228,14 @@ impl Memory {
     }
 }
 
-fn render(eras: Eras, offer: Option<&Offer>) -> Vec<u8> {
+fn render(eras: Eras, offer: Option<&Offer>, beside: Option<&str>) -> Vec<u8> {
     let n_bytes = offer.map_or(0, |o| o.items.iter().flatten().map(|i| i.len() + 1).sum());
     // In one go: all servers of a first start are remembered at about the same time.
     let mut text = Vec::with_capacity(n_bytes + 1024);
     text.extend_from_slice(format!(r#"{{"format":{FORMAT},"eras":{}"#, serde_json::json!(eras)).as_bytes());
+    if let Some(beside) = beside {
+        text.extend_from_slice(format!(r#","beside":"{beside}""#).as_bytes());
+    }
     if let Some(offer) = offer {
         text.extend_from_slice(format!(r#","offer":{{"revision":"{}","capabilities":"#, offer.revision).as_bytes());
         text.extend_from_slice(&offer.capabilities);
@@ -266,7 +303,7 @@ mod tests {
         let eras = Eras { legacy: Some(true), modern: None, probe_harms: true };
         assert_eq!(memory.load(&server, "p"), (Eras::default(), None));
         let path = memory.path(&server, "p").expect("a folder was given");
-        write(&path, &render(eras, Some(&offer()))).expect("writes");
+        write(&path, &render(eras, Some(&offer()), None)).expect("writes");
         assert_eq!(memory.load(&server, "p"), (eras, Some(offer())));
         assert_eq!(memory.load(&server, "another profile").1, None);
         assert_eq!(memory.load(&Server::stdio("s", "cmd", &["y"]), "p").1, None, "other arguments, another server");
@@ -290,7 +327,7 @@ mod tests {
             carried: Default::default(),
         };
         let path = memory.path(&server, &facts.profile()).expect("a folder was given");
-        write(&path, &render(Eras::default(), Some(&offer()))).expect("writes");
+        write(&path, &render(Eras::default(), Some(&offer()), None)).expect("writes");
         assert_eq!(memory.offer(&server), Some(offer()));
     }
 

@@ -1,15 +1,19 @@
 //! What servers offer, as raw items; published by their tasks, read by the catalog.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
+use super::apart::{Apart, Concerned, Seen};
 use super::port::Port;
-use crate::protocol::{Method, Revision};
+use super::tenant::{Profile, Tenant};
+use crate::protocol::{Era, Method, Revision, SessionId};
 
 /// Kinds of items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,6 +118,30 @@ pub enum Keep {
     Nothing,
 }
 
+/// Who has an instance under lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// A session.
+    Session(SessionId),
+    /// A session that has left.
+    Gone,
+    /// One call of a client without a name and without a session.
+    Call,
+}
+
+/// What became of what an instance beside the base one lists.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// The value that is kept.
+    pub(super) offer: Arc<Offer>,
+    /// It is what these clients see from now on; with what everybody sees.
+    pub(super) for_kind: Option<(Profile, Option<Arc<Offer>>)>,
+    /// It is something else than other clients of its kind see.
+    pub(super) leaves_traces: bool,
+    /// Who sees something else now.
+    pub(super) told: Vec<Concerned>,
+}
+
 /// What is known of one server's offer.
 #[derive(Debug)]
 struct Entry {
@@ -122,6 +150,40 @@ struct Entry {
     state: OfferState,
     /// A reload has begun it anew, and it has not said yet what it offers; waited for no longer than this.
     awaited: Option<Instant>,
+    /// What it lists for some clients only.
+    apart: Apart,
+}
+
+impl Entry {
+    /// What it lists for everybody, if that is known.
+    fn offer(&self) -> Option<&Arc<Offer>> {
+        match &self.state {
+            OfferState::Known { offer, .. } => Some(offer),
+            _ => None,
+        }
+    }
+
+    /// The value that is kept for `offer`: what is the same is the same value, by which the catalog sees that nothing has to
+    /// be merged, and nobody keeps a second one.
+    fn kept(&self, offer: Offer) -> Arc<Offer> {
+        let known = self.offer().filter(|known| known.items == offer.items).cloned();
+        known.or_else(|| self.apart.kept(&offer)).unwrap_or_else(|| Arc::new(offer))
+    }
+}
+
+impl Offer {
+    /// Stands for what is listed.
+    pub(super) fn mark(&self) -> String {
+        let mut hash = Sha256::new();
+        for (kind, items) in self.items.iter().enumerate() {
+            hash.update((kind as u64).to_le_bytes());
+            for item in items {
+                hash.update((item.len() as u64).to_le_bytes());
+                hash.update(item);
+            }
+        }
+        hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect()
+    }
 }
 
 /// The offers of all servers. Each belongs to one port: the task of a server that was replaced or removed may still be
@@ -129,50 +191,65 @@ struct Entry {
 #[derive(Debug)]
 pub struct Offers {
     of: Mutex<HashMap<Arc<str>, Entry>>,
-    /// Counts changes; the catalog's refresher waits on it.
+    /// Counts changes of what everybody sees; the catalog's refresher waits on it.
     version: watch::Sender<u64>,
+    /// Some server has listed something for some clients only, or is asked to.
+    is_apart: AtomicBool,
 }
 
 impl Default for Offers {
     fn default() -> Self {
-        Self { of: Mutex::default(), version: watch::Sender::new(0) }
+        Self { of: Mutex::default(), version: watch::Sender::new(0), is_apart: AtomicBool::new(false) }
     }
 }
 
 impl Offers {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Entry>> {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// From now on the offer of this name is `port`'s. `is_reload`: clients are told of changed lists when it has said what
     /// it offers, or is not to be had.
     pub fn adopt(&self, port: &Port, keep: Keep, is_reload: bool) {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = match of.remove(port.name()).map(|entry| entry.state) {
-            Some(OfferState::Known { offer, .. }) if keep == Keep::Known => OfferState::Known { offer, cached: true },
-            _ => OfferState::Pending,
+        let mut of = self.lock();
+        let (state, mut apart) = match of.remove(port.name()) {
+            Some(Entry { state: OfferState::Known { offer, .. }, apart, .. }) if keep == Keep::Known => {
+                (OfferState::Known { offer, cached: true }, apart)
+            }
+            _ => (OfferState::Pending, Apart::default()),
         };
+        apart.begins_anew();
         let server = port.server();
         let awaited = if is_reload && server.enabled { Instant::now().checked_add(server.list_wait) } else { None };
-        of.insert(port.name().clone(), Entry { number: port.number, state, awaited });
+        of.insert(port.name().clone(), Entry { number: port.number, state, awaited, apart });
         drop(of);
         self.version.send_modify(|v| *v += 1);
     }
 
     /// Publishes what is known of `port`'s server, if the name is still its own.
     pub fn publish(&self, port: &Port, state: OfferState) {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of = self.lock();
         let Some(entry) = of.get_mut(port.name()).filter(|e| e.number == port.number) else { return };
         if !matches!(state, OfferState::Pending | OfferState::Known { cached: true, .. }) {
             entry.awaited = None;
         }
+        let before = entry.offer().cloned();
         entry.state = state;
+        if let (Some(before), Some(now)) = (before, entry.offer())
+            && !Arc::ptr_eq(&before, now)
+        {
+            entry.apart.may_have_changed();
+        }
         drop(of);
         self.version.send_modify(|v| *v += 1);
     }
 
     /// Publishes what `port`'s server itself has said. Gives the value that is kept: what is confirmed unchanged stays the
     /// same one, by which the catalog sees that nothing has to be merged, and nobody keeps a second one.
-    pub fn publish_known(&self, port: &Port, offer: Arc<Offer>) -> Arc<Offer> {
+    pub fn publish_known(&self, port: &Port, offer: Offer) -> Arc<Offer> {
         let kept = match self.of(port.name()) {
-            OfferState::Known { offer: before, .. } if *before == *offer => before,
-            _ => offer,
+            OfferState::Known { offer: before, .. } if *before == offer => before,
+            _ => Arc::new(offer),
         };
         self.publish(port, OfferState::Known { offer: kept.clone(), cached: false });
         kept
@@ -180,20 +257,132 @@ impl Offers {
 
     /// Forgets a server that is not configured any more.
     pub fn forget(&self, backend: &str) {
-        self.of.lock().unwrap_or_else(PoisonError::into_inner).remove(backend);
+        self.lock().remove(backend);
         self.version.send_modify(|v| *v += 1);
     }
 
     /// What is known of `backend`.
     #[must_use]
     pub fn of(&self, backend: &str) -> OfferState {
-        let of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = self.lock();
         of.get(backend).map_or(OfferState::Pending, |entry| entry.state.clone())
+    }
+
+    /// Whether some clients may see something else of a server than everybody does.
+    pub fn are_apart(&self) -> bool {
+        self.is_apart.load(Ordering::Relaxed)
+    }
+
+    fn entry<T>(&self, port: &Port, act: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.lock().get_mut(port.name()).map(act)
+    }
+
+    /// The era of the server of `base`, by what is known of its lists.
+    pub(super) fn era(&self, base: &Port) -> Option<Era> {
+        self.entry(base, |entry| entry.offer().map(|offer| offer.revision.era())).flatten()
+    }
+
+    /// What the server of `base` lists for `session`, whose calls go to the instance of `tenant`, in the place of what it lists for
+    /// everybody. `recall` gives what is remembered for its kind of clients, and whether that still holds.
+    pub(super) fn seen(
+        &self,
+        base: &Port,
+        (tenant, session, profile): (&Tenant, SessionId, Option<Profile>),
+        recall: impl FnOnce(Profile, &Offer) -> (Option<Offer>, bool),
+    ) -> Seen {
+        let seen = self.entry(base, |entry| {
+            let known = entry.offer().filter(|_| entry.number == base.number).cloned()?;
+            if let Some(profile) = profile.filter(|p| !entry.apart.knows(*p)) {
+                let (offer, is_fresh) = recall(profile, &known);
+                let offer = offer.map(|offer| entry.kept(offer));
+                entry.apart.recall(profile, offer, is_fresh);
+                self.is_apart.store(true, Ordering::Relaxed);
+            }
+            let seen = entry.apart.seen(tenant, session, profile);
+            Some(Seen { offer: seen.offer.filter(|offer| !Arc::ptr_eq(offer, &known)), ..seen })
+        });
+        seen.flatten().unwrap_or_default()
+    }
+
+    /// The instance `port` will say what clients of `profile` see.
+    pub(super) fn awaits(&self, profile: Profile, port: &Arc<Port>) {
+        self.entry(port, |entry| entry.apart.awaits(profile, port));
+        self.is_apart.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an instance for one session should say what clients of `profile` see.
+    pub(super) fn needs(&self, port: &Port, profile: Profile) -> bool {
+        self.entry(port, |entry| entry.apart.needs(profile)) == Some(true)
+    }
+
+    /// The instance `port`, beside the base one, has said what it lists. `holder`: of one under lease, the session that has it, or
+    /// `None` while nobody's traces are in it.
+    pub(super) fn publish_apart(&self, port: &Arc<Port>, offer: Offer, holder: Option<Holder>) -> Option<Published> {
+        let profile = port.facts.as_ref().and_then(|facts| Profile::of(facts));
+        self.is_apart.store(true, Ordering::Relaxed);
+        self.entry(port, |entry| {
+            let offer = entry.kept(offer);
+            let base = entry.offer().cloned();
+            let apart = &mut entry.apart;
+            let mut published =
+                Published { offer: offer.clone(), for_kind: None, leaves_traces: false, told: Vec::new() };
+            let mut for_kind = |apart: &mut Apart, profile: Profile| {
+                published.for_kind = Some((profile, base.clone()));
+                published.told.push(apart.says(profile, port, &offer));
+            };
+            match (&port.tenant, holder) {
+                (Tenant::Everybody, _) => {}
+                (Tenant::Lease(profile), None) => {
+                    for_kind(apart, *profile);
+                    published.told.extend(apart.forgets(port));
+                }
+                // Nothing tells the calls of such clients apart: what the first instance lists is for all of them. And so it is
+                // when they are waited for.
+                (Tenant::Lease(profile), Some(holder))
+                    if apart.speaks(*profile, port) && (holder == Holder::Call || apart.needs(*profile)) =>
+                {
+                    for_kind(apart, *profile);
+                }
+                (Tenant::Lease(profile), Some(holder)) => {
+                    published.leaves_traces = apart.differs(*profile, &offer);
+                    if let Holder::Session(session) = holder {
+                        published.told.push(apart.says_to(Tenant::Session(session), port, offer));
+                    }
+                }
+                (own, _) => {
+                    if let Some(profile) = profile.filter(|p| !apart.knows(*p) || apart.needs(*p)) {
+                        for_kind(apart, profile);
+                    }
+                    published.told.push(apart.says_to(own.clone(), port, offer));
+                }
+            }
+            published
+        })
+    }
+
+    /// `port` will not say what it lists, for now at least. Gives who waits for that.
+    pub(super) fn gives_up(&self, port: &Port) -> Vec<Concerned> {
+        if !self.are_apart() {
+            return Vec::new();
+        }
+        self.entry(port, |entry| entry.apart.gives_up(port)).unwrap_or_default()
+    }
+
+    /// The task of `port` has ended. Gives who sees something else now.
+    pub(super) fn leaves(&self, port: &Port) -> Vec<Concerned> {
+        if !self.are_apart() {
+            return Vec::new();
+        }
+        let leave = |entry: &mut Entry| {
+            let waited = entry.apart.gives_up(port);
+            waited.into_iter().chain(entry.apart.forgets(port)).collect()
+        };
+        self.entry(port, leave).unwrap_or_default()
     }
 
     /// `port`'s server sleeps: nobody waits for its word.
     pub fn rests(&self, port: &Port) {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of = self.lock();
         let entry = of.get_mut(port.name()).filter(|e| e.number == port.number);
         if entry.is_some_and(|e| e.awaited.take().is_some()) {
             drop(of);
@@ -204,7 +393,7 @@ impl Offers {
     /// Until when the words of servers that a reload has begun anew are waited for; `None`: all have said theirs.
     #[must_use]
     pub fn awaited(&self, now: Instant) -> Option<Instant> {
-        let of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = self.lock();
         of.values().filter_map(|e| e.awaited).filter(|until| *until > now).max()
     }
 

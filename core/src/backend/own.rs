@@ -20,6 +20,11 @@ pub(super) struct OwnRows(HashMap<WireId, CallId>);
 impl Instance {
     /// Sends a request of our own.
     pub(super) fn send_own(&mut self, own: Own, method: Method, params: &str) -> WireId {
+        self.send_own_for(None, own, method, params)
+    }
+
+    /// Sends a request of our own that is part of this call.
+    pub(super) fn send_own_for(&mut self, call: Option<CallId>, own: Own, method: Method, params: &str) -> WireId {
         let server = self.port.server();
         let entry = Entry {
             origin: Origin::Own(own),
@@ -50,6 +55,7 @@ impl Instance {
         let mut flow = Flow::new(FlowKind::Own, method.name().into());
         flow.backend = Some(self.port.name().clone());
         flow.wire_id = Some(wire.0);
+        flow.parent = call;
         flow.n_bytes_in = u32::try_from(line.base().len()).unwrap_or(u32::MAX);
         flow.frames.sent = Some(line);
         let row = self.ctx.observer.begin(flow);
@@ -68,14 +74,20 @@ impl Instance {
         };
         let timing = Timing { server: self.now.saturating_duration_since(sent), ..Timing::default() };
         self.end_row(wire, status, timing, Some(message.raw().clone()));
+        if !matches!(own, Own::Discover | Own::Initialize) {
+            self.is_refused(&message);
+        }
         match own {
             Own::List(kind) => self.on_list(kind, &message),
             Own::Listen => self.on_listen_ended(wire, message.kind() == Kind::Error),
             Own::Barrier => self.is_handed_over(),
             // An error is an answer too: it is there.
             Own::Ping => self.on_pinged(Some(timing.server)),
+            Own::Task(call) => self.on_task_told(call, message),
+            Own::Held(task) => self.on_held_end(&task, Some(message)),
             Own::Other(what) => {
                 self.is_settled(wire);
+                self.is_hushed(wire);
                 if let Some(error) = message.get(Field::Error) {
                     let error = String::from_utf8_lossy(error).into_owned();
                     tracing::debug!(server = %self.port.name(), what, error, "a request of ours was refused");

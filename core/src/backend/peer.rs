@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use foldhash::HashMap;
 
 use bytes::Bytes;
 
+use super::apart::Concerned;
 use super::call::Delivery;
 use super::tenant::Profile;
 use crate::protocol::{Era, Revision, SessionId, Span, walk};
@@ -98,6 +100,11 @@ impl Principal {
         &*self.name == "anonymous"
     }
 
+    /// Tells it from those that had the name before.
+    pub(super) const fn mark(&self) -> u64 {
+        self.mark
+    }
+
     /// A name to be shown; no secret.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -125,7 +132,15 @@ pub struct ClientFacts {
     /// The level it wants log messages from, if it said so.
     pub level: Option<Level>,
     /// The capabilities we can carry to a server of the other era, found out once.
-    pub carried: OnceLock<Box<str>>,
+    pub carried: Carried,
+}
+
+/// A client's capabilities as servers of the other era are told them.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    plain: OnceLock<Box<str>>,
+    /// With the extension for tasks: we wait for these in the client's place.
+    with_tasks: OnceLock<Box<str>>,
 }
 
 impl ClientFacts {
@@ -157,7 +172,12 @@ impl ClientFacts {
 
     /// The capabilities as a server of the other era is told them: tasks of clients are not carried.
     pub(super) fn carried(&self) -> &str {
-        self.carried.get_or_init(|| super::handshake::without_tasks(&self.capabilities).into())
+        self.carried.plain.get_or_init(|| super::handshake::without_tasks(&self.capabilities).into())
+    }
+
+    /// The same where we wait for the server's tasks in the client's place.
+    pub(super) fn carried_with_tasks(&self) -> &str {
+        self.carried.with_tasks.get_or_init(|| super::task_words::with_extension(self.carried()).into())
     }
 
     /// A short name for the capabilities that change what servers offer.
@@ -185,6 +205,8 @@ pub struct Peer {
     level: Mutex<Option<Level>>,
     /// Found out once: a session says what it can be asked once.
     profile: OnceLock<Option<Profile>>,
+    /// It is told that it sees something else of servers now, and has not looked yet.
+    is_told: AtomicBool,
 }
 
 impl Peer {
@@ -201,6 +223,7 @@ impl Peer {
             facts: Mutex::default(),
             level: Mutex::default(),
             profile: OnceLock::new(),
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -235,6 +258,18 @@ impl Peer {
     /// The level it wants: as set, or as asked for with its last request.
     pub(super) fn wanted_level(&self) -> Option<Level> {
         self.level().or_else(|| self.facts()?.level)
+    }
+
+    /// What it sees of servers may be something else now.
+    fn sees_anew(&self) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            let _ = self.mailbox.push_owed(Delivery::Lists);
+        }
+    }
+
+    /// It looks at what it sees of servers.
+    pub fn looks(&self) {
+        self.is_told.store(false, Ordering::Relaxed);
     }
 
     /// What it said of itself last.
@@ -307,6 +342,25 @@ impl Peers {
         }
         if let Some(keeper) = self.keeper.get() {
             let _ = keeper.push_owed(delivery());
+        }
+    }
+
+    /// Tells those concerned that they see something else of servers now.
+    pub(super) fn see_anew(&self, concerned: &[Concerned]) {
+        for concerned in concerned {
+            match concerned {
+                Concerned::Nobody => {}
+                Concerned::Session(id) => {
+                    if let Some(peer) = self.lock().get(id) {
+                        peer.sees_anew();
+                    }
+                }
+                Concerned::User(principal) => self.of(principal).iter().for_each(|peer| peer.sees_anew()),
+                Concerned::Kind(profile) => {
+                    let is_of = |p: &&Arc<Peer>| p.facts().is_some_and(|facts| p.profile(&facts) == Some(*profile));
+                    self.all().iter().filter(is_of).for_each(|peer| peer.sees_anew());
+                }
+            }
         }
     }
 

@@ -43,6 +43,10 @@ pub(super) enum Own {
     Barrier,
     /// Somebody wants to know whether it is there.
     Ping,
+    /// How the task stands, or has ended, that was made of the call under this id.
+    Task(WireId),
+    /// How the task of this id has ended (the server's own), that is held for its client.
+    Held(Box<str>),
     /// Anything whose answer is only looked at for errors; the text says what it was.
     Other(&'static str),
 }
@@ -75,9 +79,10 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// When it is given up. `subscriptions/listen` never is: its answer is its end.
+    /// When it is given up. `subscriptions/listen` never is: its answer is its end. A question about a task ends with the call
+    /// that became one.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if matches!(self.origin, Origin::Own(Own::Listen)) {
+        if matches!(self.origin, Origin::Own(Own::Listen | Own::Task(_) | Own::Held(_))) {
             return None;
         }
         let last = self.sent.checked_add(self.max_timeout)?;
@@ -129,6 +134,13 @@ impl PendingTable {
         Some(entry)
     }
 
+    /// Puts a request back that was taken out: it was answered, and that is not its end.
+    pub(super) fn restore(&mut self, id: WireId, entry: Entry) {
+        self.n_calls += usize::from(matches!(entry.origin, Origin::Call(_)));
+        self.comes_nearer(entry.deadline());
+        self.entries.insert(id.0, entry);
+    }
+
     pub(super) fn get_mut(&mut self, id: WireId) -> Option<&mut Entry> {
         self.entries.get_mut(&id.0)
     }
@@ -147,6 +159,12 @@ impl PendingTable {
             Origin::Own(own) => Some(own),
             Origin::Call(_) => None,
         }
+    }
+
+    /// The first request of our own that is such.
+    pub(super) fn find_own(&self, is_it: impl Fn(&Own) -> bool) -> Option<WireId> {
+        let of = |e: &Entry| matches!(&e.origin, Origin::Own(own) if is_it(own));
+        self.entries.iter().find(|(_, e)| of(e)).map(|(id, _)| WireId(*id))
     }
 
     /// Clients' calls in the table.

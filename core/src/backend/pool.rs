@@ -1,6 +1,6 @@
 //! [`Pool`]: the instances of one server, and which of them a caller's call goes to (protocol.md, section 4).
 //!
-//! The base instance is that of the [`Port`] everybody finds under the server's name; it makes the lists. The others are
+//! The base instance is that of the [`Port`] everybody finds under the server's name; it makes the lists that everybody sees. The others are
 //! ports and tasks of their own beside it, made when the first call needs them. Sessions choose, on the way of each call: where all
 //! share one instance that is a look at two fields. The supervisor starts what is new here; each task takes its port out
 //! again when it ends. Nothing in here waits.
@@ -13,8 +13,10 @@ use foldhash::HashMap;
 use super::context::Context;
 use super::lease::Fit;
 use super::memory::Eras;
+use super::offer::Offer;
 use super::peer::{ClientFacts, Peer};
 use super::port::{Control, Mail, Port};
+use super::status::BackendState;
 use super::tenant::{Profile, Tenant};
 use super::wanted::Wanted;
 use crate::config::{ClientFeatures, Isolation, ProtocolChoice, Server, Target};
@@ -184,6 +186,15 @@ impl Pool {
     }
 }
 
+/// What a server lists for one client in the place of what it lists for everybody.
+#[derive(Debug, Default)]
+pub struct Lists {
+    /// `None`: nothing else, as far as is known.
+    pub offer: Option<Arc<Offer>>,
+    /// The instance that will say it.
+    pub awaited: Option<Arc<Port>>,
+}
+
 /// Instances of this server beside the base one, at most.
 fn max_beside(server: &Server) -> usize {
     match server.target {
@@ -227,8 +238,31 @@ impl Port {
     }
 
     fn choose(self: &Arc<Self>, peer: &Arc<Peer>, facts: &Arc<ClientFacts>, may_ask: bool) -> Result<Arc<Self>, Fault> {
-        // A stopped server is stopped for all; its base instance says so.
-        let base = || Ok(self.clone());
+        let tenant = match self.tenant_of(peer, facts, self.status.era()) {
+            None => return Ok(self.clone()),
+            Some(Tenant::Lease(profile)) => return self.lease(profile, peer, may_ask),
+            Some(tenant) => tenant,
+        };
+        let mut rooms = self.pool.lock();
+        match rooms.own.get(&tenant) {
+            Some(port) => Ok(port.clone()),
+            None if rooms.closed => Ok(self.clone()),
+            None => {
+                let facts = match tenant {
+                    Tenant::Kind(_, profile) => Arc::new(self.pool.facts_of(profile)),
+                    _ => facts.clone(),
+                };
+                self.pool.add(&mut rooms, self, (tenant, facts), Arc::default())
+            }
+        }
+    }
+
+    /// Whose the instance is that the calls of this caller go to; `None`: everybody's. `era`: what is known of its server's.
+    fn tenant_of(self: &Arc<Self>, peer: &Peer, facts: &ClientFacts, era: Option<Era>) -> Option<Tenant> {
+        if self.status.is_off() {
+            // A stopped server is stopped for all; its base instance says so.
+            return None;
+        }
         let is_modern = facts.revision.era() == Era::Modern;
         let server = self.server();
         let isolation = match server.isolation {
@@ -239,48 +273,30 @@ impl Port {
             Isolation::PerSession if is_modern => Isolation::PerClient,
             given => given,
         };
-        let tenant = match isolation {
-            Isolation::PerSession => Tenant::Session(peer.id),
-            Isolation::PerClient if !peer.principal.is_anonymous() => Tenant::Client(peer.principal.clone()),
-            _ => {
-                if isolation == Isolation::PerClient {
-                    self.warn_of_anonymous();
-                }
-                // A modern server needs no lease: each request says what its client can do.
-                let leases = server.client_features == ClientFeatures::Lease
-                    && self.status.era() != Some(Era::Modern)
-                    && !self.status.is_off();
-                match (peer.profile(facts).filter(|_| leases), &server.target) {
-                    (Some(profile), Target::Stdio { .. }) if !is_modern || peer.principal.is_anonymous() => {
-                        return self.lease(profile, peer, may_ask);
-                    }
-                    // HTTP+SSE has one stream for everything, as a pipe has.
-                    (Some(profile), Target::Http { sse: true, .. }) if is_modern && peer.principal.is_anonymous() => {
-                        return self.lease(profile, peer, may_ask);
-                    }
-                    // Calls of one user may run beside each other: what the server asks is for this user in any case. By
-                    // HTTP it says for which call.
-                    (Some(profile), _) if is_modern && !self.speaks_modern() => {
-                        Tenant::Kind(peer.principal.clone(), profile)
-                    }
-                    _ => return base(),
-                }
+        match isolation {
+            Isolation::PerSession => return Some(Tenant::Session(peer.id)),
+            Isolation::PerClient if !peer.principal.is_anonymous() => {
+                return Some(Tenant::Client(peer.principal.clone()));
             }
-        };
-        if self.status.is_off() {
-            return base();
+            Isolation::PerClient => self.warn_of_anonymous(),
+            Isolation::Shared | Isolation::Auto => {}
         }
-        let mut rooms = self.pool.lock();
-        match rooms.own.get(&tenant) {
-            Some(port) => Ok(port.clone()),
-            None if rooms.closed => base(),
-            None => {
-                let facts = match tenant {
-                    Tenant::Kind(_, profile) => Arc::new(self.pool.facts_of(profile)),
-                    _ => facts.clone(),
-                };
-                self.pool.add(&mut rooms, self, (tenant, facts), Arc::default())
+        // A modern server needs no lease: each request says what its client can do.
+        let leases = server.client_features == ClientFeatures::Lease && era != Some(Era::Modern);
+        let is_pipe = matches!(server.target, Target::Stdio { .. } | Target::Http { sse: true, .. });
+        // By HTTP a line comes on the stream of its call.
+        let hears = is_modern && facts.level.is_some() && is_pipe && era == Some(Era::Legacy) && !server.share_logs;
+        let profile = peer.profile(facts).or(hears.then_some(Profile::HEARS)).filter(|_| leases)?;
+        match &server.target {
+            Target::Stdio { .. } if !is_modern || peer.principal.is_anonymous() => Some(Tenant::Lease(profile)),
+            // HTTP+SSE has one stream for everything, as a pipe has.
+            Target::Http { sse: true, .. } if is_modern && peer.principal.is_anonymous() => {
+                Some(Tenant::Lease(profile))
             }
+            // Calls of one user may run beside each other: what the server asks is for this user in any case. By HTTP it
+            // says for which call.
+            _ if is_modern && !self.speaks_modern() => Some(Tenant::Kind(peer.principal.clone(), profile)),
+            _ => None,
         }
     }
 
@@ -332,6 +348,36 @@ impl Port {
                 self.pool.add(&mut rooms, self, (Tenant::Lease(profile), Arc::new(facts)), Arc::default())
             }
         }
+    }
+
+    /// What its server lists for this client in the place of what it lists for everybody, as its calls go to another instance
+    /// than everybody's. `asks`: the client asks for lists, and an instance is started where that has to be found out.
+    pub fn lists_for(self: &Arc<Self>, peer: &Arc<Peer>, facts: &Arc<ClientFacts>, asks: bool) -> Lists {
+        let Some(ctx) = self.pool.ctx.as_ref().filter(|ctx| asks || ctx.offers.are_apart()) else {
+            return Lists::default();
+        };
+        if self.is_plain.load(Ordering::Relaxed) || (self.is_owned && peer.owns) {
+            return Lists::default();
+        }
+        // Before it is known what the server speaks nothing is known of its lists either.
+        let Some(era) = self.status.era().or_else(|| ctx.offers.era(self)) else { return Lists::default() };
+        let Some(tenant) = self.tenant_of(peer, facts, Some(era)) else { return Lists::default() };
+        let profile = peer.profile(facts);
+        let recall = |profile, everybody: &Offer| ctx.memory.load_apart(&self.server(), profile, everybody);
+        let seen = ctx.offers.seen(self, (&tenant, peer.id, profile), recall);
+        let mut awaited = seen.awaited;
+        if let (true, true, Some(profile)) = (seen.is_wanted, asks, profile)
+            && let Ok(port) = self.choose(peer, facts, false)
+            && !port.is_base()
+        {
+            ctx.offers.awaits(profile, &port);
+            // One that runs already may have said long ago what it lists.
+            let _ = port.control.push(Control::List);
+            awaited = Some(port);
+        }
+        // Nobody waits for what is down, nor for news of what is known.
+        let is_down = |port: &Arc<Self>| matches!(port.status.state(), BackendState::Backoff { .. });
+        Lists { awaited: awaited.filter(|port| seen.offer.is_none() && !is_down(port)), offer: seen.offer }
     }
 
     /// What is still wanted of an instance of the server as it was before a reload is asked of one in its place. `is_same`:

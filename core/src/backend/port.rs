@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use super::call::Call;
+use super::call::{Call, OwnTask};
 use super::context::Context;
 use super::lease::{Lease, Seat};
 use super::peer::ClientFacts;
@@ -35,6 +35,8 @@ pub struct Port {
     pub status: Status,
     /// Whose wishes for updates it serves; a port that takes the place of another one takes these over.
     pub wanted: Arc<Wanted>,
+    /// The same for news of tasks, by the server's own ids.
+    pub(super) wanted_tasks: Arc<Wanted>,
     /// Whose calls it takes.
     pub tenant: Tenant,
     /// Which of several ports of one name this is.
@@ -80,6 +82,8 @@ pub enum Mail {
     },
     /// A call that outlives its session is over, and nothing of it is left to be told: comes after all of that.
     Over(SessionId),
+    /// A task that was made of a call for us is not waited for any more.
+    EndTask(Box<OwnTask>),
     /// A client's notification, passed on as it is.
     Notification(Box<Message>),
     /// A modern client listens for updates of this resource (raw JSON string).
@@ -96,6 +100,15 @@ pub enum Mail {
         /// The server's own URI, as a raw JSON string.
         uri: bytes::Bytes,
     },
+    /// A modern client listens for news of this task (the server's own id), or does not any more.
+    Follow {
+        /// Who.
+        session: SessionId,
+        /// The server's own id of the task.
+        task: Box<str>,
+        /// From now on, or no more.
+        on: bool,
+    },
     /// The lowest level of the sessions has changed.
     Level,
 }
@@ -107,6 +120,8 @@ pub enum Control {
     Start,
     /// Start it if it is only asleep: a list wants to know what it offers.
     Want,
+    /// An instance beside the base one is to say what it lists.
+    List,
     /// Stop it until told otherwise.
     Stop,
     /// Stop and start.
@@ -146,7 +161,6 @@ impl Port {
     }
 
     fn with(server: Arc<Server>, before: Option<&Self>, ctx: Option<Arc<Context>>) -> Self {
-        let wanted = before.map(|b| b.wanted.clone()).unwrap_or_default();
         let is_plain = AtomicBool::new(ctx.is_none() || !may_part(&server));
         let is_owned = ctx.as_ref().is_some_and(|c| c.is_owned);
         let pool = Arc::new(Pool::new(ctx));
@@ -159,7 +173,8 @@ impl Port {
             mailbox: Mailbox::new(N_MAIL),
             control: Mailbox::new(N_CONTROL),
             status,
-            wanted,
+            wanted: before.map(|b| b.wanted.clone()).unwrap_or_default(),
+            wanted_tasks: before.map(|b| b.wanted_tasks.clone()).unwrap_or_default(),
             tenant: Tenant::Everybody,
             number: next_number(),
             pool,
@@ -182,6 +197,7 @@ impl Port {
             control: Mailbox::new(N_CONTROL),
             status,
             wanted,
+            wanted_tasks: Arc::default(),
             tenant,
             number: next_number(),
             pool: base.pool.clone(),

@@ -1,7 +1,7 @@
 //! What a running server says: lines of a pipe to messages, messages to whom they concern.
 
 use super::broken;
-use super::call::{Call, Delivery, Outcome};
+use super::call::{Call, Delivery};
 use super::instance::{End, Instance};
 use super::pending::{Entry, Origin};
 use super::wire::Wire;
@@ -102,13 +102,15 @@ impl Instance {
                 match message.kind() {
                     Kind::Response => self.note_subscription(&call),
                     _ if self.wants_other_headers(&message, &call) => return self.call_after_lists(call),
+                    _ if self.wants_other_edition(&message, &call) => return self.call_when_agreed(call),
                     _ => {}
                 }
                 let sent = (entry.sent, self.now);
                 if self.wants_input(&message, &call) {
-                    call.wants(message, sent);
+                    call.wants(message, sent, self.port.clone());
                 } else {
-                    call.end(Outcome::Message { message, era: self.era() }, Some(sent));
+                    let Some((call, outcome)) = self.looks_for_tasks(wire, call, message, entry.sent) else { return };
+                    call.end(outcome, Some(sent));
                 }
                 self.idle_since = self.now;
                 self.take_from_backlog();
@@ -129,21 +131,24 @@ impl Instance {
         let method = message.method();
         match method {
             Some(Method::Progress) => self.on_progress(message),
+            Some(Method::Cancelled) if self.era() == Era::Modern => self.on_listen_cancelled(&message),
             Some(Method::Cancelled) => self.on_question_cancelled(message),
             Some(m @ (Method::ToolsChanged | Method::PromptsChanged | Method::ResourcesChanged)) => {
                 self.record_note(&message, m.name(), None, Status::Sent);
-                self.relist_at = Some(self.now + RELIST_PAUSE);
+                self.on_lists_changed();
             }
             Some(Method::Acknowledged) => self.on_acknowledged(from),
             Some(Method::ResourceUpdated) => self.on_resource_updated(message),
             Some(Method::LogMessage) => self.on_log(message, from),
+            Some(Method::TaskStatus | Method::TaskChanged) => self.on_task_status(message, from),
             _ => self.on_other_note(message, from),
         }
     }
 
     fn on_progress(&mut self, message: Message) {
         let wire = message.get(Field::ProgressToken).and_then(WireId::read);
-        let Some(entry) = wire.and_then(|w| self.pending.get_mut(w)) else { return };
+        let Some(wire) = wire else { return };
+        let Some(entry) = self.pending.get_mut(wire) else { return self.on_task_progress(wire, &message) };
         entry.silent_since = self.now;
         if let Origin::Call(call) = &entry.origin {
             // A session that does not keep up loses progress, nothing else.

@@ -4,9 +4,11 @@
 //! every request; earlier editions must not see these keys.
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::call::Call;
-use super::peer::{ClientFacts, Level};
+use super::peer::Level;
+use super::tasking::AsTask;
 use crate::protocol::{Era, Field, Message, Patch, Revision, Span, Spliced, WireId, walk};
 
 /// The keys of `_meta` that only modern servers may see.
@@ -14,12 +16,15 @@ const MODERN_KEYS: [&str; 5] = [
     "io.modelcontextprotocol/protocolVersion",
     "io.modelcontextprotocol/clientInfo",
     "io.modelcontextprotocol/clientCapabilities",
-    "io.modelcontextprotocol/logLevel",
+    LEVEL_KEY,
     "io.modelcontextprotocol/subscriptionId",
 ];
 
 /// The members of `params` that only later rounds of a call have.
 const ROUND_KEYS: [&str; 2] = ["inputResponses", "requestState"];
+
+/// The member of `params` that makes a task of a legacy call.
+const TASK_KEY: &str = "task";
 
 /// The members of `_meta` a modern request needs, without braces. `capabilities` is what we can really carry.
 pub(super) fn modern_meta(info: &[u8], capabilities: &str, level: Option<Level>) -> String {
@@ -34,8 +39,11 @@ pub(super) fn modern_meta(info: &[u8], capabilities: &str, level: Option<Level>)
     meta
 }
 
-/// What is written to the server for `call` under `wire`.
-pub(super) fn outgoing(call: &Call, era: Era, wire: WireId) -> Spliced {
+/// The key of `_meta` by which a request asks for log lines.
+const LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
+
+/// What is written to the server for `call` under `wire`. `task`: whether it is to become one. `hears`: it may ask for log lines.
+pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears: bool) -> Spliced {
     let message = &call.message;
     let mut out = Spliced::new(message.raw().clone());
     if let Some(span) = message.span(Field::Id) {
@@ -50,23 +58,43 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId) -> Spliced {
     for span in message.null_cuts() {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
-    if let (Some(more), Some(params)) = (&call.more, message.span(Field::Params)) {
-        for span in walk::cuts(message.raw(), params, &ROUND_KEYS) {
-            out.patch(span, Patch::Bytes(Bytes::new()));
+    if let Some(params) = message.span(Field::Params) {
+        let mut keys: SmallVec<[&str; 3]> = SmallVec::new();
+        if call.more.is_some() {
+            keys.extend(ROUND_KEYS);
         }
-        insert(&mut out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
+        if task != AsTask::ByClient && message.span(Field::Task).is_some() {
+            keys.push(TASK_KEY);
+        }
+        if !keys.is_empty() {
+            for span in walk::cuts(message.raw(), params, &keys) {
+                out.patch(span, Patch::Bytes(Bytes::new()));
+            }
+        }
+        if let Some(more) = &call.more {
+            insert(&mut out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
+        }
+        if matches!(task, AsTask::ByUs | AsTask::Held) && era == Era::Legacy {
+            insert(&mut out, message.raw(), params, format!(r#""{TASK_KEY}":{{}}"#));
+        }
     }
     match (call.facts.revision.era(), era) {
-        (Era::Legacy, Era::Modern) => add_modern_meta(&mut out, message, &call.facts, call.peer.level()),
-        (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message),
+        (Era::Legacy, Era::Modern) => {
+            let facts = &call.facts;
+            let capabilities = if task == AsTask::ByUs { facts.carried_with_tasks() } else { facts.carried() };
+            // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
+            let level = hears.then(|| call.peer.level().unwrap_or(Level::Info));
+            add_modern_meta(&mut out, message, &facts.info, capabilities, level);
+        }
+        (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message, &MODERN_KEYS),
+        (Era::Modern, Era::Modern) if !hears => cut_modern_meta(&mut out, message, &[LEVEL_KEY]),
         _ => {}
     }
     out
 }
 
-fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, level: Option<Level>) {
-    // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
-    let meta = modern_meta(&facts.info, facts.carried(), Some(level.unwrap_or(Level::Info)));
+fn add_modern_meta(out: &mut Spliced, message: &Message, info: &[u8], capabilities: &str, level: Option<Level>) {
+    let meta = modern_meta(info, capabilities, level);
     if let Some(span) = message.span(Field::Meta) {
         insert(out, message.raw(), span, meta);
     } else if let Some(span) = message.span(Field::Params) {
@@ -78,7 +106,7 @@ fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, le
 }
 
 /// Puts `members` first into the object at `object`.
-fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: String) {
+pub(super) fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: String) {
     if walk::members(raw, object).next().is_some() {
         members.push(',');
     }
@@ -86,14 +114,14 @@ fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: String) {
     out.patch(Span { start: at, end: at }, Patch::Bytes(members.into()));
 }
 
-fn cut_modern_meta(out: &mut Spliced, message: &Message) {
+fn cut_modern_meta(out: &mut Spliced, message: &Message, keys: &[&str]) {
     let (Some(meta), Some(params)) = (message.span(Field::Meta), message.span(Field::Params)) else { return };
     let raw = message.raw();
     let is_ours = |key: Span| {
-        walk::decode(&raw[key.start as usize..key.end as usize]).is_some_and(|k| MODERN_KEYS.contains(&k.as_ref()))
+        walk::decode(&raw[key.start as usize..key.end as usize]).is_some_and(|k| keys.contains(&k.as_ref()))
     };
     let only_ours = walk::members(raw, meta).all(|(key, _)| is_ours(key));
-    let cuts = if only_ours { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, &MODERN_KEYS) };
+    let cuts = if only_ours { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, keys) };
     for span in cuts {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }

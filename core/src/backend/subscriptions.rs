@@ -88,12 +88,22 @@ impl Instance {
     pub(super) fn unsubscribe(&mut self, session: SessionId, uri: &[u8]) {
         let Some(decoded) = walk::decode(uri) else { return };
         if self.port.wanted.remove(&decoded, session) {
-            self.unwanted(&[decoded.into_owned()]);
+            self.unwanted(&[decoded.into_owned()], false);
         }
     }
 
-    /// Nobody wants updates of these any more.
-    pub(super) fn unwanted(&mut self, uris: &[String]) {
+    /// Somebody wants news of a task, or not any more.
+    pub(super) fn follow(&mut self, session: SessionId, task: &str, on: bool) {
+        let wanted = &self.port.wanted_tasks;
+        let is_news = if on { wanted.add(task, session) } else { wanted.remove(task, session) };
+        // A legacy server tells of a task whoever made it.
+        if is_news && self.era() == Era::Modern {
+            self.open_listen();
+        }
+    }
+
+    /// Nobody wants updates of these any more; nor (`unfollowed`) news of some tasks.
+    pub(super) fn unwanted(&mut self, uris: &[String], unfollowed: bool) {
         match self.era() {
             Era::Legacy => {
                 for uri in uris {
@@ -101,7 +111,7 @@ impl Instance {
                     self.tell_legacy(Method::ResourcesUnsubscribe, uri.as_bytes());
                 }
             }
-            Era::Modern if !uris.is_empty() => self.open_listen(),
+            Era::Modern if !uris.is_empty() || unfollowed => self.open_listen(),
             Era::Modern => {}
         }
     }
@@ -109,7 +119,9 @@ impl Instance {
     /// A new instance is asked for what is still wanted. What has changed meanwhile nobody knows: an update of everything
     /// wanted is told if an instance served before.
     pub(super) fn renew_subscriptions(&mut self) {
-        self.port.wanted.keep(|session| self.ctx.peers.get(session).is_some());
+        for wanted in [&self.port.wanted, &self.port.wanted_tasks] {
+            wanted.keep(|session| self.ctx.peers.get(session).is_some());
+        }
         if self.era() == Era::Modern {
             self.open_listen();
         }
@@ -150,9 +162,14 @@ impl Instance {
         if !uris.is_empty() {
             filter.insert("resourceSubscriptions".to_owned(), uris.into());
         }
+        let tasks = self.port.wanted_tasks.uris();
+        let capabilities = if tasks.is_empty() { "{}".to_owned() } else { super::task_words::with_extension("{}") };
+        if !tasks.is_empty() {
+            filter.insert("taskIds".to_owned(), tasks.into());
+        }
         let before = self.listen.take();
         if !filter.is_empty() {
-            let meta = shape::modern_meta(&self.ctx.identity, "{}", None);
+            let meta = shape::modern_meta(&self.ctx.identity, &capabilities, None);
             let params = format!(r#"{{"_meta":{{{meta}}},"notifications":{}}}"#, serde_json::Value::Object(filter));
             self.listen = Some(self.send_own(Own::Listen, Method::Listen, &params));
         }
@@ -208,6 +225,17 @@ impl Instance {
         self.listen = None;
         if !refused {
             self.lost_listen();
+        }
+    }
+
+    /// A modern server on a pipe ends a stream of updates: it asks nothing, so there is nothing else it could take back (MCP
+    /// 2026-07-28, transports, stdio).
+    pub(super) fn on_listen_cancelled(&mut self, message: &Message) {
+        let Some(wire) = message.get(Field::CancelId).and_then(WireId::read) else { return };
+        if self.pending.own(wire) == Some(&Own::Listen) {
+            self.pending.complete(wire);
+            self.end_own(wire, Status::Cancelled);
+            self.on_listen_ended(wire, false);
         }
     }
 

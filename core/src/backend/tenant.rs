@@ -21,7 +21,8 @@ pub enum Tenant {
     Lease(Profile),
 }
 
-/// What a client can be asked: as much of its capabilities as changes what servers do.
+/// What a client can be asked: as much of its capabilities as changes what servers do. Or that it can be asked nothing, but wants
+/// to hear a server's log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Profile(u8);
 
@@ -31,8 +32,12 @@ const SAMPLING: u8 = 1 << 2;
 const SAMPLING_TOOLS: u8 = 1 << 3;
 const ROOTS: u8 = 1 << 4;
 const ROOTS_CHANGED: u8 = 1 << 5;
+const HEARS: u8 = 1 << 6;
 
 impl Profile {
+    /// Of a client that can be asked nothing and wants log lines: on a pipe these are for whoever has the instance.
+    pub(super) const HEARS: Self = Self(HEARS);
+
     /// Of a client that can be asked anything at all.
     #[must_use]
     pub fn of(facts: &ClientFacts) -> Option<Self> {
@@ -59,6 +64,16 @@ impl Profile {
             bits |= ROOTS | if told { ROOTS_CHANGED } else { 0 };
         }
         (bits != 0).then_some(Self(bits))
+    }
+
+    /// All there are of clients that can be asked something.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (1..ROOTS_CHANGED << 1).map(Self)
+    }
+
+    /// A short name for it.
+    pub(super) fn key(self) -> String {
+        format!("Kind{:02x}", self.0)
     }
 
     /// The capabilities an instance for such clients is told of.

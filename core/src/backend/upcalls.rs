@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::call::{Delivery, ServerNote, Upcall};
 use super::instance::Instance;
 use super::peer::{Peer, Principal};
+use super::task_words::{belongs_to, related_to};
 use super::tenant::Tenant;
 use super::users::Audience;
 use super::wire::Parcel;
@@ -34,6 +35,8 @@ struct Ask {
     is_roots: bool,
     /// Whose call it is, of a modern client.
     principal: Option<Principal>,
+    /// The task it belongs to, by the server's own id.
+    task: Option<String>,
 }
 
 impl Asks {
@@ -56,7 +59,7 @@ struct Owner {
 
 /// Whether a server may ask while it does this (protocol.md, 3.6 c).
 const fn may_ask(method: Option<Method>) -> bool {
-    matches!(method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead) | None)
+    matches!(method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead | Method::TasksResult) | None)
 }
 
 /// The mode of an elicitation (MCP 2025-11-25, client/elicitation); before that edition there was one only.
@@ -70,9 +73,15 @@ fn mode_of(question: &Message) -> &'static str {
 }
 
 impl Instance {
-    /// Whom something belongs to that came on `stream`, or on no call's; `capability` is what its client needs.
-    fn owner(&self, stream: Option<WireId>, capability: Option<&str>) -> Option<Owner> {
+    /// Whom something belongs to that came on `stream`, or on no call's; `capability` is what its client needs, `task` the task
+    /// it says it is of.
+    fn owner(&self, stream: Option<WireId>, capability: Option<&str>, task: Option<&str>) -> Option<Owner> {
+        // a: it says so itself.
+        if let Some((peer, call, wire)) = task.and_then(|own| self.task_owner(own)) {
+            return Some(Owner { peer, parent: Some(call), parents: wire.into_iter().collect() });
+        }
         // b: the transport says so.
+        let stream = stream.map(|wire| self.call_behind(wire));
         if let Some((wire, call)) = stream.and_then(|w| Some((w, self.pending.call(w)?))) {
             return Some(Owner { peer: call.peer.clone(), parent: Some(call.id), parents: vec![wire] });
         }
@@ -164,7 +173,11 @@ impl Instance {
             Some(Method::RootsList) => Some(("roots", code::METHOD_NOT_FOUND)),
             _ => None,
         };
-        let Some(owner) = self.owner(stream, capability.map(|(name, _)| name)) else {
+        let task = related_to(&message);
+        if let Some(held) = task.as_deref().and_then(|own| self.held_question(own, method, &message)) {
+            return held;
+        }
+        let Some(owner) = self.owner(stream, capability.map(|(name, _)| name), task.as_deref()) else {
             return Err(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"));
         };
         let Some(facts) = owner.peer.facts() else {
@@ -209,7 +222,7 @@ impl Instance {
         for wire in &owner.parents {
             self.pending.asks(*wire);
         }
-        let ask = Ask { session: owner.peer.id, parents: owner.parents, is_roots, principal };
+        let ask = Ask { session: owner.peer.id, parents: owner.parents, is_roots, principal, task };
         self.asks.open.insert(id.clone(), ask);
         Ok(())
     }
@@ -219,7 +232,7 @@ impl Instance {
         self.wire.push_parts(&parts, Parcel::Note);
     }
 
-    fn refuse(&mut self, id: &RequestId, fault: &Fault) {
+    pub(super) fn refuse(&mut self, id: &RequestId, fault: &Fault) {
         tracing::debug!(server = %self.port.name(), "a request to the client was refused: {}", fault.message);
         self.answer(id, &format!(r#""error":{}"#, fault.to_json()));
     }
@@ -248,6 +261,9 @@ impl Instance {
                 for span in message.null_cuts() {
                     out.patch(span, Patch::Bytes(bytes::Bytes::new()));
                 }
+                if let Some(own) = &ask.task {
+                    belongs_to(&mut out, &message, own);
+                }
                 self.wire.push(&out, Parcel::Note);
             }
             Err(fault) => self.refuse(&server_id, &fault),
@@ -274,6 +290,7 @@ impl Instance {
 
     /// The instance ends: clients need not answer its questions any more.
     pub(super) fn refuse_all_asks(&mut self) {
+        self.forgets_held();
         for (server_id, ask) in std::mem::take(&mut self.asks.open) {
             let text = format!(
                 r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{server_id},"reason":"the server has ended"}}}}"#
@@ -286,6 +303,9 @@ impl Instance {
 
     pub(super) fn on_question_cancelled(&mut self, message: Message) {
         let Some(server_id) = message.slice(Field::CancelId).map(RequestId) else { return };
+        if self.held_question_cancelled(&server_id) {
+            return;
+        }
         let Some(ask) = self.asks.open.remove(&server_id) else { return };
         self.is_told(&ask);
         if let Some(peer) = self.ctx.peers.get(ask.session) {
@@ -315,17 +335,41 @@ impl Instance {
 
     fn note_to_owner(&self, message: Message, method: Option<Method>, stream: Option<WireId>) {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
-        let Some(owner) = self.owner(stream, None) else {
+        let is_log = method == Some(Method::LogMessage);
+        // Other ways to tell whose it is come first.
+        let owner = self.owner(stream, None, related_to(&message).as_deref());
+        let owner = owner.or_else(|| self.hears_it().filter(|_| is_log && stream.is_none()));
+        let Some(owner) = owner else {
+            if is_log && self.port.server().share_logs {
+                return self.note_to_all(&message);
+            }
             return self.record_note(&message, &name, None, Status::Dropped("it belongs to no client for certain"));
         };
         let parent = owner.parent;
         let to = owner.peer.id;
-        let note = ServerNote { to, backend: self.port.name().clone(), message: message.clone(), method, parent };
+        let note = ServerNote { to, port: self.port.clone(), message: message.clone(), method, parent };
         let status = match owner.peer.mailbox.push(Delivery::Note(Box::new(note))) {
             Ok(()) => Status::Sent,
             Err(_) => Status::Dropped("the client does not keep up"),
         };
         self.record_note(&message, &name, parent, status);
+    }
+
+    /// Whose a log line is that came on a pipe where users ask for them by turns.
+    fn hears_it(&self) -> Option<Owner> {
+        let call = self.heard_by()?;
+        Some(Owner { peer: call.peer.clone(), parent: Some(call.id), parents: Vec::new() })
+    }
+
+    /// A log line that belongs to nobody for certain goes to all who want such lines, as the configuration has it.
+    fn note_to_all(&self, message: &Message) {
+        self.record_note(message, Method::LogMessage.name(), None, Status::Sent);
+        for peer in self.ctx.peers.all() {
+            let (to, port, message) = (peer.id, self.port.clone(), message.clone());
+            let note = ServerNote { to, port, message, method: Some(Method::LogMessage), parent: None };
+            // Who does not keep up loses it.
+            let _ = peer.mailbox.push(Delivery::Note(Box::new(note)));
+        }
     }
 
     pub(super) fn on_resource_updated(&mut self, message: Message) {
@@ -336,7 +380,7 @@ impl Instance {
         for peer in sessions.into_iter().filter_map(|id| self.ctx.peers.get(id)) {
             let note = ServerNote {
                 to: peer.id,
-                backend: self.port.name().clone(),
+                port: self.port.clone(),
                 message: message.clone(),
                 method: Some(Method::ResourceUpdated),
                 parent: None,

@@ -45,6 +45,11 @@ impl Users {
         self.last = self.last.filter(|l| *l != session);
     }
 
+    /// Whether nobody has ever used it.
+    pub(super) const fn is_nobody(&self) -> bool {
+        matches!(self.ever, Ever::Nobody)
+    }
+
     /// Whether nobody but the user of `peer` has ever used it.
     pub(super) fn is_only(&self, peer: &Peer) -> bool {
         matches!(&self.ever, Ever::One(first) if first.is_same_user(peer))
@@ -102,6 +107,9 @@ impl Instance {
                 let sessions = self.ctx.peers.of(&principal);
                 let calls = self.users.now.values().filter(|p| p.parks);
                 sessions.iter().chain(calls).filter_map(|p| p.wanted_level()).min()
+            }
+            Audience::Strangers if self.port.server().share_logs => {
+                self.ctx.peers.all().iter().filter_map(|p| p.wanted_level()).min()
             }
             Audience::Holder | Audience::Strangers => self.users.now.values().filter_map(|p| p.wanted_level()).min(),
         }

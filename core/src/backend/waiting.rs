@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::call::Call;
-use super::port::Mail;
-use super::wanted::Wanted;
+use super::port::{Mail, Port};
 use crate::protocol::walk;
 
 /// Calls waiting for the next instance, at most; more are refused as busy.
@@ -21,7 +20,7 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Takes in what came for an instance that is not there. Gives a call back that is too many.
-    pub(super) fn take_in(&mut self, mail: Mail, wanted: &Wanted, now: Instant) -> Option<Box<Call>> {
+    pub(super) fn take_in(&mut self, mail: Mail, port: &Port, now: Instant) -> Option<Box<Call>> {
         match mail {
             Mail::Call(call) => return self.push(call, now),
             Mail::Cancel { session, client_id, .. } => {
@@ -29,17 +28,22 @@ impl Waiting {
             }
             Mail::Subscribe { session, uri } => {
                 if let Some(uri) = walk::decode(&uri) {
-                    wanted.add(&uri, session);
+                    port.wanted.add(&uri, session);
                     self.woken = true;
                 }
             }
             Mail::Unsubscribe { session, uri } => {
                 if let Some(uri) = walk::decode(&uri) {
-                    wanted.remove(&uri, session);
+                    port.wanted.remove(&uri, session);
                 }
             }
+            Mail::Follow { session, task, on: true } => {
+                port.wanted_tasks.add(&task, session);
+                self.woken = true;
+            }
+            Mail::Follow { session, task, on: false } => drop(port.wanted_tasks.remove(&task, session)),
             // Of an instance that is gone, or of no use to one that has not begun.
-            Mail::UpcallAnswer { .. } | Mail::Over(_) | Mail::Notification(_) | Mail::Level => {}
+            Mail::UpcallAnswer { .. } | Mail::Over(_) | Mail::Notification(_) | Mail::Level | Mail::EndTask(_) => {}
         }
         None
     }

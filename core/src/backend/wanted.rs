@@ -71,6 +71,11 @@ impl Wanted {
         self.lock().keys().cloned().collect()
     }
 
+    /// Who wants updates of exactly this.
+    pub(super) fn of(&self, uri: &str) -> Vec<SessionId> {
+        self.lock().get(uri).cloned().unwrap_or_default()
+    }
+
     /// Everything wanted and by whom.
     pub(super) fn all(&self) -> Vec<(String, SessionId)> {
         self.lock().iter().flat_map(|(uri, sessions)| sessions.iter().map(|s| (uri.clone(), *s))).collect()

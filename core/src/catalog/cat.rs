@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Bytes, BytesMut};
 use foldhash::HashMap;
 
-use super::capability;
+use super::capability::{self, Declared};
 use super::fence::Fence;
 use super::item::Item;
 use super::merge::Source;
@@ -14,7 +14,7 @@ use super::pattern::matches;
 use super::promoted::{Promoted, promoted};
 use crate::backend::{ItemKind, Offer};
 use crate::config::Routing;
-use crate::protocol::Era;
+use crate::protocol::{Era, Revision};
 
 /// Where an exposed name leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Entry {
     pub own: Arc<str>,
     /// The same as a JSON string, ready to be spliced in; `None` if it is what the client wrote.
     pub own_json: Option<Bytes>,
+    /// A tool that takes calls as tasks only, as far as its server says so.
+    pub needs_task: bool,
 }
 
 /// Where a URI leads.
@@ -100,8 +102,8 @@ pub struct Catalog {
     pub sole: Option<Arc<str>>,
     /// What that server offers, once known: to clients we are this server.
     pub transparent: Option<Arc<Offer>>,
-    /// What is declared to clients, as JSON; empty before the first merge.
-    pub(super) capabilities: String,
+    /// What is declared to clients; nothing before the first merge.
+    pub(super) capabilities: Declared,
     /// Keeps tools a token does not allow from being called by names that are not listed.
     pub(super) fence: Option<Fence>,
     pub(super) origin: Origin,
@@ -148,7 +150,8 @@ impl Catalog {
             return None;
         }
         let own_json = (!prefix.is_empty()).then(|| serde_json::Value::from(own).to_string().into());
-        Some(Entry { exposed: exposed.into(), backend: backend.clone(), own: own.into(), own_json })
+        let (exposed, backend, own) = (exposed.into(), backend.clone(), own.into());
+        Some(Entry { exposed, backend, own, own_json, needs_task: false })
     }
 
     /// The server of a resource: listed, matching a template (longest literal beginning first), or the first server that
@@ -202,14 +205,14 @@ impl Catalog {
         is_unknown || self.completers.iter().any(|b| &**b == backend)
     }
 
-    /// What is declared to clients, as JSON.
+    /// What is declared to clients of `revision`, as JSON.
     #[must_use]
-    pub fn declared(&self) -> Cow<'_, str> {
+    pub fn declared(&self, revision: Revision) -> Cow<'_, str> {
         if self.capabilities.is_empty() {
             // Nothing is known of any server yet.
-            return Cow::Owned(capability::merged(std::iter::empty(), false));
+            return Cow::Owned(capability::merged(std::iter::empty(), false).to(revision).into_owned());
         }
-        Cow::Borrowed(&self.capabilities)
+        self.capabilities.to(revision)
     }
 
     /// The whole list result for clients of `era`, without paging.

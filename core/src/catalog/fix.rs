@@ -29,8 +29,31 @@ pub(super) struct Change<'a> {
     pub(super) description: Option<&'a str>,
     /// Repair defects, too.
     pub(super) repair: bool,
-    /// Leave `execution` of a tool as it is: it says nothing without the capability `tasks`, which we do not declare.
-    pub(super) keeps_execution: bool,
+    /// What becomes of a tool's `execution`.
+    pub(super) execution: Execution,
+}
+
+/// What becomes of a tool's `execution`, which says whether calls of it may be tasks (MCP 2025-11-25, server/tools).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Execution {
+    /// Its server makes no tasks.
+    #[default]
+    Cut,
+    /// Told to clients that may make tasks. None of them has to: of a call that is none we make one in its place.
+    Offered,
+    /// As it came.
+    Kept,
+}
+
+/// Whether a tool says that calls of it must be tasks.
+pub(super) fn needs_task(raw: &[u8]) -> bool {
+    task_support(raw, whole(raw)).is_some_and(|support| at(raw, support) == br#""required""#)
+}
+
+/// The place of `execution.taskSupport`.
+fn task_support(raw: &[u8], tool: Span) -> Option<Span> {
+    let (_, execution) = walk::member(raw, tool, "execution")?;
+    walk::member(raw, execution, "taskSupport").map(|(_, v)| v)
 }
 
 /// The member that names an item.
@@ -68,20 +91,20 @@ pub(super) fn name_of(kind: ItemKind, raw: &[u8]) -> Result<String, String> {
 /// The item with `change` done.
 pub(super) fn fix(kind: ItemKind, raw: &Bytes, change: Change<'_>) -> Fixed {
     let members = walk::members(raw, whole(raw)).collect();
-    let mut edit = Edit { raw, members, out: Spliced::new(raw.clone()), repairs: Vec::new() };
+    let mut edit = Edit { raw, members, out: Spliced::new(raw.clone()), gone: Vec::new(), repairs: Vec::new() };
     if let Some(name) = change.name {
         edit.set(name_key(kind), &json(name));
     }
     if let Some(description) = change.description {
         edit.set("description", &json(description));
     }
-    if kind == ItemKind::Tool && !change.keeps_execution {
-        // Tasks are not carried: a tool must not ask for being called as one.
+    let is_tool = kind == ItemKind::Tool;
+    if is_tool && change.execution == Execution::Cut {
         edit.cut(&["execution"]);
     }
     if !change.repair {
-        let legacy = edit.out.to_bytes();
-        return Fixed { legacy, modern: None, repairs: Vec::new() };
+        let (legacy, modern) = edit.by_era(change, false);
+        return Fixed { legacy, modern, repairs: Vec::new() };
     }
     edit.cut_nulls(change);
     edit.cut_unknown_themes();
@@ -94,14 +117,9 @@ pub(super) fn fix(kind: ItemKind, raw: &Bytes, change: Change<'_>) -> Fixed {
         ItemKind::Template => edit.mend_name(change.name),
         ItemKind::Prompt => {}
     }
-    let common = edit.out.clone();
     let repairs = std::mem::take(&mut edit.repairs);
-    if kind == ItemKind::Tool {
-        edit.old_schemas();
-    }
-    let differs = edit.out.patches().count() != common.patches().count();
-    let modern = differs.then(|| common.to_bytes());
-    Fixed { legacy: edit.out.to_bytes(), modern, repairs }
+    let (legacy, modern) = edit.by_era(change, is_tool);
+    Fixed { legacy, modern, repairs }
 }
 
 fn json(text: &str) -> String {
@@ -113,7 +131,20 @@ struct Edit<'a> {
     /// Keys and values of the item, found in one pass: most items need no change, and there are hundreds at a start.
     members: SmallVec<[(Span, Span); 12]>,
     out: Spliced,
+    /// Members that go, cut in one pass at the end: two that stand beside each other are one place.
+    gone: Vec<String>,
     repairs: Vec<String>,
+}
+
+/// Cuts these members.
+fn without(out: &mut Spliced, raw: &[u8], gone: &[String]) {
+    if gone.is_empty() {
+        return;
+    }
+    let keys: SmallVec<[&str; 4]> = gone.iter().map(String::as_str).collect();
+    for span in walk::cuts(raw, whole(raw), &keys) {
+        out.patch(span, Patch::Bytes(Bytes::new()));
+    }
 }
 
 impl Edit<'_> {
@@ -147,12 +178,35 @@ impl Edit<'_> {
     }
 
     fn cut(&mut self, keys: &[&str]) {
-        if keys.iter().all(|key| self.get(key).is_none()) {
-            return;
+        let there: Vec<String> = keys.iter().filter(|key| self.get(key).is_some()).map(|k| (*k).to_owned()).collect();
+        self.gone.extend(there);
+    }
+
+    /// The item for clients of the legacy era, and for those of the modern one where that differs. `old_schemas`: the editions
+    /// differ in those.
+    fn by_era(mut self, change: Change<'_>, old_schemas: bool) -> (Bytes, Option<Bytes>) {
+        let (mut modern, mut modern_gone) = (self.out.clone(), self.gone.clone());
+        let n = (modern.patches().count(), modern_gone.len());
+        if change.execution == Execution::Offered && self.get("execution").is_some() {
+            modern_gone.push("execution".to_owned());
+            match task_support(self.raw, whole(self.raw)) {
+                Some(support) if at(self.raw, support) == br#""required""# => self.replace(support, r#""optional""#),
+                Some(_) => {}
+                None => self.cut(&["execution"]),
+            }
         }
-        for span in walk::cuts(self.raw, whole(self.raw), keys) {
-            self.replace(span, "");
+        if old_schemas {
+            self.old_schemas();
         }
+        let differs = (self.out.patches().count(), self.gone.len()) != n || modern_gone.len() != n.1;
+        let Self { raw, mut out, gone, .. } = self;
+        without(&mut out, raw, &gone);
+        let legacy = out.to_bytes();
+        let modern = differs.then(|| {
+            without(&mut modern, raw, &modern_gone);
+            modern.to_bytes()
+        });
+        (legacy.clone(), modern.filter(|m| *m != legacy))
     }
 
     fn cut_nulls(&mut self, change: Change<'_>) {
@@ -165,7 +219,7 @@ impl Edit<'_> {
             // These are replaced already.
             .filter(|k| {
                 k != "inputSchema"
-                    && (k != "execution" || change.keeps_execution)
+                    && (k != "execution" || change.execution == Execution::Kept)
                     && !(k == "description" && change.description.is_some())
             })
             .collect();
@@ -319,10 +373,46 @@ mod tests {
             r#"{"name":"a","icons":[{"src":"x","theme":"blue"}],"inputSchema":{"type":"object"},"execution":{"taskSupport":"required"}}"#,
             r#"{"name":"a","icons":[{"src":"x"}],"inputSchema":{"type":"object"}}"#,
         );
+        // Members that go may stand beside each other.
+        tool(
+            r#"{"execution":{},"title":null,"name":"a","description":null,"inputSchema":{}}"#,
+            r#"{"name":"a","inputSchema":{"type":"object"}}"#,
+        );
         let resource = |raw, expected| check(ItemKind::Resource, None, raw, expected, None);
         resource(r#"{"uri":"a:b"}"#, r#"{"name":"a:b","uri":"a:b"}"#);
         resource(r#"{"uri":"a:b","name":null,"size":-1}"#, r#"{"name":"a:b","uri":"a:b"}"#);
         resource(r#"{"uri":"a:b","name":"n","size":1.5}"#, r#"{"uri":"a:b","name":"n"}"#);
+    }
+
+    #[test]
+    fn what_a_tool_says_of_tasks_is_for_who_has_them() {
+        let check = |execution: Execution, said: &str, legacy: &str, modern: Option<&str>| {
+            for repair in [true, false] {
+                let raw = format!(r#"{{"name":"a"{said},"inputSchema":{{"type":"object"}}}}"#);
+                let change = Change { repair, execution, ..Change::default() };
+                let fixed = fix(ItemKind::Tool, &Bytes::from(raw), change);
+                let tool = |with: &str| format!(r#"{{"name":"a"{with},"inputSchema":{{"type":"object"}}}}"#);
+                assert_eq!(String::from_utf8_lossy(&fixed.legacy), tool(legacy), "{said}");
+                let got = fixed.modern.map(|m| String::from_utf8_lossy(&m).into_owned());
+                assert_eq!(got, modern.map(tool), "{said}");
+                assert!(fixed.repairs.is_empty(), "no defect: {said}");
+            }
+        };
+        let says = |support: &str| format!(r#","execution":{{"taskSupport":"{support}","v":1}}"#);
+        for support in ["required", "optional", "forbidden"] {
+            check(Execution::Cut, &says(support), "", None);
+            check(Execution::Kept, &says(support), &says(support), None);
+        }
+        check(Execution::Offered, &says("required"), &says("optional"), Some(""));
+        check(Execution::Offered, &says("forbidden"), &says("forbidden"), Some(""));
+        check(Execution::Offered, r#","execution":{}"#, "", None);
+        check(Execution::Offered, "", "", None);
+        assert!(needs_task(br#"{"execution":{"taskSupport":"required"}}"#));
+        for other in
+            [&b"{}"[..], br#"{"execution":{"taskSupport":"optional"}}"#, br#"{"taskSupport":"required"}"#, b"[]"]
+        {
+            assert!(!needs_task(other));
+        }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::capability;
 use super::cat::{Catalog, Entry, Origin, Withheld};
-use super::fix::{Change, Fixed, fix, name_of};
+use super::fix::{Change, Execution, Fixed, fix, name_of, needs_task};
 use super::item::Item;
 use super::names::{Wanted, expose, prefix};
 use super::pattern::matches;
-use crate::backend::{ItemKind, Memory, Offer, OfferState};
+use crate::backend::{ItemKind, Memory, Offer, OfferState, takes_tasks};
 use crate::config::{Config, Naming, Routing, Server};
 
 /// Longest instructions taken from one server, in bytes.
@@ -61,9 +61,8 @@ pub fn merge(sources: &[Source], routing: &Routing, preface: Option<&str>, versi
 /// The catalog as far as it is remembered from earlier runs. Starts nothing.
 #[must_use]
 pub fn remembered(config: &Config, memory: &Memory) -> Catalog {
-    let names = memory.names();
     let known = |server: &Arc<Server>| {
-        let offer = names.contains(&*server.name).then(|| memory.offer(server)).flatten().map(Arc::new);
+        let offer = memory.offer(server).map(Arc::new);
         let state = offer.map_or(OfferState::Absent, |offer| OfferState::Known { offer, cached: true });
         Source { server: server.clone(), state }
     };
@@ -270,7 +269,11 @@ fn render(
                 .map(String::as_str)
                 .filter(|_| kind == ItemKind::Tool),
             repair: routing.schema_fixes,
-            keeps_execution: matches!(manner, Manner::Transparent(_)),
+            execution: match (manner, known(&sources[candidate.source])) {
+                (Manner::Transparent(_), _) => Execution::Kept,
+                (_, Some(offer)) if takes_tasks(&offer.capabilities, offer.revision) => Execution::Offered,
+                _ => Execution::Cut,
+            },
         };
         let Fixed { legacy, modern, repairs } = fix(kind, candidate.raw, change);
         if !repairs.is_empty() {
@@ -292,7 +295,9 @@ fn render(
         let exposed: Arc<str> = name.into();
         let own: Arc<str> = if *exposed == *candidate.own { exposed.clone() } else { candidate.own.as_str().into() };
         let own_json = (exposed != own).then(|| serde_json::Value::from(&*own).to_string().into());
-        let entry = Entry { exposed: exposed.clone(), backend: backend.clone(), own: own.clone(), own_json };
+        let needs_task = kind == ItemKind::Tool && needs_task(candidate.raw);
+        let entry =
+            Entry { exposed: exposed.clone(), backend: backend.clone(), own: own.clone(), own_json, needs_task };
         match kind {
             ItemKind::Tool => drop(catalog.tools.insert(exposed.clone(), entry)),
             ItemKind::Prompt => drop(catalog.prompts.insert(exposed.clone(), entry)),

@@ -1,6 +1,7 @@
 //! [`Views`]: the catalog as one kind of client sees it, made from the main one when somebody first looks.
 //!
-//! A view only ever takes away: what is not in it can be neither listed nor called, by no name, URI or template.
+//! A view only ever takes away: what is not in it can be neither listed nor called, by no name, URI or template. What servers list for
+//! some clients only is merged first ([`Others`]); views of that are made in the same way.
 
 use std::collections::HashSet;
 use std::mem::discriminant;
@@ -13,12 +14,13 @@ use super::capability;
 use super::cat::{Catalog, ListBytes, Origin};
 use super::fence::Fence;
 use super::item::Item;
-use super::merge::{Source, instructions_of, known, merge_transparent};
+use super::merge::{Source, instructions_of, known, merge, merge_transparent};
+use super::others::Others;
 use super::scope::{Scope, permits};
 use crate::backend::{ItemKind, OfferState};
 
-/// Views kept. One is in use for each per-server endpoint and each kind of token; each takes some two times the bytes of
-/// its lists. What is over it is made again when somebody looks, which costs a merge and no more.
+/// Views kept. One is in use for each per-server endpoint, each kind of token and each kind of clients that can be asked
+/// something; each takes some two times the bytes of its lists. What is over it is made again when somebody looks, which costs a merge and no more.
 const N_VIEWS: usize = 256;
 
 /// The views in use.
@@ -29,10 +31,12 @@ pub struct Views {
 
 #[derive(Debug, Default)]
 struct Made {
-    views: HashMap<Scope, View>,
+    views: HashMap<Key, View>,
     /// Counts looks, for the age of views.
     n_looks: u64,
 }
+
+type Key = (Scope, Others);
 
 /// A view as it was made last.
 #[derive(Debug)]
@@ -48,32 +52,86 @@ impl Views {
     /// What a client of `scope` sees of `main`: the same value as long as neither changes. The whole of it costs nothing.
     #[must_use]
     pub fn of(&self, main: &Arc<Catalog>, scope: &Scope) -> Arc<Catalog> {
+        self.with(main, scope, &Others::default())
+    }
+
+    /// The same with `others` in the place of what everybody sees.
+    #[must_use]
+    pub fn with(&self, main: &Arc<Catalog>, scope: &Scope, others: &Others) -> Arc<Catalog> {
         // Before the first merge there is nothing to keep from anybody.
-        if scope.is_all() || main.version == 0 {
+        if main.version == 0 || (scope.is_all() && others.is_empty()) {
             return main.clone();
         }
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.n_looks += 1;
-        let looked = made.n_looks;
-        if let Some(view) = made.views.get_mut(scope) {
+        if others.is_empty() {
+            return made.view(main, (scope, others), |before| make(main, scope, before));
+        }
+        let all = Scope::default();
+        let merged = made.view(main, (&all, others), |before| merged_with(main, others, before));
+        if scope.is_all() {
+            return merged;
+        }
+        made.view(&merged, (scope, others), |before| make(&merged, scope, before))
+    }
+}
+
+impl Made {
+    fn view(
+        &mut self,
+        main: &Arc<Catalog>,
+        (scope, others): (&Scope, &Others),
+        make: impl FnOnce(Option<&Arc<Catalog>>) -> Arc<Catalog>,
+    ) -> Arc<Catalog> {
+        self.n_looks += 1;
+        let looked = self.n_looks;
+        let key = (scope.clone(), others.clone());
+        if let Some(view) = self.views.get_mut(&key) {
             view.looked = looked;
             if std::ptr::eq(view.main.as_ptr(), Arc::as_ptr(main)) {
                 return view.catalog.clone();
             }
-            view.catalog = make(main, scope, Some(&view.catalog));
+            view.catalog = make(Some(&view.catalog));
             view.main = Arc::downgrade(main);
             return view.catalog.clone();
         }
-        if made.views.len() >= N_VIEWS {
-            let oldest = made.views.iter().min_by_key(|(_, v)| v.looked).map(|(scope, _)| scope.clone());
+        if self.views.len() >= N_VIEWS {
+            let oldest = self.views.iter().min_by_key(|(_, v)| v.looked).map(|(key, _)| key.clone());
             if let Some(oldest) = oldest {
-                made.views.remove(&oldest);
+                self.views.remove(&oldest);
             }
         }
-        let catalog = make(main, scope, None);
-        made.views.insert(scope.clone(), View { main: Arc::downgrade(main), catalog: catalog.clone(), looked });
+        let catalog = make(None);
+        self.views.insert(key, View { main: Arc::downgrade(main), catalog: catalog.clone(), looked });
         catalog
     }
+}
+
+/// The catalog with `others` in the place of what everybody sees.
+fn merged_with(main: &Catalog, others: &Others, before: Option<&Arc<Catalog>>) -> Arc<Catalog> {
+    let Origin { sources, routing, preface } = &main.origin;
+    let sources: Vec<Source> = sources
+        .iter()
+        .map(|source| match others.of(&source.server.name).filter(|_| source.server.enabled) {
+            Some(offer) => {
+                let state = OfferState::Known { offer: offer.clone(), cached: false };
+                Source { server: source.server.clone(), state }
+            }
+            None => source.clone(),
+        })
+        .collect();
+    let mut merged = merge(&sources, routing, preface.as_deref(), 0);
+    merged.is_settling = main.is_settling;
+    // A cursor into what everybody sees leads nowhere in here.
+    merged.version = match before {
+        Some(before) if ItemKind::ALL.iter().all(|kind| !merged.differs(before, *kind)) => before.version,
+        _ => main.version | u64::from(others.mark()) << 32,
+    };
+    for (server, notes) in &merged.quarantined {
+        if main.quarantined.get(server) != Some(notes) {
+            tracing::debug!(%server, ?notes, "of what some clients see");
+        }
+    }
+    Arc::new(merged)
 }
 
 /// The view of `scope`; `before` is the one that stood in its place.
@@ -83,11 +141,11 @@ fn make(main: &Catalog, scope: &Scope, before: Option<&Arc<Catalog>>) -> Arc<Cat
     let mut view = if scope.server.is_some() {
         let Some(source) = sources.first() else { return absent(main, before) };
         if let Some(before) = before
-            .filter(|b| !scope.picks_tools() && b.is_settling == main.is_settling && is_same(&b.origin, source, main))
+            .filter(|b| !scope.limits_tools() && b.is_settling == main.is_settling && is_same(&b.origin, source, main))
         {
             return before.clone();
         }
-        let tools = scope.picks_tools().then(|| allowed_tools(main, scope));
+        let tools = scope.limits_tools().then(|| allowed_tools(main, scope));
         merge_transparent(source, routing, None, 0, tools.as_ref())
     } else {
         narrowed(main, &sources, scope)
@@ -131,8 +189,7 @@ fn is_same(before: &Origin, source: &Source, main: &Catalog) -> bool {
 /// The own names of the tools of one server that `scope` may call. Patterns are about the names of the merged list.
 fn allowed_tools(main: &Catalog, scope: &Scope) -> HashSet<Arc<str>> {
     let tools = main.items[ItemKind::Tool as usize].iter();
-    let tools = tools.filter(|t| scope.sees(&t.backend) && permits(&scope.access, &t.exposed));
-    tools.take(scope.most_tools().unwrap_or(usize::MAX)).map(|t| t.own.clone()).collect()
+    tools.filter(|t| scope.sees(&t.backend) && permits(&scope.access, &t.exposed)).map(|t| t.own.clone()).collect()
 }
 
 /// The merged catalog without what `scope` does not see. Everything else has the names it has for everybody.
@@ -141,8 +198,8 @@ fn narrowed(main: &Catalog, sources: &[Source], scope: &Scope) -> Catalog {
     let mut view = Catalog::default();
     for kind in ItemKind::ALL {
         let shown = |i: &&Item| sees(&i.backend) && (kind != ItemKind::Tool || permits(&scope.access, &i.exposed));
-        let mut items: Vec<Item> = main.items[kind as usize].iter().filter(shown).cloned().collect();
-        // What is one too many for the list can be called as before.
+        let items: Vec<Item> = main.items[kind as usize].iter().filter(shown).cloned().collect();
+        let (list, items) = rendered(kind, items);
         for item in &items {
             let (from, to) = match kind {
                 ItemKind::Tool => (&main.tools, &mut view.tools),
@@ -154,10 +211,6 @@ fn narrowed(main: &Catalog, sources: &[Source], scope: &Scope) -> Catalog {
                 to.insert(item.exposed.clone(), entry.clone());
             }
         }
-        if let Some(most) = scope.most_tools().filter(|_| kind == ItemKind::Tool) {
-            items.truncate(most);
-        }
-        let (list, items) = rendered(kind, items);
         view.lists[kind as usize] = list;
         view.items[kind as usize] = items;
     }

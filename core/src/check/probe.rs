@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::backend::{BackendState, Memory};
+use crate::backend::{BackendState, Memory, TaskIds};
 use crate::config::{Config, RestartPolicy, StartPolicy};
 use crate::control::{BackendView, ItemKind, ProxyHandle};
 use crate::proxy::{Options, Proxy};
@@ -41,6 +41,7 @@ pub async fn probe(handle: &ProxyHandle, config: Config) -> Option<Probed> {
         guardian: handle.guardian(),
         // What was remembered says nothing about today.
         memory: Memory::new(None),
+        task_ids: TaskIds::new(None),
     };
     let proxy = Proxy::start(once(config), options);
     let door = proxy.handle();

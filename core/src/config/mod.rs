@@ -5,7 +5,6 @@
 //! Nothing here starts a server or opens a connection; the only files read are the configuration, the credentials, and those that the
 //! configuration names; the only programs run are those it names for a secret, and the keyring's. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
 
-mod ahead;
 mod build;
 pub mod change;
 pub mod codes;
@@ -27,7 +26,6 @@ mod outside;
 mod overrides;
 mod pattern;
 mod plan;
-pub mod project;
 mod quantity;
 pub mod render;
 mod secret;
@@ -36,7 +34,6 @@ mod spots;
 mod syntax;
 mod template;
 mod token;
-pub mod trust;
 mod variables;
 pub mod watch;
 
@@ -56,7 +53,7 @@ pub use model::*;
 pub(crate) use node::{Entry, Node, Scalar, Value};
 pub use origin::{HostName, Origin};
 pub use outside::Answers;
-pub use pattern::matches;
+pub(crate) use pattern::matches;
 pub(crate) use plan::step as plan_step;
 pub use plan::{Plan, ServerChange, Step};
 pub use secret::Secret;

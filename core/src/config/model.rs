@@ -73,15 +73,13 @@ pub struct ClientRules {
     pub own: Arc<Access>,
 }
 
-/// `clients.rules`: what clients of one kind see.
+/// `clients.rules`: the profile of clients of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRule {
-    /// Pattern of `clientInfo.name`, lower case; `None`: whatever it is.
-    pub name: Option<String>,
-    /// Patterns of a folder it works in, all of them the same folder; empty: wherever it is.
-    pub folders: Vec<String>,
+    /// Pattern of `clientInfo.name`, lower case.
+    pub name: String,
     /// What they see.
-    pub access: Arc<Access>,
+    pub profile: Arc<Access>,
 }
 
 /// One token, known by what it hashes to.
@@ -115,8 +113,6 @@ pub struct Access {
     pub allow: Vec<String>,
     /// Patterns of exposed names of tools, never these.
     pub deny: Vec<String>,
-    /// No more tools than this in a list; the others can still be called.
-    pub max_tools: Option<usize>,
     /// And only what this opens too: a profile.
     pub within: Option<Arc<Self>>,
 }
@@ -125,15 +121,8 @@ impl Access {
     /// Whether it limits nothing.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        let own = self.servers.is_empty() && self.allow.is_empty() && self.deny.is_empty() && self.max_tools.is_none();
+        let own = self.servers.is_empty() && self.allow.is_empty() && self.deny.is_empty();
         own && self.within.as_deref().is_none_or(Self::is_full)
-    }
-
-    /// The longest list of tools it allows; `None`: any.
-    #[must_use]
-    pub fn most_tools(&self) -> Option<usize> {
-        let within = self.within.as_deref().and_then(Self::most_tools);
-        self.max_tools.into_iter().chain(within).min()
     }
 }
 
@@ -220,6 +209,8 @@ pub struct Limits {
     pub max_starting: usize,
     /// A session by HTTP that its client does not use for so long is ended (default 1 h).
     pub session_idle: Duration,
+    /// The body of a request by HTTP has to arrive within this time (default 30 s).
+    pub body_timeout: Duration,
 }
 
 /// Paths of our own beside `proxy.path`: pages, and the two endpoints of HTTP+SSE.
@@ -277,6 +268,8 @@ pub struct Server {
     pub prefix: Option<String>,
     /// `cache_lists`: keep the last good lists on disk (default true).
     pub cache_lists: bool,
+    /// `share_logs`: log lines that belong to no call go to all clients (default false).
+    pub share_logs: bool,
     /// `limits.max_concurrent`: calls in flight (default 64).
     pub max_concurrent: usize,
     /// `limits.requests_per_minute`: of all clients together (default `None`: as many as they like).
@@ -464,6 +457,7 @@ impl Server {
             protocol: ProtocolChoice::Auto,
             prefix: None,
             cache_lists: true,
+            share_logs: false,
             max_concurrent: 64,
             requests_per_minute: None,
             roots: Vec::new(),
@@ -529,6 +523,7 @@ impl Default for Limits {
             max_concurrent: 1024,
             max_starting: 8,
             session_idle: Duration::from_secs(60 * 60),
+            body_timeout: Duration::from_secs(30),
         }
     }
 }

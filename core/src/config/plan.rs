@@ -24,9 +24,6 @@ pub struct Plan {
     pub at_once: Vec<String>,
     /// Keys that take effect with the next start of mcp-proxy only.
     pub next_start: Vec<String>,
-    /// What should have been done and could not be: known only where an engine runs.
-    #[serde(default)]
-    pub failed: Vec<String>,
 }
 
 /// What becomes of one server.
@@ -119,8 +116,7 @@ impl Plan {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let no_keys = self.at_once.is_empty() && self.next_start.is_empty() && self.failed.is_empty();
-        self.servers.is_empty() && !self.is_reordered && no_keys
+        self.servers.is_empty() && !self.is_reordered && self.at_once.is_empty() && self.next_start.is_empty()
     }
 
     /// How many servers take this step.
@@ -161,13 +157,10 @@ impl Plan {
             instructions,
             servers: _,
         } = old;
-        let Limits { requests_per_minute, max_message_bytes, max_concurrent, max_starting, session_idle } = limits;
+        let Limits { requests_per_minute, max_message_bytes, max_concurrent, max_starting, session_idle, body_timeout } =
+            limits;
         let at_once = [
             ("proxy.name", *name != new.name),
-            ("proxy.host", *host != new.host),
-            ("proxy.port", *port != new.port),
-            ("proxy.path", *path != new.path),
-            ("proxy.tls", *tls != new.tls),
             ("proxy.allowed_origins", *allowed_origins != new.allowed_origins),
             ("proxy.allowed_hosts", *allowed_hosts != new.allowed_hosts),
             ("proxy.env", *env != new.env),
@@ -176,11 +169,17 @@ impl Plan {
             ("limits.requests_per_minute", *requests_per_minute != new.limits.requests_per_minute),
             ("limits.max_concurrent", *max_concurrent != new.limits.max_concurrent),
             ("limits.session_idle", *session_idle != new.limits.session_idle),
+            ("limits.body_timeout", *body_timeout != new.limits.body_timeout),
             ("clients", *clients != new.clients),
             ("observability.metrics", *metrics != new.metrics),
         ];
+        // A port that others listen on, or that clients have written down, is not changed under them.
         let next_start = [
             ("proxy.transport", *transports != new.transports),
+            ("proxy.host", *host != new.host),
+            ("proxy.port", *port != new.port),
+            ("proxy.path", *path != new.path),
+            ("proxy.tls", *tls != new.tls),
             ("proxy.log_level", *log_level != new.log_level),
             ("limits.max_message_bytes", *max_message_bytes != new.limits.max_message_bytes),
             ("limits.max_starting", *max_starting != new.limits.max_starting),
@@ -265,6 +264,7 @@ fn rule_keys(old: &Server, new: &Server) -> Vec<&'static str> {
         protocol: _,
         prefix,
         cache_lists,
+        share_logs,
         max_concurrent,
         requests_per_minute,
         roots: _,
@@ -289,6 +289,7 @@ fn rule_keys(old: &Server, new: &Server) -> Vec<&'static str> {
         ("restart", *restart != new.restart),
         ("prefix", *prefix != new.prefix),
         ("cache_lists", *cache_lists != new.cache_lists),
+        ("share_logs", *share_logs != new.share_logs),
         ("limits.max_concurrent", *max_concurrent != new.max_concurrent),
         ("limits.requests_per_minute", *requests_per_minute != new.requests_per_minute),
         ("isolation", *isolation != new.isolation),
@@ -368,10 +369,8 @@ mod tests {
     #[test]
     fn settings_say_when_they_take_effect() {
         let old = config(&[("a", "x")]);
-        let level = super::super::LogLevel::Debug;
-        let plan = Plan::between(&old, &Config { log_level: level, name: "other".to_owned(), ..old.clone() });
-        let keys = (vec!["proxy.name".to_owned()], vec!["proxy.log_level".to_owned()]);
-        assert_eq!((plan.at_once, plan.next_start), keys);
+        let plan = Plan::between(&old, &Config { port: 9000, name: "other".to_owned(), ..old.clone() });
+        assert_eq!((plan.at_once, plan.next_start), (vec!["proxy.name".to_owned()], vec!["proxy.port".to_owned()]));
         let other_files = Config { paths: vec!["/x".into()], ..old.clone() };
         assert!(Plan::between(&old, &other_files).is_empty());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::{ConfigWatch, Located, Plan, load};
 use crate::control::Follow;
-use crate::proxy::{Memory, Options, Proxy};
+use crate::proxy::{Memory, Options, Proxy, TaskIds};
 use crate::transport::Guardian;
 
 const TEXT: &str = "# mine\nservers:\n  a: # first\n    command: /bin/no-such-program\n    start: manual\n";
@@ -25,8 +25,13 @@ fn world(text: &str) -> World {
     let located = Located::File { path };
     let loaded = load(&located, &Environment::empty());
     let config = loaded.config.clone().expect("a good file");
-    let options =
-        Options { has_screen: false, await_client: false, guardian: Guardian::none(), memory: Memory::new(None) };
+    let options = Options {
+        has_screen: false,
+        await_client: false,
+        guardian: Guardian::none(),
+        memory: Memory::new(None),
+        task_ids: TaskIds::new(None),
+    };
     let proxy = Proxy::start(config.clone(), options);
     let handle = proxy.handle();
     let mut engine = tokio::task::JoinSet::new();

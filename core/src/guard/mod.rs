@@ -141,10 +141,16 @@ impl Guard {
         limiter.take(Instant::now(), of_principal, of_server).map_err(RetryAfter)
     }
 
-    /// What who was let in as `principal` may see now; `None`: it would not be let in any more, its token was taken away.
+    /// Whether who was let in as `principal` would be let in now, for the same: its token may have been taken away since.
     #[must_use]
-    pub fn access_of(&self, principal: &Principal) -> Option<Arc<Access>> {
-        self.rules().access_of(principal)
+    pub fn is_welcome(&self, principal: &Principal, access: &Access) -> bool {
+        self.rules().access_of(principal).is_some_and(|now| *now == *access)
+    }
+
+    /// Whether `principal` may come in now, and use the server `name`.
+    #[must_use]
+    pub fn opens(&self, principal: &Principal, name: &str) -> bool {
+        self.rules().access_of(principal).is_some_and(|access| allows_server(&access, name))
     }
 
     fn rules(&self) -> Arc<Rules> {

@@ -73,6 +73,10 @@ pub enum Field {
     RefName,
     /// `params.ref.uri`
     RefUri,
+    /// `params.taskId`
+    TaskId,
+    /// `params.task` (a legacy call that is to become a task)
+    Task,
     /// `params._meta`
     Meta,
     /// `params._meta.progressToken`
@@ -87,6 +91,8 @@ pub enum Field {
     MetaLogLevel,
     /// `params._meta["io.modelcontextprotocol/subscriptionId"]`
     MetaSubscription,
+    /// `params._meta["io.modelcontextprotocol/related-task"]`
+    MetaTask,
     /// `result.resultType`
     ResultType,
     /// `result.isError`
@@ -97,6 +103,12 @@ pub enum Field {
     TtlMs,
     /// `result.cacheScope`
     CacheScope,
+    /// `result.taskId`
+    ResultTaskId,
+    /// `result.task` (a legacy task that was made)
+    ResultTask,
+    /// `result._meta`
+    ResultMeta,
 }
 
 impl Field {
@@ -127,6 +139,8 @@ impl Field {
             Self::Ref => "params.ref",
             Self::RefName => "params.ref.name",
             Self::RefUri => "params.ref.uri",
+            Self::TaskId => "params.taskId",
+            Self::Task => "params.task",
             Self::Meta => "params._meta",
             Self::MetaToken => "params._meta.progressToken",
             Self::MetaVersion => "params._meta.io.modelcontextprotocol/protocolVersion",
@@ -134,11 +148,15 @@ impl Field {
             Self::MetaCapabilities => "params._meta.io.modelcontextprotocol/clientCapabilities",
             Self::MetaLogLevel => "params._meta.io.modelcontextprotocol/logLevel",
             Self::MetaSubscription => "params._meta.io.modelcontextprotocol/subscriptionId",
+            Self::MetaTask => "params._meta.io.modelcontextprotocol/related-task",
             Self::ResultType => "result.resultType",
             Self::IsError => "result.isError",
             Self::NextCursor => "result.nextCursor",
             Self::TtlMs => "result.ttlMs",
             Self::CacheScope => "result.cacheScope",
+            Self::ResultTaskId => "result.taskId",
+            Self::ResultTask => "result.task",
+            Self::ResultMeta => "result._meta",
         }
     }
 }

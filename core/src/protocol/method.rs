@@ -79,6 +79,13 @@ methods! {
     ResourcesChanged = "notifications/resources/list_changed",
     ResourceUpdated = "notifications/resources/updated",
     Acknowledged = "notifications/subscriptions/acknowledged",
+    TasksGet = "tasks/get",
+    TasksResult = "tasks/result",
+    TasksList = "tasks/list",
+    TasksCancel = "tasks/cancel",
+    TasksUpdate = "tasks/update",
+    TaskStatus = "notifications/tasks/status",
+    TaskChanged = "notifications/tasks",
 }
 
 #[cfg(test)]

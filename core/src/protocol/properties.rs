@@ -77,11 +77,17 @@ const PATHS: &[(Field, &[&str])] = &[
     (Field::MetaCapabilities, &["params", "_meta", "io.modelcontextprotocol/clientCapabilities"]),
     (Field::MetaLogLevel, &["params", "_meta", "io.modelcontextprotocol/logLevel"]),
     (Field::MetaSubscription, &["params", "_meta", "io.modelcontextprotocol/subscriptionId"]),
+    (Field::MetaTask, &["params", "_meta", "io.modelcontextprotocol/related-task"]),
+    (Field::TaskId, &["params", "taskId"]),
+    (Field::Task, &["params", "task"]),
     (Field::ResultType, &["result", "resultType"]),
     (Field::IsError, &["result", "isError"]),
     (Field::NextCursor, &["result", "nextCursor"]),
     (Field::TtlMs, &["result", "ttlMs"]),
     (Field::CacheScope, &["result", "cacheScope"]),
+    (Field::ResultTaskId, &["result", "taskId"]),
+    (Field::ResultTask, &["result", "task"]),
+    (Field::ResultMeta, &["result", "_meta"]),
 ];
 
 /// A key that a scan at the wrong depth or path would take for one of ours.
@@ -137,6 +143,7 @@ fn message() -> impl Strategy<Value = String> {
         any("io.modelcontextprotocol/clientCapabilities"),
         any("io.modelcontextprotocol/logLevel"),
         any("io.modelcontextprotocol/subscriptionId"),
+        any("io.modelcontextprotocol/related-task"),
     ]);
     let params = object(vec![
         any("name"),
@@ -151,12 +158,23 @@ fn message() -> impl Strategy<Value = String> {
         any("clientInfo"),
         any("notifications"),
         any("arguments"),
+        any("taskId"),
+        any("task"),
         ("ref", prop_oneof![3 => reference, 1 => odd()].boxed(), false),
         ("_meta", prop_oneof![3 => meta, 1 => odd()].boxed(), false),
     ]);
     let call =
         object(vec![version(), ("id", id(), false), ("method", string().boxed(), true), ("params", params, false)]);
-    let result = object(vec![any("resultType"), any("isError"), any("nextCursor"), any("ttlMs"), any("cacheScope")]);
+    let result = object(vec![
+        any("resultType"),
+        any("isError"),
+        any("nextCursor"),
+        any("ttlMs"),
+        any("cacheScope"),
+        any("taskId"),
+        any("task"),
+        any("_meta"),
+    ]);
     let answer = object(vec![
         version(),
         ("id", id(), true),

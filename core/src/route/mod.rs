@@ -22,6 +22,8 @@ pub enum Route {
         tool: Option<Arc<str>>,
         /// The server's own URI, where it differs from what the client wrote.
         own_uri: Option<Arc<str>>,
+        /// The tool takes calls as tasks only.
+        needs_task: bool,
     },
     /// A completion for a server that has none: answered with nothing.
     NoCompletions,
@@ -55,7 +57,8 @@ fn named(message: &Message, field: Field, what: &str, find: impl FnOnce(&str) ->
         return Route::Nowhere(Fault::new(code::INVALID_PARAMS, format!("Unknown {what}: {name}")));
     };
     let target = message.span(field).zip(entry.own_json);
-    Route::Backend { backend: entry.backend, target, shown: entry.exposed, tool: Some(entry.own), own_uri: None }
+    let Entry { exposed: shown, backend, own, needs_task, .. } = entry;
+    Route::Backend { backend, target, shown, tool: Some(own), own_uri: None, needs_task }
 }
 
 fn uri(message: &Message, field: Field, era: Era, find: impl FnOnce(&str) -> Option<UriRoute>) -> Route {
@@ -69,7 +72,8 @@ fn uri(message: &Message, field: Field, era: Era, find: impl FnOnce(&str) -> Opt
         return Route::Nowhere(Fault::new(code, format!("Resource not found: {uri}")).with_data(&data));
     };
     let target = message.span(field).zip(route.own_json);
-    Route::Backend { backend: route.backend, target, shown: uri.as_ref().into(), tool: None, own_uri: route.own }
+    let shown = uri.as_ref().into();
+    Route::Backend { backend: route.backend, target, shown, tool: None, own_uri: route.own, needs_task: false }
 }
 
 fn completion(catalog: &Catalog, message: &Message, era: Era) -> Route {
@@ -83,7 +87,7 @@ fn completion(catalog: &Catalog, message: &Message, era: Era) -> Route {
     match route {
         Route::Backend { backend, .. } if !catalog.completes(&backend) => Route::NoCompletions,
         Route::Backend { backend, target, shown, own_uri, .. } => {
-            Route::Backend { backend, target, shown, tool: None, own_uri }
+            Route::Backend { backend, target, shown, tool: None, own_uri, needs_task: false }
         }
         Route::Nowhere(fault) => Route::Nowhere(Fault { code: code::INVALID_PARAMS, ..fault }),
         Route::NoCompletions => Route::NoCompletions,

@@ -54,7 +54,10 @@ impl Session {
         let fault_of = |fault: &Fault, status| (Spliced::new(refusal(Some(client_id), fault).into()), status);
         let (out, status) = match outcome {
             Outcome::Message { message, era } => match shaped(message, &active, client_id, *era) {
-                Ok(shaped) => shaped,
+                Ok((mut out, status)) => {
+                    self.expose_tasks(&mut out, message, &active);
+                    (out, status)
+                }
                 Err(fault) => fault_of(&fault, Status::Fault(fault.code)),
             },
             Outcome::Local(result) => (around(client_id, result), Status::Ok),

@@ -16,6 +16,23 @@ use crate::route::{Route, route};
 /// Names as the journal keeps them, made once.
 static METHOD_NAMES: LazyLock<[Arc<str>; Method::COUNT]> = LazyLock::new(|| Method::ALL.map(|m| m.name().into()));
 
+/// What of a request's route is not its server.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    /// The place of the routing name and what stands there towards the server.
+    pub(super) target: Option<(crate::protocol::Span, bytes::Bytes)>,
+    /// The name, URI or id as the client wrote it.
+    pub(super) shown: Option<Arc<str>>,
+    /// The server's own name of the tool.
+    pub(super) tool: Option<Arc<str>>,
+    /// The server's own URI and the one the client knows, where they differ.
+    pub(super) uris: Option<(Arc<str>, Arc<str>)>,
+    /// The tool takes calls as tasks only.
+    pub(super) needs_task: bool,
+    /// The call it is a later part of.
+    pub(super) parent: Option<CallId>,
+}
+
 impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
         let Some(id) = message.id() else { return };
@@ -42,6 +59,7 @@ impl Session {
             Ok(facts) => facts,
             Err(fault) => return self.refuse(Some(&id), &fault),
         };
+        self.looks(&facts, false);
         let era = facts.revision.era();
         match (method, era) {
             (Some(Method::Discover), Era::Modern) => self.on_discover(message, &facts),
@@ -55,6 +73,16 @@ impl Session {
             | (Some(m @ (Method::ResourcesSubscribe | Method::ResourcesUnsubscribe)), Era::Legacy) => {
                 self.on_routed(message, m, facts);
             }
+            (
+                Some(
+                    m @ (Method::TasksGet
+                    | Method::TasksResult
+                    | Method::TasksList
+                    | Method::TasksCancel
+                    | Method::TasksUpdate),
+                ),
+                _,
+            ) => self.on_task_request(message, m, facts),
             _ => self.on_unknown(message, method, facts),
         }
     }
@@ -93,6 +121,10 @@ impl Session {
             Method::Listen => s.misses_resources(&call.message),
             _ => matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_)),
         };
+        if is_unknown(self) {
+            // It may be listed for clients like this one only.
+            self.looks(&call.facts, true);
+        }
         let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
         if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
             // A server that is about to come may have it.
@@ -107,14 +139,15 @@ impl Session {
             return self.on_listen(&message, &facts);
         }
         match route(&self.catalog, method, &message, facts.revision.era()) {
-            Route::Backend { backend, target, shown, tool, own_uri } => {
+            Route::Backend { backend, target, shown, tool, own_uri, needs_task } => {
                 let Some(port) = self.engine.port(&backend) else {
                     let fault =
                         Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
                     return self.fault_own(&message, &facts, &fault);
                 };
                 let uris = own_uri.map(|own| (own, shown.clone()));
-                self.send(message, Some(method), facts, &port, target, Some(shown), tool, uris);
+                let way = Way { target, shown: Some(shown), tool, uris, needs_task, parent: None };
+                self.send(message, Some(method), facts, &port, way);
             }
             Route::NoCompletions => {
                 let call = self.begin_own(&message, &facts);
@@ -131,7 +164,7 @@ impl Session {
         if method.is_none()
             && let Some(port) = self.engine.only_port(&self.scope)
         {
-            return self.send(message, None, facts, &port, None, None, None, None);
+            return self.send(message, None, facts, &port, Way::default());
         }
         let fault = Fault::new(
             code::METHOD_NOT_FOUND,
@@ -140,18 +173,15 @@ impl Session {
         self.fault_own(&message, &facts, &fault);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a route, used once")]
-    fn send(
+    pub(super) fn send(
         &mut self,
         message: Message,
         method: Option<Method>,
         facts: Arc<ClientFacts>,
         port: &Arc<Port>,
-        target: Option<(crate::protocol::Span, bytes::Bytes)>,
-        shown: Option<Arc<str>>,
-        tool: Option<Arc<str>>,
-        uris: Option<(Arc<str>, Arc<str>)>,
+        way: Way,
     ) {
+        let Way { target, shown, tool, uris, needs_task, parent } = way;
         let Some(client_id) = message.id() else { return };
         let is_kept = may_ask(method) && is_kept(port, &facts);
         if is_kept && message.span(Field::RequestState).is_some() {
@@ -197,11 +227,16 @@ impl Session {
             return self.fault_own(&message, &facts, &Fault::new(code::INTERNAL, text));
         }
         let token = message.slice(Field::MetaToken);
-        let flow = self.flow(&message, &facts, Some(port.name()), shown.clone());
+        let mut flow = self.flow(&message, &facts, Some(port.name()), shown.clone());
+        flow.parent = parent;
         let id = self.engine.ctx.observer.begin(flow);
         // One clock reading serves a batch: what is read together is handed over together.
         let handed = self.now;
-        let timeout = timeout_of(&port, tool.as_deref());
+        let timeout = match method {
+            // It is answered when the task has ended.
+            Some(Method::TasksResult) => port.server().max_timeout,
+            _ => timeout_of(&port, tool.as_deref()),
+        };
         let active = Active {
             call: id,
             port: port.clone(),
@@ -218,7 +253,8 @@ impl Session {
             rounds: None,
         };
         if is_kept {
-            self.keep(&active, &peer, &client_id, &message, target.as_ref().map(|(_, own)| own.clone()));
+            let again = Again { own: target.as_ref().map(|(_, own)| own.clone()), timeout, needs_task };
+            self.keep(&active, &peer, &client_id, &message, again);
         }
         let call = Box::new(Call {
             id,
@@ -235,6 +271,8 @@ impl Session {
             retried: false,
             more: None,
             until: None,
+            needs_task,
+            task: None,
         });
         self.calls.insert(client_id, active);
         self.count();
@@ -246,17 +284,9 @@ impl Session {
     }
 
     /// A call begins that is kept beside us: its client waits here until it is told something.
-    fn keep(
-        &self,
-        active: &Active,
-        peer: &Arc<Peer>,
-        client_id: &RequestId,
-        message: &Message,
-        own: Option<bytes::Bytes>,
-    ) {
+    fn keep(&self, active: &Active, peer: &Arc<Peer>, client_id: &RequestId, message: &Message, again: Again) {
         self.engine.ctx.peers.add_call(peer.clone());
         let waiter = Waiter { peer: self.peer.clone(), client_id: client_id.clone() };
-        let timeout = timeout_of(&active.port, active.tool.as_deref());
         self.engine.parks.tell(Word::Begun(Box::new(Begun {
             peer: peer.clone(),
             waiter,
@@ -268,7 +298,7 @@ impl Session {
             status: self.status.clone(),
             // Who comes by a pipe cannot come by another one.
             home: (!self.shares_status).then_some(self.peer.id),
-            again: Again { own, timeout },
+            again,
         })));
     }
 
@@ -347,11 +377,10 @@ impl Session {
     pub(super) fn on_client_note(&mut self, message: Message) {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
         match Method::from_name(&name) {
-            Some(Method::Initialized) => self.is_ready(),
+            Some(Method::Initialized) => {}
             Some(Method::Cancelled) => self.on_cancel(&message),
             Some(Method::Progress) => self.on_client_progress(&message),
             Some(Method::RootsChanged) => {
-                self.folders_changed();
                 let ports = self.engine.ports_of(&self.scope);
                 let mut status = Status::Dropped("servers are shared with other clients");
                 for port in ports.iter().flat_map(|p| p.private_to(&self.peer)) {
@@ -469,8 +498,9 @@ impl Session {
 
     /// The client has left: its calls end unanswered. The servers hear of it by [`crate::backend::Control::Detach`].
     pub(super) fn abandon_calls(&mut self) {
-        for (client_id, active) in std::mem::take(&mut self.calls) {
+        for (client_id, mut active) in std::mem::take(&mut self.calls) {
             self.cancelled(&active);
+            super::rounds::end_task(&active.port, active.rounds.as_mut().and_then(|r| r.take_task()));
             if let Some(park) = active.kept {
                 let session = self.peer.id;
                 self.engine.parks.tell(Word::Left { park, session, client_id, message: None });

@@ -73,12 +73,16 @@ impl ClientStatus {
 #[derive(Debug, Default)]
 pub struct Clients {
     all: Mutex<BTreeMap<SessionId, Arc<ClientStatus>>>,
-    n: AtomicU64,
+    /// Counts ids: of clients, and of what each of them is for one request or one call.
+    n_ids: AtomicU64,
+    /// Counts clients.
+    n_ever: AtomicU64,
 }
 
 impl Clients {
     /// A client has come; `name` is shown until it says who it is.
     pub(super) fn add(&self, via: &'static str, principal: &Principal, name: &str) -> Arc<ClientStatus> {
+        self.n_ever.fetch_add(1, Ordering::Relaxed);
         let client = Arc::new(ClientStatus {
             id: self.next_id(),
             via,
@@ -100,7 +104,7 @@ impl Clients {
 
     /// An id nobody has had.
     pub(super) fn next_id(&self) -> SessionId {
-        SessionId(self.n.fetch_add(1, Ordering::Relaxed) + 1)
+        SessionId(self.n_ids.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     pub(super) fn remove(&self, id: SessionId) {
@@ -113,9 +117,9 @@ impl Clients {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Sessions ever.
+    /// Clients ever.
     #[must_use]
     pub fn n_ever(&self) -> u64 {
-        self.n.load(Ordering::Relaxed)
+        self.n_ever.load(Ordering::Relaxed)
     }
 }

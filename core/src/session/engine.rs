@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::clients::Clients;
 use super::parks::Parks;
 use crate::backend::{Context, Port, Ports};
-use crate::catalog::{Catalog, Scope, Views};
+use crate::catalog::{Catalog, Others, Scope, Views};
 use crate::config::Config;
 use crate::guard::Guard;
 
@@ -64,8 +64,14 @@ impl Engine {
     /// What a client of `scope` sees at this moment.
     #[must_use]
     pub fn view(&self, scope: &Scope) -> Arc<Catalog> {
+        self.view_with(scope, &Others::default())
+    }
+
+    /// The same with `others` in the place of what everybody sees.
+    #[must_use]
+    pub fn view_with(&self, scope: &Scope, others: &Others) -> Arc<Catalog> {
         let main = self.catalog.borrow().clone();
-        self.views.of(&main, scope)
+        self.views.with(&main, scope, others)
     }
 
     /// The servers a client of `scope` may reach, by any request or notification.

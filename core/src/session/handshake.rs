@@ -8,6 +8,8 @@ use serde_json::json;
 
 use super::run::{OPENING_WAIT, Session};
 use crate::backend::{ClientFacts, Level};
+use crate::catalog::matches;
+use crate::config::Access;
 use crate::protocol::{CallId, Fault, Field, Message, Method, Revision, code, walk};
 
 /// What we are to clients (MCP 2025-11-25, lifecycle, `serverInfo`).
@@ -92,7 +94,7 @@ impl Session {
 
     /// The client said who it is. `true`: it is the first one, the servers get to know now.
     fn meet(&mut self, facts: &Arc<ClientFacts>) -> bool {
-        self.look_again();
+        self.narrow(&facts.name);
         self.status.says(facts);
         self.peer.set_facts(facts.clone());
         self.engine.ctx.opening.send_if_modified(|opening| {
@@ -102,6 +104,23 @@ impl Session {
             }
             first
         })
+    }
+
+    /// Leaves of what it sees what the rule for clients of its name says. What its token or its starter chose stays.
+    fn narrow(&mut self, name: &str) {
+        if self.scope.access.within.is_some() {
+            return;
+        }
+        let name = name.to_lowercase();
+        let rule = {
+            let config = self.engine.config.borrow();
+            config.clients.rules.iter().find(|r| matches(&r.name, &name)).map(|r| r.profile.clone())
+        };
+        if let Some(profile) = rule {
+            let access = Access { within: Some(profile), ..(*self.scope.access).clone() };
+            self.scope.access = Arc::new(access);
+            self.catalog = self.engine.view_with(&self.scope, &self.sight.others);
+        }
     }
 
     /// Whether the parked opening still waits for the one server whose endpoint this is to say who it is. Not longer than
@@ -151,8 +170,8 @@ impl Session {
     }
 
     /// What both kinds of opening end with: capabilities and instructions.
-    fn offered(&self) -> String {
-        let mut members = format!(r#""capabilities":{}"#, self.catalog.declared());
+    fn offered(&self, revision: Revision) -> String {
+        let mut members = format!(r#""capabilities":{}"#, self.catalog.declared(revision));
         if !self.catalog.instructions.is_empty() {
             let text = serde_json::Value::from(self.catalog.instructions.as_str());
             members.push_str(&format!(r#","instructions":{text}"#));
@@ -161,13 +180,13 @@ impl Session {
     }
 
     fn initialize_result(&self, revision: Revision) -> String {
-        let (date, info, offered) = (revision.date(), self.identity(), self.offered());
+        let (date, info, offered) = (revision.date(), self.identity(), self.offered(revision));
         format!(r#"{{"protocolVersion":"{date}","serverInfo":{info},{offered}}}"#)
     }
 
     fn discover_result(&self) -> String {
         let versions: Vec<&str> = Revision::ALL.iter().map(|r| r.date()).collect();
-        let (versions, info, offered) = (json!(versions), self.identity(), self.offered());
+        let (versions, info, offered) = (json!(versions), self.identity(), self.offered(Revision::V2026_07_28));
         format!(
             r#"{{"resultType":"complete","supportedVersions":{versions},"ttlMs":0,"cacheScope":"private","_meta":{{"io.modelcontextprotocol/serverInfo":{info}}},{offered}}}"#
         )
@@ -186,7 +205,6 @@ impl Session {
         if let Some(facts) = facts.filter(|f| f.level.is_none()) {
             self.peer.set_facts(facts.clone());
             self.modern = Some(facts.clone());
-            self.look_again();
         }
     }
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::http::Weight;
 use super::run::Session;
-use crate::backend::{ClientFacts, ItemKind, Mail};
+use super::tasks::undeclared_tasks;
+use crate::backend::{ClientFacts, ItemKind, Mail, Port, ServerNote};
 use crate::catalog::Catalog;
 use crate::observe::Status;
 use crate::protocol::{CallId, Fault, Field, Message, Patch, RequestId, Span, Spliced, code, walk};
@@ -27,6 +28,8 @@ pub(super) struct Listen {
     resources: bool,
     /// The URIs as the client wrote them, their servers and the servers' own URIs as JSON.
     uris: Vec<(String, Arc<str>, Bytes)>,
+    /// The ids of tasks as the client knows them, where they run, and the server's own ids.
+    tasks: Vec<(String, Arc<Port>, Box<str>)>,
     /// The catalog as it was told last.
     pub(super) catalog: Arc<Catalog>,
 }
@@ -51,6 +54,9 @@ impl Session {
             let text = "`params.notifications` must be an object such as {\"toolsListChanged\":true}";
             return self.fault_own(message, facts, &Fault::new(code::INVALID_PARAMS, text));
         };
+        if walk::member(raw, filter, "taskIds").is_some() && !facts.has_tasks() {
+            return self.fault_own(message, facts, &undeclared_tasks());
+        }
         if self.listens.len() >= MAX_LISTENS {
             let text = format!("{MAX_LISTENS} subscriptions are open already: cancel one");
             return self.fault_own(message, facts, &Fault::new(code::INVALID_REQUEST, text));
@@ -74,6 +80,11 @@ impl Session {
                 let _ = port.mailbox.push(Mail::Subscribe { session: self.peer.id, uri: own.clone() });
             }
         }
+        let tasks = self.followed(raw, filter, facts);
+        for (_, port, own) in &tasks {
+            self.uses(port);
+            let _ = port.mailbox.push(Mail::Follow { session: self.peer.id, task: own.clone(), on: true });
+        }
         let call = self.begin_own(message, facts);
         let listen = Listen {
             id,
@@ -82,10 +93,42 @@ impl Session {
             prompts: asks("promptsListChanged"),
             resources: asks("resourcesListChanged"),
             uris,
+            tasks,
             catalog: self.catalog.clone(),
         };
         self.acknowledge(&listen);
         self.listens.push(listen);
+    }
+
+    /// The tasks a filter names that are this client's, at servers that tell of them.
+    fn followed(&self, raw: &[u8], filter: Span, facts: &Arc<ClientFacts>) -> Vec<(String, Arc<Port>, Box<str>)> {
+        let named = walk::member(raw, filter, "taskIds").map(|(_, v)| v);
+        let ids = named.into_iter().flat_map(|n| walk::elements(raw, n)).take(MAX_URIS);
+        let find = |place: Span| {
+            let id = walk::decode(&raw[place.start as usize..place.end as usize])?.into_owned();
+            let (base, own) = self.task(&id)?;
+            let port = self.engine.ctx.tasks.ask(&id, &self.peer).port;
+            let port = port.or_else(|| base.home_of(&self.peer, facts).ok()).filter(|p| p.speaks_modern())?;
+            Some((id, port, own.into()))
+        };
+        ids.filter_map(find).collect()
+    }
+
+    /// A server tells how a task stands: every listen that names it hears of it under its own id.
+    pub(super) fn tell_task(&mut self, note: &ServerNote) {
+        let own = note.message.text(Field::TaskId).unwrap_or_default();
+        for listen in &self.listens {
+            let Some((id, ..)) = listen.tasks.iter().find(|(_, port, o)| **o == *own && Arc::ptr_eq(port, &note.port))
+            else {
+                continue;
+            };
+            let mut out = Spliced::new(note.message.raw().clone());
+            if let Some(span) = note.message.span(Field::TaskId) {
+                out.patch(span, Patch::Bytes(serde_json::Value::from(id.as_str()).to_string().into()));
+            }
+            tagged(&mut out, &note.message, &listen.id);
+            self.out.beside(&listen.id, &out, Weight::Note);
+        }
     }
 
     /// The first word on the stream: what will be told.
@@ -102,6 +145,10 @@ impl Session {
         if !listen.uris.is_empty() {
             let uris: Vec<&str> = listen.uris.iter().map(|(uri, _, _)| uri.as_str()).collect();
             accepted.insert("resourceSubscriptions".to_owned(), serde_json::json!(uris));
+        }
+        if !listen.tasks.is_empty() {
+            let ids: Vec<&str> = listen.tasks.iter().map(|(id, ..)| id.as_str()).collect();
+            accepted.insert("taskIds".to_owned(), serde_json::json!(ids));
         }
         let accepted = serde_json::Value::Object(accepted);
         let text = format!(
@@ -141,19 +188,7 @@ impl Session {
             if let Some(span) = message.span(Field::Uri) {
                 out.patch(span, Patch::Bytes(serde_json::Value::from(uri).to_string().into()));
             }
-            if let Some(span) = message.span(Field::MetaSubscription) {
-                out.patch(span, Patch::Bytes(listen.id.0.clone()));
-            } else if let Some(params) = message.span(Field::Params) {
-                let at = message.span(Field::Meta).map_or(params.start + 1, |m| m.start + 1);
-                let member = match message.span(Field::Meta) {
-                    None => format!(r#""_meta":{},"#, tag(&listen.id)),
-                    Some(meta) if meta.end - meta.start > 2 => {
-                        format!(r#""io.modelcontextprotocol/subscriptionId":{},"#, listen.id)
-                    }
-                    Some(_) => format!(r#""io.modelcontextprotocol/subscriptionId":{}"#, listen.id),
-                };
-                out.patch(Span { start: at, end: at }, Patch::Bytes(member.into()));
-            }
+            tagged(&mut out, message, &listen.id);
             self.out.beside(&listen.id, &out, Weight::Note);
         }
     }
@@ -172,6 +207,11 @@ impl Session {
                 let _ = port.mailbox.push(Mail::Unsubscribe { session: self.peer.id, uri: own.clone() });
             }
         }
+        for (id, port, own) in listen.tasks {
+            if !self.listens.iter().any(|l| l.tasks.iter().any(|(t, ..)| *t == id)) {
+                let _ = port.mailbox.push(Mail::Follow { session: self.peer.id, task: own, on: false });
+            }
+        }
     }
 
     /// We end: every open listen gets its result.
@@ -187,6 +227,21 @@ impl Session {
             self.out.push(&Spliced::new(ended.into()), Weight::Note);
         }
     }
+}
+
+/// A notification as one of the listen `id`: with its tag, or that in the place of our own.
+fn tagged(out: &mut Spliced, message: &Message, id: &RequestId) {
+    if let Some(span) = message.span(Field::MetaSubscription) {
+        return out.patch(span, Patch::Bytes(id.0.clone()));
+    }
+    let Some(params) = message.span(Field::Params) else { return };
+    let at = message.span(Field::Meta).map_or(params.start + 1, |m| m.start + 1);
+    let member = match message.span(Field::Meta) {
+        None => format!(r#""_meta":{},"#, tag(id)),
+        Some(meta) if meta.end - meta.start > 2 => format!(r#""io.modelcontextprotocol/subscriptionId":{id},"#),
+        Some(_) => format!(r#""io.modelcontextprotocol/subscriptionId":{id}"#),
+    };
+    out.patch(Span { start: at, end: at }, Patch::Bytes(member.into()));
 }
 
 fn tag(id: &RequestId) -> String {

@@ -54,6 +54,7 @@ impl Session {
         if self.parked_lists.len() >= MAX_PARKED {
             return self.fault_own(&message, facts, &too_many_parked());
         }
+        self.looks(facts, true);
         let cursor = message.text(Field::Cursor).map(std::borrow::Cow::into_owned);
         let call = self.begin_own(&message, facts);
         self.wake_unknown();
@@ -78,7 +79,8 @@ impl Session {
             return arrived.checked_add(FIRST_CATALOG);
         }
         let pending = self.catalog.pending.iter().chain(&self.catalog.asleep);
-        let until = pending.filter_map(|b| self.engine.port(b)).filter_map(|port| {
+        let ports = pending.filter_map(|b| self.engine.port(b)).chain(self.sight.awaited.iter().cloned());
+        let until = ports.filter_map(|port| {
             let from = port.status.started().unwrap_or(arrived);
             from.checked_add(port.server().list_wait)
         });

@@ -21,11 +21,12 @@ mod rounds;
 mod run;
 mod shape;
 mod sight;
+mod tasks;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};
 pub use engine::Engine;
-pub use entrance::{Entrance, Grant};
+pub use entrance::Entrance;
 pub use ops::{Page, health, metrics, ready, status};
 pub(crate) use parks::Keeper;
 pub use parks::Parks;

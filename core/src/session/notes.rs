@@ -1,7 +1,7 @@
 //! What servers say meanwhile: progress, log messages, updates.
 
 use super::http::Weight;
-use super::run::Session;
+use super::run::{Active, Session};
 use crate::backend::{Level, ServerNote};
 use crate::protocol::{CallId, Field, Message, Method, Patch, RequestId, Spliced, walk};
 
@@ -28,16 +28,17 @@ impl Session {
 
     pub(super) fn on_server_note(&mut self, note: &ServerNote) {
         // A server may take the only client there is for its own: not one that does not see it.
-        if self.is_behind() || !self.scope.sees(&note.backend) {
+        if self.is_behind() || !self.scope.sees(note.port.name()) {
             return;
         }
         match note.method {
             Some(Method::LogMessage) => self.on_log(note),
             Some(Method::ResourceUpdated) => self.on_updated(note),
+            Some(Method::TaskChanged) => self.tell_task(note),
             _ => {
                 // A notification we do not know is for the client it belongs to, in the era that has such a thing.
                 if self.legacy.is_some() {
-                    self.pass_on(note);
+                    self.pass_on(note, note.parent);
                 }
             }
         }
@@ -49,18 +50,26 @@ impl Session {
             self.peer.level().is_none_or(|least| level >= least)
         } else {
             // A modern client gets log messages of requests that asked for them, and only of these.
-            let call = note.parent.and_then(|id| self.calls.values().find(|a| a.call == id));
-            call.and_then(|a| a.facts.level).is_some_and(|least| level >= least)
+            let asked = |a: &&Active| a.facts.level.is_some_and(|least| level >= least);
+            match note.parent {
+                Some(id) => self.calls.values().find(|a| a.call == id).is_some_and(|a| asked(&a)),
+                // It belongs to no call, and goes to whoever asked for such lines.
+                None => match self.calls.values().find(asked).map(|a| a.call) {
+                    Some(call) => return self.pass_on(note, Some(call)),
+                    None => false,
+                },
+            }
         };
         if wanted {
-            self.pass_on(note);
+            self.pass_on(note, note.parent);
         }
     }
 
     /// A notification goes where the call it belongs to is answered, as it came.
-    fn pass_on(&mut self, note: &ServerNote) {
-        let out = Spliced::new(note.message.raw().clone());
-        self.tell(note.parent, &out, Weight::Note);
+    fn pass_on(&mut self, note: &ServerNote, parent: Option<CallId>) {
+        let mut out = Spliced::new(note.message.raw().clone());
+        self.expose_related(&mut out, &note.message, &note.port);
+        self.tell(parent, &out, Weight::Note);
     }
 
     /// What arose from a call goes where that is answered, else where everybody's goes.
@@ -74,7 +83,7 @@ impl Session {
 
     fn on_updated(&mut self, note: &ServerNote) {
         let Some(own) = note.message.text(Field::Uri) else { return };
-        let uri = self.catalog.exposed_uri(&note.backend, &own).map_or_else(|| own.to_string(), ToString::to_string);
+        let uri = self.catalog.exposed_uri(note.port.name(), &own).map_or_else(|| own.to_string(), ToString::to_string);
         if self.modern.is_some() {
             self.tell_updated(&note.message, &uri);
         }

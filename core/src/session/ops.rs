@@ -1,7 +1,7 @@
 //! What whoever runs us may look at over HTTP: `/health`, `/ready`, `/status`, `/metrics`. Pure readers: each is made from
 //! what the rooms publish, when somebody asks, and says no secret. The door decides who may ask.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -205,6 +205,7 @@ fn server(engine: &Engine, server: &Server, catalog: &Catalog) -> Value {
         "in_flight": n_in_flight,
         "open_questions": n_open,
         "parked": engine.parks.at(&server.name),
+        "open_tasks": engine.ctx.tasks.at(&server.name, Instant::now()),
         "latency_ms": { "p50": ms(latency.p50), "p95": ms(latency.p95), "p99": ms(latency.p99) },
         "restarts": status.as_ref().map_or(0, |s| s.n_restarts),
         "failure": failure,

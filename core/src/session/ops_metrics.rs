@@ -3,7 +3,7 @@
 //! Counting costs the message path a few additions; everything else happens here, when somebody looks.
 
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 use super::engine::Engine;
 use super::ops;
@@ -206,6 +206,14 @@ fn sessions(out: &mut Exposition, engine: &Engine, servers: &[(&Arc<Server>, Opt
     }
     out.family("mcp_proxy_parked_calls_total", Counter, "Calls that were ever parked so.");
     out.sample(&[], engine.parks.n_ever());
+    let what = "Tasks of clients that have not ended, as far as their server has said.";
+    out.family("mcp_proxy_open_tasks", Gauge, what);
+    let (tasks, now) = (&engine.ctx.tasks, Instant::now());
+    for (server, _) in servers {
+        out.sample(&[("server", &server.name)], tasks.at(&server.name, now));
+    }
+    out.family("mcp_proxy_tasks_total", Counter, "Tasks that clients have made.");
+    out.sample(&[], tasks.n_ever());
     out.family("mcp_proxy_sessions_total", Counter, "Clients that have connected.");
     out.sample(&[], engine.clients.n_ever());
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 
 use super::*;
-use crate::backend::{Context, Memory, Offer, OfferState, Offers, Peers, Port, Roots};
+use crate::backend::{Context, Memory, Offer, OfferState, Offers, Peers, Port, Roots, TaskIds, Tasks};
 use crate::catalog::{Source, Views, merge};
 use crate::config::{Access, Config, Metrics};
 use crate::guard::Guard;
@@ -39,6 +39,7 @@ fn engine(servers: Vec<Server>) -> Engine {
         peers: Peers::default(),
         offers: Offers::default(),
         roots: Roots::default(),
+        tasks: Tasks::new(TaskIds::new(None)),
         ports: watch::Sender::default(),
         guardian: Guardian::none(),
         env: watch::Sender::new(Arc::new(config.env.clone())),

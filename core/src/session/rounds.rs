@@ -2,6 +2,7 @@
 //! the client is asked, and the call is sent again with the answers (MCP 2026-07-28, multi round-trip requests; protocol.md,
 //! 3.2). Such a result never reaches the client: it would take it for the end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use super::answer::timing;
 use super::run::Session;
 use super::shape::question::{Asked, asked, undeclared};
 use super::upcall::{Asker, Pose};
-use crate::backend::{Answer, Call, Mail, Outcome, Wants};
+use crate::backend::{Answer, Call, Mail, Outcome, OwnTask, Port, Wants};
 use crate::observe::Timing;
 use crate::protocol::{Fault, Field, Kind, Message, Method, Patch, RequestId, Span, Spliced, code, walk};
 
@@ -73,6 +74,11 @@ impl Rounds {
         self.open.is_some()
     }
 
+    /// The task that was made of the call, if it waits here.
+    pub(super) fn take_task(&mut self) -> Option<Box<OwnTask>> {
+        self.open.as_mut()?.call.task.take()
+    }
+
     /// Where the time of all rounds went, the last one included.
     pub(super) fn timing(&self, handed: Instant, sent: Option<(Instant, Instant)>, now: Instant) -> Timing {
         add(self.spent, timing(self.began, handed, sent, now))
@@ -95,11 +101,11 @@ fn add(a: Timing, b: Timing) -> Timing {
 impl Session {
     /// A modern server wants to know something before it answers a call of this client.
     pub(super) fn on_wants(&mut self, wants: Wants) {
-        let Wants { call, message, sent } = wants;
+        let Wants { mut call, message, sent, port } = wants;
         let now = self.now;
         let Some(active) = self.calls.get_mut(&call.client_id).filter(|a| a.call == call.id) else {
             // Cancelled meanwhile: nobody waits for it.
-            return;
+            return end_task(&port, call.task.take());
         };
         let rounds = active.rounds.get_or_insert_with(|| Box::new(Rounds::new(active.arrived)));
         rounds.spent = rounds.timing(call.handed.max(active.handed), Some(sent), now);
@@ -113,20 +119,24 @@ impl Session {
         };
         if !matches!(call.method, Some(Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead)) {
             let fault = fails("input_required", format!("server `{backend}` wants input for a request that has none"));
-            return self.end_rounds(&call, Outcome::GaveUp { fault, said: Some(message), in_result: true });
+            return self.end_rounds(&port, &mut call, Outcome::GaveUp { fault, said: Some(message), in_result: true });
         }
         if n > MAX_ROUNDS {
             let text =
                 format!("server `{backend}` asked for input {MAX_ROUNDS} times and wants more: the call was given up");
             let fault = fails("rounds", text);
-            return self.end_rounds(&call, Outcome::GaveUp { fault, said: Some(message), in_result: true });
+            return self.end_rounds(&port, &mut call, Outcome::GaveUp { fault, said: Some(message), in_result: true });
         }
         let (mut entries, state) = match read(&message) {
             Ok(read) => read,
             Err(why) => {
                 let fault =
                     fails("input_required", format!("server `{backend}` wants input and does not say which: {why}"));
-                return self.end_rounds(&call, Outcome::GaveUp { fault, said: Some(message), in_result: false });
+                return self.end_rounds(
+                    &port,
+                    &mut call,
+                    Outcome::GaveUp { fault, said: Some(message), in_result: false },
+                );
             }
         };
         let facts = call.facts.clone();
@@ -149,7 +159,11 @@ impl Session {
                 Err(fault) => {
                     let text = format!("server `{backend}` asks what this client cannot be asked: {}", fault.message);
                     let fault = fails("undeclared", text);
-                    return self.end_rounds(&call, Outcome::GaveUp { fault, said: Some(message), in_result: false });
+                    return self.end_rounds(
+                        &port,
+                        &mut call,
+                        Outcome::GaveUp { fault, said: Some(message), in_result: false },
+                    );
                 }
             }
         }
@@ -158,8 +172,7 @@ impl Session {
         for (i, out) in questions {
             let entry = &mut entries[i];
             let asker = Asker::Round { client_id: client_id.clone() };
-            let port = call_port(&self.calls, &client_id);
-            let Some(port) = port else { return };
+            let Some(port) = call_port(&self.calls, &client_id) else { return };
             let pose = Pose { message: &entry.message, method: Some(entry.method), port, parent: Some(call.id), asker };
             entry.question = Some(self.pose(pose, out));
         }
@@ -173,7 +186,6 @@ impl Session {
         let server = active.port.server();
         let ends = call.until.unwrap_or(call.handed + server.max_timeout);
         let until = if is_asked { (now + server.input_timeout).min(ends) } else { now + pause };
-        let mut call = call;
         call.until = Some(ends);
         if let Some(rounds) = &mut active.rounds {
             rounds.n_pauses += u32::from(entries.is_empty());
@@ -216,25 +228,29 @@ impl Session {
 
     /// Ends a call between two rounds: what is still asked of its client is taken back.
     fn give_up(&mut self, client_id: &RequestId, reason: &str, text: String, is_late: bool) {
-        let Some(open) = self.close_round(client_id, &text) else { return };
-        let Some(backend) = call_port(&self.calls, client_id).map(|p| p.name().clone()) else { return };
-        let data = serde_json::json!({ "backend": &*backend, "reason": reason });
+        let Some(port) = call_port(&self.calls, client_id) else { return };
+        let Some(mut open) = self.close_round(client_id, &text) else { return };
+        let data = serde_json::json!({ "backend": &**port.name(), "reason": reason });
         let fault = Fault::new(code::INTERNAL, text).with_data(&data);
         let outcome =
             if is_late { Outcome::TimedOut(fault) } else { Outcome::GaveUp { fault, said: None, in_result: true } };
-        self.end_rounds(&open.call, outcome);
+        self.end_rounds(&port, &mut open.call, outcome);
     }
 
-    fn end_rounds(&mut self, call: &Call, outcome: Outcome) {
+    fn end_rounds(&mut self, port: &Arc<Port>, call: &mut Call, outcome: Outcome) {
+        end_task(port, call.task.take());
         let (client_id, id, handed) = (call.client_id.clone(), call.id, call.handed);
         self.on_answer(&Answer { client_id, call: id, outcome, sent: None, handed, ends: true });
     }
 
     /// A call between two rounds is not wanted any more, or cannot go on: its client need not answer what is open.
     fn close_round(&mut self, client_id: &RequestId, why: &str) -> Option<Open> {
-        let open = self.take_open(client_id)?;
+        let mut open = self.take_open(client_id)?;
         for id in open.entries.iter().filter_map(|e| e.question) {
             self.take_back(id, why);
+        }
+        if let Some(port) = call_port(&self.calls, client_id) {
+            end_task(&port, open.call.task.take());
         }
         Some(open)
     }
@@ -312,10 +328,15 @@ impl Session {
     }
 }
 
-fn call_port(
-    calls: &foldhash::HashMap<RequestId, super::run::Active>,
-    id: &RequestId,
-) -> Option<std::sync::Arc<crate::backend::Port>> {
+/// A call between two rounds is over: so is the task its server has made of it for us.
+pub(super) fn end_task(port: &Arc<Port>, task: Option<Box<OwnTask>>) {
+    if let Some(task) = task {
+        // One a call.
+        let _ = port.mailbox.push_owed(Mail::EndTask(task));
+    }
+}
+
+fn call_port(calls: &foldhash::HashMap<RequestId, super::run::Active>, id: &RequestId) -> Option<Arc<Port>> {
     calls.get(id).map(|a| a.port.clone())
 }
 

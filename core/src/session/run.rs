@@ -4,7 +4,6 @@
 //! Dropping it is the client's leaving: its calls are cancelled, nothing of it stays anywhere.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,15 +16,15 @@ use tokio::time::Sleep;
 
 use super::clients::ClientStatus;
 use super::engine::Engine;
-use super::entrance::{Entrance, Grant};
+use super::entrance::Entrance;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use super::out::Out;
 use super::parks::Word;
 use super::rounds::Rounds;
+use super::sight::Sight;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::{Catalog, Scope};
-use crate::config::{Access, Config};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, Revision, SessionId, code};
 use crate::transport::Mailbox;
 
@@ -51,19 +50,8 @@ pub(super) struct Session {
     pub(super) catalog: Arc<Catalog>,
     /// How much of it that is.
     pub(super) scope: Scope,
-    /// Where that comes from.
-    pub(super) grant: Grant,
-    /// What it was let in with.
-    pub(super) granted: Arc<Access>,
-    pub(super) config_rx: watch::Receiver<Arc<Config>>,
-    /// The folders it works in: the one it was started in, then those it said.
-    pub(super) folders: Vec<Arc<Path>>,
-    /// How many of them it did not say itself.
-    pub(super) n_own_folders: usize,
-    /// Our question for them.
-    pub(super) asked_folders: Option<u64>,
-    /// It has opened the talk (`notifications/initialized`): it can be asked.
-    pub(super) is_open: bool,
+    /// What servers list for it in the place of what they list for everybody.
+    pub(super) sight: Sight,
     deliveries: VecDeque<Delivery>,
     /// What the client said of itself in `initialize`.
     pub(super) legacy: Option<Arc<ClientFacts>>,
@@ -156,8 +144,6 @@ impl Session {
     ) -> Self {
         let peer = Arc::new(Peer::new(id, entrance.principal, Mailbox::new(N_DELIVERIES)));
         engine.ctx.peers.add(peer.clone());
-        let mut config_rx = engine.config.clone();
-        config_rx.mark_unchanged();
         let mut catalog_rx = engine.catalog.clone();
         let catalog = engine.views.of(&catalog_rx.borrow_and_update().clone(), &entrance.scope);
         Self {
@@ -167,14 +153,8 @@ impl Session {
             shares_status,
             catalog_rx,
             catalog,
-            granted: entrance.scope.access.clone(),
             scope: entrance.scope,
-            grant: entrance.grant,
-            config_rx,
-            n_own_folders: entrance.folder.iter().len(),
-            folders: entrance.folder.into_iter().collect(),
-            asked_folders: None,
-            is_open: false,
+            sight: Sight::default(),
             deliveries: VecDeque::new(),
             legacy: None,
             modern: None,
@@ -219,7 +199,6 @@ impl Session {
         };
         let what = tokio::select! { biased;
             () = self.peer.mailbox.ready() => What::Deliveries,
-            changed = self.config_rx.changed() => What::Config(changed.is_ok()),
             changed = self.catalog_rx.changed() => What::Catalog(changed.is_ok()),
             () = due => What::Timer,
         };
@@ -227,8 +206,7 @@ impl Session {
         match what {
             What::Deliveries => self.take_deliveries(),
             What::Catalog(true) => self.take_catalog(),
-            What::Config(true) => self.take_config(),
-            What::Catalog(false) | What::Config(false) => {}
+            What::Catalog(false) => {}
             What::Timer => self.on_timer(),
         }
     }
@@ -237,7 +215,6 @@ impl Session {
     pub(super) fn reads(&mut self) {
         self.now = Instant::now();
         self.wall = SystemTime::now();
-        self.take_config_first();
     }
 
     pub(super) fn take_deliveries(&mut self) {
@@ -282,17 +259,17 @@ impl Session {
     }
 
     fn on_catalog(&mut self, main: &Arc<Catalog>) {
-        let view = self.engine.views.of(main, &self.scope);
+        self.looks_again();
+        self.on_view(self.engine.views.with(main, &self.scope, &self.sight.others));
+    }
+
+    /// What the client sees is this now.
+    pub(super) fn on_view(&mut self, view: Arc<Catalog>) {
         if Arc::ptr_eq(&view, &self.catalog) {
             // Other clients see something else now, this one does not.
             return;
         }
         self.catalog = view;
-        self.catalog_has_changed();
-    }
-
-    /// It sees something else now.
-    pub(super) fn catalog_has_changed(&mut self) {
         self.settle_opening();
         self.answer_lists();
         self.retry_calls();
@@ -349,6 +326,7 @@ impl Session {
             }
             Delivery::Moved { client_id, call, port } => self.on_moved(&client_id, call, &port),
             Delivery::Lost(port) => self.on_lost(&port),
+            Delivery::Lists => self.on_lists(),
             Delivery::Unkept => self.on_unkept(),
             #[cfg(test)]
             Delivery::Panic => panic!("as a test wanted it"),
@@ -413,7 +391,6 @@ impl Drop for Session {
 enum What {
     Deliveries,
     Catalog(bool),
-    Config(bool),
     Timer,
 }
 

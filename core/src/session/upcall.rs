@@ -73,7 +73,8 @@ impl Session {
             Err(Fault::new(code::METHOD_NOT_FOUND, "the client has no requests from servers in its edition"))
         };
         let answer = match asked {
-            Ok(Asked::Client(out)) => {
+            Ok(Asked::Client(mut out)) => {
+                self.expose_related(&mut out, &message, &port);
                 let token = message.slice(Field::MetaToken);
                 let asker = Asker::Server { generation, server_id, token };
                 self.pose(Pose { message: &message, method, port, parent, asker }, out);
@@ -124,9 +125,6 @@ impl Session {
     /// The client answers a question.
     pub(super) fn on_client_answer(&mut self, message: Message) {
         let id = message.id().and_then(|id| id.as_wire()).map(|id| id.0);
-        if self.takes_folders(id, &message) {
-            return;
-        }
         let Some((id, question)) = id.and_then(|id| Some((id, self.questions.remove(&id)?))) else {
             let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
             tracing::debug!(session = %self.peer.id, id, "the client answered a request nobody made: dropped");

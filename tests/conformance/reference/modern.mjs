@@ -6,6 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { INFO, RESOURCES, TEMPLATES, changing, complete, object, prompts, read, times, tools } from './features.mjs';
+import { EXTENSION, addTasks, isMisnamed } from './tasks.mjs';
 
 const states = createRequestStateCodec({ key: randomBytes(32) });
 const isAnswer = (value) => value !== null && typeof value === 'object';
@@ -42,6 +43,7 @@ const factory = (changed) => () => {
   const server = new McpServer(INFO, {
     capabilities: {
       tools: { listChanged: true }, prompts: { listChanged: true }, resources: { subscribe: true, listChanged: true }, logging: {}, completions: {},
+      extensions: { [EXTENSION]: {} },
     },
     cacheHints: Object.fromEntries(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read'].map((m) => [m, hint])),
     requestState: { verify: states.verify },
@@ -56,6 +58,7 @@ const factory = (changed) => () => {
     registered.tool[tool.name] = server.registerTool(tool.name, about, (args, { mcpReq }) => (
       tool.rounds ? ask(tool, args, mcpReq) : tool.call(args, tell(mcpReq, change))));
   }
+  addTasks(server);
   for (const prompt of prompts()) {
     const { name, description, arguments: args } = prompt;
     const schema = object(Object.fromEntries(args.map((a) => [a.name, { type: 'string', description: a.description }])), args.map((a) => a.name));
@@ -83,5 +86,6 @@ const handler = createMcpHandler(
   { legacy: 'reject' },
 );
 /** Serves one HTTP request; `body` is its JSON. */
-export const http = toNodeHandler(handler);
+const answer = toNodeHandler(handler);
+export const http = async (req, res, body) => isMisnamed(req, res, body) || answer(req, res, body);
 export const stdio = () => serveStdio(factory((kind, registered) => registered.update({ description: changing(kind) })), { legacy: 'reject' });

@@ -10,4 +10,4 @@ pub(crate) use home::{Home, fake_server};
 pub(crate) use peer::{Line, Peer};
 pub(crate) use process::{Running, descendants, eventually, is_alive, many_fds, n_fds};
 pub(crate) use screen::Screen;
-pub(crate) use web::{Client, Http, USUAL, Web, modern};
+pub(crate) use web::{Client, Http, Reply, USUAL, Web, modern};

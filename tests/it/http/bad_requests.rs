@@ -187,3 +187,24 @@ fn several_requests_in_one_packet_are_answered_in_order() {
         assert_eq!(http.reply().json()["id"], n);
     }
 }
+
+/// A body that does not arrive is not waited for: its sender hears that, and nothing of it stays.
+#[test]
+fn a_body_that_does_not_come() {
+    let home = Home::with_fake(&[]).top("limits: { body_timeout: 200ms }");
+    let web = home.web();
+    let mut client = web.open("2025-11-25", &json!({}));
+    for body in ["", "{\"jsonrpc\":"] {
+        let mut http = web.connect();
+        let head = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                    accept: application/json, text/event-stream\r\ncontent-length: 1000\r\n\r\n";
+        http.send(format!("{head}{body}").as_bytes());
+        let reply = http.reply();
+        assert_eq!(reply.status, 408, "{reply:?}");
+        assert!(
+            reply.json()["error"]["message"].as_str().is_some_and(|m| m.contains("limits.body_timeout")),
+            "{reply:?}"
+        );
+    }
+    undisturbed(&mut client);
+}

@@ -30,7 +30,7 @@ const capabilities = { elicitation: { form: {}, url: {} }, sampling: {}, roots: 
 const info = { name: 'matrix', version: '1.0.0' };
 const client = new Client(info, modern ? { capabilities, versionNegotiation: { mode: 'auto' } } : { capabilities });
 
-const FIELDS = { name: 'Ada', color: 'blue', check: true };
+const FIELDS = { name: 'Ada', color: 'blue', check: true, interpretation: 'snake' };
 function elicited({ mode, url, message, requestedSchema }) {
   if (mode === 'url') {
     asked.push({ url, message });
@@ -72,6 +72,16 @@ const rawCall = (name, args = {}, options = {}, more = {}) => {
   const params = { name: named(name), arguments: args, ...more };
   return modern ? client.callTool(params, options) : client.callTool(params, undefined, options);
 };
+/** Calls a tool as a task of 2025-11-25, and follows that. */
+async function followed(name, args) {
+  let created = 0;
+  for await (const said of client.experimental.tasks.callToolStream({ name: named(name), arguments: args }, undefined, { task: {} })) {
+    if (said.type === 'taskCreated') created += 1;
+    if (said.type === 'error') throw said.error;
+    if (said.type === 'result' && created === 1) return said.result;
+  }
+  throw new Error(`${created} tasks and no result`);
+}
 const shown = ({ content, isError }) => ({ text: content[0].text, ...(isError && { isError }) });
 const call = async (...words) => shown(await rawCall(...words));
 
@@ -156,10 +166,11 @@ const DOING = {
   async everything({ calls }) {
     const tools = (await items('tools')).toSorted();
     const results = {};
-    for (const [name, args] of calls) {
+    for (const [name, args, as] of calls) {
       // A server may add tools when it knows more of the client; one it does not list is not called.
       if (!tools.includes(name)) continue;
-      results[name] = await within(plan.limitMs, async () => (await rawCall(name, args)).content);
+      const [label, how] = as ? [`${name} as a ${as}`, followed] : [name, rawCall];
+      results[label] = await within(plan.limitMs, async () => (await how(name, args)).content);
     }
     return { tools, results };
   },

@@ -20,7 +20,7 @@ else:
     from peer_modern import connect
 
 plan = json.loads(Path(plan_path).read_text())
-FIELDS = {"name": "Ada", "color": "blue", "check": True}
+FIELDS = {"name": "Ada", "color": "blue", "check": True, "interpretation": "snake"}
 POLL_SECONDS = 0.02
 
 
@@ -183,7 +183,7 @@ async def everything(peer, check: dict) -> dict:
         return (await peer.call(named(name), arguments))["content"]
 
     # A server may add tools when it knows more of the client; one it does not list is not called.
-    results = {name: await within(plan["limitMs"], content, name, args) for name, args in check["calls"] if name in tools}
+    results = {name: await within(plan["limitMs"], content, name, args) for name, args, *_ in check["calls"] if name in tools}
     return {"tools": tools, "results": results}
 
 

@@ -142,6 +142,12 @@ impl Instance {
             // Nobody can tell whose is what it says now.
             Own::Barrier => self.stale = true,
             Own::Ping => self.on_pinged(None),
+            Own::Task(call) => {
+                let fault = trouble.fault(self.port.name());
+                self.on_task_lost(*call, trouble.may_pass(), fault);
+            }
+            // It is asked again when its client looks.
+            Own::Held(task) => self.on_held_end(task, None),
             Own::Other(what) => {
                 tracing::debug!(server = %self.port.name(), what, "a request of ours failed: it {}", trouble.message);
             }

@@ -242,6 +242,7 @@ impl Reader<'_> {
         });
         self.set(root, "limits.max_starting", &mut limits.max_starting, |r, n, p| r.count(n, p, 1..=1_000));
         self.set(root, "limits.session_idle", &mut limits.session_idle, Self::positive_duration);
+        self.set(root, "limits.body_timeout", &mut limits.body_timeout, Self::positive_duration);
     }
 
     fn traffic(&mut self, root: &Node, config: &mut Config) {

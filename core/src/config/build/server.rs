@@ -181,6 +181,7 @@ impl Reader<'_> {
             self.fill(at, "prefix", &mut server.prefix, |r, n, p| r.prefix(n, p).map(Some));
         }
         self.fill(at, "cache_lists", &mut server.cache_lists, Self::truth);
+        self.fill(at, "share_logs", &mut server.share_logs, Self::truth);
         self.fill(at, "limits.max_concurrent", &mut server.max_concurrent, |r, n, p| r.count(n, p, 1..=1_000_000));
         self.fill(at, "limits.requests_per_minute", &mut server.requests_per_minute, |r, n, p| {
             r.requests_per_minute(n, p).map(Some)

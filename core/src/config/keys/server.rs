@@ -132,9 +132,7 @@ pub const SERVER: &[Key] = &[
     )
     .default("4"),
     key("max_result_bytes", Size, "The longest result that is passed on.").not_yet(&[]),
-    key("share_logs", Truth, "Give log lines that belong to no call to all clients.")
-        .default("false")
-        .not_yet(&["false"]),
+    key("share_logs", Truth, "Give log lines that belong to no call to all clients.").default("false"),
     key("uri_mode", Choice(&[("unchanged", "")]), "How URIs of its resources are shown.").not_yet(&["unchanged"]),
     key("retry", Choice(&[("never", ""), ("idempotent", "")]), "Which calls are sent again when it dies.")
         .default("never")

@@ -136,20 +136,12 @@ pub const RULE: &[Key] = &[
         "match",
         Section(&[
             key("name", Text, "Pattern of the name it gives itself (`clientInfo.name`), in small letters."),
-            key(
-                "root",
-                Text,
-                "A folder the client works in, or a pattern of one; what lies in it counts too. It is where a client has started us, and what a client says when it is asked for its roots.",
-            ),
+            key("root", Text, "Pattern of a folder the client works in.").not_yet(&[]),
         ]),
         "Which clients.",
     ),
     key("profile", Text, "Which profile they get."),
-    key(
-        "max_tools",
-        Number { least: 1, most: 100_000 },
-        "How many tools they are shown at most: the first ones, in the order of `servers`. The others can still be called.",
-    ),
+    key("max_tools", Number { least: 1, most: 100_000 }, "How many tools they are shown.").not_yet(&[]),
 ];
 
 /// One entry of `clients.tokens`, and of the tokens in the credentials.
@@ -179,6 +171,7 @@ const LIMITS: &[Key] = &[
         .default("1024"),
     key("max_starting", Number { least: 1, most: 1_000 }, "Servers that start at the same time.").default("8"),
     key("session_idle", Duration, "A session by HTTP that its client does not use for so long is ended.").default("1h"),
+    key("body_timeout", Duration, "The body of a request by HTTP has to arrive within this time.").default("30s"),
 ];
 
 const OBSERVABILITY: &[Key] = &[

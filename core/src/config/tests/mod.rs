@@ -5,8 +5,6 @@ mod credentials;
 mod example;
 mod files;
 mod paper;
-#[cfg(unix)]
-mod project;
 mod door;
 
 use std::path::Path;

@@ -123,7 +123,7 @@ fn every_field_is_found_at_its_own_place() {
     let request = r#"{"jsonrpc":"2.0","id":"i","method":"m","params":{"name":1,"uri":2,"cursor":3,"level":4,
         "requestId":5,"progressToken":6,"progress":7,"protocolVersion":8,"capabilities":{"name":9},
         "clientInfo":{"name":10,"uri":0},"notifications":{"level":11},"arguments":{"name":12,"_meta":{"progressToken":0}},
-        "ref":{"type":"x","name":13,"uri":14,"ref":{"name":0}},
+        "ref":{"type":"x","name":13,"uri":14,"ref":{"name":0}},"taskId":21,"task":{"taskId":0},
         "_meta":{"progressToken":15,"io.modelcontextprotocol/protocolVersion":16,
             "io.modelcontextprotocol/clientInfo":17,"io.modelcontextprotocol/clientCapabilities":18,
             "io.modelcontextprotocol/logLevel":19,"io.modelcontextprotocol/subscriptionId":20,"name":0,
@@ -154,6 +154,9 @@ fn every_field_is_found_at_its_own_place() {
         (Field::MetaCapabilities, "18"),
         (Field::MetaLogLevel, "19"),
         (Field::MetaSubscription, "20"),
+        (Field::TaskId, "21"),
+        (Field::Task, r#"{"taskId":0}"#),
+        (Field::MetaTask, r#"{"progressToken":0}"#),
     ] {
         assert_eq!(get(&message, field), Some(value), "{field:?}");
         assert_eq!(message.slice(field).as_deref(), Some(value.as_bytes()), "{field:?}");
@@ -162,7 +165,8 @@ fn every_field_is_found_at_its_own_place() {
     assert!(get(&message, Field::Meta).unwrap().ends_with(r#"{"progressToken":0}}"#));
 
     let response = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"isError":0}],"isError":1,"resultType":2,
-        "nextCursor":3,"ttlMs":4,"cacheScope":5,"_meta":{"progressToken":0},"name":0}}"#;
+        "nextCursor":3,"ttlMs":4,"cacheScope":5,"_meta":{"progressToken":0},"name":0,
+        "taskId":6,"task":{"taskId":0}}}"#;
     let message = parse(response).unwrap();
     for (field, value) in [
         (Field::IsError, Some("1")),
@@ -170,6 +174,9 @@ fn every_field_is_found_at_its_own_place() {
         (Field::NextCursor, Some("3")),
         (Field::TtlMs, Some("4")),
         (Field::CacheScope, Some("5")),
+        (Field::ResultTaskId, Some("6")),
+        (Field::ResultTask, Some(r#"{"taskId":0}"#)),
+        (Field::ResultMeta, Some(r#"{"progressToken":0}"#)),
         (Field::MetaToken, None),
         (Field::Name, None),
     ] {
@@ -393,6 +400,6 @@ fn edge_39_pretty_printed_json_is_put_on_one_line() {
 
 #[test]
 fn every_field_has_a_path_of_its_own() {
-    assert_eq!(Field::CacheScope.path(), "result.cacheScope");
+    assert_eq!(Field::ResultMeta.path(), "result._meta");
     assert_eq!(Field::MetaToken.path(), "params._meta.progressToken");
 }

@@ -115,6 +115,7 @@ pub(super) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), Fault>
     let named = match message.method() {
         Some(Method::ToolsCall | Method::PromptsGet) => message.text(Field::Name),
         Some(Method::ResourcesRead) => message.text(Field::Uri),
+        Some(Method::TasksGet | Method::TasksCancel | Method::TasksUpdate) => message.text(Field::TaskId),
         // What the name of an extension's method would be is not ours to know.
         _ => None,
     };

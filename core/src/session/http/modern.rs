@@ -11,6 +11,7 @@ use super::{headers, params, response};
 use crate::catalog::Scope;
 use crate::guard::Visitor;
 use crate::protocol::{Fault, Field, Message, Method, Revision, code};
+use crate::session::Entrance;
 use crate::session::handshake::check_size;
 use crate::session::out::Out;
 use crate::session::run::Session;
@@ -27,7 +28,7 @@ const fn status_of(code: Option<i32>) -> StatusCode {
 
 impl Inner {
     /// What must be right before a request is looked at, in the order of protocol.md 3.1.
-    fn check_modern(&self, head: &Parts, message: &Message, scope: &Scope) -> Result<(), Fault> {
+    fn check_modern(head: &Parts, message: &Message) -> Result<(), Fault> {
         headers::agree(&head.headers, message)?;
         let version = message.text(Field::MetaVersion).unwrap_or_default();
         if version != Revision::V2026_07_28.date() {
@@ -39,13 +40,16 @@ impl Inner {
             let text = "`params._meta` lacks `io.modelcontextprotocol/clientCapabilities` (MCP 2026-07-28, basic)";
             return Err(Fault::new(code::INVALID_PARAMS, text));
         }
-        if message.method() == Some(Method::ToolsCall)
-            && let Some(name) = message.text(Field::Name)
-        {
-            let catalog = self.engine.view(scope);
-            params::agree(&head.headers, message, catalog.promoted(&name))?;
-        }
         Ok(())
+    }
+
+    /// Arguments that also stand in headers are the same in both.
+    fn check_params(head: &Parts, message: &Message, session: &mut Session) -> Result<(), Fault> {
+        let name = message.text(Field::Name).filter(|_| message.method() == Some(Method::ToolsCall));
+        let Some(name) = name else { return Ok(()) };
+        let facts = session.facts_of(message)?;
+        session.looks(&facts, false);
+        params::agree(&head.headers, message, session.catalog.promoted(&name))
     }
 
     /// Answers a request that stands alone.
@@ -56,17 +60,20 @@ impl Inner {
         visitor: Visitor,
         scope: Scope,
     ) -> Response<Body> {
-        if let Err(fault) = self.check_modern(head, &message, &scope) {
+        if let Err(fault) = Self::check_modern(head, &message) {
             return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
         }
         let Some(id) = message.id() else { return response::bare(StatusCode::ACCEPTED) };
-        let principal = visitor.principal.clone();
+        let Visitor { principal, access, .. } = visitor;
         let info = message.slice(Field::MetaClientInfo).unwrap_or_default();
         let (status, facts) = self.known.client(&self.engine.clients, &principal, &info);
-        let entrance = self.entrance("http", &visitor, scope);
+        let entrance = Entrance { via: "http", name: "".into(), principal: principal.clone(), scope };
         let wait = Wait(Reply::new(None));
         let mut session = Session::brief(self.engine.clone(), Out::one(wait.0.clone()), entrance, status);
         session.knows(facts.as_ref());
+        if let Err(fault) = Self::check_params(head, &message, &mut session) {
+            return response::refused(StatusCode::BAD_REQUEST, Some(&id), &fault);
+        }
         session.on_message(message);
         if let Some(said) = session.modern.as_ref()
             && facts.is_none_or(|f| !std::sync::Arc::ptr_eq(&f, said))
@@ -83,8 +90,8 @@ impl Inner {
                     while session.goes_on() {
                         tokio::select! { biased;
                             () = session.happens(&mut sleep) => {}
-                            Ok(()) = config.changed() => if guard.access_of(&principal).is_none() {
-                                // Its token was taken away.
+                            Ok(()) = config.changed() => if !guard.is_welcome(&principal, &access) {
+                                // Its token was taken away, or opens something else now.
                                 session.end_listens();
                                 break;
                             }

@@ -14,8 +14,6 @@ use tokio::time::Sleep;
 use super::reply::{First, Reply};
 use crate::session::run::Session;
 
-/// A body has to arrive within this time.
-const BODY_TIME: Duration = Duration::from_secs(30);
 /// What is left of a body that is too large is read for this long, so that its sender gets to reading why.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 /// After so much silence the answer's form is settled: those on the way close what stays silent.
@@ -70,7 +68,12 @@ enum Unread<E> {
 ///
 /// # Errors
 /// With the status and reason when it is too large, too slow or breaks off.
-pub(super) async fn body<B>(mut body: B, limit: usize, reading: &Reading) -> Result<Bytes, (StatusCode, String)>
+pub(super) async fn body<B>(
+    mut body: B,
+    limit: usize,
+    patience: Duration,
+    reading: &Reading,
+) -> Result<Bytes, (StatusCode, String)>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: fmt::Display,
@@ -80,7 +83,7 @@ where
         let _ = tokio::time::timeout(DRAIN_TIME, drain(&mut body)).await;
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, whole(&mut body, limit, reading)).await {
+    match tokio::time::timeout(patience, whole(&mut body, limit, reading)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(Unread::TooLarge)) => {
             let _ = tokio::time::timeout(DRAIN_TIME, drain(&mut body)).await;
@@ -92,8 +95,8 @@ where
         }
         Ok(Err(Unread::Lost(error))) => Err((StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))),
         Err(_) => {
-            let seconds = BODY_TIME.as_secs();
-            Err((StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {seconds} s")))
+            let text = format!("the body did not arrive within {patience:.0?} (`limits.body_timeout`)");
+            Err((StatusCode::REQUEST_TIMEOUT, text))
         }
     }
 }
@@ -199,6 +202,8 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     /// A byte every second, for ever or until it has given so many.
     struct Slow {
         n_left: usize,
@@ -231,7 +236,7 @@ mod tests {
     }
 
     async fn read(slow: Slow, reading: &Reading) -> Result<usize, u16> {
-        body(slow, 1000, reading).await.map(|b| b.len()).map_err(|(status, _)| status.as_u16())
+        body(slow, 1000, PATIENCE, reading).await.map(|b| b.len()).map_err(|(status, _)| status.as_u16())
     }
 
     #[tokio::test(start_paused = true)]
@@ -240,7 +245,7 @@ mod tests {
         assert_eq!(read(Slow::of(20), &reading).await, Ok(20));
         let begun = Instant::now();
         assert_eq!(read(Slow::of(usize::MAX), &reading).await, Err(408));
-        assert_eq!(begun.elapsed(), BODY_TIME, "however many bytes come meanwhile");
+        assert_eq!(begun.elapsed(), PATIENCE, "however many bytes come meanwhile");
         assert_eq!(reading.0.load(Ordering::Relaxed), 0, "nothing is left over");
     }
 

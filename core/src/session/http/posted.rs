@@ -32,7 +32,8 @@ impl Inner {
             let text = "a body must not be compressed (`Content-Encoding`)";
             return Err(response::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
-        let read = post::body(body, self.engine.ctx.max_message_bytes, &self.reading).await;
+        let patience = self.engine.config.borrow().limits.body_timeout;
+        let read = post::body(body, self.engine.ctx.max_message_bytes, patience, &self.reading).await;
         let bytes = read.map_err(|(status, text)| response::failed(status, text))?;
         let frame = Message::parse_frame(bytes).map_err(|malformed| {
             let fault = Fault::from(&malformed);

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 
 use super::kept::{Asker, End, Kept, Question, give, number, refuse};
 use super::park::{Act, Open};
-use super::{Begun, MAX_PARKS, MAX_PARKS_OF_ONE, Parks, Waiter, Word, round, seal};
+use super::{Begun, Parks, Waiter, Word, round, seal};
 use crate::backend::{Answer, Call, ClientFacts, Context, Delivery, Mail, Outcome, Principal, ServerNote, Upcall};
 use crate::observe::{Ended, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, SessionId, code};
@@ -193,6 +193,9 @@ impl Keeper {
                     let _ = waiter.peer.mailbox.push_owed(Delivery::Cancel(call));
                 }
             }
+            Word::Tokens(guard) => {
+                self.stop_all(|k| k.park.is_unattended() && !guard.opens(&k.peer.principal, k.port.name()));
+            }
             Word::Close => {
                 self.is_closing = true;
                 self.stop_all(|k| k.park.is_unattended());
@@ -300,7 +303,7 @@ impl Keeper {
                 }
             }
             // Of sessions.
-            Delivery::Wants(_) | Delivery::Cancel(_) | Delivery::Close | Delivery::Unkept => {}
+            Delivery::Wants(_) | Delivery::Cancel(_) | Delivery::Close | Delivery::Lists | Delivery::Unkept => {}
             #[cfg(test)]
             Delivery::Panic => panic!("as a test wanted it"),
         }
@@ -324,10 +327,10 @@ impl Keeper {
         };
         if !kept.park.was_asked() {
             let n_of = self.of.get(&kept.peer.principal).copied().unwrap_or_default();
-            if self.n_counted >= MAX_PARKS || n_of >= MAX_PARKS_OF_ONE {
-                let text = format!(
-                    "{MAX_PARKS_OF_ONE} calls of this client, or {MAX_PARKS} in all, wait for answers to questions already"
-                );
+            let (of_one, in_all) = self.parks.limits();
+            if self.n_counted >= in_all || n_of >= of_one {
+                let text =
+                    format!("{of_one} calls of this client, or {in_all} in all, wait for answers to questions already");
                 return asker.answer(Err(Fault::new(code::INTERNAL, text)));
             }
         }
@@ -471,6 +474,8 @@ impl Keeper {
             retried: false,
             more: None,
             until: None,
+            needs_task: kept.again.needs_task,
+            task: None,
             seat: kept.port.seat(kept.peer.id),
         });
         if let Err(Mail::Call(call)) = kept.port.mailbox.push(Mail::Call(call)) {

@@ -13,7 +13,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::HashMap;
@@ -23,6 +23,7 @@ use seal::Seal;
 
 use super::clients::ClientStatus;
 use crate::backend::{ClientFacts, Context, Delivery, Peer, Port, Principal};
+use crate::guard::Guard;
 use crate::protocol::{CallId, Field, Message, Method, RequestId, SessionId};
 use crate::transport::Mailbox;
 
@@ -31,9 +32,9 @@ const N_DELIVERIES: usize = 16 * 1024;
 /// What sessions say of the calls. More is taken in all the same: a few words a call, and their calls are bounded.
 const N_WORDS: usize = 16 * 1024;
 /// Calls whose clients may come again, at most: each holds its request, and a call open at its server.
-pub(super) const MAX_PARKS: usize = 4096;
+const MAX_PARKS: usize = 4096;
 /// The same for one user, so that nobody takes all.
-pub(super) const MAX_PARKS_OF_ONE: usize = 1024;
+const MAX_PARKS_OF_ONE: usize = 1024;
 
 /// The way to the keeper, and what others may see of its calls.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Parks {
     /// Parked calls by server.
     counts: Mutex<HashMap<Arc<str>, u64>>,
     n_ever: AtomicU64,
+    max_of_one: AtomicUsize,
+    max_in_all: AtomicUsize,
 }
 
 /// Who waits for an answer.
@@ -81,6 +84,8 @@ pub(super) struct Again {
     /// The server's own name of what is called.
     pub(super) own: Option<bytes::Bytes>,
     pub(super) timeout: std::time::Duration,
+    /// Its tool takes calls as tasks only.
+    pub(super) needs_task: bool,
 }
 
 /// What sessions tell the keeper.
@@ -110,6 +115,8 @@ pub(super) enum Word {
     Gone(SessionId),
     /// Somebody at the terminal cancels a call.
     Cancel(CallId),
+    /// Tokens may have been taken away: who has none any more will not come again.
+    Tokens(Arc<Guard>),
     /// The engine is shutting down: nobody will come again.
     Close,
 }
@@ -126,7 +133,21 @@ impl Parks {
             seal: Seal::new(),
             counts: Mutex::default(),
             n_ever: AtomicU64::new(0),
+            max_of_one: AtomicUsize::new(MAX_PARKS_OF_ONE),
+            max_in_all: AtomicUsize::new(MAX_PARKS),
         }
+    }
+
+    /// Calls whose clients may come again, at most: of one user, and in all.
+    fn limits(&self) -> (usize, usize) {
+        (self.max_of_one.load(Ordering::Relaxed), self.max_in_all.load(Ordering::Relaxed))
+    }
+
+    /// Lower limits, which a test can reach.
+    #[cfg(test)]
+    pub(crate) fn limit(&self, of_one: usize, in_all: usize) {
+        self.max_of_one.store(of_one, Ordering::Relaxed);
+        self.max_in_all.store(in_all, Ordering::Relaxed);
     }
 
     /// What stands for a new call towards its server.
@@ -148,6 +169,11 @@ impl Parks {
     /// Somebody at the terminal cancels a call whose client is away.
     pub fn cancel(&self, call: CallId) {
         self.tell(Word::Cancel(call));
+    }
+
+    /// Tokens may have been taken away; `guard` knows.
+    pub fn look_at_tokens(&self, guard: &Arc<Guard>) {
+        self.tell(Word::Tokens(guard.clone()));
     }
 
     /// The keeper must break down.

@@ -3,10 +3,14 @@
 
 use serde_json::{Value, json};
 
+use crate::backend::RELATED_TASK;
 use crate::protocol::{Field, Message, Method, Patch, Span, Spliced, walk};
 
 /// Members of a question's `params` that the modern edition does not have.
 const LEGACY_ONLY: [&str; 2] = ["elicitationId", "task"];
+
+/// Members of a question's `_meta` that only concern the hop it came by.
+const HOP_META: [&str; 2] = ["progressToken", RELATED_TASK];
 
 /// A question as one of the `inputRequests`: `params` as the server wrote them, but for what only concerns the hop.
 pub(super) fn input_request(message: &Message, method: Method) -> String {
@@ -17,11 +21,13 @@ pub(super) fn input_request(message: &Message, method: Method) -> String {
         let at = |span: Span| Span { start: span.start - params.start, end: span.end - params.start };
         let mut cut = |spans: Vec<Span>| spans.into_iter().for_each(|s| out.patch(at(s), Patch::Bytes("".into())));
         let mut keys = LEGACY_ONLY.to_vec();
-        if let (Some(meta), Some(_)) = (message.span(Field::Meta), message.span(Field::MetaToken)) {
-            if walk::members(raw, meta).count() == 1 {
+        if let Some(meta) = message.span(Field::Meta) {
+            let is_of_the_hop =
+                |key: Span| walk::decode(slice(raw, key)).is_some_and(|k| HOP_META.contains(&k.as_ref()));
+            if walk::members(raw, meta).any(|(key, _)| !is_of_the_hop(key)) {
+                cut(walk::cuts(raw, meta, &HOP_META));
+            } else if walk::members(raw, meta).next().is_some() {
                 keys.push("_meta");
-            } else {
-                cut(walk::cuts(raw, meta, &["progressToken"]));
             }
         }
         cut(walk::cuts(raw, params, &keys));
@@ -160,7 +166,7 @@ mod tests {
                 r#","params":{"mode":"url","url":"u:","message":"m"}"#,
             ),
             (
-                r#","params":{"_meta":{"x":[1.50],"progressToken":3},"message":"m","task":{"ttl":1}}"#,
+                r#","params":{"_meta":{"x":[1.50],"progressToken":3,"io.modelcontextprotocol/related-task":{"taskId":"1"}},"message":"m","task":{"ttl":1}}"#,
                 r#","params":{"_meta":{"x":[1.50]},"message":"m"}"#,
             ),
         ] {

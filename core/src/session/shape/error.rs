@@ -36,6 +36,8 @@ pub(super) fn shape(out: &mut Spliced, message: &Message, active: &Active, from:
             it.name_capabilities(out);
             given
         }
+        // These are about what we have sent, and what is done about them has been done.
+        (_, _, code::HEADER_MISMATCH | code::UNSUPPORTED_VERSION) => code::INTERNAL,
         // Editions before 2025-11-25 have no URLs to be opened first: a person reads the message.
         (_, Era::Legacy, code::URL_ELICITATION_REQUIRED) if revision < Revision::V2025_11_25 => {
             it.name_urls(out);

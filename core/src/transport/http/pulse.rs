@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::task::Waker;
+
+use futures_util::task::AtomicWaker;
 
 /// The head of a request has to arrive within this many seconds, from its first byte or from the connect: slow ones hold
 /// a connection for nothing.
@@ -11,6 +14,9 @@ const HEAD_S: u32 = 10;
 /// A connection without a request is kept this many seconds: longer than clients keep theirs, so that it is they who
 /// close it and no request meets a closing door.
 const IDLE_S: u32 = 150;
+/// A connection that has been silent for this many seconds holds no buffers: fewer than most clients pause, more than it takes
+/// one that is at work to ask again.
+const REST_S: u32 = 2;
 /// A peer that takes no bytes of its response for this many seconds is gone.
 const STUCK_S: u32 = 60;
 
@@ -26,6 +32,12 @@ pub(super) struct Pulse {
     since: AtomicU32,
     /// Since when the peer takes nothing; 0: it does.
     stuck: AtomicU32,
+    /// Our side is being closed.
+    closing: AtomicBool,
+    /// It is to hold no buffers, or does not.
+    resting: AtomicBool,
+    /// Of its task, while that may be told to rest.
+    waker: AtomicWaker,
 }
 
 /// Ends a request when it is dropped.
@@ -37,7 +49,51 @@ impl Pulse {
     pub(super) fn new(clock: Arc<AtomicU32>) -> Arc<Self> {
         let since = clock.load(Relaxed).into();
         let (busy, owing, reading) = (false.into(), false.into(), true.into());
-        Arc::new(Self { clock, busy, owing, reading, since, stuck: 0.into() })
+        let (closing, resting) = (false.into(), false.into());
+        Arc::new(Self {
+            clock,
+            busy,
+            owing,
+            reading,
+            since,
+            stuck: 0.into(),
+            closing,
+            resting,
+            waker: AtomicWaker::new(),
+        })
+    }
+
+    /// Nothing is going on, nor about to.
+    fn is_silent(&self) -> bool {
+        self.is_idle() && !self.reading.load(Relaxed) && !self.closing.load(Relaxed)
+    }
+
+    /// Once a second: who has been silent for a while rests.
+    pub(super) fn look(&self) {
+        let past = self.clock.load(Relaxed).saturating_sub(self.since.load(Relaxed));
+        if past >= REST_S && self.is_silent() && !self.resting.swap(true, Relaxed) {
+            self.waker.wake();
+        }
+    }
+
+    /// Whether the connection holds no buffers from now on. If not, `waker` is told when it should look again.
+    pub(super) fn rests(&self, waker: &Waker) -> bool {
+        if self.resting.load(Relaxed) && self.is_silent() {
+            return true;
+        }
+        self.resting.store(false, Relaxed);
+        self.waker.register(waker);
+        false
+    }
+
+    /// The peer has said something to a connection that rested.
+    pub(super) fn wakes(&self) {
+        self.resting.store(false, Relaxed);
+    }
+
+    /// Our side is being closed.
+    pub(super) fn on_shutdown(&self) {
+        self.closing.store(true, Relaxed);
     }
 
     /// Bytes came.
@@ -97,6 +153,30 @@ impl Drop for Busy {
         self.0.owing.store(true, Relaxed);
         self.0.busy.store(false, Relaxed);
         self.0.since.store(self.0.clock.load(Relaxed), Relaxed);
+    }
+}
+
+/// A clock for tests.
+#[cfg(test)]
+pub(super) struct Clock(Arc<AtomicU32>);
+
+#[cfg(test)]
+impl Clock {
+    /// So much time passes that who is silent rests.
+    pub(super) fn pass(&self) {
+        self.0.fetch_add(REST_S, Relaxed);
+    }
+}
+
+#[cfg(test)]
+impl Pulse {
+    pub(super) fn for_test() -> (Arc<Self>, Clock) {
+        let clock = Arc::new(AtomicU32::new(1));
+        (Self::new(clock.clone()), Clock(clock))
+    }
+
+    pub(super) fn is_resting(&self) -> bool {
+        self.resting.load(Relaxed)
     }
 }
 
