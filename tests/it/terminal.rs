@@ -235,3 +235,111 @@ fn restarting_and_stopping_ask_first() {
     screen.keys("y").shows(&["stopped"]);
     screen.keys("s").shows(&["1/1 ready"]);
 }
+
+/// The screen Config, with the text in it.
+fn config_screen(home: &Home) -> Screen {
+    let mut screen = with(home);
+    screen.shows(&["1/1 ready"]);
+    screen.keys("7").shows(&["Outline", "config.yaml", "no problems"]);
+    screen
+}
+
+const CTRL_S: &str = "\x13";
+
+#[test]
+fn an_edit_of_the_configuration_is_saved_and_gone_by() {
+    let home = Home::with_fake(&[]);
+    let config = home.config();
+    let before = fs::read_to_string(&config).expect("our file");
+    let mut screen = config_screen(&home);
+    assert_eq!(home.pids("a").len(), 1);
+    // To the name of the server, and a line below it with a list of what may stand there.
+    screen.keys("\r").shows(&["F1 keys"]);
+    screen.keys("\x1b[F\rtags: [x]").shows(&["not saved", "adjusted"]);
+    screen.keys(CTRL_S).shows(&["On save", "goes on", "tags changed"]);
+    screen.keys("y").shows(&["saved and in force: 1 adjusted"]);
+    assert_eq!(home.pids("a").len(), 1, "its process goes on");
+    let after = fs::read_to_string(&config).expect("our file");
+    assert!(after.contains("tags: [x]"), "{after}");
+    let backup = config.with_file_name("config.yaml.bak");
+    assert_eq!(fs::read_to_string(backup).expect("the old one"), before);
+    // And back, in words.
+    screen.keys("\x1a").shows(&["undone: typed"]);
+    screen.keys("Q");
+    screen.shows(&["Quit mcp-proxy?", "is not saved"]);
+    screen.keys("y");
+    assert!(screen.end().success());
+}
+
+#[test]
+fn a_configuration_with_errors_is_not_saved_and_one_that_changed_on_disk_is_asked_about() {
+    let home = Home::with_fake(&[]);
+    let config = home.config();
+    let before = fs::read_to_string(&config).expect("our file");
+    let mut screen = config_screen(&home);
+    screen.keys("\r\x1b[F\rtimeuot: 3s").shows(&["1 error", "did you mean `timeout`?"]);
+    screen.keys(CTRL_S).shows(&["not saved: 1 error; this is the first"]);
+    assert_eq!(fs::read_to_string(&config).expect("our file"), before);
+    screen.keys("\x1a\x1a\x1a").shows(&["undone"]);
+    let theirs = format!("# theirs\n{before}");
+    fs::write(&config, &theirs).expect("our file");
+    screen.shows(&["has changed on disk too"]);
+    screen.keys(CTRL_S).shows(&["Changed on disk", "keep mine"]);
+    screen.keys("d").shows(&["- # theirs"]);
+    screen.keys("\x1b").shows(&["keep mine"]);
+    screen.keys("t").shows(&["this is the file as it is on disk", "# theirs"]);
+    assert_eq!(fs::read_to_string(&config).expect("our file"), theirs);
+}
+
+#[test]
+fn a_server_is_tried_and_added_by_a_form() {
+    let home = Home::with_fake(&[]);
+    let fake = env!("CARGO_BIN_EXE_fake-server");
+    let mut screen = config_screen(&home);
+    screen.keys("a").shows(&["Add a server", "not tried yet"]);
+    screen.keys(&format!("{fake} --exit 3")).keys("\x14").shows(&["exit code 3"]);
+    screen.keys("\x15").keys(fake).keys("\x14").shows(&["ready after", "tools"]);
+    // Over the name that was proposed.
+    screen.keys("\tsecond\r").shows(&["`second` added to the text"]);
+    assert_eq!(home.pids("second").len(), 0, "nothing is started before it is saved");
+    screen.keys(CTRL_S).shows(&["On save", "second", "starts"]);
+    screen.keys("y").shows(&["2/2 ready"]);
+    assert!(fs::read_to_string(home.config()).expect("our file").contains("  second:\n    command: "));
+}
+
+#[test]
+fn another_editor_gets_the_terminal_and_gives_it_back() {
+    let home = Home::with_fake(&[]);
+    let config = home.config();
+    let mut command = home.command(&["tui", "--config", config.to_str().expect("a plain name")]);
+    let script = home.path("edit.sh");
+    let text = "#!/bin/sh\nprintf 'the editor: '\nread line\nprintf '# %s\\n' \"$line\" >> \"$1\"\n";
+    fs::write(&script, text).expect("our file");
+    command.env("EDITOR", format!("sh {}", script.display()));
+    let mut screen = Screen::start(&command, SIZE);
+    screen.shows(&["1/1 ready"]);
+    screen.keys("7").shows(&["no problems"]);
+    screen.keys("\x1bOS").until("the editor", |s| s.contents().contains("the editor:") && !s.alternate_screen());
+    screen.keys("hello\r").shows(&["taken from sh", "not saved"]);
+    screen.keys(CTRL_S).shows(&["Nothing that runs changes"]);
+    screen.keys("y").shows(&["saved; nothing that runs has changed"]);
+    assert!(fs::read_to_string(&config).expect("our file").ends_with("# hello\n"));
+    screen.keys("Q");
+    assert!(screen.end().success());
+    screen.assert_restored();
+}
+
+#[test]
+fn the_demo_becomes_a_configuration() {
+    let (home, mut screen) = demo();
+    screen.shows(&["3/3 ready"]);
+    screen.keys("7").shows(&["There is no configuration yet", "config.yaml"]);
+    screen.keys("\r").shows(&["press a to add a server", "Outline"]);
+    let fake = env!("CARGO_BIN_EXE_fake-server");
+    screen.keys("a").shows(&["Add a server"]);
+    screen.keys(&format!("{fake}\tmine\r")).shows(&["`mine` added to the text"]);
+    screen.keys(CTRL_S).shows(&["mine", "starts"]);
+    screen.keys("y").shows(&["1/1 ready"]);
+    screen.keys("\x1b1").until("only ours", |s| s.contents().contains("mine") && !s.contents().contains("library"));
+    assert!(home.path(".config/mcp-proxy/config.yaml").exists());
+}

@@ -467,17 +467,17 @@ fn config() {
     });
     each_size("config_plan", |size| {
         let mut d = Driver::new(size);
-        d.keys("7 enter down end").text("-2").keys("esc j j j u");
+        d.keys("7 enter down down end left").text(", more").keys("esc j j j u");
         d
     });
     each_size("config_save", |size| {
         let mut d = Driver::new(size);
-        d.keys("7 enter down end").text("-2").keys("esc j j j u ctrl-s");
+        d.keys("7 enter down down end left").text(", more").keys("esc j j j u ctrl-s");
         d
     });
     each_size("config_changed", |size| {
         let mut d = Driver::new(size);
-        d.keys("7 enter down end").text("-2");
+        d.keys("7 enter down down end left").text(", more");
         d.file = Some(crate::sample::CONFIG.replace("30s", "40s"));
         d.n_readings += 1;
         d.look(Some(Vec::new()));
@@ -486,7 +486,7 @@ fn config() {
     });
     each_size("config_difference", |size| {
         let mut d = Driver::new(size);
-        d.keys("7 enter down end").text("-2");
+        d.keys("7 enter down down end left").text(", more");
         d.file = Some(crate::sample::CONFIG.replace("30s", "40s"));
         d.n_readings += 1;
         d.look(Some(Vec::new()));

@@ -94,14 +94,14 @@ pub(crate) fn at(spot: &Spot, line: &str, names: &Names) -> Vec<Entry> {
     }
     let is_item = path.last() == Some(&"");
     if !spot.is_key || is_item {
-        entries.extend(values(&path, names));
+        entries.extend(values(&path, word, names));
     }
     let lower = word.to_lowercase();
     let rank = |e: &Entry| {
         let text = e.text.to_lowercase();
         if text.starts_with(&lower) {
             Some(0)
-        } else if text.contains(&lower) {
+        } else if lower.len() > 1 && text.contains(&lower) {
             Some(1)
         } else {
             None
@@ -132,7 +132,7 @@ fn tail(kind: Kind) -> Tail {
     }
 }
 
-fn values(path: &[&str], names: &Names) -> Vec<Entry> {
+fn values(path: &[&str], word: &str, names: &Names) -> Vec<Entry> {
     let entry = |text: &str, doc: &str| Entry {
         text: text.to_owned(),
         kind: String::new(),
@@ -152,7 +152,9 @@ fn values(path: &[&str], names: &Names) -> Vec<Entry> {
     }
     let Some(kind) = keys::kind_at(path) else { return Vec::new() };
     let words = kind.choices();
-    if words.is_empty() && matches!(kind, Kind::Text | Kind::Path) {
+    // A text is the user's; a reference is offered where one begins, or nothing does yet.
+    let may_refer = word.is_empty() || word.starts_with('$');
+    if words.is_empty() && may_refer && matches!(kind, Kind::Text | Kind::Path) {
         return REFERENCES.iter().map(|(t, d)| entry(t, d)).collect();
     }
     words.into_iter().map(|(text, doc)| entry(text, doc)).collect()

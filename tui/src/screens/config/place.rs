@@ -84,6 +84,9 @@ fn depth(line: &str) -> usize {
 
 fn yaml(buffer: &Buffer, cursor: Place) -> Spot {
     let line = buffer.line(cursor.line);
+    // Before the first word of a line one is at that word.
+    let begin = if line.trim().is_empty() { 0 } else { depth(line) };
+    let cursor = Place { byte: cursor.byte.max(begin), ..cursor };
     let before = &line[..cursor.byte];
     let (parts, _) = lexer::lex(line, State::Open, Syntax::Yaml);
     let mut spot = Spot { word: word_at(line, cursor.byte), ..Spot::default() };

@@ -179,6 +179,8 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
     }
     if is_word || goes_on {
         complete(model, false);
+    } else if key.typed() == Some(' ') {
+        offer_words(model);
     } else if let Some(open) = model.config.open_mut() {
         // Moving away from the word closes the list.
         let stays = open.editor.cursor() == before;
@@ -226,6 +228,17 @@ fn complete(model: &mut Model, is_asked: bool) {
     }
 }
 
+/// Offers the words a value may be, once its name and colon are there.
+fn offer_words(model: &mut Model) {
+    let Some(open) = model.config.open_mut() else { return };
+    let at = open.editor.cursor();
+    let is_value = open.editor.buffer().line(at.line)[..at.byte].trim_end().ends_with(':');
+    let entries = if is_value { open.offered() } else { Vec::new() };
+    let is_words = entries.iter().all(|e| e.tail == Tail::Nothing && !e.text.starts_with("${"));
+    open.completion =
+        (is_words && !entries.is_empty()).then(|| Completion { entries, cursor: Cursor::default(), is_chosen: false });
+}
+
 /// Puts the selected entry in.
 fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(open) = model.config.open_mut() else { return };
@@ -240,16 +253,10 @@ fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
     if back > 0 {
         open.editor.go_to(Place { byte: end.byte - back, ..end });
     }
-    let goes_on = entry.tail != Tail::Nothing;
+    let goes_on = entry.tail == Tail::Value;
     text_changed(model, effects);
-    if goes_on && let Some(open) = model.config.open_mut() {
-        // The value, where there are words for it.
-        let entries = open.offered();
-        let is_value =
-            entries.iter().all(|e| e.tail == Tail::Nothing) && !entries.iter().any(|e| e.text.starts_with("${"));
-        if is_value && !entries.is_empty() {
-            open.completion = Some(Completion { entries, cursor: Cursor::default(), is_chosen: false });
-        }
+    if goes_on {
+        offer_words(model);
     }
 }
 

@@ -308,8 +308,9 @@ fn outline_line(model: &Model, open: &Open, entry: &Entry, cells: usize) -> Line
 /// What is said about a line, the worst first.
 fn remarks(open: &Open, line: usize, theme: Theme) -> Vec<Remark> {
     let text = |p: &Problem| match &p.label {
-        Some(label) => label.clone(),
-        None => p.message.clone(),
+        // A label of one word is where it stands in the file, which one sees.
+        Some(label) if label.contains(' ') => format!("{}: {label}", p.message),
+        _ => p.message.clone(),
     };
     let remark = |p: &&Problem| {
         let (tone, sign) = sign(p.level, theme);
@@ -393,10 +394,7 @@ fn here(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
         let doc = doc.replace('`', "");
         lines.extend(text::wrap(&doc, cells, 12).into_iter().map(|l| Line::styled(format!(" {l}"), Style::new())));
     } else if lines.is_empty() {
-        lines.push(Line::styled(
-            " names of your own stand here; Ctrl-Space lists keys where they may stand",
-            theme.dim(),
-        ));
+        lines.push(Line::styled(" nothing to say about this line; Ctrl-N offers what may stand here", theme.dim()));
     }
     pane::text(&title, lines, 0, false, area, theme, frame);
 }
@@ -434,7 +432,12 @@ fn plan(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
             }
         }
     }
-    let title = if open.is_modified { "On save" } else { "In force" };
+    let is_bad = open.checked.as_ref().is_some_and(|c| c.n_of(Level::Error) > 0);
+    let title = match (is_bad, open.is_modified) {
+        (true, _) => "Not fit to be saved",
+        (false, true) => "On save",
+        (false, false) => "In force",
+    };
     pane::text(title, lines, 0, false, area, theme, frame);
 }
 
