@@ -249,9 +249,9 @@ const CTRL_S: &str = "\x13";
 #[test]
 fn an_edit_of_the_configuration_is_saved_and_gone_by() {
     let home = Home::with_fake(&[]);
-    let config = home.config();
-    let before = fs::read_to_string(&config).expect("our file");
     let mut screen = config_screen(&home);
+    let config = home.path("config.yaml");
+    let before = fs::read_to_string(&config).expect("our file");
     assert_eq!(home.pids("a").len(), 1);
     // To the name of the server, and a line below it with a list of what may stand there.
     screen.keys("\r").shows(&["F1 keys"]);
@@ -274,9 +274,9 @@ fn an_edit_of_the_configuration_is_saved_and_gone_by() {
 #[test]
 fn a_configuration_with_errors_is_not_saved_and_one_that_changed_on_disk_is_asked_about() {
     let home = Home::with_fake(&[]);
-    let config = home.config();
-    let before = fs::read_to_string(&config).expect("our file");
     let mut screen = config_screen(&home);
+    let config = home.path("config.yaml");
+    let before = fs::read_to_string(&config).expect("our file");
     screen.keys("\r\x1b[F\rtimeuot: 3s").shows(&["1 error", "did you mean `timeout`?"]);
     screen.keys(CTRL_S).shows(&["not saved: 1 error; this is the first"]);
     assert_eq!(fs::read_to_string(&config).expect("our file"), before);
@@ -304,7 +304,7 @@ fn a_server_is_tried_and_added_by_a_form() {
     assert_eq!(home.pids("second").len(), 0, "nothing is started before it is saved");
     screen.keys(CTRL_S).shows(&["On save", "second", "starts"]);
     screen.keys("y").shows(&["2/2 ready"]);
-    assert!(fs::read_to_string(home.config()).expect("our file").contains("  second:\n    command: "));
+    assert!(fs::read_to_string(home.path("config.yaml")).expect("our file").contains("  second:\n    command: "));
 }
 
 #[test]
@@ -341,5 +341,5 @@ fn the_demo_becomes_a_configuration() {
     screen.keys(CTRL_S).shows(&["mine", "starts"]);
     screen.keys("y").shows(&["1/1 ready"]);
     screen.keys("\x1b1").until("only ours", |s| s.contents().contains("mine") && !s.contents().contains("library"));
-    assert!(home.path(".config/mcp-proxy/config.yaml").exists());
+    assert!(home.path("home/.config/mcp-proxy/config.yaml").exists());
 }

@@ -438,6 +438,10 @@ fn every_line_of_the_key_table_can_be_reached() {
     d.look(Some(Vec::new()));
     d.keys("ctrl-s");
     see(&d);
+    let mut d = Driver::empty(SIZE);
+    d.file = None;
+    d.keys("7");
+    see(&d);
     for b in keymap::TABLE {
         assert!(reached.contains(&(b.context, b.action)), "{b:?} can never be pressed");
     }

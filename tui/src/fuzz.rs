@@ -13,6 +13,7 @@ use crate::app::view;
 use crate::driver::{Driver, LOGS};
 use crate::input::key::{Code, Key};
 use crate::input::keymap::TABLE;
+use crate::screens::config::talk::{NotSaved, Told};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -26,6 +27,13 @@ enum Step {
     Theme(bool, bool, bool),
     Later(u64),
     Empty,
+    Readings(String),
+    Saved(bool),
+}
+
+/// Keys pressed on the screen Config only.
+fn config_step() -> impl Strategy<Value = Step> {
+    prop_oneof![6 => key().prop_map(Step::Key), 1 => step()]
 }
 
 fn key() -> impl Strategy<Value = Key> {
@@ -52,6 +60,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<(bool, bool, bool)>().prop_map(|(c, a, w)| Step::Theme(c, a, w)),
         1 => (0_u64..200_000).prop_map(Step::Later),
         1 => Just(Step::Empty),
+        2 => "[a-z: \n#\"{}-]{0,60}".prop_map(Step::Readings),
+        1 => any::<bool>().prop_map(Step::Saved),
     ]
 }
 
@@ -81,6 +91,17 @@ fn take(d: &mut Driver, step: Step) {
             d.tell(Msg::Answer { seq, result: Ok(Bytes::from(frame)), took: Duration::from_millis(3) });
         }
         Step::Theme(color, ascii, accessible) => d.model.theme = Theme { color, ascii, accessible, light: color },
+        Step::Readings(text) => {
+            d.file = (!text.is_empty()).then(|| format!("{}{text}", crate::sample::CONFIG));
+            d.n_readings += 1;
+            d.look(Some(Vec::new()));
+        }
+        Step::Saved(well) => {
+            let version = d.model.config.open().map_or(0, |o| o.editor.version());
+            let result = if well { Err(NotSaved::Changed) } else { Err(NotSaved::Failed("no room".to_owned())) };
+            d.tell(Msg::Config(Box::new(Told::Saved { version, result })));
+            d.tell(Msg::Config(Box::new(crate::sample::probed(d.model.config.seq, "broken"))));
+        }
         Step::Later(ms) => {
             d.model.now += Duration::from_millis(ms);
             d.tell(Msg::Tick);
@@ -95,6 +116,18 @@ fn take(d: &mut Driver, step: Step) {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_panics_in_the_editor(steps in proptest::collection::vec(config_step(), 1..80), w in 60_u16..220, h in 12_u16..70) {
+        let mut d = Driver::new((w, h));
+        d.keys("7 enter");
+        for step in steps {
+            take(&mut d, step);
+            let (w, h) = d.model.size;
+            let mut terminal = Terminal::new(TestBackend::new(w, h)).unwrap();
+            terminal.draw(|frame| view::draw(&d.model, frame)).unwrap();
+        }
+    }
 
     #[test]
     fn nothing_panics(steps in proptest::collection::vec(step(), 1..50), w in 0_u16..220, h in 0_u16..70) {

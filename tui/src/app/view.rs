@@ -84,9 +84,16 @@ pub(crate) fn tabs(model: &Model) -> [(Screen, u16, u16); Screen::ALL.len()] {
     })
 }
 
+/// Columns that the words of all tabs need.
+const WHOLE_TABS: u16 = 72;
+
 /// A tab with the blanks around it.
 fn tab(model: &Model, screen: Screen) -> String {
     let title = screen.title();
+    // Where not all of them fit, the others are their digits.
+    if model.size.0 < WHOLE_TABS && screen != model.screen {
+        return format!(" {}", title.split(' ').next().unwrap_or_default());
+    }
     if layout::breadth(model.size) == Breadth::Narrow { format!(" {title}") } else { format!(" {title} ") }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Context {
     Metrics,
     /// The screen Config.
     Config,
+    /// The same without a file.
+    NoConfig,
     /// What works in its outline and in its text.
     ConfigFile,
     /// Its text.
@@ -70,6 +72,7 @@ impl Context {
         Self::Logs,
         Self::Metrics,
         Self::Config,
+        Self::NoConfig,
         Self::ConfigFile,
         Self::Text,
         Self::Offers,
@@ -100,6 +103,7 @@ impl Context {
             Self::Logs => "Logs",
             Self::Metrics => "Metrics",
             Self::Config => "Config",
+            Self::NoConfig => "Config without a file",
             Self::ConfigFile => "The configuration",
             Self::Text => "Its text",
             Self::Offers => "What may stand here",

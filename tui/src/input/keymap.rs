@@ -114,6 +114,8 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Config, A::AddServer, &["a"], "add", "add a server: a form, with a try"),
     key(C::Config, A::UseServer, &["u"], "on/off", "switch this server on or off, in the text"),
     key(C::Config, A::Refresh, &["R"], "", "look for the file again"),
+    key(C::NoConfig, A::Open, &["enter"], "make one", "write a commented configuration, and open it here"),
+    key(C::NoConfig, A::Refresh, &["R"], "look again", "look for the file again"),
     key(C::ConfigFile, A::Save, &["ctrl-s"], "save", "check, show what changes, save and go by it"),
     key(C::ConfigFile, A::NextProblem, &["f8"], "problem", "the next problem"),
     key(C::ConfigFile, A::PrevProblem, &["s-f8"], "", "the problem before"),

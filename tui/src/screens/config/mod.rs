@@ -4,6 +4,8 @@
 
 pub(crate) mod add;
 pub(crate) mod add_view;
+#[cfg(test)]
+mod behaviour;
 mod complete;
 mod diff;
 pub(crate) mod outline;

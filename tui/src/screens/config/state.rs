@@ -139,6 +139,9 @@ impl State {
 /// Where keys go on this screen, the nearest first.
 pub(crate) fn contexts(state: &State) -> Vec<Context> {
     use Context as C;
+    if matches!(state.source, Source::None(_) | Source::Unreadable(_)) {
+        return vec![C::NoConfig, C::Everywhere];
+    }
     let Some(open) = state.open().filter(|_| state.focus == Focus::Text) else {
         return vec![C::Config, C::ConfigFile, C::Move, C::Everywhere];
     };

@@ -24,6 +24,8 @@ use crate::widgets::{number, pane, text};
 pub(crate) const LIST_ROWS: usize = 8;
 /// Cells of the outline.
 const OUTLINE: u16 = 28;
+/// The same where there is room.
+const WIDE_OUTLINE: u16 = 40;
 
 /// Where things are: the line above, outline, text, below left and right.
 struct Areas {
@@ -46,11 +48,12 @@ fn areas(model: &Model) -> Areas {
     let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(below)];
     let [head, middle, below] = Layout::vertical(rows).areas(body);
     let none = Rect { width: 0, height: 0, ..middle };
+    let outline = if breadth(model.size) == Breadth::Wide { WIDE_OUTLINE } else { OUTLINE };
     let (outline, text) = match (narrow, model.config.focus) {
         (true, Focus::Outline) => (middle, none),
         (true, Focus::Text) => (none, middle),
         (false, _) => {
-            let [outline, text] = Layout::horizontal([Constraint::Length(OUTLINE), Constraint::Min(0)]).areas(middle);
+            let [outline, text] = Layout::horizontal([Constraint::Length(outline), Constraint::Min(0)]).areas(middle);
             (outline, text)
         }
     };
