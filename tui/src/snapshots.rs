@@ -329,9 +329,15 @@ fn messages() {
 
 #[test]
 fn words_for_screen_readers() {
-    for (name, keys) in
-        [("backends", "1"), ("inspect", "2"), ("catalog", "3"), ("clients", "4"), ("metrics", "6"), ("confirm", "1 r")]
-    {
+    for (name, keys) in [
+        ("backends", "1"),
+        ("inspect", "2"),
+        ("catalog", "3"),
+        ("clients", "4"),
+        ("metrics", "6"),
+        ("config", "7 enter"),
+        ("confirm", "1 r"),
+    ] {
         let mut d = Driver::new((80, 24));
         d.model.theme = Theme { accessible: true, ascii: true, ..Theme::default() };
         d.keys(keys);
@@ -535,6 +541,8 @@ fn config_plain() {
     d.keys("7 enter down s-down");
     snapshot!("config_styles_120x40", styles(&draw(&d.model)));
     let coloured = text(&draw(&d.model));
+    d.model.theme.light = true;
+    snapshot!("config_light_styles_120x40", styles(&draw(&d.model)));
     d.model.theme = Theme { color: false, ..Theme::default() };
     let plain = draw(&d.model);
     assert_eq!(text(&plain), coloured, "colour tells something words do not");

@@ -76,7 +76,8 @@ fn too_small(frame: &mut Frame<'_>) {
 #[must_use]
 pub(crate) fn tabs(model: &Model) -> [(Screen, u16, u16); Screen::ALL.len()] {
     let name = name(model);
-    let mut x = u16::try_from(name.len() + if name.is_empty() { 2 } else { 3 }).unwrap_or(0);
+    // Where there is no room for the name there is none for the sign before it.
+    let mut x = u16::try_from(if name.is_empty() { 0 } else { name.len() + 3 }).unwrap_or(0);
     Screen::ALL.map(|screen| {
         let from = x;
         x += u16::try_from(tab(model, screen).len()).unwrap_or(0);
@@ -111,8 +112,9 @@ fn name(model: &Model) -> String {
 fn header(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let theme = model.theme;
     let s = theme.symbols();
-    let brand = format!(" {} {}", s.brand, name(model));
-    let mut spans = vec![Span::styled(brand.trim_end().to_owned(), theme.strong())];
+    let name = name(model);
+    let brand = if name.is_empty() { String::new() } else { format!(" {} {name}", s.brand) };
+    let mut spans = vec![Span::styled(brand, theme.strong())];
     for screen in Screen::ALL {
         let style = if screen == model.screen { theme.cursor(true) } else { Style::new() };
         spans.push(Span::styled(tab(model, screen), style));

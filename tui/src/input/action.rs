@@ -193,6 +193,8 @@ pub(crate) enum Action {
     OutsideEditor,
     /// From the text to the outline.
     LeaveText,
+    /// This server in the configuration file.
+    EditConfig,
     /// Add a server by a form.
     AddServer,
     /// Use a server, or do not any more.

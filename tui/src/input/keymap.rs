@@ -73,6 +73,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Backends, A::Restart, &["r"], "restart", "restart this server (asks)"),
     key(C::Backends, A::StartStop, &["s"], "start/stop", "start this server, or stop it (asks)"),
     key(C::Backends, A::UseServer, &["u"], "on/off", "use this server or not, for good: in the file (asks)"),
+    key(C::Backends, A::EditConfig, &["e"], "edit", "this server in the configuration file"),
     key(C::Backends, A::Ping, &["t"], "ping", "ask this server whether it is there"),
     key(C::Backends, A::NextKind, &["]"], "tab", "details: health, tools, setup, log"),
     key(C::Backends, A::PrevKind, &["["], "", "the same, backwards"),

@@ -196,3 +196,28 @@ fn a_program_is_run_once_however_often_it_is_named() {
     assert_eq!(std::fs::read_to_string(dir.path().join("counted")).unwrap(), "x\n");
     assert!(!format!("{config:?}").contains("key\""));
 }
+
+#[test]
+#[cfg(unix)]
+fn no_program_is_started_for_a_text_that_is_being_typed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("was-run");
+    let script = format!("touch {}; echo secret", mark.display());
+    let text = format!("servers:\n  a:\n    command: x\n    env: {{ T: '${{cmd:sh -c \"{script}\"}}' }}\n");
+    let answers = Answers::default();
+    let read = |answers: &Answers| {
+        let environment = Environment::empty().with("PATH", "/usr/bin:/bin").with_answers(answers.clone());
+        load_text(&text, &dir.path().join("config.yaml"), &environment)
+    };
+    let value = |loaded: &Loaded| match &loaded.config.as_ref().expect("a good file").servers[0].target {
+        Target::Stdio { env, .. } => env["T"].reveal().to_owned(),
+        Target::Http { .. } => String::new(),
+    };
+    let typed = read(&answers);
+    assert!(!mark.exists() && typed.diagnostics.is_empty(), "{:?}", typed.diagnostics);
+    assert_eq!(value(&read(&answers.asking())), "secret");
+    assert!(mark.exists());
+    std::fs::remove_file(&mark).unwrap();
+    assert_eq!(value(&read(&answers)), "secret", "what was said once is known");
+    assert!(!mark.exists());
+}

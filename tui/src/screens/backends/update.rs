@@ -13,7 +13,7 @@ use crate::app::model::{Model, Screen};
 use crate::app::popup::{Ask, Popup};
 use crate::app::theme::Tone;
 use crate::input::action::Action;
-use crate::screens::inspect;
+use crate::screens::{config, inspect};
 use crate::widgets::number;
 
 /// Does what a key asks.
@@ -42,6 +42,11 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             arrange(model);
         }
         Action::Ping => ping(model, effects),
+        Action::EditConfig => {
+            if let Some(name) = model.server().map(|b| b.name.to_string()) {
+                config::update::go_to(model, name);
+            }
+        }
         Action::UseServer => use_or_not(model),
         Action::Open => show_flows(model, effects),
         Action::BackendLogs => {

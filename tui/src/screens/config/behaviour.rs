@@ -263,3 +263,13 @@ fn what_another_editor_wrote_can_be_undone() {
     d.tell(Msg::Config(Box::new(Told::Edited { program: "vim".into(), result: Err("`vim` ended".into()) })));
     assert!(toast(&d).contains("`vim` ended"));
 }
+
+#[test]
+fn a_server_leads_to_its_place_in_the_file() {
+    let mut d = Driver::new(SIZE);
+    d.keys("1 j e");
+    assert_eq!((d.model.screen, d.model.config.focus), (Screen::Config, Focus::Text));
+    assert_eq!(d.model.config.open().expect("a file").editor.cursor(), place(9, 2));
+    d.keys("esc 1 k e");
+    assert_eq!(d.model.config.open().expect("a file").editor.cursor(), place(4, 2));
+}

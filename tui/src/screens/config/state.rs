@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) focus: Focus,
     /// How many times the engine had read the file when we did.
     pub(crate) n_readings: u64,
+    /// The server to go to, once the file is read.
+    pub(crate) wanted: Option<String>,
     /// The number of the last server that was tried.
     pub(crate) seq: u64,
 }

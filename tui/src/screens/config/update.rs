@@ -28,6 +28,25 @@ pub(crate) fn look(model: &mut Model, effects: &mut Vec<Effect>) {
     }
 }
 
+/// Goes to a server in the file.
+pub(crate) fn go_to(model: &mut Model, server: String) {
+    model.show(Screen::Config);
+    model.config.wanted = Some(server);
+    find_wanted(model);
+}
+
+fn find_wanted(model: &mut Model) {
+    let Some(name) = model.config.wanted.clone() else { return };
+    let Some(open) = model.config.open_mut() else { return };
+    let found = open.outline.iter().position(|e| e.is_server && e.name == name);
+    if let Some(at) = found {
+        open.cursor.at = at;
+        enter(open, true);
+        model.config.focus = Focus::Text;
+    }
+    model.config.wanted = None;
+}
+
 /// The engine has read the file again.
 pub(crate) fn read_again(model: &mut Model, n_readings: u64, effects: &mut Vec<Effect>) {
     let is_new = model.config.n_readings != n_readings;
@@ -115,6 +134,7 @@ fn read(model: &mut Model, file: super::talk::File, effects: &mut Vec<Effect>) {
     let s = model.theme.symbols();
     let Some(open) = model.config.open_mut() else {
         model.config.source = Source::Open(Box::new(Open::new(file)));
+        find_wanted(model);
         return check(model, effects);
     };
     if open.seen.bytes == file.seen.bytes {

@@ -1,7 +1,6 @@
 //! How the screen looks: outline, text with what is wrong at its place, and below what the cursor is on and what saving changes.
 
 use mcp_proxy_core::config::Level;
-use mcp_proxy_core::control::{BackendState, BackendView};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -238,15 +237,6 @@ fn sign(level: Level, theme: Theme) -> (Tone, &'static str) {
     }
 }
 
-/// How a server of the file runs, in a word.
-fn runs(model: &Model, b: &BackendView) -> (Tone, String) {
-    let (word, tone) = backends::view::state(b, model);
-    match b.state {
-        BackendState::Ready => (tone, model.theme.symbols().full.to_owned()),
-        _ => (tone, word),
-    }
-}
-
 fn outline(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
     let theme = model.theme;
     let s = theme.symbols();
@@ -286,7 +276,10 @@ fn outline_line(model: &Model, open: &Open, entry: &Entry, cells: usize) -> Line
     let worst = open.worst_of(entry).map(|level| sign(level, theme));
     let server = model.servers().iter().find(|b| entry.is_server && *b.name == *entry.name);
     let state = match (&worst, server) {
-        (_, Some(b)) => Some(runs(model, b)),
+        (_, Some(b)) => {
+            let (word, tone) = backends::view::state(b, model);
+            Some((tone, word))
+        }
         (None, None) if entry.is_server => Some((Tone::Quiet, "new".to_owned())),
         _ => None,
     };

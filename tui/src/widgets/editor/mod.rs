@@ -59,8 +59,6 @@ pub(crate) struct Editor {
     version: u64,
     /// Something was refused because the text would be too long.
     is_full: bool,
-    /// Nothing may be changed.
-    is_locked: bool,
     pub(crate) find: Find,
 }
 
@@ -82,7 +80,6 @@ impl Editor {
             max_bytes,
             version: 0,
             is_full: false,
-            is_locked: false,
             find: Find::default(),
         }
     }
@@ -115,11 +112,6 @@ impl Editor {
     /// Whether something was refused since the last call, because the text would be too long.
     pub(crate) fn was_full(&mut self) -> bool {
         std::mem::take(&mut self.is_full)
-    }
-
-    /// Lets nothing be changed, or lets it again.
-    pub(crate) fn lock(&mut self, on: bool) {
-        self.is_locked = on;
     }
 
     /// What is selected, from its beginning to its end.
@@ -255,9 +247,9 @@ impl Editor {
         self.vertical(lines, selects);
     }
 
-    /// Puts `new` in the place of `range`. `false`: it does not fit, or nothing may be changed.
+    /// Puts `new` in the place of `range`. `false`: it does not fit, or is nothing.
     fn change(&mut self, deed: Deed, range: Range<Place>, new: &str) -> bool {
-        if self.is_locked || (range.is_empty() && new.is_empty()) {
+        if range.is_empty() && new.is_empty() {
             return false;
         }
         if self.buffer.n_bytes() + new.len() > self.max_bytes && !new.is_empty() {
@@ -472,7 +464,7 @@ impl Editor {
 
     fn change_lines(&mut self, lines: Range<usize>, changes: Vec<(Range<Place>, String)>, deed: &str) {
         let grows: usize = changes.iter().map(|(_, new)| new.len()).sum();
-        if changes.is_empty() || self.is_locked {
+        if changes.is_empty() {
             return;
         }
         if self.buffer.n_bytes() + grows > self.max_bytes {
@@ -499,13 +491,13 @@ impl Editor {
 
     /// Takes the last step back; gives what it was.
     pub(crate) fn undo(&mut self) -> Option<String> {
-        let told = (!self.is_locked).then(|| self.history.undo(&mut self.buffer))??;
+        let told = self.history.undo(&mut self.buffer)?;
         Some(self.stepped(told))
     }
 
     /// Does it again; gives what it is.
     pub(crate) fn redo(&mut self) -> Option<String> {
-        let told = (!self.is_locked).then(|| self.history.redo(&mut self.buffer))??;
+        let told = self.history.redo(&mut self.buffer)?;
         Some(self.stepped(told))
     }
 

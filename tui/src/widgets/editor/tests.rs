@@ -187,15 +187,11 @@ fn another_text_takes_the_place_of_the_old_one_by_what_differs() {
 }
 
 #[test]
-fn a_text_does_not_grow_beyond_its_limit_and_a_locked_one_not_at_all() {
+fn a_text_does_not_grow_beyond_its_limit() {
     let mut e = Editor::new("12345678", Syntax::Plain, 10);
     assert!(!e.paste("abc") && e.was_full() && !e.was_full());
     assert!(e.paste("ab"));
     assert!(!e.insert("c") && e.was_full());
-    e.lock(true);
-    keys(&mut e, "backspace enter x tab s-tab ctrl-k");
-    e.cut();
-    assert_eq!((e.text().as_str(), e.undo()), ("ab12345678", None));
 }
 
 /// The cells as text, and the reversed ones.
