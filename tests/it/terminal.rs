@@ -255,7 +255,7 @@ fn an_edit_of_the_configuration_is_saved_and_gone_by() {
     assert_eq!(home.pids("a").len(), 1);
     // To the name of the server, and a line below it with a list of what may stand there.
     screen.keys("\r").shows(&["F1 keys"]);
-    screen.keys("\x1b[F\rtags: [x]").shows(&["not saved", "adjusted"]);
+    screen.keys("\x1b[F\rtags: [x]").shows(&["not saved", "no problems"]);
     screen.keys(CTRL_S).shows(&["On save", "goes on", "tags changed"]);
     screen.keys("y").shows(&["saved and in force: 1 adjusted"]);
     assert_eq!(home.pids("a").len(), 1, "its process goes on");
@@ -265,8 +265,8 @@ fn an_edit_of_the_configuration_is_saved_and_gone_by() {
     assert_eq!(fs::read_to_string(backup).expect("the old one"), before);
     // And back, in words.
     screen.keys("\x1a").shows(&["undone: typed"]);
-    screen.keys("Q");
-    screen.shows(&["Quit mcp-proxy?", "is not saved"]);
+    screen.keys("\x1b").shows(&["? keys"]);
+    screen.keys("Q").shows(&["Quit mcp-proxy?", "is not saved"]);
     screen.keys("y");
     assert!(screen.end().success());
 }
@@ -277,10 +277,10 @@ fn a_configuration_with_errors_is_not_saved_and_one_that_changed_on_disk_is_aske
     let mut screen = config_screen(&home);
     let config = home.path("config.yaml");
     let before = fs::read_to_string(&config).expect("our file");
-    screen.keys("\r\x1b[F\rtimeuot: 3s").shows(&["1 error", "did you mean `timeout`?"]);
+    screen.keys("\r\x1b[F\rtimeuot: 3s").shows(&["1 error", "unknown field `timeuot`"]);
     screen.keys(CTRL_S).shows(&["not saved: 1 error; this is the first"]);
     assert_eq!(fs::read_to_string(&config).expect("our file"), before);
-    screen.keys("\x1a\x1a\x1a").shows(&["undone"]);
+    screen.keys("\x1a\x1a").shows(&["undone", "no problems"]);
     let theirs = format!("# theirs\n{before}");
     fs::write(&config, &theirs).expect("our file");
     screen.shows(&["has changed on disk too"]);
@@ -297,13 +297,15 @@ fn a_server_is_tried_and_added_by_a_form() {
     let fake = env!("CARGO_BIN_EXE_fake-server");
     let mut screen = config_screen(&home);
     screen.keys("a").shows(&["Add a server", "not tried yet"]);
-    screen.keys(&format!("{fake} --exit 3")).keys("\x14").shows(&["exit code 3"]);
-    screen.keys("\x15").keys(fake).keys("\x14").shows(&["ready after", "tools"]);
+    screen.keys(&format!("{fake} --exit 3\x14")).shows(&["exit code 3"]);
+    let pids = home.path("second.pids");
+    screen.keys(&format!("\x15{fake} --pid-file {}\x14", pids.display())).shows(&["ready after", "21 tools"]);
     // Over the name that was proposed.
     screen.keys("\tsecond\r").shows(&["`second` added to the text"]);
-    assert_eq!(home.pids("second").len(), 0, "nothing is started before it is saved");
+    assert_eq!(home.pids("second").len(), 1, "that was the try; nothing more is started before it is saved");
     screen.keys(CTRL_S).shows(&["On save", "second", "starts"]);
     screen.keys("y").shows(&["2/2 ready"]);
+    assert_eq!(home.pids("second").len(), 2);
     assert!(fs::read_to_string(home.path("config.yaml")).expect("our file").contains("  second:\n    command: "));
 }
 
@@ -340,6 +342,7 @@ fn the_demo_becomes_a_configuration() {
     screen.keys(&format!("{fake}\tmine\r")).shows(&["`mine` added to the text"]);
     screen.keys(CTRL_S).shows(&["mine", "starts"]);
     screen.keys("y").shows(&["1/1 ready"]);
-    screen.keys("\x1b1").until("only ours", |s| s.contents().contains("mine") && !s.contents().contains("library"));
+    screen.keys("\x1b").shows(&["? keys"]);
+    screen.keys("1").until("only ours", |s| s.contents().contains("mine") && !s.contents().contains("library"));
     assert!(home.path("home/.config/mcp-proxy/config.yaml").exists());
 }

@@ -82,7 +82,6 @@ impl Editor {
         let from = self.selection().map_or(self.cursor, |r| if is_back { r.start } else { r.end });
         let found = if is_back { self.match_before(from) } else { self.next_match(from) };
         if let Some(range) = found.clone() {
-            self.find.from = range.start;
             self.select(range);
         }
         self.count();
