@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_proxy_core::config::LogLevel;
 
-pub use clients::{Doctor, Import, Install, Undo, Uninstall};
+pub use clients::{Doctor, Import, Install, Trust, Undo, Uninstall};
 
 /// One endpoint for all your MCP servers, and a terminal that shows what happens on it.
 #[derive(Debug, Parser)]
@@ -74,6 +74,8 @@ pub enum Command {
     Undo(Undo),
     /// Say what is wrong between your clients, mcp-proxy and the servers, and what to do
     Doctor(Doctor),
+    /// Look at the `.mcp-proxy.yaml` of a project, and say that its servers may run for clients started there
+    Trust(Trust),
     /// Make, list or take away the tokens that clients show over HTTP
     #[command(subcommand)]
     Token(Token),

@@ -49,6 +49,13 @@ fn world() -> (tempfile::TempDir, Located, Environment) {
     (dir, Located::File { path }, environment)
 }
 
+/// What only reading the YAML costs, places and meaning left out: what the others are compared with.
+#[divan::bench]
+fn yaml_alone(bencher: Bencher<'_, '_>) {
+    let text = text();
+    bencher.bench_local(|| serde_saphyr::from_str::<serde_json::Value>(black_box(&text)).unwrap());
+}
+
 /// Reading and judging the file: what every start and reload does.
 #[divan::bench]
 fn load_500_servers(bencher: Bencher<'_, '_>) {

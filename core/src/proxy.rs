@@ -6,24 +6,25 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Ports, Roots, Supervisor, Tasks};
 pub use crate::backend::{Memory, TaskIds};
 use crate::catalog::{Refresher, Views};
-use crate::config::{Config, Plan};
+use crate::config::{Config, HostName, Plan};
 use crate::control::{Errand, ProxyHandle};
 use crate::guard::Guard;
 use crate::observe::{NoticeLevel, Observer};
 use crate::protocol::{Revision, SessionId};
-pub use crate::session::Entrance;
 use crate::session::http::Door;
 use crate::session::{Clients, Engine, Keeper, Parks, Piped};
+pub use crate::session::{Entrance, Grant};
 use crate::transport::http::HttpClients;
 pub use crate::transport::http::Listener;
-use crate::transport::{Guardian, Link, Mailbox};
+use crate::transport::http::Move;
+use crate::transport::{Certificate, Guardian, Link, Mailbox};
 
 /// Sessions may say their last words within this time.
 const SESSIONS_LIMIT: Duration = Duration::from_secs(2);
@@ -58,8 +59,12 @@ pub struct Proxy {
     config: watch::Sender<Arc<Config>>,
     supervisor: Supervisor,
     sessions: JoinSet<SessionId>,
-    /// The ports clients come by, each with its connections.
+    /// The port clients come by, with its connections.
     listeners: JoinSet<()>,
+    /// Has it listen elsewhere.
+    mover: Option<Mover>,
+    /// What comes of that.
+    moving: JoinSet<Moved>,
     doors: Vec<Door>,
     /// Ends the listeners in order.
     stop: CancellationToken,
@@ -68,6 +73,41 @@ pub struct Proxy {
     keeper: JoinSet<()>,
     /// The engine ends when this session does: a client that launched us.
     owner: Option<SessionId>,
+}
+
+/// Reloads come one after the other, each with one move.
+const N_MOVES: usize = 4;
+
+/// Has the port be elsewhere.
+#[derive(Debug)]
+struct Mover {
+    moves: mpsc::Sender<Move>,
+    /// It was chosen on the command line.
+    is_port_fixed: bool,
+}
+
+/// What came of a move, and who waits to hear of the reload.
+struct Moved {
+    before: Arc<Config>,
+    plan: Plan,
+    done: Option<oneshot::Sender<Plan>>,
+    /// Where it is now, or why it is not.
+    result: Result<String, String>,
+}
+
+/// Has the port be where `config` says.
+async fn moved(moves: &mpsc::Sender<Move>, config: &Config, port: Option<u16>) -> Result<String, String> {
+    let tls = config.tls.as_ref().map(|files| Certificate::open(&files.cert, &files.key)).transpose();
+    let tls = tls.map_err(|e| format!("`proxy.tls` cannot be used: {e}"))?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let host = config.host.clone();
+    let shown = HostName::parse(&host).map_or_else(|| host.clone(), |host| host.to_string());
+    let shown = port.map_or_else(|| shown.clone(), |port| format!("{shown}:{port}"));
+    let (done, moved) = oneshot::channel();
+    let gone = "nobody listens any more".to_owned();
+    moves.send(Move { host, port, tls, done }).await.map_err(|_| gone.clone())?;
+    let address = moved.await.map_err(|_| gone)?.map_err(|e| format!("cannot listen on {shown}: {e}"))?;
+    Ok(format!("{scheme}://{address}{}", config.path))
 }
 
 /// What we say of ourselves to servers.
@@ -141,6 +181,8 @@ impl Proxy {
             supervisor,
             sessions: JoinSet::new(),
             listeners: JoinSet::new(),
+            mover: None,
+            moving: JoinSet::new(),
             doors: Vec::new(),
             stop: CancellationToken::new(),
             refresher,
@@ -174,14 +216,17 @@ impl Proxy {
         });
     }
 
-    /// Serves the clients that come by `listener`, at `path`.
-    pub fn listen(&mut self, listener: Listener, path: &str) {
-        let door = Door::new(self.engine.clone(), path);
+    /// Serves the clients that come by `listener`, at `proxy.path`. Where `is_port_fixed`, it keeps its port whatever the
+    /// configuration says later.
+    pub fn listen(&mut self, listener: Listener, is_port_fixed: bool) {
+        let door = Door::new(self.engine.clone());
         self.doors.push(door.clone());
         let stop = self.stop.clone();
+        let (moves, mut moved) = mpsc::channel(N_MOVES);
+        self.mover = Some(Mover { moves, is_port_fixed });
         self.listeners.spawn(async move {
             tokio::select! {
-                () = listener.serve(door.clone(), stop.cancelled()) => {}
+                () = listener.serve(door.clone(), stop.cancelled(), &mut moved) => {}
                 () = door.keep() => {}
             }
         });
@@ -201,9 +246,9 @@ impl Proxy {
                         match errand {
                             Errand::Connect { link, entrance } => self.serve(link, entrance, false),
                             Errand::Reload { config, done } => {
+                                let before = self.config.borrow().clone();
                                 let plan = self.reload(config);
-                                // Who asked may have left.
-                                let _ = done.map(|done| done.send(plan));
+                                self.move_door(before, plan, done);
                             }
                             Errand::Shutdown => break 'running,
                         }
@@ -224,6 +269,7 @@ impl Proxy {
                         tracing::error!(%error, "a listener ended unexpectedly: clients by HTTP cannot come any more");
                     }
                 }
+                Some(Ok(moved)) = self.moving.join_next() => self.door_has_moved(moved),
                 Some(ended) = self.keeper.join_next() => self.keep_again(ended),
                 () = self.supervisor.reap() => {}
             }
@@ -271,6 +317,42 @@ impl Proxy {
         plan
     }
 
+    /// Has the port be where the configuration says now, if it was elsewhere, and then tells what was done.
+    fn move_door(&mut self, before: Arc<Config>, plan: Plan, done: Option<oneshot::Sender<Plan>>) {
+        let now = self.config.borrow().clone();
+        let place = |config: &Config| (config.host.clone(), config.port, config.tls.clone());
+        let mover = self.mover.as_ref().filter(|_| place(&before) != place(&now));
+        let Some(Mover { moves, is_port_fixed }) = mover else {
+            // Who asked may have left.
+            let _ = done.map(|done| done.send(plan));
+            return;
+        };
+        let (moves, port) = (moves.clone(), (!is_port_fixed).then_some(now.port));
+        self.moving.spawn(async move {
+            let result = moved(&moves, &now, port).await;
+            Moved { before, plan, done, result }
+        });
+    }
+
+    /// Where that did not work, what is in force says where we still are: the next reload tries again.
+    fn door_has_moved(&mut self, moved: Moved) {
+        let Moved { before, mut plan, done, result } = moved;
+        match result {
+            Ok(place) => tracing::info!("listening on {place}"),
+            Err(why) => {
+                let text = format!("{why}: still listening where it was (`proxy.host`, `port`, `tls`)");
+                self.engine.ctx.observer.notice(NoticeLevel::Error, None, text.clone());
+                let now = self.config.borrow().clone();
+                let Config { host, port, tls, .. } = &*before;
+                let kept = Config { host: host.clone(), port: *port, tls: tls.clone(), ..Config::clone(&now) };
+                self.config.send_replace(Arc::new(kept));
+                plan.at_once.retain(|key| !["proxy.host", "proxy.port", "proxy.tls"].contains(&key.as_str()));
+                plan.failed.push(text);
+            }
+        }
+        let _ = done.map(|done| done.send(plan));
+    }
+
     async fn shutdown(mut self) {
         self.engine.stopping.store(true, Ordering::Relaxed);
         // Nobody new is let in; streams end with their sessions.
@@ -294,6 +376,7 @@ impl Proxy {
         if tokio::time::timeout(SESSIONS_LIMIT, all).await.is_err() {
             tracing::debug!("a client did not read its last answers in time");
         }
+        self.moving.shutdown().await;
         self.listeners.shutdown().await;
         self.sessions.shutdown().await;
         self.supervisor.shutdown(SERVERS_LIMIT).await;

@@ -34,7 +34,7 @@ fn entrance(server: Option<&str>, servers: &[&str]) -> Entrance {
     let servers = servers.iter().map(|s| (*s).to_owned()).collect();
     let access = Arc::new(Access { servers, ..Access::default() });
     let scope = Scope { server: server.map(Into::into), access };
-    Entrance { via: "memory", name: "t".into(), principal: Principal::token("t"), scope }
+    Entrance { principal: Principal::token("t"), scope, ..Entrance::own("memory", "t") }
 }
 
 fn world<const N: usize>(entrances: [Entrance; N]) -> (World, [Client; N]) {

@@ -1,5 +1,7 @@
 //! What may be typed about other programs' files.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// `import`
@@ -14,6 +16,9 @@ pub struct Import {
     /// Ask nothing
     #[arg(short, long)]
     pub yes: bool,
+    /// Leave secrets as they stand in clients' files [default: the keyring gets them, else credentials.json]
+    #[arg(long)]
+    pub keep_secrets: bool,
 }
 
 /// `install`
@@ -63,5 +68,25 @@ pub struct Undo {
 pub struct Doctor {
     /// Print JSON
     #[arg(long)]
+    pub json: bool,
+}
+
+/// `trust`
+#[derive(Debug, Args)]
+pub struct Trust {
+    /// The project's folder [default: this one, or the nearest above that has the file]
+    #[arg(value_name = "FOLDER")]
+    pub path: Option<PathBuf>,
+    /// Ask nothing
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Take the word back
+    #[arg(long, conflicts_with = "yes")]
+    pub revoke: bool,
+    /// Name what is trusted
+    #[arg(long, conflicts_with_all = ["path", "yes", "revoke"])]
+    pub list: bool,
+    /// With --list: print JSON
+    #[arg(long, requires = "list")]
     pub json: bool,
 }

@@ -1,11 +1,13 @@
 //! What is wrong between a client, its file and us. Reads files; starts nothing and changes nothing.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mcp_proxy_core::backend::{ItemKind, Memory};
-use mcp_proxy_core::catalog::{Catalog, remembered};
+use mcp_proxy_core::catalog::{Catalog, Item, Scope, Views, remembered};
 use mcp_proxy_core::config::{self, Config, Diagnostic, Environment, Level, Located, NoteKind, Target, render};
-use mcp_proxy_core::transport::{SearchPath, find_program};
+use mcp_proxy_core::transport::{NotFound, SearchPath, login_shell_path_with};
 use serde_json::Value;
 
 use super::entry::{self, Put, Way};
@@ -107,7 +109,7 @@ pub struct Subject<'a> {
     /// What `install` would write.
     pub way: Option<&'a Way>,
     /// What is remembered of the servers.
-    pub catalog: Option<Catalog>,
+    pub catalog: Option<Arc<Catalog>>,
 }
 
 impl<'a> Subject<'a> {
@@ -119,15 +121,13 @@ impl<'a> Subject<'a> {
         environment: &'a Environment,
         way: Option<&'a Way>,
     ) -> Self {
-        let catalog = config.map(|c| remembered(c, &Memory::user()));
+        let catalog = config.map(|c| Arc::new(remembered(c, &Memory::user())));
         Self { located, config, environment, way, catalog }
     }
 
     /// What a client pays for all of it, as far as it is known.
     #[must_use]
     pub fn weight(&self) -> Option<Finding> {
-        /// Of JSON with English in it, roughly.
-        const BYTES_A_TOKEN: usize = 4;
         let tools = &self.catalog.as_ref()?.items[ItemKind::Tool as usize];
         if tools.is_empty() {
             return Some(
@@ -135,11 +135,32 @@ impl<'a> Subject<'a> {
                     .fix("mcp-proxy list (starts every server once)"),
             );
         }
-        let n_tokens = tools.iter().map(|t| t.legacy.len()).sum::<usize>() / BYTES_A_TOKEN;
-        Some(Finding::new(
-            Weight::Fine,
-            format!("{} tools are known, about {n_tokens} tokens for a client that reads all", tools.len()),
-        ))
+        Some(Finding::new(Weight::Fine, format!("{} for a client that reads all", cost("are known", tools))))
+    }
+
+    /// What a client sees: all of it, or what the profile in its entry or a rule for clients of its name leaves; and why.
+    fn seen_by(&self, client: &Client, profile: Option<&str>) -> Option<(Arc<Catalog>, Option<String>)> {
+        let (catalog, config) = (self.catalog.as_ref()?, self.config?);
+        let by_name = |pattern: &str| {
+            let names =
+                [client.id.to_owned(), client.title.to_lowercase(), client.title.to_lowercase().replace(' ', "-")];
+            names.iter().any(|name| config::matches(pattern, name))
+        };
+        let own = profile.and_then(|name| Some((name, config.clients.profiles.get(name)?)));
+        let (access, why) = match own {
+            Some((name, access)) => (access.clone(), Some(format!("by its profile `{name}`"))),
+            None => {
+                // What depends on a folder is not known here.
+                let rules = config.clients.rules.iter().filter(|rule| rule.folders.is_empty());
+                let mut named = rules.filter_map(|rule| Some((rule, rule.name.as_deref()?)));
+                let rule = named.find(|(_, pattern)| by_name(pattern));
+                match rule {
+                    Some((rule, pattern)) => (rule.access.clone(), Some(format!("by the rule for `{pattern}`"))),
+                    None => (config.clients.own.clone(), None),
+                }
+            }
+        };
+        Some((Views::default().of(catalog, &Scope { server: None, access }), why))
     }
 
     fn port(&self) -> u16 {
@@ -203,7 +224,8 @@ impl<'a> Subject<'a> {
         if !ours.is_empty() {
             self.doubles(client, &all, findings);
             self.environment(client, findings);
-            self.limits(client, findings);
+            let profile = ours.first().and_then(|(_, entry)| profile_in(entry));
+            self.limits(client, profile, findings);
         }
     }
 
@@ -232,10 +254,7 @@ impl<'a> Subject<'a> {
             findings.push(Finding::new(weight, why).fix(format!("{install} (writes the full path)")));
         }
         // Which part of it all a client sees is its owner's choice.
-        let chosen = entry::command_line(entry)
-            .iter()
-            .position(|w| *w == "--profile")
-            .and_then(|at| entry::command_line(entry).get(at + 1).map(|name| (*name).to_owned()));
+        let chosen = profile_in(entry).map(str::to_owned);
         let way = self.way.cloned().map(|way| match (way, chosen) {
             (Way::Start { command, mut args }, Some(profile)) => {
                 args.extend(["--profile".to_owned(), profile]);
@@ -304,21 +323,25 @@ impl<'a> Subject<'a> {
                 "it does not pass on what your shell has, so mcp-proxy will not start: {}{more}",
                 first.message
             );
-            findings
-                .push(Finding::new(Weight::Problem, what).fix("put it in credentials.json beside the configuration"));
+            findings.push(
+                Finding::new(Weight::Problem, what)
+                    .fix("mcp-proxy secret set NAME   (keeps it where every client finds it)"),
+            );
         }
     }
 
     /// What we offer, as far as it is known, against what it takes.
-    fn limits(&self, client: &Client, findings: &mut Vec<Finding>) {
-        let (Some(catalog), Some(config)) = (&self.catalog, self.config) else { return };
+    fn limits(&self, client: &Client, profile: Option<&str>, findings: &mut Vec<Finding>) {
+        let (Some((catalog, why)), Some(config)) = (self.seen_by(client, profile), self.config) else { return };
         let tools = &catalog.items[ItemKind::Tool as usize];
+        if let (Some(why), false) = (why, tools.is_empty()) {
+            findings.push(Finding::new(Weight::Fine, format!("{}, {why}", cost("are shown to it", tools))));
+        }
         if let Some((most, what_then)) = client.limits.tools.filter(|(most, _)| tools.len() > *most) {
             let what = format!("{} tools, and {} takes {most}: it {what_then}", tools.len(), client.title);
-            findings.push(
-                Finding::new(Weight::Warning, what)
-                    .fix("name the tools you need: `tools.allow` or `tools.deny` of a server, or `enabled: false`"),
-            );
+            findings.push(Finding::new(Weight::Warning, what).fix(
+                "a profile for it (`clients.rules`, with `max_tools`), or `tools.allow` and `tools.deny` of a server",
+            ));
         }
         if let Some((most, before, what_then)) = client.limits.name {
             let long: Vec<&str> =
@@ -364,6 +387,21 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// The profile that our entry asks for.
+fn profile_in(entry: &Value) -> Option<&str> {
+    let words = entry::command_line(entry);
+    let at = words.iter().position(|word| *word == "--profile")?;
+    words.get(at + 1).copied()
+}
+
+/// So many tools, and what reading them costs a model.
+fn cost(what: &str, tools: &[Item]) -> String {
+    /// Of JSON with English in it, roughly.
+    const BYTES_A_TOKEN: usize = 4;
+    let n_tokens = tools.iter().map(|t| t.legacy.len()).sum::<usize>() / BYTES_A_TOKEN;
+    format!("{} tools {what}, about {n_tokens} tokens", tools.len())
+}
+
 /// What a client passes on of an environment; `None`: all of it.
 fn as_passed(passes: Passes, environment: &Environment) -> Option<Environment> {
     let keeps: Box<dyn Fn(&str) -> bool> = match passes {
@@ -379,17 +417,28 @@ fn as_passed(passes: Passes, environment: &Environment) -> Option<Environment> {
     Some(environment.only(keeps))
 }
 
-/// Whether the programs of our servers can be found, as a client would start us that has hardly a PATH.
-pub async fn programs(config: &Config) -> Vec<(String, Finding)> {
+/// Whether the programs of our servers can be found, as a client would start us that has hardly a PATH: the login shell is
+/// asked with its environment, not with ours.
+pub async fn programs(config: &Config, environment: &Environment) -> Vec<(String, Finding)> {
     let mut findings = Vec::new();
+    // Asked at most once.
+    let mut shells: Option<SearchPath> = None;
     for server in config.servers.iter().filter(|s| s.enabled) {
         let Target::Stdio { command, cwd, env, .. } = &server.target else { continue };
         let name = server.name.to_string();
         let own = env.get("PATH").map(|p| SearchPath::new(p.reveal().as_ref()));
         let from_menu = own.clone().unwrap_or_else(|| SearchPath::new(DESKTOP_PATH.as_ref()));
-        let asks = config.env.path_from_login_shell;
-        let finding = match find_program(command, cwd.as_deref(), from_menu, asks).await {
-            Ok((program, _)) => Finding::new(Weight::Fine, format!("`{command}` is {}", program.display())),
+        let mut found = from_menu.resolve(command, cwd.as_deref());
+        if config.env.path_from_login_shell && matches!(found, Err(NotFound::OnPath { .. })) {
+            if shells.is_none() {
+                shells = Some(login_shell_path_with(of_desktop(environment)).await);
+            }
+            let mut wider = from_menu;
+            wider.add(shells.iter().flat_map(SearchPath::dirs).cloned());
+            found = wider.resolve(command, cwd.as_deref());
+        }
+        let finding = match found {
+            Ok(program) => Finding::new(Weight::Fine, format!("`{command}` is {}", program.display())),
             Err(error) => {
                 let here = own.unwrap_or_else(SearchPath::current);
                 match here.resolve(command, cwd.as_deref()) {
@@ -400,7 +449,15 @@ pub async fn programs(config: &Config) -> Vec<(String, Finding)> {
                             program.display()
                         ),
                     )
-                    .fix("give the full path in `command`, or set `proxy.env.path_from_login_shell: true`"),
+                    .fix(format!(
+                        "write `command: {}`, or have your login shell put its folder on PATH{}",
+                        program.display(),
+                        if config.env.path_from_login_shell {
+                            ""
+                        } else {
+                            " and set `proxy.env.path_from_login_shell: true`"
+                        }
+                    )),
                     Err(_) => Finding::new(Weight::Problem, error.to_string())
                         .fix("install it, or give the full path in `command`"),
                 }
@@ -409,6 +466,12 @@ pub async fn programs(config: &Config) -> Vec<(String, Finding)> {
         findings.push((name, finding));
     }
     findings
+}
+
+/// The environment of a client that was started from a menu.
+fn of_desktop(environment: &Environment) -> Vec<(OsString, OsString)> {
+    let kept = DESKTOP_ENV.iter().filter_map(|name| Some((OsString::from(name), environment.get(name)?.into())));
+    kept.chain([("PATH".into(), DESKTOP_PATH.into())]).collect()
 }
 
 /// What is wrong with clients' files, as `check` says it.

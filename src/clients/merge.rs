@@ -90,9 +90,14 @@ impl Plan {
         self.servers.push(Planned { found, from: vec![title.to_owned()], fate });
     }
 
-    /// Asks our own check about each: what needs something that is missing is switched off, what is wrong is left out.
+    /// Asks our own check about each, again if it was asked before: what needs something that is missing is switched off, what is wrong is left out.
     pub fn check(&mut self, file: &Path, environment: &Environment) {
-        for planned in self.servers.iter_mut().filter(|p| p.fate == Fate::New) {
+        for planned in self.servers.iter_mut().filter(|p| matches!(p.fate, Fate::New | Fate::Off(_))) {
+            if let Fate::Off(_) = planned.fate {
+                // What was missing may be there now.
+                planned.found.entry.remove("enabled");
+                planned.fate = Fate::New;
+            }
             let Some(problem) = problem(&planned.found, file, environment) else { continue };
             planned.found.entry.insert("enabled".to_owned(), json!(false));
             let still = self::problem(&planned.found, file, environment);

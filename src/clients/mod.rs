@@ -1,6 +1,7 @@
 //! The other programs that use MCP servers: where their files are, what is in them, and how our entry gets in and out. Client
 //! files are changed in one place, [`journal::Operation::change`], and put back from there.
 
+pub mod beside;
 pub mod doctor;
 pub mod entry;
 pub mod foreign;

@@ -16,7 +16,7 @@ pub(super) fn run(config: Option<&Path>, args: &Check) -> Result<(), Failure> {
     if let Some(code) = &args.explain {
         return explain(code);
     }
-    let environment = Environment::of_process();
+    let environment = Environment::of_process().with_project(true);
     let located = locate(config, &environment);
     let runtime = runtime()?;
     let look = || runtime.block_on(check::check(&located, &environment, &Memory::user()));

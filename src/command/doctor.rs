@@ -17,13 +17,13 @@ use crate::render::printable;
 use crate::report::{self, Failure};
 
 pub(super) fn run(config: Option<&Path>, args: &Doctor) -> Result<(), Failure> {
-    let environment = Environment::of_process();
+    let environment = Environment::of_process().with_project(true);
     let located = locate(config, &environment);
     let loaded = config::load(&located, &environment);
     let way = started(config, None, &environment).ok();
     let mut own = own(&loaded, way.as_ref(), &environment);
     let servers = match &loaded.config {
-        Some(config) => runtime()?.block_on(doctor::programs(config)),
+        Some(config) => runtime()?.block_on(doctor::programs(config, &environment)),
         None => Vec::new(),
     };
     let subject = Subject::new(&located, loaded.config.as_ref(), &environment, way.as_ref());
@@ -68,6 +68,8 @@ fn own(loaded: &config::Loaded, way: Option<&Way>, environment: &Environment) ->
         ),
         (n, _) => finding(Weight::Problem, format!("{path} has {}", plural(n, "error")), Some("mcp-proxy check")),
     });
+    let project = loaded.diagnostics.iter().filter(|d| d.code == "MP011");
+    out.extend(project.map(|d| finding(Weight::Note, d.message.clone(), Some("mcp-proxy trust"))));
     out
 }
 

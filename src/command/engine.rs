@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mcp_proxy_core::catalog::Scope;
 use mcp_proxy_core::config::Config;
 #[cfg(unix)]
 use mcp_proxy_core::config::Environment;
@@ -81,15 +80,15 @@ impl Engine {
             task_ids: TaskIds::user(),
         };
         let launched = config.clients.own.clone();
+        let folder = std::env::current_dir().ok();
         let watched = origin.map(|origin| (origin, Arc::new(config.clone())));
         let mut proxy = Proxy::start(config, options);
         let handle = proxy.handle();
         if let Some(link) = link {
-            let scope = Scope { access: launched, ..Scope::default() };
-            proxy.serve(link, Entrance { scope, ..Entrance::own("stdio", "") }, true);
+            proxy.serve(link, Entrance::launcher(launched, folder.as_deref()), true);
         }
-        if let Some(Bound { listener, path }) = bound {
-            proxy.listen(listener, &path);
+        if let Some(Bound { listener, is_port_fixed }) = bound {
+            proxy.listen(listener, is_port_fixed);
         }
         let mut task = JoinSet::new();
         task.spawn(proxy.run(std::future::pending()));

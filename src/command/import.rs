@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use mcp_proxy_core::check::{Literal, literals, with_references};
 use mcp_proxy_core::config::edit::replace::Seen;
 use mcp_proxy_core::config::edit::{Document, Step, Syntax};
-use mcp_proxy_core::config::{self, Environment, Level, Located, TEMPLATE, default_path, locate, masked};
+use mcp_proxy_core::config::{self, Environment, Level, Located, Secret, TEMPLATE, default_path, locate, masked};
 use serde_json::{Map, Value};
 
-use super::install::{asked, difference, failure, port, short};
+use super::install::{asked, asked_gladly, can_ask, difference, failure, port, short};
+use super::secret;
 use crate::cli::Import;
+use crate::clients::beside::{self, Beside, Project};
 use crate::clients::foreign::{Found, Skip, translate};
 use crate::clients::journal::Journal;
 use crate::clients::merge::{Fate, Plan, Planned};
@@ -52,28 +55,131 @@ pub(super) fn run(config: Option<&Path>, args: &Import) -> Result<(), Failure> {
         return if search.broken.is_empty() { Ok(()) } else { Err(Failure::failed("some files could not be read")) };
     }
     let servers = format!("{n_written} server{}", if n_written == 1 { "" } else { "s" });
-    let (before, after) = ours.with(&plan)?;
     let path = short(&ours.path, &environment);
-    if args.dry_run {
-        report::note(&format!("would be written to {path}:\n{}", difference(&before, &after)));
+    let asks = !args.yes && !args.dry_run && can_ask();
+    if asks && !asked(&format!("write {servers} to {path}?"))? {
+        report::note("nothing was changed");
         return Ok(());
     }
-    if !args.yes && report::stderr_is_terminal() && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-        let question = format!("write {servers} to {path}?");
-        if !asked(&question)? {
-            report::note("nothing was changed");
-            return Ok(());
-        }
+    let vault = secret::Place::of(Located::File { path: ours.path.clone() }, environment.clone())?;
+    if asks {
+        ask_values(&mut plan, &vault)?;
+        plan.check(&ours.path, &environment);
     }
+    let (before, after) = ours.with(&plan)?;
+    let moving = if args.keep_secrets { None } else { Moving::of(&plan, &ours, &after, &vault, &environment)? };
+    if args.dry_run {
+        let after = moving.as_ref().map_or(&after, |m| &m.after);
+        report::note(&format!("would be written to {path}:\n{}", difference(&before, after)));
+        return Ok(());
+    }
+    let moving = match moving {
+        Some(moving) if asks && !asked_gladly(&moving.question())? => None,
+        moving => moving,
+    };
+    // First they are where they will be looked for, then what refers to them is written.
+    let (after, n_moved) = match moving {
+        Some(moving) => moving.carry_out(&vault)?,
+        None => (after, 0),
+    };
     let journal = Journal::open(&environment).map_err(|e| failure(&e))?;
     journal
         .begin("import")
         .change(&ours.seen, Some(&after))
         .map_err(|e| failure(&e).hint("nothing was written; run it again"))?;
-    report::note(&format!("wrote {servers} to {path}; `mcp-proxy undo` takes it back"));
+    let but = if n_moved > 0 { " (but not the secrets: `mcp-proxy secret list`)" } else { "" };
+    report::note(&format!("wrote {servers} to {path}; `mcp-proxy undo` takes it back{but}"));
     report::note("next: `mcp-proxy check`, then `mcp-proxy install` puts mcp-proxy into your clients");
     hint.iter().for_each(|h| report::note(h));
     Ok(())
+}
+
+/// Asks for what clients keep themselves or ask for, and keeps it; what is not given stays missing.
+fn ask_values(plan: &mut Plan, vault: &secret::Place) -> Result<(), Failure> {
+    let mut done: Vec<&str> = Vec::new();
+    for planned in plan.servers.iter().filter(|p| matches!(p.fate, Fate::Off(_))) {
+        let missing = planned.found.asked.iter().filter(|name| !vault.has(name));
+        for name in missing {
+            if done.contains(&name.as_str()) {
+                continue;
+            }
+            done.push(name);
+            report::note(&format!("`{}` needs `{name}`; Enter leaves it for later", planned.found.name));
+            let value = secret::typed(name)?;
+            if value.is_empty() {
+                continue;
+            }
+            // What cannot be kept is missing, and nothing else is lost.
+            report::note(&match vault.keep(name, &Secret::new(value), false) {
+                Ok(kept) => format!("kept `{name}` in {}", vault.whereabouts(&kept)),
+                Err(failure) => failure.in_one_line(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Secrets of what is imported, on their way out of the file.
+struct Moving {
+    /// The file with references in their places.
+    after: Vec<u8>,
+    literals: Vec<Literal>,
+}
+
+impl Moving {
+    /// `None`: there are none, or they cannot be replaced without changing more.
+    fn of(
+        plan: &Plan,
+        ours: &Ours,
+        after: &[u8],
+        vault: &secret::Place,
+        environment: &Environment,
+    ) -> Result<Option<Self>, Failure> {
+        let Ok(text) = std::str::from_utf8(after) else { return Ok(None) };
+        let (all, loaded) = literals(text, &ours.path, &environment.clone().without_commands());
+        let is_new = |l: &Literal| plan.written().any(|p| l.path.starts_with(&format!("servers.{}.", p.found.name)));
+        let mut literals: Vec<Literal> = all.into_iter().filter(is_new).collect();
+        for at in 0..literals.len() {
+            let Literal { name, value, .. } = literals[at].clone();
+            // Somebody else's secret of that name stays what it is.
+            let is_taken = |name: &str| literals[..at].iter().any(|l| l.name == name && l.value != value);
+            let names = std::iter::once(name.clone()).chain((2..100).map(|n| format!("{name}-{n}")));
+            for name in names {
+                if !is_taken(&name) && vault.is_free(&name, &value)? {
+                    literals[at].name = name;
+                    break;
+                }
+            }
+        }
+        let new = with_references(text, &ours.path, &literals, &loaded.sources).filter(|_| !literals.is_empty());
+        Ok(new.map(|new| Self { after: new.into_bytes(), literals }))
+    }
+
+    fn question(&self) -> String {
+        let n = self.literals.len();
+        let (what, they, stand) = if n == 1 { ("secret", "it", "stands") } else { ("secrets", "they", "stand") };
+        format!(
+            "keep {n} {what} in the keyring, so that {they} {stand} in no file (without a keyring: in credentials.json, for you only)?"
+        )
+    }
+
+    /// Keeps them. Gives the file without them, and how many they are.
+    fn carry_out(self, vault: &secret::Place) -> Result<(Vec<u8>, usize), Failure> {
+        let mut moved: Vec<(String, Vec<String>)> = Vec::new();
+        for literal in &self.literals {
+            let kept = vault.keep(&literal.name, &literal.value, false)?;
+            let (to, name) = (vault.whereabouts(&kept), format!("`{}`", literal.name));
+            match moved.iter_mut().find(|(place, _)| *place == to) {
+                Some((_, names)) => names.push(name),
+                None => moved.push((to, vec![name])),
+            }
+        }
+        for (to, names) in moved {
+            let n = names.len();
+            report::note(&format!("moved {n} secret{} to {to}: {}", if n == 1 { "" } else { "s" }, names.join(", ")));
+        }
+        Ok((self.after, self.literals.len()))
+    }
 }
 
 /// Our configuration.
@@ -159,8 +265,33 @@ impl Search {
             return;
         }
         match clients::open(client, System::current(), environment) {
-            Ok(file) => self.servers(&client.form, client.title, client.id, file.document.tree(), port, plan),
+            Ok(file) => {
+                let tree = file.document.tree();
+                self.servers(&client.form, client.title, client.id, &entry::all(&client.form, tree), port, plan);
+                for beside in beside::of_projects(client, tree, environment) {
+                    self.beside(client, &beside, port, plan);
+                }
+            }
             Err(error) => self.broken.push(format!("{}: {error}", client.title)),
+        }
+        let own = place::file_of(client, System::current(), environment);
+        match own.map_or(Ok(None), |own| beside::of_settings(client, &own)) {
+            Ok(found) => found.iter().for_each(|beside| self.beside(client, beside, port, plan)),
+            Err(error) => self.broken.push(format!("{}: {error}", client.title)),
+        }
+    }
+
+    /// What a client has beside its own file; what is for a project is marked as that.
+    fn beside(&mut self, client: &Client, beside: &Beside, port: u16, plan: &mut Plan) {
+        let n_before = plan.servers.len();
+        let entries: Vec<_> = beside.entries.iter().map(|(name, value)| (name.clone(), value)).collect();
+        self.servers(&client.form, &beside.title, client.id, &entries, port, plan);
+        let Some(Project { shown, name }) = &beside.project else { return };
+        for planned in plan.servers.iter_mut().skip(n_before).filter(|p| p.fate == Fate::New) {
+            planned.found.entry.insert("tags".to_owned(), Value::from(vec![name.as_str()]));
+            planned.found.notes.push(format!(
+                "it was for {shown} only; here it is for all, with the tag `{name}` that `profiles` and `clients.rules` can select"
+            ));
         }
     }
 
@@ -177,32 +308,44 @@ impl Search {
                 .hint(format!("name a file, or a client: {}", known.join(", "))));
         };
         let form = form_of(&path, bytes, environment);
-        let document = form.map_or_else(
-            || Document::parse(bytes, syntax(&path, Some(bytes))),
-            |form| {
-                // Strict or not is the client's business.
-                let syntax = if form.syntax == Syntax::Json { Syntax::Jsonc } else { form.syntax };
-                Document::parse(bytes, syntax)
-            },
-        );
+        let syntax = match form.map_or_else(|| syntax(&path, Some(bytes)), |form| form.syntax) {
+            // Strict or not is the client's business.
+            Syntax::Json => Syntax::Jsonc,
+            other => other,
+        };
+        let document = Document::parse(bytes, syntax);
         let document = document.map_err(|e| failed().because(e).hint("mend it first"))?;
+        let in_settings = beside::in_settings(document.tree());
+        if let (None, false, Some(code)) = (form, in_settings.is_empty(), clients::by_id("vscode")) {
+            let entries: Vec<_> = in_settings.iter().map(|(name, value)| (name.clone(), value)).collect();
+            self.servers(&code.form, &title, "import", &entries, port, plan);
+            return Ok(());
+        }
         let form = form.or_else(|| form_by_keys(document.tree())).ok_or_else(|| {
             failed()
                 .because("it has no servers under `mcpServers`, `servers`, `mcp`, `context_servers`, `mcp_servers` or `extensions`")
         })?;
-        self.servers(form, &title, "import", document.tree(), port, plan);
+        self.servers(form, &title, "import", &entry::all(form, document.tree()), port, plan);
         Ok(())
     }
 
-    fn servers(&mut self, form: &Form, title: &str, client: &str, tree: &Value, port: u16, plan: &mut Plan) {
+    fn servers(
+        &mut self,
+        form: &Form,
+        title: &str,
+        client: &str,
+        entries: &[(String, &Value)],
+        port: u16,
+        plan: &mut Plan,
+    ) {
         let mut n_found = 0;
-        for (name, value) in entry::all(form, tree) {
-            match translate(form, &name, value, port) {
+        for (name, value) in entries {
+            match translate(form, name, value, port) {
                 Ok(found) => {
                     n_found += 1;
                     plan.add(found, title, client);
                 }
-                Err(why) => self.skipped.push((name, title.to_owned(), why)),
+                Err(why) => self.skipped.push((name.clone(), title.to_owned(), why)),
             }
         }
         self.read.push((title.to_owned(), n_found));
@@ -277,7 +420,7 @@ fn line(planned: &Planned, width: usize) -> String {
     let Planned { found, from, fate } = planned;
     let (sign, fate) = match fate {
         Fate::New => ('+', None),
-        Fate::Off(why) => ('+', Some(format!("switched off: {why}"))),
+        Fate::Off(why) => ('+', Some(switched_off(found, why))),
         Fate::Known => ('=', Some("you have it already".to_owned())),
         Fate::Unfit(why) => ('-', Some(format!("left out: {why}"))),
     };
@@ -285,28 +428,21 @@ fn line(planned: &Planned, width: usize) -> String {
     let mut out = format!("  {sign} {:width$}  {words}  ({})\n", found.name, from.join(", "));
     let is_written = sign == '+';
     let notes = found.notes.iter().filter(|_| is_written).cloned();
-    let secrets = found.secrets.iter().filter(|_| is_written).map(|field| secret_note(field, found));
-    let asked = found
-        .asked
-        .iter()
-        .filter(|_| is_written)
-        .map(|name| format!("the client keeps `{name}` itself, or asks for it: it has to be given here"));
-    for note in fate.into_iter().chain(asked).chain(notes).chain(secrets) {
+    let secrets = found.secrets.iter().filter(|_| is_written).map(|f| format!("`{f}` has a secret in plain text"));
+    for note in fate.into_iter().chain(notes).chain(secrets) {
         out.push_str(&format!("      {}\n", printable(&note)));
     }
     out
 }
 
-fn secret_note(field: &str, found: &Found) -> String {
-    let name = field.rsplit('.').next().unwrap_or(field);
-    let variable: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-    let variable = match field {
-        "args" | "url" => format!("{}_{variable}", found.name.replace('-', "_").to_uppercase()),
-        _ => variable,
+/// What keeps a server from being used at once, and how to change that.
+fn switched_off(found: &Found, why: &str) -> String {
+    let [name, more @ ..] = &*found.asked else {
+        return format!("switched off: {why}; then take its `enabled: false` out");
     };
+    let and = if more.is_empty() { String::new() } else { format!(" (and {})", more.join(", ")) };
     format!(
-        "`{field}` has a secret in plain text: put it in credentials.json as \"{variable}\", and write `${{{variable}}}` here"
+        "switched off: the client keeps `{name}`{and} itself, or asks for it; give it with `mcp-proxy secret set {name}`, then take its `enabled: false` out"
     )
 }
 

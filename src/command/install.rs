@@ -172,13 +172,31 @@ fn unchosen() -> Failure {
 
 /// Asks a person; without one, or without an answer, it is no.
 pub(super) fn asked(question: &str) -> Result<bool, Failure> {
-    if !(io::stdin().is_terminal() && report::stderr_is_terminal()) {
+    if !can_ask() {
         return Ok(false);
     }
     report::note(&format!("{question} [y/N]"));
+    Ok(matches!(answer()?.as_str(), "y" | "yes"))
+}
+
+/// The same where nothing speaks against it: only a no is a no.
+pub(super) fn asked_gladly(question: &str) -> Result<bool, Failure> {
+    if !can_ask() {
+        return Ok(true);
+    }
+    report::note(&format!("{question} [Y/n]"));
+    Ok(!matches!(answer()?.as_str(), "n" | "no"))
+}
+
+/// Whether somebody is there to answer.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal() && report::stderr_is_terminal()
+}
+
+fn answer() -> Result<String, Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|e| Failure::failed("cannot read the answer").because(e))?;
-    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(line.trim().to_ascii_lowercase())
 }
 
 /// Changes the file of each client; one that fails costs the others nothing.

@@ -13,30 +13,33 @@ use crate::report::Failure;
 pub(super) struct Place {
     host: String,
     port: u16,
+    /// It was typed: the configuration does not move it.
+    is_port_fixed: bool,
     path: String,
     tls: Option<TlsFiles>,
 }
 
-/// A bound port, and the path of the endpoint.
+/// A bound port.
 pub(super) struct Bound {
     pub(super) listener: Listener,
-    pub(super) path: String,
+    pub(super) is_port_fixed: bool,
 }
 
 impl Place {
     /// As the configuration says.
     pub(super) fn of(config: &Config) -> Self {
-        Self { host: config.host.clone(), port: config.port, path: config.path.clone(), tls: config.tls.clone() }
+        let Config { host, port, path, tls, .. } = config;
+        Self { host: host.clone(), port: *port, is_port_fixed: false, path: path.clone(), tls: tls.clone() }
     }
 
     /// At another port, which may be 0 here: the system chooses.
     pub(super) fn at(self, port: Option<u16>) -> Self {
-        Self { port: port.unwrap_or(self.port), ..self }
+        Self { port: port.unwrap_or(self.port), is_port_fixed: port.is_some(), ..self }
     }
 
     /// Takes the port, and logs where it is.
     pub(super) async fn bind(self) -> Result<Bound, Failure> {
-        let Self { host, port, path, tls } = self;
+        let Self { host, port, is_port_fixed, path, tls } = self;
         let shown = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let failed = |error: std::io::Error| {
             let hint = match error.kind() {
@@ -59,7 +62,7 @@ impl Place {
         let address = listener.address().map_err(failed)?;
         let scheme = if listener.is_tls() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{address}{path}");
-        Ok(Bound { listener, path })
+        Ok(Bound { listener, is_port_fixed })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mcp_proxy_core::config::{
     self, Access, Config, ConfigWatch, Credentials, CredentialsError, Environment, Level, Loaded, Located, TokenHash,
-    render,
+    project, render,
 };
 
 use crate::demo;
@@ -40,11 +40,43 @@ impl Origin {
 /// The configuration there must be; `environment` may hold what was typed.
 pub(super) fn required(path: Option<&Path>, environment: Environment) -> Result<Chosen, Failure> {
     match config::locate(path, &environment) {
-        Located::Nothing { looked } => Err(Failure::usage("no configuration found")
-            .because(format!("looked at --config, MCP_CONFIG_PATH, {}", shown(&looked, &environment)))
-            .hint("`mcp-proxy init` writes a commented one; `mcp-proxy tui` shows a demo without any")),
+        Located::Nothing { looked } => {
+            let nothing = Failure::usage("no configuration found")
+                .because(format!("looked at --config, MCP_CONFIG_PATH, {}", shown(&looked, &environment)))
+                .hint("`mcp-proxy init` writes a commented one; `mcp-proxy tui` shows a demo without any");
+            of_project(looked, &environment).unwrap_or(Err(nothing))
+        }
         located => usable(located, environment),
     }
+}
+
+/// What the project of this folder says, where there is no other configuration. `None`: nothing.
+fn of_project(looked: Vec<std::path::PathBuf>, environment: &Environment) -> Option<Result<Chosen, Failure>> {
+    let located = Located::Nothing { looked };
+    let loaded = config::load(&located, environment);
+    let is_found = !loaded.is_unreadable;
+    if !is_found {
+        loaded.diagnostics.iter().filter(|d| d.code == "MP011").for_each(|d| report::note(&d.message));
+    }
+    is_found.then(|| usable(located, environment.clone()))
+}
+
+/// A configuration for whoever starts us in this folder: what a trusted project file adds is in it, unless others come too.
+pub(super) fn here(
+    environment: Environment,
+    choose: impl Fn(Environment) -> Result<Chosen, Failure>,
+) -> Result<Chosen, Failure> {
+    let chosen = choose(environment.clone().with_project(true))?;
+    if !chosen.config.transports.http {
+        return Ok(chosen);
+    }
+    let is_there = project::find(&environment).is_some();
+    let mut chosen = choose(environment)?;
+    if is_there {
+        let name = project::FILE_NAME;
+        chosen.warnings.push(format!("`{name}` of this folder is not used: clients from elsewhere come by HTTP too"));
+    }
+    Ok(chosen)
 }
 
 /// Makes a token where one is needed to come in by HTTP and there is none, and shows it on stderr, once.
@@ -79,10 +111,12 @@ pub(super) fn with_token(chosen: Chosen) -> Result<Chosen, Failure> {
 }
 
 /// The configuration, or the demo when there is none.
-pub(super) fn or_demo(path: Option<&Path>) -> Result<Chosen, Failure> {
-    let environment = Environment::of_process();
+pub(super) fn or_demo(path: Option<&Path>, environment: Environment) -> Result<Chosen, Failure> {
     match config::locate(path, &environment) {
-        Located::Nothing { .. } => {
+        Located::Nothing { looked } => {
+            if let Some(chosen) = of_project(looked, &environment) {
+                return chosen;
+            }
             let exe =
                 std::env::current_exe().map_err(|e| Failure::failed("cannot find our own executable").because(e))?;
             Ok(Chosen { config: demo::config(&exe), is_demo: true, warnings: Vec::new(), origin: None })
@@ -93,12 +127,14 @@ pub(super) fn or_demo(path: Option<&Path>) -> Result<Chosen, Failure> {
 
 /// The same for a command that prints on a plain terminal: says so when it is the demo.
 pub(super) fn or_announced_demo(path: Option<&Path>) -> Result<Config, Failure> {
-    let chosen = or_demo(path)?;
+    let chosen = or_demo(path, Environment::of_process().with_project(true))?;
     if chosen.is_demo {
         report::note(
             "note: no configuration found, this is the built-in demo (`mcp-proxy init` writes a configuration)",
         );
     }
+    // A project that is there and not used is easily taken for one that is.
+    chosen.warnings.iter().filter(|w| w.contains(project::FILE_NAME)).for_each(|w| report::note(&format!("note: {w}")));
     Ok(chosen.config)
 }
 

@@ -25,6 +25,7 @@ mod serve;
 mod status;
 mod tail;
 mod token;
+mod trust;
 mod tui;
 mod undo;
 
@@ -62,6 +63,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Uninstall(args) => install::uninstall(config, &args),
         Command::Undo(args) => undo::run(&args),
         Command::Doctor(args) => doctor::run(config, &args),
+        Command::Trust(args) => trust::run(&args),
         Command::Token(args) => token::run(config, args),
         Command::Secret(args) => secret::run(config, args),
         Command::DemoServer { name } => runtime()?.block_on(demo::serve(name)),

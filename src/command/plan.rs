@@ -14,6 +14,7 @@ pub(super) fn human(plan: &Plan, is_done: bool) -> String {
     };
     setting("at once", &plan.at_once);
     setting("next start", &plan.next_start);
+    setting("not done", &plan.failed);
     if plan.is_reordered {
         rows.push(vec!["reordered".to_owned(), String::new(), "the order of lists".to_owned()]);
     }
@@ -69,14 +70,16 @@ mod tests {
             n_unchanged: 97,
             is_reordered: false,
             at_once: vec!["routing".to_owned()],
-            next_start: vec!["proxy.port".to_owned()],
+            next_start: vec!["proxy.log_level".to_owned()],
+            failed: vec!["cannot listen on 127.0.0.1:1".to_owned()],
         };
         let expected = "  CHANGE      SERVER      BY
   restarted   github      args, env; 2 calls in flight end with the old one
   adjusted    files       tools
   removed     old         1 call in flight ends with the old one
   at once                 routing
-  next start              proxy.port
+  next start              proxy.log_level
+  not done                cannot listen on 127.0.0.1:1
   unchanged   97 servers
 ";
         assert_eq!(human(&plan, true), expected);

@@ -1,5 +1,5 @@
 //! `mcp-proxy reload`: running engines read their configuration now. Exit 0: it is in force; 2: it cannot be used, and what
-//! was in force before still is; 1: there is nobody to ask.
+//! was in force before still is; 1: there is nobody to ask, or a part of it could not be done.
 
 use std::path::Path;
 
@@ -47,7 +47,11 @@ pub(super) fn run(config: Option<&Path>, args: &Reload) -> Result<(), Failure> {
                     }
                     report::out(format!("{title}: {how}\n{}", super::plan::human(&report.plan, true)).as_bytes())?;
                 }
-                continue;
+                if report.plan.failed.is_empty() {
+                    continue;
+                }
+                Failure::failed(format!("{title} was reloaded, but for what could not be done"))
+                    .because(report.plan.failed.join("; "))
             }
             Err(why) => Failure::failed(format!("{title} was not reloaded")).because(why),
         };

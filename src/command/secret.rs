@@ -21,14 +21,14 @@ use crate::report::{self, Failure};
 const MAX_VALUE_BYTES: u64 = 64 << 10;
 
 /// What all of them need.
-struct Place {
+pub(super) struct Place {
     environment: Environment,
     located: Located,
     credentials: Credentials,
 }
 
 /// Where a value went.
-enum Kept {
+pub(super) enum Kept {
     Keyring,
     /// Why not in the keyring.
     Credentials(Option<String>),
@@ -37,8 +37,7 @@ enum Kept {
 pub(super) fn run(config: Option<&Path>, args: Command) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let located = locate(config, &environment);
-    let credentials = Credentials::of(&located, &environment).map_err(|e| failure(&e))?;
-    let place = Place { environment, located, credentials };
+    let place = Place::of(located, environment)?;
     match args {
         Command::Set(args) => place.set(&args),
         Command::List { json } => place.list(json),
@@ -48,6 +47,12 @@ pub(super) fn run(config: Option<&Path>, args: Command) -> Result<(), Failure> {
 }
 
 impl Place {
+    /// Where the secrets of a configuration are kept.
+    pub(super) fn of(located: Located, environment: Environment) -> Result<Self, Failure> {
+        let credentials = Credentials::of(&located, &environment).map_err(|e| failure(&e))?;
+        Ok(Self { environment, located, credentials })
+    }
+
     fn set(&self, args: &SecretSet) -> Result<(), Failure> {
         let value = read_value(&args.name)?;
         let kept = self.keep(&args.name, &value, args.credentials)?;
@@ -57,7 +62,7 @@ impl Place {
     }
 
     /// Puts a value into the keyring, or into the credentials.
-    fn keep(&self, name: &str, value: &Secret, only_credentials: bool) -> Result<Kept, Failure> {
+    pub(super) fn keep(&self, name: &str, value: &Secret, only_credentials: bool) -> Result<Kept, Failure> {
         let failed = |e: CredentialsError| failure(&e);
         // The name is checked before anything is kept anywhere.
         self.credentials.note_keyring(name, false).map_err(failed)?;
@@ -78,7 +83,7 @@ impl Place {
         Ok(Kept::Credentials(missing))
     }
 
-    fn whereabouts(&self, kept: &Kept) -> String {
+    pub(super) fn whereabouts(&self, kept: &Kept) -> String {
         let file = render::short_path(self.credentials.path(), self.environment.home());
         match kept {
             Kept::Keyring => "the keyring".to_owned(),
@@ -175,12 +180,22 @@ impl Place {
         check::write(path, &loaded, &new, &self.environment, false)
     }
 
+    /// Whether something is kept under `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let is_kept = self.credentials.variable(name).is_ok_and(|v| v.is_some());
+        is_kept || self.environment.get_filled(name).is_some() || Keyring::new(&self.environment).get(name).is_ok()
+    }
+
+    /// Whether `name` is nobody else's: free, or for this very value.
+    pub(super) fn is_free(&self, name: &str, value: &Secret) -> Result<bool, Failure> {
+        let in_keyring = Keyring::new(&self.environment).get(name).is_ok_and(|v| v != *value);
+        let kept = self.credentials.variable(name).map_err(|e| failure(&e))?;
+        Ok(!in_keyring && kept.is_none_or(|v| v == *value))
+    }
+
     /// Another secret of that name is not written over.
     fn check_free(&self, literal: &Literal) -> Result<(), Failure> {
-        let in_keyring = Keyring::new(&self.environment).get(&literal.name).is_ok_and(|v| v != literal.value);
-        let kept = self.credentials.variable(&literal.name).map_err(|e| failure(&e))?;
-        let in_file = kept.is_some_and(|v| v != literal.value);
-        if in_keyring || in_file {
+        if !self.is_free(&literal.name, &literal.value)? {
             return Err(Failure::failed(format!(
                 "there is another secret `{}` already; nothing was written into the configuration",
                 literal.name
@@ -219,7 +234,7 @@ fn piped() -> Result<String, Failure> {
 
 /// A line from the terminal, which shows nothing of it. The terminal is as it was afterwards, also when it was given up.
 #[cfg(unix)]
-fn typed(name: &str) -> Result<String, Failure> {
+pub(super) fn typed(name: &str) -> Result<String, Failure> {
     use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
     struct Restore(Termios);
@@ -268,6 +283,6 @@ fn typed(name: &str) -> Result<String, Failure> {
 }
 
 #[cfg(not(unix))]
-fn typed(_: &str) -> Result<String, Failure> {
+pub(super) fn typed(_: &str) -> Result<String, Failure> {
     Err(Failure::usage("cannot ask on this terminal").hint("pipe the value in: `… | mcp-proxy secret set NAME`"))
 }

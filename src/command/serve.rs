@@ -35,7 +35,7 @@ fn typed(args: &Serve) -> Environment {
 }
 
 pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
-    let chosen = load::with_token(load::required(config, typed(args))?)?;
+    let chosen = load::with_token(load::here(typed(args), |environment| load::required(config, environment))?)?;
     let Chosen { config, warnings, origin, .. } = chosen;
     let (has_stdio, has_http) = (config.transports.stdio, config.transports.http);
     if !has_http && (args.host.is_some() || args.port.is_some() || args.path.is_some()) {

@@ -56,7 +56,7 @@ fn add(place: &Place, args: TokenAdd) -> Result<(), Failure> {
                 .hint(format!("configured are: {}", known.join(", "))));
         }
     }
-    let access = Access { servers: args.servers, allow: args.tools, deny: args.deny, within: None };
+    let access = Access { servers: args.servers, allow: args.tools, deny: args.deny, ..Access::default() };
     let token = place.credentials.add(&args.name, &access).map_err(|e| failure(&e))?;
     report::out(format!("{}\n", token.reveal()).as_bytes())?;
     let path = render::short_path(place.credentials.path(), place.environment.home());

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use mcp_proxy_core::config::{Environment, state_dir, user_dir};
+use mcp_proxy_core::config::{Environment, project, state_dir, user_dir};
 use mcp_proxy_core::control::{NoticeLevel, ProxyHandle};
 use mcp_proxy_tui::{ClientLimit, Options, Theme};
 use tokio::sync::oneshot;
@@ -25,7 +25,7 @@ use crate::signals::Signals;
 const SILENCE: Duration = Duration::from_millis(300);
 
 pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
-    let chosen = load::or_demo(config)?;
+    let chosen = load::here(Environment::of_process(), |environment| load::or_demo(config, environment))?;
     let is_file = |name: &str| format!("{name} is a file or a pipe");
     let why = match (io::stdin().is_terminal(), report::stdout_is_terminal()) {
         (true, true) => None,
@@ -93,7 +93,7 @@ fn stopping(mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
 
 /// The engine's thread, from start to end.
 fn engine(chosen: Chosen, started: &mpsc::SyncSender<Result<ProxyHandle, Failure>>, ended: oneshot::Receiver<()>) {
-    let Chosen { config, is_demo: with_demo, origin, .. } = chosen;
+    let Chosen { config, is_demo: with_demo, origin, warnings } = chosen;
     let work = async {
         // Without a port there is still everything to look at.
         let (bound, refused) = match config.transports.http {
@@ -107,6 +107,10 @@ fn engine(chosen: Chosen, started: &mpsc::SyncSender<Result<ProxyHandle, Failure
         let handle = engine.handle().clone();
         if let Some(refused) = refused {
             handle.notice(NoticeLevel::Error, refused);
+        }
+        // All else is on the screen for whoever looks at the configuration; this is easily missed.
+        for warning in warnings.into_iter().filter(|w| w.contains(project::FILE_NAME)) {
+            handle.notice(NoticeLevel::Warning, warning);
         }
         // The main thread waits for it.
         let _ = started.send(Ok(handle.clone()));

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::harness::{Home, Running};
+use crate::harness::{Home, Running, Screen};
 
 const SECRET: &str = "ghp_hunter2hunter2hunter2";
 
@@ -270,4 +270,38 @@ fn secrets_go_to_the_keyring_where_there_is_one() {
     assert_eq!(run(&["check", "--config", config], "").code, Some(1));
     let calls = fs::read_to_string(home.path("bin/ring.calls")).expect("noted");
     assert!(!calls.contains(SECRET), "no value is ever an argument: {calls}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_typed_is_not_shown() {
+    let home = Home::new();
+    let config = home.config();
+    let start = |name: &str| {
+        let command = home.command(&["secret", "set", name, "--config", config.to_str().expect("plain")]);
+        let screen = Screen::start(&command, (100, 24));
+        screen.shows(&[&format!("value of {name} (not shown):")]);
+        screen
+    };
+    let shown = |screen: &Screen| String::from_utf8_lossy(&screen.raw()).into_owned();
+    let mut screen = start("a-token");
+    // Corrected on the way: a character, then all of it.
+    screen.keys("wrong\u{15}hunter2\u{e9}\u{7f}hunter2\r");
+    assert!(screen.end().success(), "{}", shown(&screen));
+    screen.assert_echoes();
+    let kept = fs::read_to_string(home.path("credentials.json")).expect("kept");
+    assert!(kept.contains("\"a-token\": \"hunter2hunter2\""), "{kept}");
+    assert!(!shown(&screen).contains("hunter") && !shown(&screen).contains("wrong"), "{}", shown(&screen));
+    // Given up: nothing is kept, and the terminal is as it was.
+    for key in ["\u{3}", "\u{4}", "\u{1b}"] {
+        let mut screen = start("other");
+        screen.keys("hunter3").keys(key);
+        assert!(!screen.end().success(), "{key:?}");
+        screen.assert_echoes();
+        assert!(!shown(&screen).contains("hunter3"));
+    }
+    let mut screen = start("other");
+    screen.keys("\r");
+    assert!(!screen.end().success(), "nothing is no secret");
+    assert!(!fs::read_to_string(home.path("credentials.json")).expect("kept").contains("other"));
 }

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod bad_files;
 mod bad_input;
 mod catalog;
 mod check;
@@ -13,6 +14,7 @@ mod fakes;
 mod http;
 mod processes;
 mod progress_cancel;
+mod project;
 mod reload;
 mod remote;
 mod rmcp_peers;

@@ -207,7 +207,7 @@ fn a_server_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn a_token_sees_its_servers_only_and_a_session_is_for_what_it_was_opened_for() {
+fn a_token_sees_its_servers_only_and_a_session_follows_what_it_opens() {
     let home = Home::with_fake(&[]).fake("b", &[]).top(LOCKED);
     let config = home.config();
     let run = |args: &[&str]| home.run(&[args, &["--config", config.to_str().expect("plain")]].concat());
@@ -233,12 +233,25 @@ fn a_token_sees_its_servers_only_and_a_session_is_for_what_it_was_opened_for() {
     let text = String::from_utf8_lossy(&list().body).into_owned();
     assert!(text.contains("a__echo") && !text.contains("b__echo"), "{text}");
 
-    // The same token for something else: the session of before is over.
+    // The same token for something else: the session goes on with that.
     let path = home.path("credentials.json");
     let changed = std::fs::read_to_string(&path).expect("kept").replace("[\"a\"]", "[\"b\"]");
     std::fs::write(&path, changed).expect("written");
-    eventually("the change counts", || (list().status == 404).then_some(()));
+    let sees = |wanted: &str, other: &str| {
+        let text = String::from_utf8_lossy(&list().body).into_owned();
+        text.contains(wanted) && !text.contains(other)
+    };
+    eventually("the change counts", || sees("b__echo", "a__echo").then_some(()));
     assert_eq!(post("/mcp/b", &[], &initialize()).status, 200);
+    assert_eq!(post("/mcp/a", &[], &initialize()).status, 404);
+    let call =
+        json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": { "name": "a__echo", "arguments": {} } });
+    let refused = post("/mcp", &session, &call);
+    assert!(String::from_utf8_lossy(&refused.body).contains("-32602"), "{refused:?}");
+    assert!(home.received_of("a", "tools/call").is_empty());
+    // Taken away, it opens nothing, and the session is over.
+    assert_eq!(run(&["token", "rm", "laptop"]).code, Some(0));
+    eventually("the end of the session", || (list().status == 401).then_some(()));
 }
 
 /// Edge case 40, the session and an event of another one's.

@@ -3,7 +3,7 @@
 //! One file a server and client profile under the cache folder. A file that cannot be read is as good as none; writing
 //! happens off the message path and its failure costs only the next start some time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -151,6 +151,14 @@ impl Memory {
             })
         });
         Some(Remembered { eras: stored.eras, offer, beside: stored.beside })
+    }
+
+    /// The names of the servers of which something is remembered: whoever looks for many asks for the others not at all.
+    #[must_use]
+    pub fn names(&self) -> HashSet<String> {
+        let files = self.dir.as_ref().and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten().flatten();
+        let name = |file: std::fs::DirEntry| Some(file.file_name().to_str()?.rsplit_once('-')?.0.to_owned());
+        files.filter_map(name).collect()
     }
 
     /// What `server` offered last, whatever kind of client asked.

@@ -27,10 +27,23 @@ impl Scope {
         self.server.as_deref().is_none_or(|s| s == name) && opens(&self.access, name)
     }
 
+    /// The longest list of tools for this client, if there is a limit.
+    #[must_use]
+    pub fn most_tools(&self) -> Option<usize> {
+        self.access.most_tools()
+    }
+
     /// Whether single tools are kept from this client, besides those of servers it does not see.
     #[must_use]
     pub fn limits_tools(&self) -> bool {
         limits_tools(&self.access)
+    }
+}
+
+impl Scope {
+    /// Whether some tools are not in its list: kept from it, or one too many.
+    pub(super) fn picks_tools(&self) -> bool {
+        self.limits_tools() || self.most_tools().is_some()
     }
 }
 

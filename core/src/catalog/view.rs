@@ -141,11 +141,11 @@ fn make(main: &Catalog, scope: &Scope, before: Option<&Arc<Catalog>>) -> Arc<Cat
     let mut view = if scope.server.is_some() {
         let Some(source) = sources.first() else { return absent(main, before) };
         if let Some(before) = before
-            .filter(|b| !scope.limits_tools() && b.is_settling == main.is_settling && is_same(&b.origin, source, main))
+            .filter(|b| !scope.picks_tools() && b.is_settling == main.is_settling && is_same(&b.origin, source, main))
         {
             return before.clone();
         }
-        let tools = scope.limits_tools().then(|| allowed_tools(main, scope));
+        let tools = scope.picks_tools().then(|| allowed_tools(main, scope));
         merge_transparent(source, routing, None, 0, tools.as_ref())
     } else {
         narrowed(main, &sources, scope)
@@ -189,7 +189,8 @@ fn is_same(before: &Origin, source: &Source, main: &Catalog) -> bool {
 /// The own names of the tools of one server that `scope` may call. Patterns are about the names of the merged list.
 fn allowed_tools(main: &Catalog, scope: &Scope) -> HashSet<Arc<str>> {
     let tools = main.items[ItemKind::Tool as usize].iter();
-    tools.filter(|t| scope.sees(&t.backend) && permits(&scope.access, &t.exposed)).map(|t| t.own.clone()).collect()
+    let tools = tools.filter(|t| scope.sees(&t.backend) && permits(&scope.access, &t.exposed));
+    tools.take(scope.most_tools().unwrap_or(usize::MAX)).map(|t| t.own.clone()).collect()
 }
 
 /// The merged catalog without what `scope` does not see. Everything else has the names it has for everybody.
@@ -198,8 +199,8 @@ fn narrowed(main: &Catalog, sources: &[Source], scope: &Scope) -> Catalog {
     let mut view = Catalog::default();
     for kind in ItemKind::ALL {
         let shown = |i: &&Item| sees(&i.backend) && (kind != ItemKind::Tool || permits(&scope.access, &i.exposed));
-        let items: Vec<Item> = main.items[kind as usize].iter().filter(shown).cloned().collect();
-        let (list, items) = rendered(kind, items);
+        let mut items: Vec<Item> = main.items[kind as usize].iter().filter(shown).cloned().collect();
+        // What is one too many for the list can be called as before.
         for item in &items {
             let (from, to) = match kind {
                 ItemKind::Tool => (&main.tools, &mut view.tools),
@@ -211,6 +212,10 @@ fn narrowed(main: &Catalog, sources: &[Source], scope: &Scope) -> Catalog {
                 to.insert(item.exposed.clone(), entry.clone());
             }
         }
+        if let Some(most) = scope.most_tools().filter(|_| kind == ItemKind::Tool) {
+            items.truncate(most);
+        }
+        let (list, items) = rendered(kind, items);
         view.lists[kind as usize] = list;
         view.items[kind as usize] = items;
     }

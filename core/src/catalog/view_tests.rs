@@ -54,7 +54,7 @@ fn main_catalog(routing: &Routing, version: u64) -> Arc<Catalog> {
 
 fn access(servers: &[&str], allow: &[&str], deny: &[&str]) -> Arc<Access> {
     let list = |all: &[&str]| all.iter().map(|p| (*p).to_owned()).collect();
-    Arc::new(Access { servers: list(servers), allow: list(allow), deny: list(deny), within: None })
+    Arc::new(Access { servers: list(servers), allow: list(allow), deny: list(deny), ..Access::default() })
 }
 
 fn only(server: &str) -> Scope {
@@ -330,4 +330,24 @@ fn the_number_of_views_is_bounded_and_the_oldest_goes() {
     drop(main);
     let kept = views.made.lock().expect("not poisoned").views.values().filter(|v| v.main.upgrade().is_some()).count();
     assert_eq!(kept, 0, "views keep no catalog alive");
+}
+
+#[test]
+fn a_list_is_cut_where_its_client_takes_no_more() {
+    let main = main_catalog(&Routing::default(), 3);
+    let cut = |server, most| {
+        let profile = Access { deny: vec!["a__write".into()], max_tools: Some(4), ..Access::default() };
+        let access = Access { max_tools: most, within: Some(Arc::new(profile)), ..Access::default() };
+        Views::default().of(&main, &limited(server, Arc::new(access)))
+    };
+    let view = cut(None, Some(3));
+    assert_eq!(shown(&view), ["a__read", "a__delete_all", "a__even"], "the first ones that it may see");
+    assert_eq!(
+        reach_tool(&view, "b__even"),
+        Some(("b".into(), Some("\"odd\"".into()))),
+        "it can be called all the same"
+    );
+    assert_eq!(reach_tool(&view, "a__write"), None, "and what it may not see cannot");
+    assert_eq!(shown(&cut(None, None)).len(), 4, "the least of all limits counts");
+    assert_eq!(shown(&cut(Some("b"), Some(2))), ["read", "write"]);
 }

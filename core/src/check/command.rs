@@ -10,8 +10,8 @@ use crate::transport::{NotFound, SearchPath, find_program};
 use super::command_line::{self, Advice};
 use super::{Findings, enabled, find};
 
-/// Each command is looked for once, however many servers use it.
-type Known = HashMap<(String, Option<PathBuf>, Option<String>), Result<PathBuf, NotFound>>;
+/// Each command is looked for once, however many servers use it; with whether it is this very program.
+type Known = HashMap<(String, Option<PathBuf>, Option<String>), Result<bool, NotFound>>;
 
 pub(super) async fn programs<'p>(
     config: &Config,
@@ -20,6 +20,7 @@ pub(super) async fn programs<'p>(
     out: &mut Findings<'_>,
 ) {
     let mut known = Known::new();
+    let us = std::env::current_exe().and_then(|us| us.canonicalize()).ok();
     for server in enabled(config) {
         let Some(place) = placed(&server.name) else { continue };
         let span_of = |key: &str| find(&place.node, key).map_or(place.key_span, |e| e.value.span);
@@ -39,7 +40,8 @@ pub(super) async fn programs<'p>(
                 let path = key.2.as_deref().or_else(|| environment.get("PATH"));
                 let own = path.map_or_else(SearchPath::current, |p| SearchPath::new(OsStr::new(p)));
                 let shell = config.env.path_from_login_shell;
-                let found = find_program(command, cwd.as_deref(), own, shell).await.map(|(program, _)| program);
+                let found = find_program(command, cwd.as_deref(), own, shell).await;
+                let found = found.map(|(program, _)| is_us(&program, us.as_deref()));
                 known.insert(key, found.clone());
                 found
             }
@@ -47,7 +49,7 @@ pub(super) async fn programs<'p>(
         let span = span_of("command");
         match &found {
             Err(error) => not_found(error, command, span, environment, out),
-            Ok(program) => itself(program, args, span, out),
+            Ok(is_us) => itself(*is_us, args, span, out),
         }
         advise(server, place, span, command, args, out);
     }
@@ -102,11 +104,14 @@ fn not_found(error: &NotFound, command: &str, span: Span, environment: &Environm
     out.report(d, span);
 }
 
+/// Whether a program is mcp-proxy: `us`, or another one of that name.
+fn is_us(program: &Path, us: Option<&Path>) -> bool {
+    program.file_stem().is_some_and(|n| n == "mcp-proxy")
+        || us.is_some_and(|us| program.canonicalize().is_ok_and(|program| program == us))
+}
+
 /// MP308
-fn itself(program: &Path, args: &[Secret], span: Span, out: &mut Findings<'_>) {
-    let same = |a: &Path, b: &Path| a.canonicalize().ok().zip(b.canonicalize().ok()).is_some_and(|(a, b)| a == b);
-    let is_us = program.file_stem().is_some_and(|n| n == "mcp-proxy")
-        || std::env::current_exe().is_ok_and(|us| same(&us, program));
+fn itself(is_us: bool, args: &[Secret], span: Span, out: &mut Findings<'_>) {
     let serves = args.iter().any(|a| matches!(a.reveal(), "serve" | "run" | "tui"));
     if is_us && serves {
         let d = Diagnostic::new("MP308", Level::Warning, "this server is mcp-proxy itself")

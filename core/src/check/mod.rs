@@ -13,6 +13,8 @@ mod tests;
 
 pub use secret::{Literal, literals, with_references};
 
+use std::collections::HashMap;
+
 use crate::backend::Memory;
 use crate::config::{self, Config, Diagnostic, Entry, Environment, Loaded, Located, Node, Read, Sources, Span};
 
@@ -39,7 +41,8 @@ async fn look(read: Read, located: &Located, environment: &Environment, memory: 
         return loaded;
     }
     let mut findings = Findings { sources: &mut loaded.sources, out: Vec::new() };
-    let placed = |name: &str| servers.iter().find(|s| s.name == name);
+    let by_name: HashMap<&str, &config::Placed> = servers.iter().rev().map(|s| (s.name.as_str(), s)).collect();
+    let placed = |name: &str| by_name.get(name).copied();
     command::programs(&config, &placed, environment, &mut findings).await;
     command::same_twice(&config, &placed, &mut findings);
     offered::names(&config, root.as_ref(), &placed, memory, &mut findings);

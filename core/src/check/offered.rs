@@ -26,9 +26,11 @@ pub(super) fn names<'p>(
     out: &mut Findings<'_>,
 ) {
     let mut all_known = true;
+    let names = memory.names();
     let sources: Vec<Source> = enabled(config)
         .map(|server| {
-            let state = match memory.offer(server) {
+            let offer = names.contains(&*server.name).then(|| memory.offer(server)).flatten();
+            let state = match offer {
                 Some(offer) => OfferState::Known { offer: Arc::new(offer), cached: true },
                 None => {
                     all_known = false;

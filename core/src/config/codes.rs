@@ -63,6 +63,16 @@ pub const CODES: &[Code] = &[
         "The file asks for something that this version cannot do. It is refused rather than ignored, because you would rely on it. Take it out, or write the value that says what happens anyway.",
     ),
     code(
+        "MP010",
+        "not for a project",
+        "A project's `.mcp-proxy.yaml` has servers, and `defaults` for them. Ports, tokens, profiles and the like are its user's: they belong into the user's own configuration.",
+    ),
+    code(
+        "MP011",
+        "a project that is not trusted",
+        "The folder has a `.mcp-proxy.yaml`, and you have not said that it is good, or it has changed since. It says what runs on your machine, and came with the folder. `mcp-proxy trust` shows what it would start, and asks; until then its servers are not used, and nothing else is different.",
+    ),
+    code(
         "MP101",
         "the wrong kind of value",
         "A map was expected and a list was found, or the like. Lists of servers (`- name: …`) are written as a map here: `name: { … }`.",

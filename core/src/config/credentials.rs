@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 
 use super::build::is_token_name;
 use super::edit::replace::{create_private, keep_owner};
-use super::source::{FileSeen, MAX_FILE_BYTES, ReadError};
+use super::source::{FileSeen, MAX_FILE_BYTES};
 use super::variables::{FILE_NAME, OURS, named};
 use super::{Access, Environment, Located, Secret, TokenHash, locate, new_token};
 
@@ -156,7 +156,7 @@ impl Credentials {
                 servers: texts(&value["servers"]),
                 allow: texts(&value["tools"]["allow"]),
                 deny: texts(&value["tools"]["deny"]),
-                within: None,
+                ..Access::default()
             };
             Kept { name, access }
         });
@@ -312,7 +312,7 @@ impl Credentials {
         let not_json = || CredentialsError::NotJson { path: self.path.clone() };
         let text = match FileSeen::read(path, MAX_FILE_BYTES).0 {
             Ok(text) => text,
-            Err(ReadError::Io(e)) if e.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) if error.is_missing() => String::new(),
             Err(error) => {
                 return Err(CredentialsError::Read { path: self.path.clone(), reason: error.to_string() });
             }
@@ -429,7 +429,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -438,7 +438,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Held until it is dropped. On the folder itself, so that nothing is left behind.
-fn lock(folder: &Path) -> Result<Option<File>, CredentialsError> {
+pub(super) fn lock(folder: &Path) -> Result<Option<File>, CredentialsError> {
     #[cfg(unix)]
     let opened = File::open(folder);
     #[cfg(not(unix))]
@@ -521,8 +521,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let credentials = open(&dir.path().join("new/folder"));
         assert_eq!(names(&credentials), [""; 0]);
-        let access =
-            Access { servers: vec!["a".into()], allow: vec!["a__*".into()], deny: vec!["a__x".into()], within: None };
+        let access = Access {
+            servers: vec!["a".into()],
+            allow: vec!["a__*".into()],
+            deny: vec!["a__x".into()],
+            ..Access::default()
+        };
         let token = credentials.add("laptop", &access).unwrap();
         credentials.add("phone", &Access::default()).unwrap();
         let kept = credentials.tokens().unwrap();

@@ -16,6 +16,7 @@ pub struct Environment {
     refuses_commands: bool,
     /// What programs and the keyring have said already.
     answers: Option<Answers>,
+    has_project: bool,
     /// Variables that stand for what was typed, and how it was typed.
     typed: BTreeMap<String, &'static str>,
 }
@@ -34,6 +35,7 @@ impl Environment {
             is_insecure: false,
             refuses_commands: false,
             answers: None,
+            has_project: false,
             typed: BTreeMap::new(),
         }
     }
@@ -48,6 +50,7 @@ impl Environment {
             is_insecure: false,
             refuses_commands: false,
             answers: None,
+            has_project: false,
             typed: BTreeMap::new(),
         }
     }
@@ -116,6 +119,23 @@ impl Environment {
 
     pub(crate) fn answers(&self) -> Option<&Answers> {
         self.answers.as_ref()
+    }
+
+    /// The same for whoever works in the working directory: a trusted project file of it counts too, or does not.
+    #[must_use]
+    pub fn with_project(mut self, has_project: bool) -> Self {
+        self.has_project = has_project;
+        self
+    }
+
+    pub(crate) fn looks_for_project(&self) -> bool {
+        self.has_project
+    }
+
+    /// The working directory.
+    #[must_use]
+    pub fn current_dir(&self) -> &Path {
+        &self.current_dir
     }
 
     pub(crate) fn refuses_commands(&self) -> bool {

@@ -5,6 +5,7 @@
 //! Nothing here starts a server or opens a connection; the only files read are the configuration, the credentials, and those that the
 //! configuration names; the only programs run are those it names for a secret, and the keyring's. Values of variables are [`Secret`] or stay inside; no diagnostic holds one.
 
+mod ahead;
 mod build;
 pub mod change;
 pub mod codes;
@@ -26,6 +27,7 @@ mod outside;
 mod overrides;
 mod pattern;
 mod plan;
+pub mod project;
 mod quantity;
 pub mod render;
 mod secret;
@@ -34,6 +36,7 @@ mod spots;
 mod syntax;
 mod template;
 mod token;
+pub mod trust;
 mod variables;
 pub mod watch;
 
@@ -53,7 +56,7 @@ pub use model::*;
 pub(crate) use node::{Entry, Node, Scalar, Value};
 pub use origin::{HostName, Origin};
 pub use outside::Answers;
-pub(crate) use pattern::matches;
+pub use pattern::matches;
 pub(crate) use plan::step as plan_step;
 pub use plan::{Plan, ServerChange, Step};
 pub use secret::Secret;

@@ -73,13 +73,15 @@ pub struct ClientRules {
     pub own: Arc<Access>,
 }
 
-/// `clients.rules`: the profile of clients of one name.
+/// `clients.rules`: what clients of one kind see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRule {
-    /// Pattern of `clientInfo.name`, lower case.
-    pub name: String,
+    /// Pattern of `clientInfo.name`, lower case; `None`: whatever it is.
+    pub name: Option<String>,
+    /// Patterns of a folder it works in, all of them the same folder; empty: wherever it is.
+    pub folders: Vec<String>,
     /// What they see.
-    pub profile: Arc<Access>,
+    pub access: Arc<Access>,
 }
 
 /// One token, known by what it hashes to.
@@ -113,6 +115,8 @@ pub struct Access {
     pub allow: Vec<String>,
     /// Patterns of exposed names of tools, never these.
     pub deny: Vec<String>,
+    /// No more tools than this in a list; the others can still be called.
+    pub max_tools: Option<usize>,
     /// And only what this opens too: a profile.
     pub within: Option<Arc<Self>>,
 }
@@ -121,8 +125,15 @@ impl Access {
     /// Whether it limits nothing.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        let own = self.servers.is_empty() && self.allow.is_empty() && self.deny.is_empty();
+        let own = self.servers.is_empty() && self.allow.is_empty() && self.deny.is_empty() && self.max_tools.is_none();
         own && self.within.as_deref().is_none_or(Self::is_full)
+    }
+
+    /// The longest list of tools it allows; `None`: any.
+    #[must_use]
+    pub fn most_tools(&self) -> Option<usize> {
+        let within = self.within.as_deref().and_then(Self::most_tools);
+        self.max_tools.into_iter().chain(within).min()
     }
 }
 

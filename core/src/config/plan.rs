@@ -24,6 +24,9 @@ pub struct Plan {
     pub at_once: Vec<String>,
     /// Keys that take effect with the next start of mcp-proxy only.
     pub next_start: Vec<String>,
+    /// What should have been done and could not be: known only where an engine runs.
+    #[serde(default)]
+    pub failed: Vec<String>,
 }
 
 /// What becomes of one server.
@@ -116,7 +119,8 @@ impl Plan {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.servers.is_empty() && !self.is_reordered && self.at_once.is_empty() && self.next_start.is_empty()
+        let no_keys = self.at_once.is_empty() && self.next_start.is_empty() && self.failed.is_empty();
+        self.servers.is_empty() && !self.is_reordered && no_keys
     }
 
     /// How many servers take this step.
@@ -161,6 +165,10 @@ impl Plan {
             limits;
         let at_once = [
             ("proxy.name", *name != new.name),
+            ("proxy.host", *host != new.host),
+            ("proxy.port", *port != new.port),
+            ("proxy.path", *path != new.path),
+            ("proxy.tls", *tls != new.tls),
             ("proxy.allowed_origins", *allowed_origins != new.allowed_origins),
             ("proxy.allowed_hosts", *allowed_hosts != new.allowed_hosts),
             ("proxy.env", *env != new.env),
@@ -173,13 +181,8 @@ impl Plan {
             ("clients", *clients != new.clients),
             ("observability.metrics", *metrics != new.metrics),
         ];
-        // A port that others listen on, or that clients have written down, is not changed under them.
         let next_start = [
             ("proxy.transport", *transports != new.transports),
-            ("proxy.host", *host != new.host),
-            ("proxy.port", *port != new.port),
-            ("proxy.path", *path != new.path),
-            ("proxy.tls", *tls != new.tls),
             ("proxy.log_level", *log_level != new.log_level),
             ("limits.max_message_bytes", *max_message_bytes != new.limits.max_message_bytes),
             ("limits.max_starting", *max_starting != new.limits.max_starting),
@@ -369,8 +372,10 @@ mod tests {
     #[test]
     fn settings_say_when_they_take_effect() {
         let old = config(&[("a", "x")]);
-        let plan = Plan::between(&old, &Config { port: 9000, name: "other".to_owned(), ..old.clone() });
-        assert_eq!((plan.at_once, plan.next_start), (vec!["proxy.name".to_owned()], vec!["proxy.port".to_owned()]));
+        let level = super::super::LogLevel::Debug;
+        let plan = Plan::between(&old, &Config { log_level: level, name: "other".to_owned(), ..old.clone() });
+        let keys = (vec!["proxy.name".to_owned()], vec!["proxy.log_level".to_owned()]);
+        assert_eq!((plan.at_once, plan.next_start), keys);
         let other_files = Config { paths: vec!["/x".into()], ..old.clone() };
         assert!(Plan::between(&old, &other_files).is_empty());
     }

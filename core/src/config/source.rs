@@ -229,6 +229,14 @@ pub(crate) enum ReadError {
     Io(#[from] io::Error),
 }
 
+impl ReadError {
+    /// There is no such file, or no folder where it would be.
+    pub(crate) fn is_missing(&self) -> bool {
+        let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+        matches!(self, Self::Io(e) if missing.contains(&e.kind()))
+    }
+}
+
 /// What the operating system said, without its number.
 fn reason(error: &io::Error) -> String {
     match error.kind() {

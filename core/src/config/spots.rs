@@ -42,9 +42,27 @@ pub(super) fn spots_of<'a>(files: impl Iterator<Item = &'a Path>) -> Spots {
         }
         follow(file, &mut spots);
     }
-    // What is not there cannot be listened to; looking goes on.
-    spots.folders.retain(|f| f.is_dir());
+    // What is not there cannot be listened to; where it would come can.
+    let missing: Vec<PathBuf> = spots.folders.iter().filter(|f| !f.is_dir()).cloned().collect();
+    for folder in missing {
+        spots.folders.remove(&folder);
+        if let Some((above, name)) = coming(&folder) {
+            spots.add(&above, &name);
+        }
+    }
     spots
+}
+
+/// The nearest folder above one that is not there, and the name that has to come in it first.
+fn coming(folder: &Path) -> Option<(PathBuf, OsString)> {
+    let mut missing = folder;
+    loop {
+        let above = missing.parent()?;
+        if above.is_dir() {
+            return Some((above.to_owned(), missing.file_name()?.to_owned()));
+        }
+        missing = above;
+    }
 }
 
 /// Goes the way to `file` step by step, and notes each link on it.
@@ -141,6 +159,10 @@ mod tests {
         assert_eq!(spots.names, BTreeSet::from(["f".into(), "turn".into()]));
         assert_eq!(spots.files, BTreeSet::from([root.join("real/f")]));
         assert!(spots.concerns(&root.join("turn")) && !spots.concerns(&root.join("other")));
+        // A folder that is not there yet is waited for.
+        let later = spots_of([root.join("not/yet/f").as_path()].into_iter());
+        assert_eq!(later.folders, BTreeSet::from([root.clone()]));
+        assert!(later.concerns(&root.join("not")) && !later.concerns(&root.join("other")));
         // A circle ends.
         symlink("round", root.join("round")).unwrap();
         spots_of([root.join("round").as_path()].into_iter());

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::Environment;
+use super::ahead;
 use super::diagnostic::{Diagnostic, Fix, Level, NoteKind, Span};
 use super::expand::Lookup;
 use super::keyring::{Keyring, KeyringError};
@@ -100,8 +101,8 @@ impl<'a> Variables<'a> {
         match self.read(&file, MAX_FILE_BYTES) {
             Ok(text) if self.take(&file, &text, sources, out) => "",
             Ok(_) => NOT_READABLE,
-            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound && is_folder => "",
-            Err(ReadError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => " (not found)",
+            Err(error) if error.is_missing() && is_folder => "",
+            Err(error) if error.is_missing() => " (not found)",
             Err(error) => {
                 let source = sources.add_hidden(&file, HIDDEN);
                 let d = Diagnostic::new("MP001", Level::Error, format!("cannot read the credentials: {error}"))
@@ -161,6 +162,46 @@ impl<'a> Variables<'a> {
             }
         }
         true
+    }
+
+    /// The same for the file of a project in the folder `base`: paths start there, and what belongs to the user's own servers
+    /// or to us is not for it.
+    pub(crate) fn of_project<'e>(&self, environment: &'e Environment, base: &Path) -> Variables<'e> {
+        Variables {
+            environment,
+            base: base.to_owned(),
+            texts: self.texts.clone(),
+            auth: Vec::new(),
+            tokens: Vec::new(),
+            folder: self.folder.clone(),
+            in_keyring: self.in_keyring.clone(),
+            asked: RefCell::default(),
+            used: RefCell::default(),
+            looked: self.looked.clone(),
+            seen: RefCell::default(),
+        }
+    }
+
+    /// What `other` asked for is used.
+    pub(crate) fn were_used(&self, other: &Variables<'_>) {
+        self.used.borrow_mut().extend(other.used.take());
+    }
+
+    /// Asks the programs that `root` is certain to ask for, side by side.
+    pub(crate) fn ask_ahead(&self, root: &Node) {
+        // Where answers are kept, they are there already, or come one after the other.
+        if self.environment.refuses_commands() || self.environment.answers().is_some() {
+            return;
+        }
+        let all = ahead::certain(root);
+        // One alone is asked when it is its turn.
+        if all.len() < 2 {
+            return;
+        }
+        let (environment, base) = (self.environment, self.base.as_path());
+        let answers = ahead::asked(&all, |words| run(words, environment, base));
+        let known = all.iter().map(|words| command_key(words)).zip(answers);
+        self.asked.borrow_mut().extend(known);
     }
 
     /// The `auth` of a server from the credentials.
@@ -262,14 +303,21 @@ impl Lookup for Variables<'_> {
         if self.environment.refuses_commands() {
             return Err("programs are not run for a file that is not your own".to_owned());
         }
-        self.once(format!("cmd:{words:?}"), || {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let text = outside::ask(&words, None, self.environment, &self.base, outside::PATIENCE)
-                .map_err(|refusal| refusal.words(words[0]))?;
-            let text = text.strip_suffix('\n').unwrap_or(&text);
-            Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
-        })
+        self.once(command_key(words), || run(words, self.environment, &self.base))
     }
+}
+
+fn command_key(words: &[String]) -> String {
+    format!("cmd:{words:?}")
+}
+
+/// What a program prints, without the end of its last line.
+fn run(words: &[String], environment: &Environment, base: &Path) -> Result<String, String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let text = outside::ask(&words, None, environment, base, outside::PATIENCE);
+    let text = text.map_err(|refusal| refusal.words(words[0]))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
 
 /// The file or folder that somebody named for the credentials.

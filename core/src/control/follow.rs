@@ -70,9 +70,8 @@ impl Follow {
     #[must_use]
     pub fn start(watch: ConfigWatch, handle: ProxyHandle) -> Self {
         let (wishes, wished) = mpsc::channel(N_WISHES);
-        if let Some((path, environment)) = watch.file() {
-            handle.is_followed_by(ConfigFile::new(path, environment), wishes);
-        }
+        let file = watch.file().map(|(path, environment)| ConfigFile::new(path, environment));
+        handle.is_followed_by(file, wishes);
         let mut task = JoinSet::new();
         task.spawn(Following { watch, wished, handle: handle.clone() }.run());
         Self { handle, _task: task }

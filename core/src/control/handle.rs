@@ -49,7 +49,7 @@ struct Inner {
     /// The catalog as shown last, and what it was made of.
     shown: Mutex<Option<Shown>>,
     /// The file to follow, where there is one, and the mailbox [`super::Follow`] reads.
-    followed: OnceLock<(ConfigFile, mpsc::Sender<Wish>)>,
+    followed: OnceLock<(Option<ConfigFile>, mpsc::Sender<Wish>)>,
     /// How many times that file was read again.
     n_readings: AtomicU64,
 }
@@ -438,10 +438,10 @@ impl ProxyHandle {
         self.inner.followed.get().map(|(_, wishes)| wishes)
     }
 
-    /// The file the engine follows; `None` without one (the demo).
+    /// The user's file that the engine follows; `None` without one (the demo, or a project alone).
     #[must_use]
     pub fn config_file(&self) -> Option<ConfigFile> {
-        self.inner.followed.get().map(|(file, _)| file.clone())
+        self.inner.followed.get().and_then(|(file, _)| file.clone())
     }
 
     /// How many times that file was read again, good or bad: another number, and it may be another one.
@@ -455,7 +455,7 @@ impl ProxyHandle {
         self.inner.engine.ctx.observer.signal.raise();
     }
 
-    pub(super) fn is_followed_by(&self, file: ConfigFile, wishes: mpsc::Sender<Wish>) {
+    pub(super) fn is_followed_by(&self, file: Option<ConfigFile>, wishes: mpsc::Sender<Wish>) {
         // Once an engine.
         let _ = self.inner.followed.set((file, wishes));
     }

@@ -21,7 +21,7 @@ mod tests {
 
     fn access(servers: &[&str], allow: &[&str], deny: &[&str]) -> Access {
         let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect();
-        Access { servers: owned(servers), allow: owned(allow), deny: owned(deny), within: None }
+        Access { servers: owned(servers), allow: owned(allow), deny: owned(deny), ..Access::default() }
     }
 
     #[test]

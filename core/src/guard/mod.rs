@@ -141,10 +141,10 @@ impl Guard {
         limiter.take(Instant::now(), of_principal, of_server).map_err(RetryAfter)
     }
 
-    /// Whether who was let in as `principal` would be let in now, for the same: its token may have been taken away since.
+    /// What who was let in as `principal` may see now; `None`: it would not be let in any more, its token was taken away.
     #[must_use]
-    pub fn is_welcome(&self, principal: &Principal, access: &Access) -> bool {
-        self.rules().access_of(principal).is_some_and(|now| *now == *access)
+    pub fn access_of(&self, principal: &Principal) -> Option<Arc<Access>> {
+        self.rules().access_of(principal)
     }
 
     /// Whether `principal` may come in now, and use the server `name`.

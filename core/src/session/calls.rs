@@ -377,10 +377,11 @@ impl Session {
     pub(super) fn on_client_note(&mut self, message: Message) {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
         match Method::from_name(&name) {
-            Some(Method::Initialized) => {}
+            Some(Method::Initialized) => self.is_ready(),
             Some(Method::Cancelled) => self.on_cancel(&message),
             Some(Method::Progress) => self.on_client_progress(&message),
             Some(Method::RootsChanged) => {
+                self.folders_changed();
                 let ports = self.engine.ports_of(&self.scope);
                 let mut status = Status::Dropped("servers are shared with other clients");
                 for port in ports.iter().flat_map(|p| p.private_to(&self.peer)) {

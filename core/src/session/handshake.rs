@@ -8,8 +8,6 @@ use serde_json::json;
 
 use super::run::{OPENING_WAIT, Session};
 use crate::backend::{ClientFacts, Level};
-use crate::catalog::matches;
-use crate::config::Access;
 use crate::protocol::{CallId, Fault, Field, Message, Method, Revision, code, walk};
 
 /// What we are to clients (MCP 2025-11-25, lifecycle, `serverInfo`).
@@ -94,7 +92,7 @@ impl Session {
 
     /// The client said who it is. `true`: it is the first one, the servers get to know now.
     fn meet(&mut self, facts: &Arc<ClientFacts>) -> bool {
-        self.narrow(&facts.name);
+        self.begins_to_see();
         self.status.says(facts);
         self.peer.set_facts(facts.clone());
         self.engine.ctx.opening.send_if_modified(|opening| {
@@ -104,23 +102,6 @@ impl Session {
             }
             first
         })
-    }
-
-    /// Leaves of what it sees what the rule for clients of its name says. What its token or its starter chose stays.
-    fn narrow(&mut self, name: &str) {
-        if self.scope.access.within.is_some() {
-            return;
-        }
-        let name = name.to_lowercase();
-        let rule = {
-            let config = self.engine.config.borrow();
-            config.clients.rules.iter().find(|r| matches(&r.name, &name)).map(|r| r.profile.clone())
-        };
-        if let Some(profile) = rule {
-            let access = Access { within: Some(profile), ..(*self.scope.access).clone() };
-            self.scope.access = Arc::new(access);
-            self.catalog = self.engine.view_with(&self.scope, &self.sight.others);
-        }
     }
 
     /// Whether the parked opening still waits for the one server whose endpoint this is to say who it is. Not longer than
@@ -205,6 +186,7 @@ impl Session {
         if let Some(facts) = facts.filter(|f| f.level.is_none()) {
             self.peer.set_facts(facts.clone());
             self.modern = Some(facts.clone());
+            self.begins_to_see();
         }
     }
 

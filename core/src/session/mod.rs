@@ -17,6 +17,7 @@ mod ops_metrics;
 mod out;
 mod parks;
 mod piped;
+mod rights;
 mod rounds;
 mod run;
 mod shape;
@@ -26,7 +27,7 @@ mod upcall;
 
 pub use clients::{ClientStatus, Clients};
 pub use engine::Engine;
-pub use entrance::Entrance;
+pub use entrance::{Entrance, Grant};
 pub use ops::{Page, health, metrics, ready, status};
 pub(crate) use parks::Keeper;
 pub use parks::Parks;

@@ -84,6 +84,12 @@ impl Piped {
                 session.now = Instant::now();
                 session.take_deliveries();
             }
+            changed = session.config_rx.changed() => {
+                session.now = Instant::now();
+                if changed.is_ok() {
+                    session.take_config();
+                }
+            }
             changed = session.catalog_rx.changed() => {
                 session.now = Instant::now();
                 if changed.is_ok() {

@@ -4,6 +4,7 @@
 //! Dropping it is the client's leaving: its calls are cancelled, nothing of it stays anywhere.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +17,7 @@ use tokio::time::Sleep;
 
 use super::clients::ClientStatus;
 use super::engine::Engine;
-use super::entrance::Entrance;
+use super::entrance::{Entrance, Grant};
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use super::out::Out;
@@ -25,6 +26,7 @@ use super::rounds::Rounds;
 use super::sight::Sight;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::{Catalog, Scope};
+use crate::config::{Access, Config};
 use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, Revision, SessionId, code};
 use crate::transport::Mailbox;
 
@@ -52,6 +54,19 @@ pub(super) struct Session {
     pub(super) scope: Scope,
     /// What servers list for it in the place of what they list for everybody.
     pub(super) sight: Sight,
+    /// Where that comes from.
+    pub(super) grant: Grant,
+    /// What it was let in with.
+    pub(super) granted: Arc<Access>,
+    pub(super) config_rx: watch::Receiver<Arc<Config>>,
+    /// The folders it works in: the one it was started in, then those it said.
+    pub(super) folders: Vec<Arc<Path>>,
+    /// How many of them it did not say itself.
+    pub(super) n_own_folders: usize,
+    /// Our question for them.
+    pub(super) asked_folders: Option<u64>,
+    /// It has opened the talk (`notifications/initialized`): it can be asked.
+    pub(super) is_open: bool,
     deliveries: VecDeque<Delivery>,
     /// What the client said of itself in `initialize`.
     pub(super) legacy: Option<Arc<ClientFacts>>,
@@ -144,6 +159,8 @@ impl Session {
     ) -> Self {
         let peer = Arc::new(Peer::new(id, entrance.principal, Mailbox::new(N_DELIVERIES)));
         engine.ctx.peers.add(peer.clone());
+        let mut config_rx = engine.config.clone();
+        config_rx.mark_unchanged();
         let mut catalog_rx = engine.catalog.clone();
         let catalog = engine.views.of(&catalog_rx.borrow_and_update().clone(), &entrance.scope);
         Self {
@@ -153,8 +170,15 @@ impl Session {
             shares_status,
             catalog_rx,
             catalog,
+            granted: entrance.scope.access.clone(),
             scope: entrance.scope,
             sight: Sight::default(),
+            grant: entrance.grant,
+            config_rx,
+            n_own_folders: entrance.folder.iter().len(),
+            folders: entrance.folder.into_iter().collect(),
+            asked_folders: None,
+            is_open: false,
             deliveries: VecDeque::new(),
             legacy: None,
             modern: None,
@@ -199,6 +223,7 @@ impl Session {
         };
         let what = tokio::select! { biased;
             () = self.peer.mailbox.ready() => What::Deliveries,
+            changed = self.config_rx.changed() => What::Config(changed.is_ok()),
             changed = self.catalog_rx.changed() => What::Catalog(changed.is_ok()),
             () = due => What::Timer,
         };
@@ -206,7 +231,8 @@ impl Session {
         match what {
             What::Deliveries => self.take_deliveries(),
             What::Catalog(true) => self.take_catalog(),
-            What::Catalog(false) => {}
+            What::Config(true) => self.take_config(),
+            What::Catalog(false) | What::Config(false) => {}
             What::Timer => self.on_timer(),
         }
     }
@@ -215,6 +241,7 @@ impl Session {
     pub(super) fn reads(&mut self) {
         self.now = Instant::now();
         self.wall = SystemTime::now();
+        self.take_config_first();
     }
 
     pub(super) fn take_deliveries(&mut self) {
@@ -391,6 +418,7 @@ impl Drop for Session {
 enum What {
     Deliveries,
     Catalog(bool),
+    Config(bool),
     Timer,
 }
 

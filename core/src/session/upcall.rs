@@ -125,6 +125,9 @@ impl Session {
     /// The client answers a question.
     pub(super) fn on_client_answer(&mut self, message: Message) {
         let id = message.id().and_then(|id| id.as_wire()).map(|id| id.0);
+        if self.takes_folders(id, &message) {
+            return;
+        }
         let Some((id, question)) = id.and_then(|id| Some((id, self.questions.remove(&id)?))) else {
             let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
             tracing::debug!(session = %self.peer.id, id, "the client answered a request nobody made: dropped");

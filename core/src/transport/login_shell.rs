@@ -62,11 +62,33 @@ pub async fn find_program(
 /// Cancel safe: the shell is killed, and the next caller asks again.
 pub async fn login_shell_path() -> &'static SearchPath {
     static ANSWER: OnceCell<SearchPath> = OnceCell::const_new();
-    ANSWER.get_or_init(|| async { merged(ask(&user_shell(), SHELL_TIME).await.as_deref()) }).await
+    let ours = || async {
+        let question = Question { env: env::vars_os().collect(), is_detached: false };
+        merged(SearchPath::current(), ask(&user_shell(), question, SHELL_TIME).await.as_deref())
+    };
+    ANSWER.get_or_init(ours).await
 }
 
-fn merged(shells: Option<&OsStr>) -> SearchPath {
-    let mut path = SearchPath::current();
+/// The same as it would be for a program with this environment that has no terminal, whatever we have. Asked each time.
+///
+/// # Cancel safety
+/// Cancel safe: the shell is killed.
+pub async fn login_shell_path_with(env: Vec<(OsString, OsString)>) -> SearchPath {
+    let own = env.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone()).unwrap_or_default();
+    let answer = ask(&user_shell(), Question { env, is_detached: true }, SHELL_TIME).await;
+    merged(SearchPath::new(&own), answer.as_deref())
+}
+
+/// How the shell is asked.
+struct Question {
+    /// What it has before it reads its files.
+    env: Vec<(OsString, OsString)>,
+    /// As if we had no terminal.
+    is_detached: bool,
+}
+
+fn merged(own: SearchPath, shells: Option<&OsStr>) -> SearchPath {
+    let mut path = own;
     if let Some(shells) = shells {
         path.add(SearchPath::new(shells).dirs().iter().cloned());
     }
@@ -93,14 +115,20 @@ fn shell_in(passwd: &str, uid: u32) -> Option<String> {
 }
 
 /// PATH of a login shell; `None` if it would not say in time.
-async fn ask(shell: &Path, time: Duration) -> Option<OsString> {
+async fn ask(shell: &Path, question: Question, time: Duration) -> Option<OsString> {
     let marks = [mark(), mark()];
-    let spec = ChildSpec {
-        program: shell.to_owned(),
-        args: shell_args(shell, &marks, has_terminal()),
-        cwd: dirs::home_dir(),
-        env: env::vars_os().collect(),
+    let has_terminal = has_terminal();
+    // A session of its own has no terminal; where there is no program that makes one, the shell is asked as far as it can be.
+    let way_out = if has_terminal && question.is_detached { setsid() } else { None };
+    let mut args = shell_args(shell, &marks, has_terminal && way_out.is_none());
+    let program = match way_out {
+        Some(setsid) => {
+            args.splice(..0, ["-w".into(), shell.as_os_str().to_owned()]);
+            setsid
+        }
+        None => shell.to_owned(),
     };
+    let spec = ChildSpec { program, args, cwd: dirs::home_dir(), env: question.env };
     // No guardian: it ends by itself, at the latest when its stdout breaks.
     let mut child = match Child::spawn_quiet(&spec, &Guardian::none()) {
         Ok(child) => child,
@@ -152,6 +180,13 @@ fn shell_args(shell: &Path, marks: &[String; 2], has_terminal: bool) -> Vec<OsSt
     args
 }
 
+/// The `setsid` of util-linux: other ones cannot wait.
+fn setsid() -> Option<PathBuf> {
+    let found = ["/usr/bin/setsid", "/bin/setsid"].map(PathBuf::from).into_iter().find(|p| p.is_file())?;
+    let real = fs::canonicalize(&found).ok()?;
+    real.file_name().is_some_and(|name| name == "setsid").then_some(found)
+}
+
 /// Whether we have a controlling terminal.
 fn has_terminal() -> bool {
     fs::File::open("/dev/tty").is_ok()
@@ -189,7 +224,11 @@ mod tests {
         let shell = folder.path().join("myshell");
         fs::write(&shell, format!("#!/bin/sh\n{body}\nfor question; do :; done\neval \"$question\"\n")).unwrap();
         fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).unwrap();
-        ask(&shell, time).await.map(|path| path.into_string().unwrap())
+        ask(&shell, ours(), time).await.map(|path| path.into_string().unwrap())
+    }
+
+    fn ours() -> Question {
+        Question { env: env::vars_os().collect(), is_detached: false }
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -215,14 +254,14 @@ mod tests {
     async fn a_shell_that_fails_or_floods_says_nothing() {
         assert_eq!(ask_shell("exit 3", LONG).await, None);
         assert_eq!(ask_shell("exec yes", LONG).await, None);
-        assert_eq!(ask(Path::new("/no/such/shell"), LONG).await, None);
+        assert_eq!(ask(Path::new("/no/such/shell"), ours(), LONG).await, None);
     }
 
     #[tokio::test]
     async fn real_shells_answer() {
         let shells = ["/bin/sh", "/bin/dash", "/bin/bash", "/bin/zsh", "/usr/bin/fish", "/bin/tcsh"];
         for shell in shells.map(Path::new).iter().filter(|shell| shell.exists()) {
-            let path = ask(shell, LONG).await.unwrap_or_else(|| panic!("{} did not answer", shell.display()));
+            let path = ask(shell, ours(), LONG).await.unwrap_or_else(|| panic!("{} did not answer", shell.display()));
             assert!(path.to_str().unwrap().contains("/bin"), "{}: {}", shell.display(), path.display());
         }
     }
@@ -240,9 +279,24 @@ mod tests {
     #[test]
     fn our_directories_come_before_the_shells() {
         let own = SearchPath::current();
-        let all = merged(Some(OsStr::new("/shell/bin:/bin")));
+        let all = merged(own.clone(), Some(OsStr::new("/shell/bin:/bin")));
         assert_eq!(all.dirs()[..own.dirs().len()], *own.dirs());
         assert_eq!(all.dirs()[own.dirs().len()..].first(), Some(&PathBuf::from("/shell/bin")));
+    }
+
+    #[tokio::test]
+    async fn the_shell_is_asked_with_the_environment_of_somebody_else() {
+        let env = [("PATH", "/usr/bin:/bin"), ("ONLY", "/only/here")].map(|(k, v)| (k.into(), v.into()));
+        let folder = tempfile::tempdir().unwrap();
+        let shell = folder.path().join("myshell");
+        let body = "PATH=$PATH:${ONLY:-none}:${CARGO_MANIFEST_DIR:-clean}; export PATH; for question; do :; done; eval \"$question\"";
+        fs::write(&shell, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).unwrap();
+        for is_detached in [false, true] {
+            let question = Question { env: env.to_vec(), is_detached };
+            let path = ask(&shell, question, LONG).await.unwrap();
+            assert_eq!(path, "/usr/bin:/bin:/only/here:clean");
+        }
     }
 
     #[test]

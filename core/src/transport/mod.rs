@@ -22,7 +22,7 @@ pub use foreground::{become_program, first_line};
 pub use guardian::{Guardian, guardian_main};
 pub use lines::{Line, Lines};
 pub use link::Link;
-pub use login_shell::{find_program, login_shell_path};
+pub use login_shell::{find_program, login_shell_path, login_shell_path_with};
 pub use mailbox::Mailbox;
 pub use outbox::Outbox;
 pub use search_path::{NotFound, SearchPath};

@@ -207,18 +207,92 @@ fn secrets_are_named_and_never_shown_and_comments_stay() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(!ran.stdout.contains(SECRET) && !ran.stderr.contains(SECRET), "{}{}", ran.stdout, ran.stderr);
         assert!(ran.stdout.contains("left out, it is mcp-proxy itself"), "{}", ran.stdout);
+        assert!(
+            ran.stdout.contains("`env.GITHUB_TOKEN` has a secret in plain text") == (args != ["import"]),
+            "{}",
+            ran.stdout
+        );
         assert!(ran.stdout.contains("you have it already"), "{}", ran.stdout);
     }
     let text = fs::read_to_string(&config).expect("there");
     assert!(text.starts_with("# mine\n") && text.ends_with("# end\n") && text.contains("git: # local\n"), "{text}");
     assert!(
         text.contains(&format!(
-            "  hub:\n    command: npx\n    args: [-y, hub]\n    env:\n      GITHUB_TOKEN: {SECRET}\n"
+            "  hub:\n    command: npx\n    args: [-y, hub]\n    env:\n      GITHUB_TOKEN: \"${{keyring:GITHUB_TOKEN}}\"\n"
         )),
         "{text}"
     );
+    let kept = read(&home, ".config/mcp-proxy/credentials.json");
+    assert!(kept.contains(&format!("\"GITHUB_TOKEN\": \"{SECRET}\"")), "{kept}");
+    assert!(home.run(&["check"]).stdout.find("MP204").is_none(), "nothing is in the open");
     assert_eq!(home.run(&["undo"]).code, Some(0));
     assert!(!fs::read_to_string(&config).expect("there").contains("hub"));
+    // As it stands there, if its owner wants it so.
+    let ran = home.run(&["import", "--yes", "--keep-secrets"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(fs::read_to_string(&config).expect("there").contains(SECRET));
+    assert_eq!(home.run(&["undo"]).code, Some(0));
+    // Another secret of that name is not written over.
+    put(&home, ".config/mcp-proxy/credentials.json", "{ \"GITHUB_TOKEN\": \"another\" }");
+    let ran = home.run(&["import", "--yes"]);
+    assert!(ran.stderr.contains(": `GITHUB_TOKEN-2`"), "{}", ran.stderr);
+    let kept = read(&home, ".config/mcp-proxy/credentials.json");
+    assert!(kept.contains("\"GITHUB_TOKEN\": \"another\"") && kept.contains("GITHUB_TOKEN-2"), "{kept}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_client_asks_for_is_asked_for() {
+    let home = world();
+    put(
+        &home,
+        ".config/Code/User/mcp.json",
+        "{\"servers\": {\"hub\": {\"command\": \"true\", \"env\": {\"T\": \"${input:hub-token}\", \"GITHUB_TOKEN\": \"ghp_abcdefghijklmnop0123456789\"}}}}",
+    );
+    let mut screen = crate::harness::Screen::start(&home.command(&["import"]), (140, 40));
+    screen.shows(&["write 1 server to ~/.config/mcp-proxy/config.yaml? [y/N]"]);
+    screen.keys("y\r").shows(&["value of hub-token (not shown):"]);
+    screen.keys("hunter2hunter2\r").shows(&["keep 1 secret in the keyring", "[Y/n]"]);
+    screen.keys("\r");
+    assert!(screen.end().success(), "{}", String::from_utf8_lossy(&screen.raw()));
+    assert!(!String::from_utf8_lossy(&screen.raw()).contains("hunter2"));
+    let text = read(&home, ".config/mcp-proxy/config.yaml");
+    assert!(text.contains("${keyring:hub-token}") && !text.contains("enabled: false"), "{text}");
+    let kept = read(&home, ".config/mcp-proxy/credentials.json");
+    assert!(kept.contains("\"hub-token\": \"hunter2hunter2\"") && kept.contains("ghp_"), "{kept}");
+}
+
+#[test]
+fn servers_of_projects_and_of_older_files_are_found() {
+    let home = world();
+    put(
+        &home,
+        ".claude.json",
+        "{\"projects\": {\"/work/app\": {\"mcpServers\": {\"db\": {\"command\": \"db-mcp\"}}}, \"/work/site\": {\"mcpServers\": {\"db\": {\"command\": \"db-mcp\", \"args\": [\"site\"]}}}}}",
+    );
+    put(
+        &home,
+        ".config/Code/User/settings.json",
+        "{ // mine\n  \"mcp\": { \"servers\": { \"old\": { \"command\": \"old-mcp\" }, }, },\n}",
+    );
+    let ran = home.run(&["import", "--yes"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    for words in
+        ["Claude Code, /work/app (1)", "VS Code, settings.json (1)", "it was for /work/app only", "+ db-claude-code"]
+    {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+    let text = read(&home, ".config/mcp-proxy/config.yaml");
+    for words in ["  old:\n    command: old-mcp\n", "    tags: [app]\n", "    tags: [site]\n"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let by_name = home.run(&[
+        "import",
+        "--dry-run",
+        "--from",
+        home.path("home/.config/Code/User/settings.json").to_str().expect("text"),
+    ]);
+    assert!(by_name.stdout.contains("= old") && by_name.stdout.contains("you have it already"), "{}", by_name.stdout);
 }
 
 #[test]

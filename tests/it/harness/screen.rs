@@ -166,6 +166,11 @@ impl Screen {
         let raw = self.raw();
         let last = |what: &[u8]| raw.windows(what.len()).rposition(|w| w == what);
         assert!(last(b"\x1b[?1004l") > last(b"\x1b[?1004h"), "focus reports are still on");
+        self.assert_echoes();
+    }
+
+    /// Whether the terminal shows what is typed, and takes it by lines.
+    pub(crate) fn assert_echoes(&self) {
         let Some(tty) = self.master.as_ref().and_then(|m| m.tty_name()) else { return };
         use rustix::fs::{Mode, OFlags, open};
         let tty = open(&tty, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("the terminal");

@@ -1,4 +1,4 @@
-//! `profiles`, and who gets which: by the client's name (`clients.rules`), by its token, or whoever starts us (`clients.profile`).
+//! `profiles`, and who gets which: by the client's name or folder (`clients.rules`), by its token, or whoever starts us (`clients.profile`).
 
 use std::sync::Arc;
 
@@ -94,22 +94,56 @@ impl Reader<'_> {
                 continue;
             }
             let profile = match item.get("profile") {
-                Some(node) => self.named_profile(node, &format!("{path}.profile"), config),
-                None => {
-                    self.error("MP102", item.span, "a rule names no profile", "add `profile: NAME`");
-                    None
-                }
+                // A rule that cannot be read in full opens nothing.
+                Some(node) => match self.named_profile(node, &format!("{path}.profile"), config) {
+                    Some(profile) => Some(profile),
+                    None => continue,
+                },
+                None => None,
             };
+            let max_tools = item.get("max_tools").filter(|n| !matches!(n.value, Value::Null));
+            let max_tools = max_tools.and_then(|node| self.count(node, &format!("{path}.max_tools"), 1..=100_000));
+            if profile.is_none() && item.get("max_tools").is_none() {
+                self.error("MP102", item.span, "a rule says nothing of what they see", "add `profile: NAME`");
+            }
             let name = Self::find(item, "match.name");
-            if name.is_none() && Self::find(item, "match.root").is_none() {
+            let root = Self::find(item, "match.root");
+            if name.is_none() && root.is_none() {
                 self.error("MP102", item.span, "a rule says not for whom it is", "add `match: { name: \"cursor*\" }`");
             }
-            if let (Some(name), Some(profile)) = (name, profile)
-                && let Some(text) = self.text(name, &format!("{path}.match.name"))
-            {
-                config.clients.rules.push(ClientRule { name: text.value.to_lowercase(), profile });
-            }
+            let name = match name {
+                Some(node) => match self.text(node, &format!("{path}.match.name")) {
+                    Some(text) => Some(text.value.to_lowercase()),
+                    None => continue,
+                },
+                None => None,
+            };
+            let folders = match root {
+                Some(node) => match self.text(node, &format!("{path}.match.root")) {
+                    Some(text) => self.folders(&text.value),
+                    None => continue,
+                },
+                None => Vec::new(),
+            };
+            let access = match (profile, max_tools) {
+                (Some(profile), None) => profile,
+                (within, max_tools) => Arc::new(Access { max_tools, within, ..Access::default() }),
+            };
+            config.clients.rules.push(ClientRule { name, folders, access });
         }
+    }
+
+    /// A folder as it is written, and as it is called without links.
+    fn folders(&self, text: &str) -> Vec<String> {
+        let text = text.trim();
+        // What lies in it counts anyway.
+        let plain = text.trim_end_matches("/**").trim_end_matches("/*");
+        let folder = self.absolute(plain, &self.base);
+        let real = (!plain.contains('*')).then(|| folder.canonicalize().ok()).flatten();
+        let mut all: Vec<String> =
+            std::iter::once(folder).chain(real).map(|p| p.to_string_lossy().into_owned()).collect();
+        all.dedup();
+        all
     }
 
     /// The profile a key names.

@@ -164,7 +164,11 @@ impl Reader<'_> {
                 ),
             ProblemKind::Command { reason } => error("MP202", format!("`${{cmd:…}}` gave nothing: {reason}")).note(
                 NoteKind::Fix,
-                "write a program and its arguments, as in `${cmd:op read op://dev/jira/key}`; no shell is involved, and it has 10 s",
+                if self.environment.refuses_commands() {
+                    "write `${keyring:NAME}`, and `mcp-proxy secret set NAME`"
+                } else {
+                    "write a program and its arguments, as in `${cmd:op read op://dev/jira/key}`; no shell is involved, and it has 10 s"
+                },
             ),
             ProblemKind::File { path: file, reason } => error("MP202", format!("cannot read `{file}`: {reason}"))
                 .note(NoteKind::Fix, "the path is relative to the configuration's folder; `~/` works"),

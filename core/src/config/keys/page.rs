@@ -42,6 +42,13 @@ beside the configuration, then in the one in the user's folder. Texts in it are 
 
 The keyring is the desktop's: on Linux that of the Secret Service (GNOME, KDE, KeePassXC), by the program `secret-tool` (package
 `libsecret-tools` or `libsecret`).
+
+## A project's own servers
+
+`.mcp-proxy.yaml` in a folder has `servers` (or `mcpServers` and the like) and `defaults` for them, and nothing else. They are added to those
+of the configuration for clients that start mcp-proxy in that folder or below, once `mcp-proxy trust` was said there, and as long as the file
+stays as it was then. A server of the configuration is never replaced by one of a project; `${cmd:…}` is refused in it, `${NAME}` and
+`${keyring:name}` are not; its relative paths start at its own folder, and its programs run there.
 ";
 
 /// `docs/config.md`

@@ -136,12 +136,20 @@ pub const RULE: &[Key] = &[
         "match",
         Section(&[
             key("name", Text, "Pattern of the name it gives itself (`clientInfo.name`), in small letters."),
-            key("root", Text, "Pattern of a folder the client works in.").not_yet(&[]),
+            key(
+                "root",
+                Text,
+                "A folder the client works in, or a pattern of one; what lies in it counts too. It is where a client has started us, and what a client says when it is asked for its roots.",
+            ),
         ]),
         "Which clients.",
     ),
     key("profile", Text, "Which profile they get."),
-    key("max_tools", Number { least: 1, most: 100_000 }, "How many tools they are shown.").not_yet(&[]),
+    key(
+        "max_tools",
+        Number { least: 1, most: 100_000 },
+        "How many tools they are shown at most: the first ones, in the order of `servers`. The others can still be called.",
+    ),
 ];
 
 /// One entry of `clients.tokens`, and of the tokens in the credentials.

@@ -106,14 +106,17 @@ clients:
   profile: none
   rules:
   - { match: { name: \"Cursor*\" }, profile: work }
+  - { match: { root: ~/oss/** }, max_tools: 40 }
   tokens:
     laptop: { token: abcdefghijklmnopqrstuvwxyz, servers: [git], profile: work }
 ";
     let config = load_text(text, Path::new(PATH), &environment()).config.expect("it loads");
     let work = &config.clients.profiles["work"];
     assert_eq!((work.servers.join(" "), work.deny.join(" ")), ("git hub ma*".to_owned(), "*__rm".to_owned()));
-    assert_eq!(config.clients.rules[0].name, "cursor*");
-    assert_eq!(config.clients.rules[0].profile, *work);
+    let [by_name, by_folder] = &*config.clients.rules else { panic!("two rules") };
+    assert_eq!((by_name.name.as_deref(), &by_name.access), (Some("cursor*"), work));
+    assert_eq!((&by_folder.name, by_folder.folders.join(" ")), (&None, "/home/alex/oss".to_owned()));
+    assert_eq!((by_folder.access.most_tools(), &by_folder.access.within), (Some(40), &None));
     assert_eq!(config.clients.tokens[0].access.within.as_ref(), Some(work));
     let own = config.clients.own.within.as_ref().expect("a profile");
     assert_eq!(own.servers, [""], "what is for nobody is not for all");

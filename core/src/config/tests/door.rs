@@ -20,7 +20,7 @@ fn tokens_in_every_form() {
     let hashes: Vec<TokenHash> = config.clients.tokens.iter().map(|t| t.hash).collect();
     assert_eq!(hashes, [&*format!("{LONG}1"), &*format!("{LONG}2"), LONG, "s"].map(TokenHash::of));
     let expected =
-        Access { servers: vec!["files".into()], allow: vec!["f*".into()], deny: vec!["x".into()], within: None };
+        Access { servers: vec!["files".into()], allow: vec!["f*".into()], deny: vec!["x".into()], ..Access::default() };
     assert_eq!(*config.clients.tokens[1].access, expected);
     assert!(config.clients.tokens[0].access.is_full() && !config.clients.tokens[0].is_stored);
     assert!(!config.clients.require_auth);

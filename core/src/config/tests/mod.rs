@@ -5,6 +5,8 @@ mod credentials;
 mod example;
 mod files;
 mod paper;
+#[cfg(unix)]
+mod project;
 mod door;
 
 use std::path::Path;

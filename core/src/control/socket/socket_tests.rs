@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::UnixStream;
 
 use super::super::{Ask, Command, Told};
+use super::line::Said;
 use super::*;
 use crate::config::Config;
 use crate::observe::{Flow, FlowKind};
@@ -188,6 +189,51 @@ async fn garbage_and_endless_lines_end_the_talk_and_nothing_else() {
     }
     let mut remote = world.remote().await;
     assert!(matches!(remote.ask(Ask::Snapshot).await, Ok(Told::Snapshot(_))));
+}
+
+/// Time passes at once where nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_stalls_in_the_middle_of_an_answer_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let hello = serde_json::to_string(&Said::Hello(Hello::new(&Config::default(), "test"))).unwrap();
+    for (greeting, is_greeted) in
+        [(String::new(), false), (hello[..hello.len() / 2].to_owned(), false), (hello + "\n", true)]
+    {
+        let engine = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(greeting.as_bytes()).await.unwrap();
+            let mut asked = [0; 1024];
+            // The question, or the end.
+            let n = stream.read(&mut asked).await.unwrap();
+            if n > 0 {
+                stream.write_all(b"{\"told\":{\"id\":1,").await.unwrap();
+                while stream.read(&mut asked).await.unwrap_or(0) > 0 {}
+            }
+        };
+        let face = async {
+            let mut remote = match Remote::open(&path).await {
+                Ok(remote) => remote,
+                Err(error) => return assert!(matches!(error, RemoteError::Silent) && !is_greeted, "{error}"),
+            };
+            assert!(is_greeted);
+            assert!(matches!(remote.ask(Ask::Snapshot).await, Err(RemoteError::Silent)));
+        };
+        tokio::join!(engine, face);
+    }
+}
+
+#[tokio::test]
+async fn half_a_question_keeps_nobody_else_from_asking() {
+    let world = World::new();
+    let mut reader = connect(&world).await;
+    reader.get_mut().write_all(b"{\"id\":7,\"ask\":\"snap").await.unwrap();
+    let mut remote = world.remote().await;
+    assert!(matches!(remote.ask(Ask::Snapshot).await, Ok(Told::Snapshot(_))));
+    // The rest comes late, and is answered.
+    reader.get_mut().write_all(b"shot\"}\n").await.unwrap();
+    assert_eq!(line(&mut reader).await["told"]["id"], 7);
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use crate::catalog::Scope;
 use crate::config::Server;
 use crate::guard::{Preflight, Refused, Visitor, exposed};
 use crate::protocol::{Fault, Kind, Message, RequestId, Revision, code};
-use crate::session::{Engine, Entrance};
+use crate::session::{Engine, Entrance, Grant};
 use crate::transport::http::{Body, Serve};
 
 /// Between two looks for what is idle.
@@ -46,8 +46,6 @@ pub struct Door(Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) engine: Arc<Engine>,
-    /// `proxy.path`, without a slash at its end.
-    path: String,
     pub(super) sessions: Arc<Sessions>,
     pub(super) known: Known,
     /// The bodies that are being read.
@@ -109,12 +107,11 @@ fn stopped(refused: Refused, id: Option<&RequestId>) -> Response<Body> {
 }
 
 impl Door {
-    /// The door at `path`.
+    /// The door at `proxy.path`, whatever that is at the moment.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, path: &str) -> Self {
+    pub fn new(engine: Arc<Engine>) -> Self {
         Self(Arc::new(Inner {
             engine,
-            path: path.trim_end_matches('/').to_owned(),
             sessions: Arc::new(Sessions::new()),
             known: Known::default(),
             reading: Reading::default(),
@@ -135,7 +132,7 @@ impl Door {
             }
             let guard = &self.0.engine.guard;
             let idle = self.0.engine.config.borrow().limits.session_idle;
-            self.0.sessions.sweep(idle, |principal, access| guard.is_welcome(principal, access));
+            self.0.sessions.sweep(idle, |principal| guard.access_of(principal).is_some());
             self.0.known.sweep(&self.0.engine.clients);
             self.0.reap();
         }
@@ -177,7 +174,7 @@ impl Inner {
     }
 
     fn place<'p>(&self, path: &'p str) -> Place<'p> {
-        match Place::of(&self.path, path) {
+        match Place::of(self.engine.config.borrow().path.trim_end_matches('/'), path) {
             Place::Endpoint(Some(_)) if self.engine.is_metrics(path) => Place::Elsewhere,
             place => place,
         }
@@ -254,8 +251,13 @@ impl Inner {
         }
     }
 
+    /// Where the endpoint is, for people.
+    fn endpoint(&self) -> String {
+        self.engine.config.borrow().path.clone()
+    }
+
     fn nowhere(&self, path: &str) -> Response<Body> {
-        let endpoint = if self.path.is_empty() { "/" } else { &self.path };
+        let endpoint = self.endpoint();
         let text = format!("there is nothing at `{}`: the endpoint is `{endpoint}`", shown(path));
         response::failed(StatusCode::NOT_FOUND, text)
     }
@@ -270,7 +272,7 @@ impl Inner {
                 match config.servers.iter().find(is_it) {
                     Some(server) => Some(server.name.clone()),
                     None => {
-                        let (name, all) = (shown(name), if self.path.is_empty() { "/" } else { &self.path });
+                        let (name, all) = (shown(name), config.path.as_str());
                         let text = format!(
                             "there is no server `{name}` here: see `servers` in the configuration; all are at `{all}`"
                         );
@@ -299,8 +301,7 @@ impl Inner {
             return Err(bad(Fault::new(code::INVALID_REQUEST, text)));
         };
         let found = self.sessions.find(id, &visitor.principal);
-        // What the token opens may be something else now: then the session is for who it was, and has to be opened again.
-        let is_it = |h: &Arc<Handle>| h.style != Style::Named && h.scope == *scope;
+        let is_it = |h: &Arc<Handle>| h.style != Style::Named && h.server == scope.server;
         found.filter(is_it).ok_or_else(|| {
             let text = "there is no such session, or it has ended: open another one with `initialize`";
             (StatusCode::NOT_FOUND, Fault::new(code::INVALID_REQUEST, text))
@@ -308,7 +309,14 @@ impl Inner {
     }
 
     pub(super) fn entrance(&self, via: &'static str, visitor: &Visitor, scope: Scope) -> Entrance {
-        Entrance { via, name: "".into(), principal: visitor.principal.clone(), scope }
+        Entrance {
+            via,
+            name: "".into(),
+            principal: visitor.principal.clone(),
+            scope,
+            grant: Grant::Token,
+            folder: None,
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::reply::Reply;
 use super::stream::{Reader, Stream, Style};
 use crate::backend::Principal;
-use crate::catalog::Scope;
 use crate::protocol::{Malformed, Message, Revision};
 use crate::transport::Mailbox;
 use crate::transport::http::EventId;
@@ -41,8 +40,8 @@ pub(in crate::session) struct Handle {
     pub(super) id: Arc<str>,
     /// Who opened it; nobody else may use it.
     pub(super) principal: Principal,
-    /// By which endpoint.
-    pub(super) scope: Scope,
+    /// The server whose own endpoint it came by; `None`: that of all.
+    pub(super) server: Option<Arc<str>>,
     /// The edition it speaks.
     pub(super) revision: Revision,
     /// What its streams are like; [`Style::Named`] is HTTP+SSE.
@@ -66,10 +65,16 @@ struct Streams {
 }
 
 impl Handle {
-    pub(super) fn new(id: Arc<str>, principal: Principal, scope: Scope, revision: Revision, style: Style) -> Self {
+    pub(super) fn new(
+        id: Arc<str>,
+        principal: Principal,
+        server: Option<Arc<str>>,
+        revision: Revision,
+        style: Style,
+    ) -> Self {
         let mail = Mailbox::new(N_POSTED);
         let (used, n_waiting) = (AtomicU32::new(0), AtomicU32::new(0));
-        Self { id, principal, scope, revision, style, mail, used, n_waiting, streams: Mutex::default() }
+        Self { id, principal, server, revision, style, mail, used, n_waiting, streams: Mutex::default() }
     }
 
     fn streams(&self) -> MutexGuard<'_, Streams> {

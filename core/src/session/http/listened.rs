@@ -102,7 +102,7 @@ impl Inner {
             );
         };
         let found = self.sessions.find(id, &visitor.principal);
-        let Some(handle) = found.filter(|h| h.style == Style::Named && h.scope.access == visitor.access) else {
+        let Some(handle) = found.filter(|h| h.style == Style::Named) else {
             return response::failed(StatusCode::NOT_FOUND, "there is no such session: its stream is closed");
         };
         let posted = match self.read(head, body).await {

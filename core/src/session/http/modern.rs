@@ -11,7 +11,6 @@ use super::{headers, params, response};
 use crate::catalog::Scope;
 use crate::guard::Visitor;
 use crate::protocol::{Fault, Field, Message, Method, Revision, code};
-use crate::session::Entrance;
 use crate::session::handshake::check_size;
 use crate::session::out::Out;
 use crate::session::run::Session;
@@ -64,10 +63,10 @@ impl Inner {
             return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
         }
         let Some(id) = message.id() else { return response::bare(StatusCode::ACCEPTED) };
-        let Visitor { principal, access, .. } = visitor;
+        let principal = visitor.principal.clone();
         let info = message.slice(Field::MetaClientInfo).unwrap_or_default();
         let (status, facts) = self.known.client(&self.engine.clients, &principal, &info);
-        let entrance = Entrance { via: "http", name: "".into(), principal: principal.clone(), scope };
+        let entrance = self.entrance("http", &visitor, scope);
         let wait = Wait(Reply::new(None));
         let mut session = Session::brief(self.engine.clone(), Out::one(wait.0.clone()), entrance, status);
         session.knows(facts.as_ref());
@@ -90,8 +89,8 @@ impl Inner {
                     while session.goes_on() {
                         tokio::select! { biased;
                             () = session.happens(&mut sleep) => {}
-                            Ok(()) = config.changed() => if !guard.is_welcome(&principal, &access) {
-                                // Its token was taken away, or opens something else now.
+                            Ok(()) = config.changed() => if guard.access_of(&principal).is_none() {
+                                // Its token was taken away.
                                 session.end_listens();
                                 break;
                             }

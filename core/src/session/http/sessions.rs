@@ -11,7 +11,6 @@ use super::handle::Handle;
 use super::stream::Style;
 use crate::backend::Principal;
 use crate::catalog::Scope;
-use crate::config::Access;
 use crate::protocol::Revision;
 
 /// Sessions at once, at most: each costs a few kilobytes.
@@ -80,7 +79,7 @@ impl Sessions {
             return Err(NotOpened::TooMany(MAX_SESSIONS));
         }
         *table.by_principal.entry(principal.clone()).or_default() += 1;
-        let handle = Arc::new(Handle::new(id.clone(), principal.clone(), scope.clone(), revision, style));
+        let handle = Arc::new(Handle::new(id.clone(), principal.clone(), scope.server.clone(), revision, style));
         handle.touch(self.seconds());
         table.by_id.insert(id, handle.clone());
         Ok(handle)
@@ -99,7 +98,7 @@ impl Sessions {
     }
 
     /// Ends what nobody has used for `idle`, and what was opened by somebody who could not do so now.
-    pub(super) fn sweep(&self, idle: Duration, is_welcome: impl Fn(&Principal, &Access) -> bool) {
+    pub(super) fn sweep(&self, idle: Duration, is_welcome: impl Fn(&Principal) -> bool) {
         let now = self.seconds();
         let all: Vec<Arc<Handle>> = self.table().by_id.values().cloned().collect();
         for handle in all {
@@ -107,7 +106,7 @@ impl Sessions {
             if handle.is_in_use() {
                 handle.touch(now);
             }
-            if handle.unused(now) > idle || !is_welcome(&handle.principal, &handle.scope.access) {
+            if handle.unused(now) > idle || !is_welcome(&handle.principal) {
                 handle.end();
             }
         }
@@ -148,7 +147,7 @@ mod tests {
         let (a, b) = (Principal::token("a"), Principal::token("b"));
         let open = |who| sessions.open(who, &Scope::default(), Revision::V2025_11_25, Style::Primed).expect("room");
         let (of_a, of_b) = (open(&a), open(&b));
-        sessions.sweep(Duration::from_secs(3600), |principal, access| *principal == b && access.is_full());
+        sessions.sweep(Duration::from_secs(3600), |principal| *principal == b);
         let mut mail = std::collections::VecDeque::new();
         of_a.mail.drain(&mut mail);
         assert!(matches!(mail.pop_front(), Some(Posted::End)));
@@ -171,7 +170,7 @@ mod tests {
         let (idle, reads, waits) = (open(), open(), open());
         let _reader = reads.get().attach(None);
         let _waiting = waits.is_waited_for();
-        sessions.sweep(hour, |_, _| true);
+        sessions.sweep(hour, |_| true);
         assert_eq!([&idle, &reads, &waits].map(|h| h.mail.is_closed()), [true, false, false]);
     }
 

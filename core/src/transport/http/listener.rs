@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
@@ -94,8 +95,9 @@ impl Listener {
     }
 
     /// Serves until `stop`; then nobody new is let in and what is being answered may end. Dropping it ends everything.
-    pub async fn serve<S: Serve>(self, service: S, stop: impl Future<Output = ()>) {
-        let Self { socket, tls, max_connections } = self;
+    /// Meanwhile it goes where `moves` say; who is there stays.
+    pub async fn serve<S: Serve>(self, service: S, stop: impl Future<Output = ()>, moves: &mut mpsc::Receiver<Move>) {
+        let Self { mut socket, mut tls, max_connections } = self;
         let mut guests = Guests::new(max_connections);
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -113,6 +115,14 @@ impl Listener {
             }
             tokio::select! { biased;
                 () = &mut stop => break,
+                Some(Move { host, port, tls: certificate, done }) = moves.recv() => {
+                    let moved = go(&mut socket, &host, port).await;
+                    if moved.is_ok() {
+                        tls = certificate;
+                    }
+                    // Who asked may have left.
+                    let _ = done.send(moved);
+                }
                 Some(ended) = guests.tasks.join_next(), if !guests.tasks.is_empty() => guests.ended(ended),
                 _ = look.tick(), if paused || !guests.all.is_empty() => {
                     paused = false;
@@ -130,6 +140,51 @@ impl Listener {
         drop(socket);
         guests.farewell().await;
     }
+}
+
+/// Another place to listen at.
+#[derive(Debug)]
+pub struct Move {
+    /// The address or name.
+    pub host: String,
+    /// `None`: the same port as now.
+    pub port: Option<u16>,
+    /// What new connections are encrypted with.
+    pub tls: Option<Certificate>,
+    /// Where it is now, or why it stays where it was.
+    pub done: oneshot::Sender<io::Result<SocketAddr>>,
+}
+
+/// Puts a socket at another place in the place of `socket`, or leaves it.
+async fn go(socket: &mut TcpListener, host: &str, port: Option<u16>) -> io::Result<SocketAddr> {
+    let before = socket.local_addr()?;
+    let port = port.unwrap_or(before.port());
+    let first = tokio::net::lookup_host((host, port)).await?.next();
+    if first == Some(before) {
+        return Ok(before);
+    }
+    let failed = match Listener::bind(host, port).await {
+        Ok(found) => {
+            *socket = found.socket;
+            return socket.local_addr();
+        }
+        Err(error) => error,
+    };
+    if failed.kind() != io::ErrorKind::AddrInUse || port != before.port() {
+        return Err(failed);
+    }
+    // One of the two addresses holds the other: ours is in our own way. Nobody can come for a moment.
+    let nowhere = listen(SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), 0))?;
+    drop(std::mem::replace(socket, nowhere));
+    let found = Listener::bind(host, port).await.map(|listener| listener.socket);
+    match found {
+        Ok(found) => *socket = found,
+        Err(error) => {
+            *socket = listen(before)?;
+            return Err(error);
+        }
+    }
+    socket.local_addr()
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -262,7 +317,6 @@ mod tests {
 
     use bytes::Bytes;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::sync::oneshot;
 
     use super::*;
 
@@ -310,7 +364,8 @@ mod tests {
         let (tell, told) = oneshot::channel();
         let echo = Echo(Arc::new(Mutex::new(vec![told])));
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = listener.serve(echo, async { drop(stopped.await) });
+        let (_mover, mut moves) = mpsc::channel(1);
+        let served = listener.serve(echo, async { drop(stopped.await) }, &mut moves);
         let clients = async {
             let connect = || TcpStream::connect(address);
             let mut served = connect().await.unwrap();
@@ -330,6 +385,51 @@ mod tests {
             assert_eq!(answer(&mut third).await, None);
             assert_eq!(answer(&mut served).await, None);
             assert!(connect().await.is_err(), "nobody listens any more");
+        };
+        let both = async { tokio::join!(served, clients) };
+        tokio::time::timeout(Duration::from_secs(30), both).await.expect("it ends");
+    }
+
+    #[tokio::test]
+    async fn it_moves_and_who_is_there_stays() {
+        let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
+        let before = listener.address().unwrap();
+        let echo = Echo(Arc::new(Mutex::new(Vec::new())));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (mover, mut moves) = mpsc::channel(1);
+        let served = listener.serve(echo, async { drop(stopped.await) }, &mut moves);
+        let clients = async {
+            let go = async |host: &str, port| {
+                let (done, moved) = oneshot::channel();
+                mover.send(Move { host: host.to_owned(), port, tls: None, done }).await.unwrap();
+                moved.await.unwrap()
+            };
+            let says = async |address: SocketAddr, path: &str| {
+                let mut stream = TcpStream::connect(address).await.ok()?;
+                ask(&mut stream, path).await;
+                answer(&mut stream).await
+            };
+            let mut old = TcpStream::connect(before).await.unwrap();
+            ask(&mut old, "/a").await;
+            assert_eq!(answer(&mut old).await.as_deref(), Some("/a"));
+            // A port that is taken: all stays as it was.
+            let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let refused = go("127.0.0.1", Some(taken.local_addr().unwrap().port())).await.unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+            assert_eq!(says(before, "/b").await.as_deref(), Some("/b"));
+            // Another port: the old one is free, the old connection goes on.
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let after = go("127.0.0.1", Some(free.port())).await.unwrap();
+            assert_eq!((after, says(after, "/c").await.as_deref()), (free, Some("/c")));
+            assert!(TcpStream::connect(before).await.is_err(), "nobody listens there any more");
+            ask(&mut old, "/d").await;
+            assert_eq!(answer(&mut old).await.as_deref(), Some("/d"));
+            // Every address of the same port: its own socket was in its way.
+            let wide = go("0.0.0.0", None).await.unwrap();
+            assert!(wide.ip().is_unspecified() && wide.port() == after.port());
+            assert_eq!(says(after, "/e").await.as_deref(), Some("/e"));
+            assert_eq!(go("0.0.0.0", None).await.unwrap(), wide, "it is there already");
+            stop.send(()).unwrap();
         };
         let both = async { tokio::join!(served, clients) };
         tokio::time::timeout(Duration::from_secs(30), both).await.expect("it ends");

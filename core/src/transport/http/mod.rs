@@ -13,5 +13,5 @@ mod tls;
 pub use body::{Body, Runs};
 pub use client::{ClientSpec, HttpClient, HttpClients, HttpError, HttpResponse, Url};
 pub use events::{EventId, comment, event, priming};
-pub use listener::{Listener, Serve};
+pub use listener::{Listener, Move, Serve};
 pub use sse::{EventParser, Framed};
