@@ -15,6 +15,7 @@ use super::pending::Own;
 use super::port::Control;
 use super::remote::Trouble;
 use super::shape;
+use super::task_words::{has_extension, takes_tasks};
 use super::tenant::Profile;
 use super::wire::Wire;
 use crate::config::ProtocolChoice;
@@ -222,6 +223,10 @@ impl Instance {
         let get = |key| walk::member(raw, result, key).map(|(_, v)| v);
         if let Some(capabilities) = get("capabilities") {
             self.capabilities = Bytes::copy_from_slice(slice(raw, capabilities));
+            self.makes_tasks = match self.era() {
+                Era::Legacy => takes_tasks(&self.capabilities, self.revision),
+                Era::Modern => has_extension(&self.capabilities),
+            };
         }
         let info = match info {
             "_meta" => {

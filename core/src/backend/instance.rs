@@ -72,6 +72,8 @@ pub(super) struct Instance {
     pub(super) backlog: VecDeque<(Instant, Box<Call>)>,
     pub(super) revision: Revision,
     pub(super) capabilities: Bytes,
+    /// It makes tasks of calls, as its edition has them.
+    pub(super) makes_tasks: bool,
     pub(super) info: Option<Bytes>,
     pub(super) instructions: Option<String>,
     pub(super) asks: Asks,
@@ -186,6 +188,7 @@ impl Instance {
             backlog: VecDeque::new(),
             revision: Revision::NEWEST_LEGACY,
             capabilities: Bytes::from_static(b"{}"),
+            makes_tasks: false,
             info: None,
             instructions: None,
             asks: Asks::default(),

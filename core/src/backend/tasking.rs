@@ -13,7 +13,7 @@ use super::instance::Instance;
 use super::lease::Seat;
 use super::peer::Peer;
 use super::pending::Own;
-use super::task_words::{TASKS_EXTENSION, at_path, has_extension, is_over, millis, slice, takes_tasks, text};
+use super::task_words::{TASKS_EXTENSION, at_path, has_extension, is_over, millis, slice, text};
 use super::tasks::{Made, Place};
 use crate::observe::Status;
 use crate::protocol::{
@@ -99,10 +99,10 @@ impl Instance {
             (Era::Modern, Era::Modern) => AsTask::ByClient,
             // A server that knows tasks may make one of any call. Some begin with it before they look whether its client knows them
             // too, and refuse it then: they must not be asked twice.
-            (Era::Legacy, Era::Modern) if call.needs_task || has_extension(&self.capabilities) => AsTask::ByUs,
+            (Era::Legacy, Era::Modern) if call.needs_task || self.makes_tasks => AsTask::ByUs,
             (Era::Legacy, Era::Modern) => AsTask::No,
             (_, Era::Legacy) => {
-                if !takes_tasks(&self.capabilities, self.revision) {
+                if !self.makes_tasks {
                     AsTask::No
                 } else if call.facts.revision == Revision::V2025_11_25 && call.message.span(Field::Task).is_some() {
                     AsTask::ByClient
@@ -125,11 +125,7 @@ impl Instance {
         let is = |code: i32| message.get(Field::ErrorCode) == Some(code.to_string().as_bytes());
         match self.era() {
             // MCP 2025-11-25, basic/utilities/tasks, tool-level negotiation. The method itself is there.
-            Era::Legacy => {
-                is(code::METHOD_NOT_FOUND)
-                    && takes_tasks(&self.capabilities, self.revision)
-                    && self.as_task(call) == AsTask::No
-            }
+            Era::Legacy => is(code::METHOD_NOT_FOUND) && self.makes_tasks && self.as_task(call) == AsTask::No,
             Era::Modern => {
                 let path = ["error", "data", "requiredCapabilities", "extensions", TASKS_EXTENSION];
                 self.as_task(call) == AsTask::No
