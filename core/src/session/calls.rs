@@ -117,28 +117,32 @@ impl Session {
     }
 
     fn route(&mut self, call: ParkedCall) {
-        let is_unknown = |s: &Self| match call.method {
-            Method::Listen => s.misses_resources(&call.message),
-            _ => matches!(route(&s.catalog, call.method, &call.message, call.facts.revision.era()), Route::Nowhere(_)),
+        let way = |s: &Self| {
+            let era = call.facts.revision.era();
+            (call.method != Method::Listen).then(|| route(&s.catalog, call.method, &call.message, era))
         };
-        if is_unknown(self) {
+        let is_unknown = |s: &Self, way: &Option<Route>| match way {
+            Some(way) => matches!(way, Route::Nowhere(_)),
+            None => s.misses_resources(&call.message),
+        };
+        let mut found = way(self);
+        if is_unknown(self, &found) {
             // It may be listed for clients like this one only.
             self.looks(&call.facts, true);
-        }
-        let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
-        if let Some(deadline) = waits.filter(|_| is_unknown(self)) {
-            // A server that is about to come may have it.
-            if self.parked_calls.len() >= MAX_PARKED {
-                return self.fault_own(&call.message, &call.facts, &too_many_parked());
+            found = way(self);
+            let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
+            if let Some(deadline) = waits.filter(|_| is_unknown(self, &found)) {
+                // A server that is about to come may have it.
+                if self.parked_calls.len() >= MAX_PARKED {
+                    return self.fault_own(&call.message, &call.facts, &too_many_parked());
+                }
+                self.wake_unknown();
+                return self.parked_calls.push(ParkedCall { deadline, ..call });
             }
-            self.wake_unknown();
-            return self.parked_calls.push(ParkedCall { deadline, ..call });
         }
         let ParkedCall { message, method, facts, .. } = call;
-        if method == Method::Listen {
-            return self.on_listen(&message, &facts);
-        }
-        match route(&self.catalog, method, &message, facts.revision.era()) {
+        let Some(found) = found else { return self.on_listen(&message, &facts) };
+        match found {
             Route::Backend { backend, target, shown, tool, own_uri, needs_task } => {
                 let Some(port) = self.engine.port(&backend) else {
                     let fault =
