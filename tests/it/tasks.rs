@@ -15,6 +15,13 @@ fn newest() -> Home {
     Home::with_fake(&["--tasks", "--era", "modern"])
 }
 
+/// A proxy whose server has said what it speaks: all calls go to one process of a modern one from then on.
+fn ready(home: &Home) -> Web {
+    let web = home.web();
+    eventually("the server is there", || (web.page("/ready", &[]).status == 200).then_some(()));
+    web
+}
+
 fn open(home: &Home, revision: &str) -> Peer {
     let mut client = home.serve();
     client.initialize(revision, &json!({"elicitation": {}}));
@@ -163,6 +170,9 @@ fn a_call_becomes_a_task_where_its_client_knows_none() {
     let home = legacy();
     for revision in ["2024-11-05", "2025-06-18", "2025-11-25"] {
         let mut client = open(&home, revision);
+        let tools = client.request("tools/list", &json!({}))["tools"].clone();
+        let says = tools.as_array().expect("a list").iter().filter(|t| t.get("execution").is_some()).count();
+        assert_eq!(says, if revision == "2025-11-25" { 2 } else { 0 }, "{revision}: {tools}");
         for tool in ["a__job", "a__hidden"] {
             let result = client.call(tool, &json!({"x": 1.5}));
             assert_eq!(result["structuredContent"]["arguments"], json!({"x": 1.5}), "{revision} {tool}: {result}");
@@ -394,7 +404,7 @@ fn ids_outlive_the_proxy() {
 #[test]
 fn a_modern_client_that_knows_no_tasks_calls_and_is_asked() {
     let home = legacy();
-    let web = home.web();
+    let web = ready(&home);
     let call = |arguments: Value, more: Value| {
         let params = with(without_tasks(json!({"name": "a__job", "arguments": arguments})), &more);
         web.modern(1, "tools/call", params).json()["result"].clone()
@@ -421,7 +431,7 @@ fn a_modern_client_that_knows_no_tasks_calls_and_is_asked() {
 #[test]
 fn a_modern_client_follows_a_legacy_servers_task() {
     let home = legacy();
-    let web = home.web();
+    let web = ready(&home);
     let found = web.modern(1, "server/discover", json!({})).json()["result"]["capabilities"].clone();
     assert_eq!(found["extensions"]["io.modelcontextprotocol/tasks"], json!({}), "{found}");
     let make = |arguments: Value| {
@@ -493,7 +503,7 @@ fn a_modern_client_follows_a_legacy_servers_task() {
 #[test]
 fn who_hangs_up_cancels_the_task() {
     let home = legacy();
-    let web = home.web();
+    let web = ready(&home);
     let waits =
         web.start_modern(1, "tools/call", without_tasks(json!({"name": "a__job", "arguments": {"hold": true}})));
     eventually("its result is waited for", || home.received_of("a", "tasks/result").pop());
@@ -504,7 +514,7 @@ fn who_hangs_up_cancels_the_task() {
 #[test]
 fn modern_client_and_modern_server_with_tasks() {
     let home = newest();
-    let web = home.web();
+    let web = ready(&home);
     let found = web.modern(1, "server/discover", json!({})).json()["result"]["capabilities"].clone();
     assert_eq!(found["extensions"]["io.modelcontextprotocol/tasks"], json!({}), "{found}");
     let made = web.modern(1, "tools/call", with_tasks(json!({"name": "a__job", "arguments": {"ask": true}}))).json();
@@ -632,7 +642,7 @@ fn a_client_that_leaves_leaves_no_task_behind() {
 #[test]
 fn who_listens_hears_of_its_tasks() {
     let home = newest();
-    let web = home.web();
+    let web = ready(&home);
     let make = |hold: bool| {
         let params = with_tasks(json!({"name": "a__job", "arguments": {"hold": hold}}));
         id(&web.modern(1, "tools/call", params).json()["result"])
@@ -672,7 +682,7 @@ fn a_real_servers_task_for_clients_of_both_eras() {
     assert_eq!(client.answer(&call).json["result"]["content"][0]["text"], "later, Ada");
     assert!(!client.left_over().iter().any(|l| l.json["method"] == "elicitation/create"), "asked once");
 
-    let web = home.web();
+    let web = ready(&home);
     let made = web.modern(1, "tools/call", with_tasks(json!({"name": "a__later", "arguments": {}}))).json();
     let task = id(&made["result"]);
     let asked = eventually("it asks", || {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::run::Session;
+use super::shape::content::without_tasks;
 use crate::backend::{ClientFacts, Control, ItemKind};
-use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, code};
+use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, Revision, code};
 
 /// Changes of lists are told once per this time: servers change several in a row.
 const TELL_PAUSE: Duration = Duration::from_millis(100);
@@ -128,6 +129,10 @@ impl Session {
             Some(n) => self.catalog.page(list.kind, list.era, offset, n.max(1)),
             None => self.catalog.list(list.kind, list.era),
         };
+        let is_old = self.legacy.as_ref().is_some_and(|f| f.revision < Revision::V2025_11_25);
+        // One server shown as itself shows what it wrote.
+        let is_shaped = is_old && list.kind == ItemKind::Tool && self.catalog.sole.is_none();
+        let bytes = if is_shaped { without_tasks(&bytes) } else { bytes };
         self.seen[list.kind as usize] = Some(self.catalog.clone());
         self.finish_own(Some(list.client_id), list.call, &bytes, list.arrived);
     }

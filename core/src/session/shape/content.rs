@@ -33,6 +33,22 @@ pub(super) fn to_old(out: &mut Spliced, message: &Message, method: Option<Method
     }
 }
 
+/// A list of tools for clients of editions before 2025-11-25: what a tool says of tasks is left out.
+pub(in crate::session) fn without_tasks(list: &Bytes) -> Bytes {
+    if memchr::memmem::find(list, br#""execution""#).is_none() {
+        return list.clone();
+    }
+    let all = Span { start: 0, end: u32::try_from(list.len()).unwrap_or(0) };
+    let tools = walk::member(list, all, "tools").map(|(_, tools)| tools);
+    let mut out = Spliced::new(list.clone());
+    for tool in tools.into_iter().flat_map(|tools| walk::elements(list, tools)) {
+        for span in walk::cuts(list, tool, &["execution"]) {
+            out.patch(span, Patch::Bytes(Bytes::new()));
+        }
+    }
+    out.to_bytes()
+}
+
 /// What a block says, if this edition has no such block.
 fn as_text(raw: &[u8], block: Span, revision: Revision) -> Option<String> {
     let text = |key| walk::member(raw, block, key).and_then(|(_, v)| walk::decode(at(raw, v)));

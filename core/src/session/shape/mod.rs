@@ -3,7 +3,7 @@
 //! Within one era nothing but the id is touched. Results are not read further than their top-level members, but for clients
 //! of editions that lack a kind of content.
 
-mod content;
+pub(super) mod content;
 mod error;
 pub(super) mod question;
 

@@ -228,3 +228,20 @@ fn urls_to_be_opened_are_named_to_old_clients() {
         "{said}"
     );
 }
+
+#[test]
+fn what_tools_say_of_tasks_is_left_out_of_old_lists() {
+    let check = |list: &'static str, expected: &str| {
+        assert_eq!(content::without_tasks(&Bytes::from_static(list.as_bytes())), expected)
+    };
+    check(
+        r#"{"nextCursor":"c","tools":[{"execution":{"taskSupport":"optional"},"name":"a"},{"name":"b","execution":{}},{"name":"execution"}]}"#,
+        r#"{"nextCursor":"c","tools":[{"name":"a"},{"name":"b"},{"name":"execution"}]}"#,
+    );
+    check(
+        r#"{"tools":[{"name":"a","inputSchema":{"execution":1}}]}"#,
+        r#"{"tools":[{"name":"a","inputSchema":{"execution":1}}]}"#,
+    );
+    check(r#"{"tools":[]}"#, r#"{"tools":[]}"#);
+    check(r#"{"execution":1}"#, r#"{"execution":1}"#);
+}
