@@ -171,7 +171,8 @@ impl Instance {
                     return Some((call, Outcome::Message { message, era: self.era() }));
                 };
                 if as_task == AsTask::ByUs {
-                    let task = OwnTask::new(own, millis(raw, task, "pollIntervalMs"));
+                    let interval = if self.era() == Era::Legacy { "pollInterval" } else { "pollIntervalMs" };
+                    let task = OwnTask::new(own, millis(raw, task, interval));
                     self.waits(wire, call, Box::new(task), sent);
                     return None;
                 }

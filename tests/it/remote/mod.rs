@@ -10,6 +10,7 @@ mod server;
 mod sessions;
 mod sse;
 mod streams;
+mod tasks;
 
 use serde_json::{Value, json};
 
