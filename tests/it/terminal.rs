@@ -340,7 +340,7 @@ fn the_demo_becomes_a_configuration() {
     let fake = env!("CARGO_BIN_EXE_fake-server");
     screen.keys("a").shows(&["Add a server"]);
     screen.keys(&format!("{fake}\tmine\r")).shows(&["`mine` added to the text"]);
-    screen.keys(CTRL_S).shows(&["mine", "starts"]);
+    screen.keys(CTRL_S).shows(&["On save", "mine", "starts"]);
     screen.keys("y").shows(&["1/1 ready"]);
     screen.keys("\x1b").shows(&["? keys"]);
     screen.keys("1").until("only ours", |s| s.contents().contains("mine") && !s.contents().contains("library"));

@@ -110,6 +110,7 @@ fn the_pictures_are_what_the_screens_look_like() {
         ("inspect", "2 g j j j enter"),
         ("catalog", "3 j j d"),
         ("metrics", "6"),
+        ("config", "7 enter end enter r e"),
     ] {
         let mut d = Driver::new((110, 32));
         d.keys(keys);

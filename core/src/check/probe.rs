@@ -15,6 +15,9 @@ use crate::proxy::{Options, Proxy};
 /// Beyond the server's own `startup_timeout`, for the engine to say so.
 pub const LAST_WORD: Duration = Duration::from_secs(5);
 
+/// What a server has listed is merged within this time; that takes milliseconds.
+const MERGED: Duration = Duration::from_secs(1);
+
 /// What came of it.
 #[derive(Clone, Debug)]
 pub struct Probed {
@@ -57,8 +60,16 @@ pub async fn probe(handle: &ProxyHandle, config: Config) -> Option<Probed> {
         if view.state == BackendState::Ready {
             is_ready.get_or_insert_with(|| Instant::now() + LAST_WORD);
         }
-        let limit = is_ready.unwrap_or(until).min(until);
-        let is_over = if view.state == BackendState::Ready { door.is_listed(&name) } else { is_settled(&view) };
+        let mut limit = is_ready.unwrap_or(until).min(until);
+        let n_listed = door.n_listed(&name).filter(|_| view.state == BackendState::Ready);
+        let is_over = match n_listed {
+            Some(n) => n == 0 || !door.catalog().items.is_empty(),
+            None => view.state != BackendState::Ready && is_settled(&view),
+        };
+        if n_listed.is_some() {
+            // What it said is put into a list yet, or all of it is set aside.
+            limit = limit.min(Instant::now() + MERGED);
+        }
         if is_over || timeout_at(limit, changes.changed()).await.is_err() {
             break;
         }

@@ -142,6 +142,16 @@ pub fn with_server(text: &str, path: &Path, name: &str, entry: &Map<String, Json
     Ok(file.text())
 }
 
+/// How a configuration at `path` is written: by its name, else by how it begins.
+#[must_use]
+pub fn syntax_of(path: &Path, text: &str) -> Syntax {
+    match Format::of(path, text) {
+        Format::Yaml => Syntax::Yaml,
+        Format::Json => Syntax::Json,
+        Format::Jsonc => Syntax::Jsonc,
+    }
+}
+
 /// A file while it is changed.
 struct File<'a> {
     path: &'a Path,
@@ -155,11 +165,7 @@ fn steps(path: &[String]) -> Vec<Step<'_>> {
 
 impl<'a> File<'a> {
     fn parse(text: &str, path: &'a Path) -> Result<Self, ChangeError> {
-        let syntax = match Format::of(path, text) {
-            Format::Yaml => Syntax::Yaml,
-            Format::Json => Syntax::Json,
-            Format::Jsonc => Syntax::Jsonc,
-        };
+        let syntax = syntax_of(path, text);
         Ok(Self { path, syntax, document: Document::parse(text.as_bytes(), syntax)? })
     }
 

@@ -340,9 +340,12 @@ impl ProxyHandle {
         engine.config.borrow().servers.iter().map(|s| s.name.clone()).filter(is_cached).collect()
     }
 
-    /// Whether a server has said in this run what it offers.
-    pub(crate) fn is_listed(&self, name: &str) -> bool {
-        matches!(self.inner.engine.ctx.offers.of(name), OfferState::Known { cached: false, .. })
+    /// How many things a server has said in this run that it offers; `None` until it has.
+    pub(crate) fn n_listed(&self, name: &str) -> Option<usize> {
+        match self.inner.engine.ctx.offers.of(name) {
+            OfferState::Known { offer, cached: false } => Some(offer.items.iter().map(Vec::len).sum()),
+            _ => None,
+        }
     }
 
     /// What ends our children when we cannot.

@@ -153,6 +153,8 @@ impl<'a> Loop<'a> {
                 event = input.next() => match event {
                     // The terminal is gone.
                     None => return Ok(Outcome::Signal),
+                    // A stream that ended before this one began was woken up in the middle of its waiting.
+                    Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                     Some(Err(error)) => return Err(error),
                     Some(Ok(event)) => {
                         if let Some(msg) = super::keys::message(event) {

@@ -17,6 +17,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::model::Model;
@@ -87,7 +88,9 @@ impl Screen {
 
     /// Forgets what is on the screen: the next frame draws every cell.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` would ask the terminal where the cursor is, and wait: some never say.
+        let (width, height) = self.size()?;
+        self.terminal.resize(Rect::new(0, 0, width, height))
     }
 
     /// Writes something beside the frames.
@@ -117,7 +120,7 @@ impl Screen {
             () = tokio::time::sleep(NO_JOB_CONTROL) => {}
         }
         take(self.mouse)?;
-        self.terminal.clear()?;
+        self.clear()?;
         sent.map_err(io::Error::from)
     }
 
@@ -130,7 +133,7 @@ impl Screen {
     /// Takes it again; the next frame draws every cell.
     pub(super) fn take_back(&mut self) -> io::Result<()> {
         take(self.mouse)?;
-        self.terminal.clear()
+        self.clear()
     }
 
     /// Gives the terminal back.

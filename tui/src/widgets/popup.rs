@@ -28,8 +28,8 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             Popup::Palette(open) => palette::draw(model, open, frame),
             Popup::Reader { title, text, top } => reader(model, popup, title, text, *top, frame),
             Popup::Confirm { question, detail, yes, .. } => confirm(model, question, detail, *yes, frame),
-            Popup::Save { yes } => config::view::draw_save(model, *yes, frame),
-            Popup::Changed => config::view::draw_changed(model, frame),
+            Popup::Save { yes } => config::questions::save(model, *yes, frame),
+            Popup::Changed => config::questions::changed(model, frame),
             Popup::AddServer(add) => config::add_view::draw(model, add, on_top, frame),
             Popup::Rename(open) => rename(model, open, frame),
         }

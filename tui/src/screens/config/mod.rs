@@ -6,10 +6,14 @@ pub(crate) mod add;
 pub(crate) mod add_view;
 #[cfg(test)]
 mod behaviour;
+mod below;
 mod complete;
 mod diff;
+mod offers;
+mod offers_view;
 pub(crate) mod outline;
 mod place;
+pub(crate) mod questions;
 pub(crate) mod save;
 pub(crate) mod state;
 pub(crate) mod talk;

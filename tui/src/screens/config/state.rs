@@ -1,7 +1,8 @@
 //! What the screen knows of the file.
 
 use mcp_proxy_core::config::Level;
-use mcp_proxy_core::config::edit::replace::Seen;
+use mcp_proxy_core::config::change::syntax_of;
+use mcp_proxy_core::config::edit::{self, replace::Seen};
 
 use super::complete::{self, Completion, Names};
 use super::outline::{self, Entry};
@@ -160,7 +161,10 @@ impl Open {
     /// A file that was read.
     pub(crate) fn new(file: File) -> Self {
         let text = file.seen.text().unwrap_or_default().to_owned();
-        let syntax = syntax(&file.seen, &text);
+        let syntax = match syntax_of(&file.seen.path, &text) {
+            edit::Syntax::Yaml => Syntax::Yaml,
+            _ => Syntax::Json,
+        };
         let mut open = Self {
             editor: Editor::new(&text, syntax, MAX_BYTES),
             seen: file.seen,
@@ -263,16 +267,5 @@ impl Open {
         let at = self.editor.cursor();
         self.spot = place::spot(self.editor.buffer(), at, self.syntax);
         complete::at(&self.spot, self.editor.buffer().line(at.line), &self.names())
-    }
-}
-
-/// How a file is written: by its name, else by how it begins, as the engine reads it.
-fn syntax(seen: &Seen, text: &str) -> Syntax {
-    let extension = seen.path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-    match extension.as_deref() {
-        Some("yaml" | "yml") => Syntax::Yaml,
-        Some("json" | "jsonc" | "json5") => Syntax::Json,
-        _ if text.trim_start().starts_with(['{', '/']) => Syntax::Json,
-        _ => Syntax::Yaml,
     }
 }

@@ -4,20 +4,17 @@ use mcp_proxy_core::config::Level;
 use mcp_proxy_core::config::change::{self, Change};
 
 use super::add::Add;
-use super::complete::{Completion, Entry, Tail};
 use super::save;
 use super::state::{Focus, Open, Saving, Source};
 use super::talk::{NoFile, Told, Wish};
-use super::view;
-use crate::app::cursor::Cursor;
+use super::{offers, view};
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Screen};
 use crate::app::popup::Popup;
 use crate::app::theme::Tone;
 use crate::input::action::Action;
 use crate::input::key::{Code, Key};
-use crate::widgets::editor::buffer::{Place, place};
-use crate::widgets::editor::lexer::Syntax;
+use crate::widgets::editor::buffer::place;
 use crate::widgets::input::Input;
 
 /// Looks at the file when the screen is shown, and when the engine has read it again.
@@ -198,9 +195,9 @@ pub(crate) fn key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
         model.say(Tone::Bad, format!("{} a configuration has 1 MiB at most", s.bad));
     }
     if is_word || goes_on {
-        complete(model, false);
+        offers::complete(model, false);
     } else if key.typed() == Some(' ') {
-        offer_words(model);
+        offers::offer_words(model);
     } else if let Some(open) = model.config.open_mut() {
         // Moving away from the word closes the list.
         let stays = open.editor.cursor() == before;
@@ -230,92 +227,6 @@ pub(crate) fn typed(model: &mut Model) {
             }
         }
         None => open.editor.find_typed(),
-    }
-}
-
-/// Offers what may stand at the cursor; with `is_asked` also where nothing is typed yet.
-fn complete(model: &mut Model, is_asked: bool) {
-    let Some(open) = model.config.open_mut() else { return };
-    let entries = open.offered();
-    let word = open.editor.buffer().line(open.editor.cursor().line)[open.spot.word.clone()].to_owned();
-    // What is written out already needs no help, and nobody wants a list for a name of their own.
-    let is_done = !is_asked && (entries.is_empty() || (entries.len() == 1 && entries[0].text == word));
-    if entries.is_empty() && is_asked {
-        open.completion = None;
-        model.say(Tone::Plain, "nothing to offer here: the name or value is yours");
-    } else {
-        open.completion = (!is_done).then(|| Completion { entries, cursor: Cursor::default(), is_chosen: is_asked });
-    }
-}
-
-/// Offers the words a value may be, once its name and colon are there.
-fn offer_words(model: &mut Model) {
-    let Some(open) = model.config.open_mut() else { return };
-    let at = open.editor.cursor();
-    let is_value = open.editor.buffer().line(at.line)[..at.byte].trim_end().ends_with(':');
-    let entries = if is_value { open.offered() } else { Vec::new() };
-    let is_words = entries.iter().all(|e| e.tail == Tail::Nothing && !e.text.starts_with("${"));
-    open.completion =
-        (is_words && !entries.is_empty()).then(|| Completion { entries, cursor: Cursor::default(), is_chosen: false });
-}
-
-/// Puts the selected entry in.
-fn accept(model: &mut Model, effects: &mut Vec<Effect>) {
-    let Some(open) = model.config.open_mut() else { return };
-    let Some(completion) = open.completion.take() else { return };
-    let Some(entry) = completion.entries.get(completion.cursor.at) else { return };
-    let at = open.editor.cursor();
-    let line = open.editor.buffer().line(at.line).to_owned();
-    let (range, new, back) = put(open, entry, &line);
-    let range = place(at.line, range.start)..place(at.line, range.end);
-    open.editor.put(range, &new, format!("completed `{}`", entry.text));
-    let end = open.editor.cursor();
-    if back > 0 {
-        open.editor.go_to(Place { byte: end.byte - back, ..end });
-    }
-    let goes_on = entry.tail == Tail::Value;
-    text_changed(model, effects);
-    if goes_on {
-        offer_words(model);
-    }
-}
-
-/// Which bytes of the line an entry replaces, by what, and how many bytes before the end of that the cursor stands.
-fn put(open: &Open, entry: &Entry, line: &str) -> (std::ops::Range<usize>, String, usize) {
-    let word = open.spot.word.clone();
-    let (head, tail) = (&line[..word.start], &line[word.end..]);
-    if open.syntax == Syntax::Json {
-        let has_open = head.ends_with('"');
-        let has_close = has_open && tail.starts_with('"');
-        let range = word.start - usize::from(has_open)..word.end + usize::from(has_close);
-        let is_named = line[range.end..].trim_start().starts_with(':');
-        let is_bare = matches!(entry.text.as_str(), "true" | "false") && entry.tail == Tail::Nothing;
-        let text = if is_bare { entry.text.clone() } else { format!("\"{}\"", entry.text) };
-        return match entry.tail {
-            Tail::Nothing => (range, text, 0),
-            _ if is_named => (range, text, 0),
-            Tail::Value => (range, format!("{text}: "), 0),
-            Tail::List => (range, format!("{text}: []"), 1),
-            Tail::Below => (range, format!("{text}: {{}}"), 1),
-        };
-    }
-    let is_named = tail.trim_start().starts_with(':');
-    let text = entry.text.clone();
-    match entry.tail {
-        Tail::Nothing => {
-            // In brackets the braces of a reference need quotes around them.
-            let quotes = open.spot.in_flow && text.contains('{') && !head.ends_with('"');
-            (word, if quotes { format!("\"{text}\"") } else { text }, 0)
-        }
-        _ if is_named => (word, text, 0),
-        Tail::Value => (word, format!("{text}: "), 0),
-        Tail::List => (word, format!("{text}: []"), 1),
-        Tail::Below if open.spot.in_flow => (word, format!("{text}: {{}}"), 1),
-        Tail::Below => {
-            let column = head.len();
-            let new = format!("{text}:\n{}", " ".repeat(column + 2));
-            (word, new, 0)
-        }
     }
 }
 
@@ -397,10 +308,10 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::NextProblem | Action::PrevProblem => problem(model, action == Action::PrevProblem),
         Action::OutsideEditor => effects.push(Effect::Config(Wish::Edit(open.editor.text()))),
-        Action::Complete => complete(model, true),
-        Action::Accept => accept(model, effects),
+        Action::Complete => offers::complete(model, true),
+        Action::Accept => offers::accept(model, effects),
         Action::AcceptChosen => match &open.completion {
-            Some(c) if c.is_chosen => accept(model, effects),
+            Some(c) if c.is_chosen => offers::accept(model, effects),
             _ => {
                 open.completion = None;
                 key(model, Key { code: Code::Enter, ctrl: false, shift: false }, effects);

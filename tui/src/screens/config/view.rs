@@ -7,12 +7,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
-use super::complete;
 use super::outline::Entry;
-use super::save;
 use super::state::{Focus, Open, Saving, Source};
 use super::talk::Problem;
-use crate::app::layout::{self, Breadth, breadth, centered, inside};
+use super::{below, offers_view};
+use crate::app::layout::{self, Breadth, breadth, inside};
 use crate::app::model::Model;
 use crate::app::theme::{Theme, Tone};
 use crate::screens::backends;
@@ -127,13 +126,13 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
                 text_pane(model, open, areas.text, frame);
             }
             if areas.here.height > 0 {
-                here(model, open, areas.here, frame);
+                below::here(model, open, areas.here, frame);
             }
             if areas.plan.height > 0 {
-                plan(model, open, areas.plan, frame);
+                below::plan(model, open, areas.plan, frame);
             }
             if areas.text.height > 0 {
-                completion(model, open, areas.text, frame);
+                offers_view::draw(model, open, areas.text, frame);
             }
         }
     }
@@ -228,7 +227,8 @@ fn head(model: &Model, open: &Open, cells: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-fn sign(level: Level, theme: Theme) -> (Tone, &'static str) {
+/// The sign of a level, and how loud it is.
+pub(super) fn sign(level: Level, theme: Theme) -> (Tone, &'static str) {
     let s = theme.symbols();
     match level {
         Level::Error => (Tone::Bad, s.bad),
@@ -362,235 +362,6 @@ fn text_pane(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
         let gap = usize::from(place.width).saturating_sub(used + seen.len() + 1);
         line.spans.push(Span::styled(format!("{}{seen} ", " ".repeat(gap)), theme.dim()));
         frame.render_widget(line, place);
-    }
-}
-
-/// What the cursor is on: what is wrong there, else what the key is for.
-fn here(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
-    let theme = model.theme;
-    let cells = usize::from(area.width).saturating_sub(4);
-    let at = open.editor.cursor();
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    for p in open.problems_on(at.line) {
-        let (tone, sign) = sign(p.level, theme);
-        for (i, piece) in text::wrap(&p.message, cells.saturating_sub(9), 3).into_iter().enumerate() {
-            let head = if i == 0 { format!(" {sign} {} ", p.code) } else { "         ".to_owned() };
-            lines.push(Line::from(vec![Span::styled(head, theme.tone(tone)), Span::raw(piece)]));
-        }
-        for (word, note) in &p.notes {
-            for (i, piece) in text::wrap(note, cells.saturating_sub(9), 3).into_iter().enumerate() {
-                let head = if i == 0 { text::pad(word, 7, "") } else { " ".repeat(7) };
-                lines.push(Line::from(vec![Span::styled(format!(" {head} "), theme.dim()), Span::raw(piece)]));
-            }
-        }
-    }
-    let mut title = "Here".to_owned();
-    if let Some((path, kind, doc)) = complete::about(&open.spot, open.editor.buffer().line(at.line)) {
-        title = format!("{path}: {kind}");
-        let doc = doc.replace('`', "");
-        lines.extend(text::wrap(&doc, cells, 12).into_iter().map(|l| Line::styled(format!(" {l}"), Style::new())));
-    } else if lines.is_empty() {
-        lines.push(Line::styled(" nothing to say about this line; Ctrl-N offers what may stand here", theme.dim()));
-    }
-    pane::text(&title, lines, 0, false, area, theme, frame);
-}
-
-/// What saving would change, or has changed.
-fn plan(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
-    let theme = model.theme;
-    let s = theme.symbols();
-    let cells = usize::from(area.width).saturating_sub(3);
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    if let Some(saved) = open.saved.as_ref().filter(|_| !open.is_modified) {
-        lines.extend(text::wrap(saved, cells, 3).into_iter().map(|l| Line::raw(format!(" {l}"))));
-    }
-    match &open.checked {
-        None => lines.push(Line::styled(format!(" {} checking", s.wait), theme.dim())),
-        Some(checked) => {
-            for p in checked.problems.iter().filter(|p| p.level == Level::Error) {
-                let (tone, sign) = sign(p.level, theme);
-                let at = p.at.map_or_else(String::new, |(l, ..)| format!("line {}: ", l + 1));
-                let line = text::fit(&format!("{sign} {at}{}", p.message), cells, s.ellipsis);
-                lines.push(Line::styled(format!(" {line}"), theme.tone(tone)));
-            }
-            match &checked.plan {
-                Some(plan) if !plan.is_empty() => lines.extend(plan_lines(plan, cells, theme)),
-                _ if !lines.is_empty() => {}
-                _ => {
-                    let (tone, text) = save::plan_line(checked, open.is_modified);
-                    lines.push(Line::styled(format!(" {text}"), theme.tone(tone)));
-                }
-            }
-            let elsewhere = checked.problems.iter().filter(|p| p.at.is_none() && p.level == Level::Warning);
-            for p in elsewhere {
-                let line = text::fit(&format!("{} {}", s.warn, p.message), cells, s.ellipsis);
-                lines.push(Line::styled(format!(" {line}"), theme.tone(Tone::Warn)));
-            }
-        }
-    }
-    let is_bad = open.checked.as_ref().is_some_and(|c| c.n_of(Level::Error) > 0);
-    let title = match (is_bad, open.is_modified) {
-        (true, _) => "Not fit to be saved",
-        (false, true) => "On save",
-        (false, false) => "In force",
-    };
-    pane::text(title, lines, 0, false, area, theme, frame);
-}
-
-/// The rows of a plan in columns.
-pub(crate) fn plan_lines(plan: &mcp_proxy_core::config::Plan, cells: usize, theme: Theme) -> Vec<Line<'static>> {
-    let s = theme.symbols();
-    let rows = save::plan_rows(plan);
-    let name = rows.iter().map(|r| text::width(&r.who)).max().unwrap_or(0).clamp(4, 20);
-    let word = rows.iter().map(|r| text::width(&r.what)).max().unwrap_or(0);
-    let line = |row: save::Row| {
-        let room = cells.saturating_sub(name + word + 6);
-        Line::from(vec![
-            Span::styled(format!(" {} ", row.sign), theme.tone(row.tone)),
-            Span::raw(format!("{}  ", text::pad(&row.who, name, s.ellipsis))),
-            Span::styled(format!("{}  ", text::pad(&row.what, word, s.ellipsis)), theme.tone(row.tone)),
-            Span::styled(text::fit(&row.why, room, s.ellipsis), theme.dim()),
-        ])
-    };
-    rows.into_iter().map(line).collect()
-}
-
-fn completion(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
-    let theme = model.theme;
-    let s = theme.symbols();
-    let Some(completion) = &open.completion else { return };
-    let Some((x, y)) = open.editor.cursor_cell(inside(area)) else { return };
-    let screen = layout::frame(model.size).body;
-    let name = completion.entries.iter().map(|e| text::width(&e.text)).max().unwrap_or(0).clamp(8, 28);
-    let kind = completion.entries.iter().map(|e| text::width(&e.kind)).max().unwrap_or(0).min(18);
-    let width = u16::try_from(name + kind + 44).unwrap_or(80).min(screen.width.saturating_sub(2)).max(30);
-    let selected = completion.entries.get(completion.cursor.at);
-    let doc = selected
-        .map_or_else(Vec::new, |e| text::wrap(&e.doc.replace('`', ""), usize::from(width).saturating_sub(4), 3));
-    let n = completion.entries.len().min(LIST_ROWS);
-    let wanted = u16::try_from(n + doc.len() + usize::from(!doc.is_empty())).unwrap_or(10) + 2;
-    // Below the cursor, or where there is no room above it.
-    let below = screen.bottom().saturating_sub(y + 1);
-    let above = y.saturating_sub(screen.y);
-    let (top, height) = if below >= wanted || below >= above {
-        (y + 1, wanted.min(below))
-    } else {
-        (y - wanted.min(above), wanted.min(above))
-    };
-    if height < 3 {
-        return;
-    }
-    let word = u16::try_from(
-        open.editor.buffer().line(open.editor.cursor().line)
-            [open.spot.word.start.min(open.editor.cursor().byte)..open.editor.cursor().byte]
-            .chars()
-            .count(),
-    )
-    .unwrap_or(0);
-    let left = x.saturating_sub(word + 2).min(screen.right().saturating_sub(width)).max(screen.x);
-    let place = Rect { x: left, y: top, width, height };
-    frame.render_widget(Clear, place);
-    let count = format!("{} of {}", completion.cursor.at + 1, completion.entries.len());
-    let block = pane::block(theme, true)
-        .title_bottom(pane::title("Tab takes it"))
-        .title_bottom(pane::title(&count).right_aligned());
-    frame.render_widget(block, place);
-    let inner = inside(place);
-    let cells = usize::from(inner.width);
-    let rows = inner.y..inner.bottom().min(inner.y + u16::try_from(n).unwrap_or(8));
-    for (y, (at, entry)) in rows.zip(completion.entries.iter().enumerate().skip(completion.cursor.top)) {
-        let here = Rect { y, height: 1, ..inner };
-        let gap = if kind > 0 { 2 } else { 0 };
-        let room = cells.saturating_sub(name + kind + gap + 4);
-        let first = entry.doc.replace('`', "");
-        frame.render_widget(
-            Line::from(vec![
-                Span::raw(format!(" {}  ", text::pad(&entry.text, name, s.ellipsis))),
-                Span::styled(
-                    format!("{}{}", text::pad(&entry.kind, kind, s.ellipsis), " ".repeat(gap)),
-                    theme.tone(Tone::Busy),
-                ),
-                Span::styled(text::pad(&first, room, s.ellipsis), theme.dim()),
-            ]),
-            here,
-        );
-        if at == completion.cursor.at {
-            frame.buffer_mut().set_style(here, theme.cursor(true));
-        }
-    }
-    let from = inner.y + u16::try_from(n).unwrap_or(8);
-    if !doc.is_empty() && from < inner.bottom() {
-        frame.render_widget(Line::styled(s.rule.repeat(cells), theme.dim()), Rect { y: from, height: 1, ..inner });
-        for (y, line) in (from + 1..inner.bottom()).zip(doc) {
-            frame.render_widget(Line::raw(format!(" {line}")), Rect { y, height: 1, ..inner });
-        }
-    }
-}
-
-/// The question before saving.
-pub(crate) fn draw_save(model: &Model, yes: bool, frame: &mut Frame<'_>) {
-    let theme = model.theme;
-    let Some(open) = model.config.open() else { return };
-    let body = layout::frame(model.size).body;
-    let width = body.width.saturating_sub(4).min(90);
-    let cells = usize::from(width).saturating_sub(3);
-    let mut lines = vec![Line::styled(format!(" Save {} and go by it?", open.shown), theme.strong()), Line::default()];
-    match open.checked.as_ref().and_then(|c| c.plan.as_ref()) {
-        Some(plan) if !plan.is_empty() => lines.extend(plan_lines(plan, cells, theme)),
-        _ => lines.push(Line::styled(" Nothing that runs changes.", theme.dim())),
-    }
-    let n_clients = model.sessions().len();
-    let stay = if n_clients > 0 {
-        format!(
-            "{} connected. ",
-            if n_clients == 1 { "1 client stays".to_owned() } else { format!("{n_clients} clients stay") }
-        )
-    } else {
-        String::new()
-    };
-    lines.push(Line::default());
-    lines.push(Line::styled(format!(" {stay}The old file is kept as {}.bak.", open.name()), theme.dim()));
-    lines.push(Line::default());
-    let most = usize::from(body.height).saturating_sub(3);
-    if lines.len() > most {
-        // The question and its end stay.
-        let n_left = lines.len() - most + 1;
-        lines.drain(most.saturating_sub(4)..most.saturating_sub(4) + n_left);
-        lines.insert(most.saturating_sub(4), Line::styled(format!(" and {n_left} more"), theme.dim()));
-    }
-    lines.push(crate::widgets::popup::buttons(("n  not now", "y  save"), yes, theme));
-    let area = centered(body, width, u16::try_from(lines.len() + 2).unwrap_or(u16::MAX));
-    frame.render_widget(Clear, area);
-    frame.render_widget(pane::block(theme, true).title(pane::title("On save")), area);
-    let inner = inside(area);
-    for (y, line) in (inner.y..inner.bottom()).zip(lines) {
-        frame.render_widget(line, Rect { y, height: 1, ..inner });
-    }
-}
-
-/// The question when the file on disk is another one.
-pub(crate) fn draw_changed(model: &Model, frame: &mut Frame<'_>) {
-    let theme = model.theme;
-    let Some(open) = model.config.open() else { return };
-    let body = layout::frame(model.size).body;
-    let key = |key: &'static str, what: &'static str| {
-        Line::from(vec![Span::styled(format!("   {key}  "), theme.key()), Span::raw(what)])
-    };
-    let lines = [
-        Line::styled(format!(" {} was changed on disk by somebody else.", open.name()), theme.strong()),
-        Line::styled(" Your changes here are not saved yet.", theme.dim()),
-        Line::default(),
-        key("k", "keep mine: save over it (theirs is kept as .bak)"),
-        key("t", "take theirs: it replaces the text here (undo brings yours back)"),
-        key("d", "see the difference"),
-        key("Esc", "leave it for now"),
-    ];
-    let area = centered(body, 72, u16::try_from(lines.len() + 2).unwrap_or(9));
-    frame.render_widget(Clear, area);
-    frame.render_widget(pane::block(theme, true).title(pane::title("Changed on disk")), area);
-    let inner = inside(area);
-    for (y, line) in (inner.y..inner.bottom()).zip(lines) {
-        frame.render_widget(line, Rect { y, height: 1, ..inner });
     }
 }
 
