@@ -199,6 +199,8 @@ pub(crate) enum Action {
     AddServer,
     /// Use a server, or do not any more.
     UseServer,
+    /// Take a server out of the file.
+    RemoveServer,
     /// Look again.
     Refresh,
     /// Keep what is here, though the file is another one.

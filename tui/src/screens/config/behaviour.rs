@@ -273,3 +273,18 @@ fn a_server_leads_to_its_place_in_the_file() {
     d.keys("esc 1 k e");
     assert_eq!(d.model.config.open().expect("a file").editor.cursor(), place(4, 2));
 }
+
+#[test]
+fn a_server_gets_another_name_and_is_taken_out() {
+    let mut d = Driver::new(SIZE);
+    d.keys("7 n").text("2").keys("enter");
+    assert!(text(&d).contains("  demo2:\n") && text(&d).contains("servers: [demo2, notes]"), "{}", text(&d));
+    let open = d.model.config.open().expect("a file");
+    assert_eq!(open.entry().map(|e| e.name.as_str()), Some("demo2"));
+    d.keys("n ctrl-u").text("notes").keys("enter");
+    assert!(toast(&d).contains("there is a server `notes` already"), "{}", toast(&d));
+    d.keys("n esc X");
+    assert!(!text(&d).contains("demo2:") && text(&d).contains("  notes:\n"), "{}", text(&d));
+    d.keys("enter ctrl-z ctrl-z");
+    assert_eq!(text(&d), sample::CONFIG);
+}

@@ -15,6 +15,7 @@ pub(crate) mod outline;
 mod place;
 pub(crate) mod questions;
 pub(crate) mod save;
+mod servers;
 pub(crate) mod state;
 pub(crate) mod talk;
 pub(crate) mod update;

@@ -93,6 +93,8 @@ pub(crate) struct Open {
     pub(crate) saving: Saving,
     /// The file on disk is another one than ours by now.
     pub(crate) theirs: Option<Box<Seen>>,
+    /// A server, and the name that is typed for it.
+    pub(crate) naming: Option<(String, Input)>,
     /// A line is typed to go to.
     pub(crate) line: Option<Input>,
     /// What came of the last saving.
@@ -132,9 +134,9 @@ impl State {
     /// The field that is typed in, if one is open.
     pub(crate) fn field(&mut self) -> Option<&mut Input> {
         let open = self.open_mut()?;
-        match &mut open.line {
-            Some(line) => Some(line),
-            None => open.editor.find.is_open.then_some(&mut open.editor.find.input),
+        match (&mut open.line, &mut open.naming) {
+            (Some(input), _) | (None, Some((_, input))) => Some(input),
+            (None, None) => open.editor.find.is_open.then_some(&mut open.editor.find.input),
         }
     }
 }
@@ -148,7 +150,7 @@ pub(crate) fn contexts(state: &State) -> Vec<Context> {
     let Some(open) = state.open().filter(|_| state.focus == Focus::Text) else {
         return vec![C::Config, C::ConfigFile, C::Move, C::Everywhere];
     };
-    if open.line.is_some() || open.editor.find.is_open {
+    if open.line.is_some() || open.naming.is_some() || open.editor.find.is_open {
         vec![C::Find]
     } else if open.completion.is_some() {
         vec![C::Offers, C::ConfigFile, C::Text]
@@ -177,6 +179,7 @@ impl Open {
             completion: None,
             saving: Saving::No,
             theirs: None,
+            naming: None,
             line: None,
             saved: None,
             spot: Spot::default(),

@@ -1,13 +1,12 @@
 //! What keys and news do to the screen.
 
 use mcp_proxy_core::config::Level;
-use mcp_proxy_core::config::change::{self, Change};
 
 use super::add::Add;
 use super::save;
 use super::state::{Focus, Open, Saving, Source};
 use super::talk::{NoFile, Told, Wish};
-use super::{offers, view};
+use super::{offers, servers, view};
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Screen};
 use crate::app::popup::Popup;
@@ -226,6 +225,7 @@ pub(crate) fn typed(model: &mut Model) {
                 open.editor.show(place(n.saturating_sub(1), 0));
             }
         }
+        None if open.naming.is_some() => {}
         None => open.editor.find_typed(),
     }
 }
@@ -293,6 +293,8 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
                 model.say(Tone::Plain, "not found");
             }
         }
+        Action::FilterDone if open.naming.is_some() => servers::rename(model, effects),
+        Action::FilterClear if open.naming.take().is_some() => model.config.focus = Focus::Outline,
         Action::FilterDone => {
             open.line = None;
             open.editor.close_find(true);
@@ -322,7 +324,9 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             let names = open.outline.iter().filter(|e| e.is_server).map(|e| e.name.clone()).collect();
             model.popups.push(Popup::AddServer(Box::new(Add::new(names))));
         }
-        Action::UseServer => use_server(model, effects),
+        Action::UseServer => servers::switch(model, effects),
+        Action::Rename => servers::ask_name(model),
+        Action::RemoveServer => servers::remove(model, effects),
         Action::LeaveText => model.config.focus = Focus::Outline,
         Action::Open | Action::NextPane | Action::PrevPane if !in_text => {
             enter(open, action == Action::Open);
@@ -381,41 +385,6 @@ fn problem(model: &mut Model, is_back: bool) {
                 elsewhere.map_or_else(|| format!("{} no problems", s.good), |p| format!("{} {}", s.warn, p.message));
             model.say(Tone::Plain, told);
         }
-    }
-}
-
-/// Switches the selected server on or off, in the text.
-fn use_server(model: &mut Model, effects: &mut Vec<Effect>) {
-    let s = model.theme.symbols();
-    let states: Vec<(String, bool)> = model
-        .servers()
-        .iter()
-        .map(|b| (b.name.to_string(), b.state != mcp_proxy_core::control::BackendState::Disabled))
-        .collect();
-    let Some(open) = model.config.open_mut() else { return };
-    let Some(entry) = open.entry().filter(|e| e.is_server).cloned() else {
-        return model.say(Tone::Plain, "select a server: u switches it on or off");
-    };
-    let text = open.editor.text();
-    // What the text says counts; it may differ from what runs.
-    let change = |on: bool| Change::UseServer { server: entry.name.as_str().into(), on };
-    let path = open.seen.path.clone();
-    let off = change::changed(&text, &path, &change(false));
-    let result = match off {
-        Ok(None) => change::changed(&text, &path, &change(true)).map(|new| (new, change(true))),
-        Ok(new) => Ok((new, change(false))),
-        Err(error) => Err(error),
-    };
-    let runs = states.iter().any(|(name, on)| *name == entry.name && *on);
-    match result {
-        Ok((Some(new), change)) => {
-            open.editor.become_text(&new, change.words());
-            text_changed(model, effects);
-            let more = if runs { "Ctrl-S ends it" } else { "Ctrl-S makes it so" };
-            model.say(Tone::Good, format!("{} {}; {more}", s.good, change.words()));
-        }
-        Ok((None, _)) => model.say(Tone::Plain, "the file says so already"),
-        Err(error) => model.say(Tone::Bad, format!("{} {error}", s.bad)),
     }
 }
 

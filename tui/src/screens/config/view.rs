@@ -329,7 +329,7 @@ fn text_pane(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
     };
     let mut block = pane::block(theme, is_active).title(pane::title(&title));
     let find = &open.editor.find;
-    if open.line.is_none() && !find.is_open {
+    if open.line.is_none() && open.naming.is_none() && !find.is_open {
         block = block.title_bottom(pane::title(&format!("undo {undo} {} redo {redo}", s.dot)).right_aligned());
     }
     frame.render_widget(block, area);
@@ -339,6 +339,9 @@ fn text_pane(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
     editor::draw(&open.editor, &Look { theme, is_active, remarks: &remarks, masks: Some(&mask) }, inner, frame);
     let field = match &open.line {
         Some(line) => Some((" line: ".to_owned(), line, format!("of {}", open.editor.buffer().n_lines()))),
+        None if open.naming.is_some() => {
+            open.naming.as_ref().map(|(name, input)| (format!(" another name for {name}: "), input, String::new()))
+        }
         None if find.is_open => {
             let seen = match find.seen {
                 None => String::new(),
