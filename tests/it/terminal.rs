@@ -66,7 +66,7 @@ fn a_tool_is_tried_by_its_form() {
     screen.keys("3").shows(&["tools__add"]);
     screen.keys("\r").shows(&["Call tools__add", "First number"]);
     screen.keys("\r").shows(&["must be filled in"]);
-    screen.keys("2\t40\r").shows(&["answered in", "sum  42"]);
+    screen.keys("2\t40\r").shows(&["answered in", "\"sum\": 42"]);
     screen.keys("\x1b").until("no form", |s| !s.contents().contains("Call tools__add"));
     screen.keys("2/~cl terminal\r").shows(&["tools__add", "terminal"]);
 }

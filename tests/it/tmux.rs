@@ -105,9 +105,9 @@ fn command_line(home: &Home) -> String {
 
 #[test]
 fn a_day_with_the_terminal() {
-    let home = Home::with_fake(&[]);
+    let home = Home::with_fake(&[]).fake("b", &[]);
     let Some(tmux) = Tmux::start(&home, (120, 40)) else { return };
-    tmux.types(&command_line(&home)).key("Enter").shows(&["1/1 ready", "health 60 min"]);
+    tmux.types(&command_line(&home)).key("Enter").shows(&["2/2 ready", "health 60 min"]);
 
     // Traffic appears: a tool is tried by its form, and stands in Inspect.
     tmux.types("3").shows(&["a__echo", "takes"]);
@@ -129,15 +129,15 @@ fn a_day_with_the_terminal() {
     let config = home.config();
     let good = fs::read_to_string(&config).expect("our file");
     fs::write(&config, good.replace("  a:", "  renamed:")).expect("our file");
-    tmux.until("the renamed server", |s| s.contains("renamed") && s.contains("1/1 ready"));
+    tmux.until("the renamed server", |s| s.contains("renamed") && s.contains("2/2 ready"));
 
     // A killed server shows its card, and comes again.
     let pids = || home.pids("a");
-    let pid = eventually("a process", || pids().last().copied());
+    let pid = eventually("the process under the new name", || pids().get(1).copied());
     let kill = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill runs");
     assert!(kill.success());
     tmux.shows(&["signal 9"]);
-    tmux.until("it is ready again", |s| s.contains("1/1 ready") && pids().last() != Some(&pid));
+    tmux.until("it is ready again", |s| s.contains("2/2 ready") && pids().last() != Some(&pid));
 
     // Any size is drawn.
     tmux.run(&["resize-window", "-x", "80", "-y", "24"]);
