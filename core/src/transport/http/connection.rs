@@ -1,7 +1,7 @@
 //! One connection: hyper's HTTP/1.1 on a socket whose pulse is felt.
 //!
-//! hyper keeps buffers of 16 KiB for as long as it has a connection. Most connections of a client that is there are silent: one that
-//! has been for a while is taken from hyper, and given to it again with the first byte that comes.
+//! hyper keeps buffers of 16 KiB for as long as it has a connection. Most connections of a client that is there are silent: unless it is
+//! at work, one is taken from hyper after each answer, and given to it again with the first byte that comes.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf as _, Bytes};
+use http::Method;
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -54,8 +56,18 @@ where
     let pulse = io.pulse.clone();
     let answer = service_fn(|request| {
         let busy = pulse.begin();
+        // Who serves reads the whole body of a POST that it takes.
+        let (has_body, is_post) = (!request.is_end_stream(), request.method() == Method::POST);
+        let pulse = pulse.clone();
         let answer = service.answer(request, peer);
-        async move { Ok::<_, Infallible>(answer.await.map(|body| body.ends(busy))) }
+        async move {
+            let answer = answer.await;
+            if has_body && !(is_post && answer.status().is_success()) {
+                // What is left of the body is hyper's business: it may have to close the connection for it.
+                pulse.on_shutdown();
+            }
+            Ok::<_, Infallible>(answer.map(|body| body.ends(busy)))
+        }
     });
     let mut builder = http1::Builder::new();
     // A peer that closes its side is gone, as every HTTP client means it: who waits for its answer is told at once.
@@ -215,15 +227,9 @@ mod tests {
             assert!(!pulse.is_resting(), "half a head has come");
             client.write_all(b" HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
             answer(&mut client, "/a").await;
-            for (n, path) in ["/b", "/c"].into_iter().enumerate() {
+            for path in ["/b", "/c"] {
                 settle().await;
-                pulse.look();
-                settle().await;
-                assert!(!pulse.is_resting(), "it has only just been busy");
-                clock.pass();
-                pulse.look();
-                settle().await;
-                assert!(pulse.is_resting(), "{n}");
+                assert!(pulse.is_resting(), "nobody is at work here");
                 assert!(!pulse.is_over(), "it is kept");
                 for byte in format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").bytes() {
                     client.write_all(&[byte]).await.expect("memory");
@@ -231,6 +237,22 @@ mod tests {
                 }
                 answer(&mut client, path).await;
             }
+            // Two requests in one go.
+            client
+                .write_all(b"GET /d HTTP/1.1\r\nhost: x\r\n\r\nGET /e HTTP/1.1\r\nhost: x\r\n\r\n")
+                .await
+                .expect("memory");
+            answer(&mut client, "/e").await;
+            for _ in 0..20 {
+                client.write_all(b"GET /f HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+                answer(&mut client, "/f").await;
+            }
+            settle().await;
+            assert!(!pulse.is_resting(), "it is at work");
+            clock.pass();
+            pulse.look();
+            settle().await;
+            assert!(pulse.is_resting(), "not any more");
             settle().await;
             clock.pass();
             pulse.look();

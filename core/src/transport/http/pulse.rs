@@ -14,9 +14,10 @@ const HEAD_S: u32 = 10;
 /// A connection without a request is kept this many seconds: longer than clients keep theirs, so that it is they who
 /// close it and no request meets a closing door.
 const IDLE_S: u32 = 150;
-/// A connection that has been silent for this many seconds holds no buffers: fewer than most clients pause, more than it takes
-/// one that is at work to ask again.
+/// A connection at work is given this many seconds of silence before it is taken for a silent one.
 const REST_S: u32 = 2;
+/// So many requests within a second are work: buffers are kept between them. Fewer cost less than buffers that nobody uses.
+const AT_WORK: u32 = 8;
 /// A peer that takes no bytes of its response for this many seconds is gone.
 const STUCK_S: u32 = 60;
 
@@ -32,7 +33,10 @@ pub(super) struct Pulse {
     since: AtomicU32,
     /// Since when the peer takes nothing; 0: it does.
     stuck: AtomicU32,
-    /// Our side is being closed.
+    /// Requests within the second `second`.
+    n_begun: AtomicU32,
+    second: AtomicU32,
+    /// Our side is being closed, or may be for what was not read of a request.
     closing: AtomicBool,
     /// It is to hold no buffers, or does not.
     resting: AtomicBool,
@@ -50,7 +54,10 @@ impl Pulse {
         let since = clock.load(Relaxed).into();
         let (busy, owing, reading) = (false.into(), false.into(), true.into());
         let (closing, resting) = (false.into(), false.into());
+        let (n_begun, second) = (0.into(), 0.into());
         Arc::new(Self {
+            n_begun,
+            second,
             clock,
             busy,
             owing,
@@ -68,7 +75,12 @@ impl Pulse {
         self.is_idle() && !self.reading.load(Relaxed) && !self.closing.load(Relaxed)
     }
 
-    /// Once a second: who has been silent for a while rests.
+    /// Whether it is likely to be asked again soon.
+    fn is_at_work(&self) -> bool {
+        self.second.load(Relaxed) == self.clock.load(Relaxed) && self.n_begun.load(Relaxed) >= AT_WORK
+    }
+
+    /// Once a second: who was at work and has been silent for a while rests.
     pub(super) fn look(&self) {
         let past = self.clock.load(Relaxed).saturating_sub(self.since.load(Relaxed));
         if past >= REST_S && self.is_silent() && !self.resting.swap(true, Relaxed) {
@@ -78,7 +90,8 @@ impl Pulse {
 
     /// Whether the connection holds no buffers from now on. If not, `waker` is told when it should look again.
     pub(super) fn rests(&self, waker: &Waker) -> bool {
-        if self.resting.load(Relaxed) && self.is_silent() {
+        if self.is_silent() && (self.resting.load(Relaxed) || !self.is_at_work()) {
+            self.resting.store(true, Relaxed);
             return true;
         }
         self.resting.store(false, Relaxed);
@@ -122,6 +135,11 @@ impl Pulse {
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.busy.store(true, Relaxed);
         self.reading.store(false, Relaxed);
+        let now = self.clock.load(Relaxed);
+        if self.second.swap(now, Relaxed) != now {
+            self.n_begun.store(0, Relaxed);
+        }
+        self.n_begun.fetch_add(1, Relaxed);
         Busy(self.clone())
     }
 
