@@ -83,7 +83,9 @@ where
         Some(ended) => Err(ended),
         None => {
             let parts = served.into_parts();
-            Ok(Felt { first: parts.read_buf, ..parts.io.into_inner() })
+            // A copy: what is left of hyper's buffer, were it nothing, would keep all of it.
+            let first = Bytes::copy_from_slice(&parts.read_buf);
+            Ok(Felt { first, ..parts.io.into_inner() })
         }
     }
 }
