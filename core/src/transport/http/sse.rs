@@ -25,6 +25,9 @@ pub enum Framed {
     },
 }
 
+/// Lines shorter than this are copied.
+const COPY_BELOW: usize = 4 << 10;
+
 /// The unread part of an event stream.
 #[derive(Debug)]
 pub struct EventParser {
@@ -50,7 +53,7 @@ pub struct EventParser {
     in_line: bool,
 }
 
-/// One line is shared with what was read; several are joined.
+/// One long line is shared with what was read; several are joined.
 #[derive(Debug)]
 enum Data {
     One(Bytes),
@@ -117,6 +120,10 @@ impl EventParser {
             let Some(end) = found else {
                 self.n_scanned = self.buf.len();
                 self.drop_overlong();
+                if self.buf.is_empty() {
+                    // An empty buffer keeps its memory, for as long as the stream is silent.
+                    self.buf = BytesMut::new();
+                }
                 return None;
             };
             self.n_scanned = 0;
@@ -185,7 +192,7 @@ impl EventParser {
         match field {
             b"data" => self.push_data(value),
             b"event" => self.name = value,
-            b"id" if memchr::memchr(0, &value).is_none() => self.id = Some(value),
+            b"id" if memchr::memchr(0, &value).is_none() => self.id = Some(Bytes::copy_from_slice(&value)),
             b"retry" => {
                 let ms = std::str::from_utf8(&value).ok().filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
                 self.retry = ms.and_then(|t| t.parse().ok()).map(Duration::from_millis).or(self.retry);
@@ -196,6 +203,8 @@ impl EventParser {
     }
 
     fn push_data(&mut self, value: Bytes) {
+        // Who keeps a small part would keep all of what was read.
+        let value = if value.len() < COPY_BELOW { Bytes::copy_from_slice(&value) } else { value };
         self.data = Some(match self.data.take() {
             None => Data::One(value),
             Some(before) => {
