@@ -374,7 +374,9 @@ impl Instance {
     /// A call that was not sent goes on to the instance in this one's place.
     fn hand_on(&self, call: Box<Call>) {
         if let Err(call) = forward(&self.port, &self.ctx, call) {
-            call.fail(self.fault(&format!("server `{}` is being stopped", self.port.name()), "stopping"));
+            let is_there = self.ctx.ports.borrow().contains_key(self.port.name());
+            let what = if is_there { "is being stopped" } else { "was removed from the configuration" };
+            call.fail(self.fault(&format!("server `{}` {what}", self.port.name()), "stopping"));
         }
     }
 
