@@ -569,3 +569,42 @@ fn letters_in_their_order_find_a_tool() {
     d.keys("ctrl-u").text("zzzqqq");
     assert!(d.model.catalog.item().is_none());
 }
+
+#[test]
+fn clients_and_items_are_sorted() {
+    use mcp_proxy_core::protocol::SessionId;
+    let mut d = driver();
+    let mut second = d.snapshot.clients[0].clone();
+    (second.id, second.name, second.n_calls) = (SessionId(5), "aider".into(), 9_000);
+    d.snapshot.clients.push(second);
+    d.look(Some(Vec::new()));
+    let ids = |d: &Driver| d.model.sessions().iter().map(|c| c.id.0).collect::<Vec<_>>();
+    d.keys("4");
+    assert_eq!(ids(&d), [2, 5]);
+    d.keys("o");
+    assert_eq!((ids(&d), d.model.session().unwrap().id), (vec![5, 2], SessionId(2)), "by name; the selected one stays");
+    d.keys("o");
+    d.look(Some(Vec::new()));
+    assert_eq!(ids(&d), [5, 2], "by calls, also with news");
+    let names = |d: &Driver| {
+        let state = &d.model.catalog;
+        state.shown.iter().map(|at| state.view.items[*at].exposed.to_string()).collect::<Vec<_>>()
+    };
+    d.keys("3 o");
+    assert_eq!(names(&d), ["asks__book_table", "demo__echo", "demo__mixed", "demo__slow"]);
+    d.keys("o");
+    assert_eq!(names(&d)[0], "demo__mixed", "it costs most");
+}
+
+#[test]
+fn a_server_leads_to_its_entry_in_the_file() {
+    let mut d = driver();
+    let name = d.model.servers()[1].name.to_string();
+    d.file = Some(format!("version: 1\nservers:\n  other:\n    command: a\n  {name}:\n    command: b\n"));
+    d.keys("1 j e");
+    assert_eq!(d.model.screen, Screen::Config);
+    let entry = d.model.config.open().and_then(|o| o.entry()).expect("selected");
+    assert_eq!((entry.name.as_str(), entry.line), (name.as_str(), 4));
+    d.keys("1 g e");
+    assert!(d.model.toast.as_ref().unwrap().text.contains("has no entry `demo`"));
+}

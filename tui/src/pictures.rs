@@ -39,7 +39,7 @@ fn look(cell: &Cell) -> (&'static str, Modifier) {
     (color(cell.style().fg), cell.modifier)
 }
 
-/// The cells as a picture: runs of the same look, each at its place and exactly as wide as its cells.
+/// The cells as a picture: runs of the same look, each character at its place.
 fn svg(buffer: &Buffer) -> String {
     let (cols, rows) = (f64::from(buffer.area.width), f64::from(buffer.area.height));
     let (width, height) = (cols * CELL.0 + 2.0 * MARGIN, rows * CELL.1 + 2.0 * MARGIN);
@@ -82,9 +82,16 @@ fn svg(buffer: &Buffer) -> String {
             }
             let weight = if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
             let faint = if modifier.contains(Modifier::DIM) { " opacity=\".6\"" } else { "" };
+            // Each character at its own place: fonts differ in how wide they are.
+            let mut places = String::new();
+            let mut at = left;
+            for c in run.chars() {
+                places.push_str(&format!("{at} "));
+                at += CELL.0 * f64::from(u8::try_from(crate::widgets::text::width(&c.to_string())).unwrap_or(1));
+            }
             out.push_str(&format!(
-                "<text x=\"{left}\" y=\"{}\" textLength=\"{wide}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\" \
-                 fill=\"{fill}\"{weight}{faint}>{}</text>\n",
+                "<text x=\"{}\" y=\"{}\" xml:space=\"preserve\" fill=\"{fill}\"{weight}{faint}>{}</text>\n",
+                places.trim_end(),
                 top + 12.5,
                 escaped(&run)
             ));

@@ -45,24 +45,23 @@ pub fn locate(named: Option<&Path>, environment: &Environment) -> Located {
 /// `%APPDATA%\mcp-proxy`. The same on macOS as on Linux: people share their dot files.
 #[must_use]
 pub fn user_dir(environment: &Environment) -> Option<PathBuf> {
-    let xdg = environment.get_filled("XDG_CONFIG_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
-    let base = if cfg!(windows) {
-        xdg.or_else(|| environment.get_filled("APPDATA").map(PathBuf::from))
-    } else {
-        xdg.or_else(|| environment.home().map(|h| h.join(".config")))
-    };
-    base.map(|b| b.join("mcp-proxy"))
+    ours(environment, "XDG_CONFIG_HOME", ".config", "APPDATA")
 }
 
 /// The folder of what is kept between runs and is no cache: `$XDG_STATE_HOME/mcp-proxy`, else `~/.local/state/mcp-proxy`;
 /// on Windows `%LOCALAPPDATA%\mcp-proxy`.
 #[must_use]
 pub fn state_dir(environment: &Environment) -> Option<PathBuf> {
-    let xdg = environment.get_filled("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+    ours(environment, "XDG_STATE_HOME", ".local/state", "LOCALAPPDATA")
+}
+
+/// Our folder in the one a variable names, or in its usual place.
+fn ours(environment: &Environment, xdg: &str, in_home: &str, on_windows: &str) -> Option<PathBuf> {
+    let xdg = environment.get_filled(xdg).map(PathBuf::from).filter(|p| p.is_absolute());
     let base = if cfg!(windows) {
-        xdg.or_else(|| environment.get_filled("LOCALAPPDATA").map(PathBuf::from))
+        xdg.or_else(|| environment.get_filled(on_windows).map(PathBuf::from))
     } else {
-        xdg.or_else(|| environment.home().map(|h| h.join(".local/state")))
+        xdg.or_else(|| environment.home().map(|h| h.join(in_home)))
     };
     base.map(|b| b.join("mcp-proxy"))
 }

@@ -65,6 +65,19 @@ pub use template::{FromClientError, TEMPLATE, template_from};
 pub use token::{TokenHash, new_token};
 pub use watch::{ConfigWatch, Reload};
 
+/// A name of the code as it is written in files: `PerSession` as `per-session`.
+#[must_use]
+pub fn kebab_case(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.char_indices() {
+        if c.is_ascii_uppercase() && i > 0 {
+            out.push('-');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
 /// A variable's value fit to be shown: stars where its name or itself looks like a secret.
 #[must_use]
 pub fn shown_variable(name: &str, value: &Secret) -> String {

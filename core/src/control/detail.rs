@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::handle::ProxyHandle;
 use crate::backend::{BackendState, Failure, Port, Tenant};
-use crate::config::{Server, Target, shown_variable};
+use crate::config::{Server, Target, kebab_case, shown_variable};
 use crate::observe::{BOUNDS_US, Flow, LogLine, Slice, Word, plain};
 use crate::protocol::{Revision, SessionId};
 
@@ -155,17 +155,7 @@ fn instance(port: &Arc<Port>) -> InstanceView {
 
 /// Keys of the configuration with what they say, in words.
 fn settings(server: &Server) -> Vec<(String, String)> {
-    let word = |debug: String| {
-        // `PerSession` as it is written in the file: `per-session`.
-        let mut out = String::new();
-        for (i, c) in debug.char_indices() {
-            if c.is_ascii_uppercase() && i > 0 {
-                out.push('-');
-            }
-            out.push(c.to_ascii_lowercase());
-        }
-        out
-    };
+    let word = |debug: String| kebab_case(&debug);
     let span = |d: Duration| format!("{d:?}");
     let restart = format!(
         "{}, at most {} fast failures in a row",

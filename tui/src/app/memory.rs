@@ -7,6 +7,7 @@ use super::model::{Model, Screen};
 use crate::screens::backends::state::{Order, Tab};
 use crate::screens::catalog::state::KINDS;
 use crate::screens::metrics::state::Window;
+use crate::screens::{catalog, clients};
 use crate::widgets::input::Input;
 
 /// Filters longer than this are not remembered.
@@ -31,9 +32,10 @@ pub(crate) fn of(model: &Model) -> Value {
             "kind": model.catalog.kind.key(),
             "filter": short(&model.catalog.input),
             "json": model.catalog.as_json,
+            "order": model.catalog.order.title(),
             "share": model.catalog.share.name(),
         },
-        "clients": { "share": model.clients.share.name() },
+        "clients": { "share": model.clients.share.name(), "order": model.clients.order.title() },
         "logs": { "sources": model.logs.sources },
         "metrics": { "window": model.metrics.window.word() },
     })
@@ -73,9 +75,13 @@ pub(crate) fn recall(model: &mut Model, kept: &Value) {
     }
     model.catalog.input = filter("catalog");
     model.catalog.as_json = part("catalog").get("json").and_then(Value::as_bool) == Some(true);
+    let order = text("catalog", "order").and_then(catalog::state::Order::named);
+    model.catalog.order = order.unwrap_or_default();
     model.catalog.share = share("catalog");
     model.catalog.in_detail = model.catalog.share == Share::Details;
     model.clients.share = share("clients");
+    let order = text("clients", "order").and_then(clients::state::Order::named);
+    model.clients.order = order.unwrap_or_default();
     model.clients.in_detail = model.clients.share == Share::Details;
     model.logs.sources = part("logs").get("sources").and_then(Value::as_bool) != Some(false);
     let window = text("metrics", "window");
@@ -91,7 +97,7 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back() {
         let mut d = Driver::new((120, 40));
-        d.keys("1 o o ] + 2 /").text("~be demo").keys("enter 3 ] / a enter J 5 h 6 ]");
+        d.keys("1 o o ] + 2 /").text("~be demo").keys("enter 3 ] o / a enter J 4 o o 5 h 6 ]");
         let kept = of(&d.model);
         let mut again = Driver::new((120, 40));
         recall(&mut again.model, &kept);

@@ -226,7 +226,11 @@ impl Theme {
 
     /// The row under the cursor; `active` when its pane has the keys.
     pub(crate) fn cursor(self, active: bool) -> Style {
-        if active { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new().add_modifier(Modifier::BOLD) }
+        if !active {
+            return Style::new().add_modifier(Modifier::BOLD);
+        }
+        // One calm bar: colours in it would become backgrounds.
+        Style::new().fg(Color::Reset).add_modifier(Modifier::REVERSED).remove_modifier(Modifier::DIM)
     }
 
     /// The frame of a pane.

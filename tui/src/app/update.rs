@@ -117,6 +117,7 @@ fn keep_selected(model: &mut Model, mut snapshot: mcp_proxy_core::control::Snaps
     let selected = model.server().map(|b| b.name.clone());
     let session = model.session().map(|c| c.id);
     backends::order::sort(&mut snapshot.backends, model.backends.order);
+    clients::update::sort(&mut snapshot.clients, model.clients.order);
     model.snapshot = Some(snapshot);
     if let Some(at) = session.and_then(|id| model.sessions().iter().position(|c| c.id == id)) {
         model.clients.cursor.at = at;

@@ -55,8 +55,8 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
 fn point(frame: &mut Frame<'_>) {
     let area = frame.area();
     let buffer = frame.buffer_mut();
-    // The first line has the tabs, of which one is marked in the same way.
-    let cells = (area.y + 1..area.bottom()).flat_map(|y| (area.x..area.right()).map(move |x| (x, y)));
+    // The first two lines have tabs, of which one is marked in the same way.
+    let cells = (area.y + 2..area.bottom()).flat_map(|y| (area.x..area.right()).map(move |x| (x, y)));
     let marked = |at: &(u16, u16)| buffer[*at].modifier.contains(Modifier::REVERSED);
     if let Some(at) = cells.into_iter().find(marked) {
         frame.set_cursor_position(at);

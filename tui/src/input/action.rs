@@ -101,6 +101,8 @@ pub(crate) enum Action {
     Ping,
     /// Another order.
     Order,
+    /// A server's entry in the configuration.
+    EditEntry,
     /// The server's logs.
     BackendLogs,
     /// The server's details.

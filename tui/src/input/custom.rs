@@ -3,12 +3,13 @@
 //! Nothing in the file can make the terminal unusable: what is wrong is left out and told, and there is always a key to quit.
 
 use mcp_proxy_core::config::edit::{Document, Syntax};
+use mcp_proxy_core::config::kebab_case;
 use serde_json::Value;
 
 use super::action::Action;
 use super::context::Context;
 use super::key::{Code, Key};
-use super::keymap::{Keymap, TABLE, kebab};
+use super::keymap::{Keymap, TABLE};
 
 /// Keys that a terminal cannot tell from others: Ctrl with these is Backspace, Tab, Enter.
 const DISGUISED: [char; 4] = ['h', 'i', 'j', 'm'];
@@ -26,7 +27,7 @@ impl Keymap {
         };
         let mut given = vec![false; TABLE.len()];
         for (context, lines) in tree.as_object().into_iter().flatten() {
-            let known = TABLE.iter().any(|b| kebab(&format!("{:?}", b.context)) == *context);
+            let known = TABLE.iter().any(|b| kebab_case(&format!("{:?}", b.context)) == *context);
             let Some(lines) = lines.as_object().filter(|_| known) else {
                 problems.push(format!("`{context}` is no part of the screen: see docs/keys.md"));
                 continue;
@@ -67,7 +68,7 @@ impl Keymap {
             for key in &self.keys[at] {
                 let hidden = self.action(&[Context::Everywhere], *key).filter(|_| lies_on_everywhere(binding.context));
                 if let Some(hidden) = hidden {
-                    let name = kebab(&format!("{hidden:?}"));
+                    let name = kebab_case(&format!("{hidden:?}"));
                     problems.push(format!("{key} is `{}` there, and hides `everywhere.{name}`", binding.id()));
                 }
             }

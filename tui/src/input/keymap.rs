@@ -1,6 +1,8 @@
 //! The one table of keys, and the [`Keymap`] made of it: everything that names a key reads it there. A user's file may give other
 //! keys to lines of the table (`custom.rs`).
 
+use mcp_proxy_core::config::kebab_case;
+
 use super::action::Action as A;
 use super::context::Context as C;
 use super::key::Key;
@@ -79,6 +81,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Backends, A::PrevKind, &["["], "", "the same, backwards"),
     key(C::Backends, A::Order, &["o"], "sort", "another order: file, state, name, rate, p95, errors"),
     key(C::Backends, A::BackendLogs, &["L"], "logs", "what this server wrote on stderr"),
+    key(C::Backends, A::EditEntry, &["e"], "edit", "this server's entry in Config"),
     key(C::Backends, A::Larger, &["+"], "", "more room for the details"),
     key(C::Backends, A::Smaller, &["_"], "", "less room for the details"),
     key(C::Catalog, A::Larger, &["+"], "", "more room for the details"),
@@ -90,11 +93,13 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Catalog, A::NextKind, &["]"], "next kind", "tools, prompts, resources, templates: the next"),
     key(C::Catalog, A::PrevKind, &["["], "", "the kind before"),
     key(C::Catalog, A::Describe, &["d"], "details", "description and schema of this item"),
+    key(C::Catalog, A::Order, &["o"], "sort", "another order: server, name, tokens"),
     key(C::Catalog, A::UseItem, &["u"], "hide/show", "hide this tool from clients, or show it, for good (asks)"),
     key(C::Catalog, A::Rename, &["n"], "", "another name for this tool, for good: in the file"),
     key(C::Catalog, A::AsJson, &["J"], "JSON", "the item's JSON, or what it says as text"),
     key(C::Clients, A::Open, &["enter", "l", "right"], "calls", "calls of this client in Inspect"),
     key(C::Clients, A::Describe, &["d"], "details", "details of this client"),
+    key(C::Clients, A::Order, &["o"], "sort", "another order: since, name, calls, errors, waiting"),
     key(C::Clients, A::Disconnect, &["X"], "disconnect", "end this client's session (asks)"),
     key(C::Logs, A::Up, &["up", "k"], "source", "select the source above"),
     key(C::Logs, A::Down, &["down", "j"], "", "select the source below"),
@@ -270,25 +275,13 @@ impl Reachable {
 impl Binding {
     /// By what name a user's file calls it: `backends.restart`.
     pub(crate) fn id(&self) -> String {
-        format!("{}.{}", kebab(&format!("{:?}", self.context)), kebab(&format!("{:?}", self.action)))
+        format!("{}.{}", kebab_case(&format!("{:?}", self.context)), kebab_case(&format!("{:?}", self.action)))
     }
 
     /// Its keys, without those of a user.
     pub(crate) fn parsed(&self) -> impl Iterator<Item = Key> + use<> {
         self.keys.iter().filter_map(|name| Key::parse(name))
     }
-}
-
-/// `BackendLogs` as `backend-logs`.
-pub(super) fn kebab(name: &str) -> String {
-    let mut out = String::new();
-    for (i, c) in name.char_indices() {
-        if c.is_ascii_uppercase() && i > 0 {
-            out.push('-');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
 }
 
 /// The page `docs/keys.md`, which a test keeps up to date.

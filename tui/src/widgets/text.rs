@@ -123,7 +123,7 @@ fn take(text: &str, cells: usize) -> &str {
 }
 
 /// At most `bytes` from the start, ending at a character.
-fn head(text: &str, bytes: usize) -> &str {
+pub(crate) fn head(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
         return text;
     }

@@ -77,16 +77,12 @@ impl Readable {
     fn bounded(mut self) -> Self {
         let mut room = MAX_CHARS;
         for piece in &mut self.0 {
-            let (Piece::Text(text) | Piece::Json(text)) = piece else { continue };
-            if text.len() > room {
-                let mut end = room;
-                while !text.is_char_boundary(end) {
-                    end -= 1;
-                }
-                text.truncate(end);
-                text.push_str("\n(the rest is left out: J shows the JSON, y copies all of it)");
+            let (Piece::Text(content) | Piece::Json(content)) = piece else { continue };
+            if content.len() > room {
+                content.truncate(text::head(content, room).len());
+                content.push_str("\n(the rest is left out: J shows the JSON, y copies all of it)");
             }
-            room = room.saturating_sub(text.len());
+            room = room.saturating_sub(content.len());
         }
         self
     }

@@ -14,6 +14,37 @@ use crate::widgets::input::Input;
 /// The kinds in the order of the sub-tabs.
 pub(crate) const KINDS: [ItemKind; 4] = [ItemKind::Tool, ItemKind::Prompt, ItemKind::Resource, ItemKind::Template];
 
+/// The order of the items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// That of the servers, as clients get them.
+    #[default]
+    Server,
+    /// By name.
+    Name,
+    /// What costs most tokens first.
+    Cost,
+}
+
+impl Order {
+    /// All, in the order of the key that turns them.
+    pub(crate) const ALL: [Self; 3] = [Self::Server, Self::Name, Self::Cost];
+
+    /// Its name.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Name => "name",
+            Self::Cost => "tokens",
+        }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(title: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|o| o.title() == title)
+    }
+}
+
 /// What a match in a name counts more than one in a description.
 const NAME_FIRST: u32 = 2_000;
 /// The same of a match in a title or a server's name.
@@ -30,6 +61,8 @@ pub(crate) struct State {
     pub(crate) input: Input,
     /// It is being typed.
     pub(crate) typing: bool,
+    /// The order of the items, without a filter.
+    pub(crate) order: Order,
     /// Places in `view.items` that are shown.
     pub(crate) shown: Vec<usize>,
     /// The selected row of `shown`.
@@ -66,6 +99,7 @@ impl Default for State {
             kind: ItemKind::Tool,
             input: Input::default(),
             typing: false,
+            order: Order::default(),
             shown: Vec::new(),
             cursor: Cursor::default(),
             in_detail: false,
@@ -124,6 +158,12 @@ impl State {
         let wanted = self.input.text().trim();
         if wanted.is_empty() {
             self.shown = all.collect();
+            let items = &self.view.items;
+            match self.order {
+                Order::Server => {}
+                Order::Name => self.shown.sort_by(|a, b| items[*a].exposed.cmp(&items[*b].exposed)),
+                Order::Cost => self.shown.sort_by_key(|at| std::cmp::Reverse(items[*at].raw.len())),
+            }
             return;
         }
         let (ignore, smart) = (CaseMatching::Ignore, Normalization::Smart);

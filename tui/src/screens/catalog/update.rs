@@ -4,7 +4,7 @@ use mcp_proxy_core::config::change::Change;
 use mcp_proxy_core::control::{CatalogItem, Command, ItemKind};
 
 use super::form::{Call, Focus, Form};
-use super::state::LastCall;
+use super::state::{LastCall, Order};
 use super::view;
 use crate::app::cursor::{self, moved};
 use crate::app::effect::Effect;
@@ -47,6 +47,11 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             state.share = details_shown(state.share);
         }
         Action::AsJson => state.as_json ^= true,
+        Action::Order => {
+            let at = Order::ALL.iter().position(|o| *o == state.order).unwrap_or(0);
+            state.order = Order::ALL[(at + 1) % Order::ALL.len()];
+            state.choose();
+        }
         Action::UseItem => use_or_not(model),
         Action::Rename => rename(model),
         Action::Try => {

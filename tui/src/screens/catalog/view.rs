@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::state::KINDS;
+use super::state::{KINDS, Order};
 use super::{about, limits};
 use crate::app::layout::{self, Breadth, Share, breadth, inside};
 use crate::app::model::Model;
@@ -110,6 +110,9 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         let n_hidden = state.view.items.iter().filter(|i| i.kind == state.kind && i.withheld).count();
         let hidden = if n_hidden > 0 { format!(", {n_hidden} hidden") } else { String::new() };
         block = block.title_bottom(pane::title(&format!("{} tokens{hidden}", number::count(n_tokens as u64))));
+    }
+    if state.order != Order::Server && state.input.text().trim().is_empty() {
+        block = block.title(pane::title(&format!("sort: {}", state.order.title())));
     }
     let too_many = limits::of_number(&model.limits, state.n_of(ItemKind::Tool));
     if state.kind == ItemKind::Tool && !too_many.is_empty() {

@@ -1,5 +1,10 @@
 //! What keys do in Clients.
 
+use std::cmp::Reverse;
+
+use mcp_proxy_core::control::ClientView;
+
+use super::state::Order;
 use super::view;
 use crate::app::cursor::moved;
 use crate::app::effect::Effect;
@@ -30,6 +35,11 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
                 inspect::update::show_only(model, &format!("~sess {id}"), effects);
             }
         }
+        Action::Order => {
+            let at = Order::ALL.iter().position(|o| *o == model.clients.order).unwrap_or(0);
+            model.clients.order = Order::ALL[(at + 1) % Order::ALL.len()];
+            arrange(model);
+        }
         Action::Disconnect => disconnect(model),
         _ if model.clients.in_detail => {
             let (len, page) = view::detail_size(model);
@@ -45,6 +55,28 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
                 model.clients.detail_top = 0;
             }
         }
+    }
+}
+
+/// Puts clients in that order; those that are equal stay as they came.
+pub(crate) fn sort(clients: &mut [ClientView], order: Order) {
+    match order {
+        Order::Since => clients.sort_by_key(|c| c.id),
+        Order::Name => clients.sort_by(|a, b| a.name.cmp(&b.name)),
+        Order::Calls => clients.sort_by_key(|c| Reverse(c.n_calls)),
+        Order::Errors => clients.sort_by_key(|c| Reverse(c.n_errors)),
+        Order::Waiting => clients.sort_by_key(|c| Reverse((c.n_open, c.n_parked))),
+    }
+}
+
+/// The same with those on the screen; the selected one stays selected.
+fn arrange(model: &mut Model) {
+    let selected = model.session().map(|c| c.id);
+    let order = model.clients.order;
+    let Some(snapshot) = &mut model.snapshot else { return };
+    sort(&mut snapshot.clients, order);
+    if let Some(at) = selected.and_then(|id| model.sessions().iter().position(|c| c.id == id)) {
+        model.clients.cursor.at = at;
     }
 }
 

@@ -121,6 +121,10 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let active = !model.clients.in_detail && model.popups.is_empty();
     let mut block = pane::block(theme, active).title(pane::title("Clients"));
     let n = model.sessions().len();
+    if n > 1 {
+        let order = format!("sort: {}", model.clients.order.title());
+        block = block.title(pane::title(&order).right_aligned());
+    }
     if n > 0 {
         let at = format!("{} of {n}", model.clients.cursor.at + 1);
         block = block.title_bottom(pane::title(&at).right_aligned());

@@ -13,10 +13,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How much of the past the charts show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Window {
-    /// Ten minutes.
+    /// Ten minutes: there is something to see soon after the start.
+    #[default]
     Short,
     /// An hour.
-    #[default]
     Long,
 }
 

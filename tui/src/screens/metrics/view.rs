@@ -230,9 +230,36 @@ fn requests(points: &[Point], window: Window, model: &Model, area: Rect, frame: 
         number::count(n_errors),
         number::percent(n_errors, n)
     );
+    if theme.accessible {
+        let title = format!("{title}, over {}", window.word());
+        return in_words(&title, &all, &|n| format!("{} a second", short(n)), area, theme, frame);
+    }
     let inner = chart(&title, &short(max), per_column, area, theme, frame);
     bars::draw(&all, max, theme.tone(Tone::Busy), inner, theme, frame);
     bars::draw(&failed, max, theme.tone(Tone::Bad), inner, theme, frame);
+}
+
+/// A chart for who does not see it.
+fn in_words(
+    title: &str,
+    values: &[f64],
+    word: &dyn Fn(f64) -> String,
+    area: Rect,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+) {
+    frame.render_widget(pane::block(theme, false).title(pane::title(title)), area);
+    #[expect(clippy::cast_precision_loss, reason = "columns of a screen")]
+    let n = values.len().max(1) as f64;
+    let facts = [
+        ("now", values.last().copied().unwrap_or_default()),
+        ("mean", values.iter().sum::<f64>() / n),
+        ("highest", values.iter().copied().fold(0.0, f64::max)),
+    ];
+    let inner = inside(area);
+    for (y, (name, value)) in (inner.y..inner.bottom()).zip(facts) {
+        frame.render_widget(Line::raw(format!(" {name} {}", word(value))), Rect { y, height: 1, ..inner });
+    }
 }
 
 /// A rate in few cells.
@@ -252,6 +279,11 @@ fn latency(points: &[Point], window: Window, model: &Model, area: Rect, frame: &
     let max = p95.iter().copied().fold(0.0, f64::max);
     let worst = points.iter().map(|p| p.p99).max().unwrap_or_default();
     let title = format!("latency: {} p50  {} p95   highest p99 {}", s.bar, s.shade, number::latency(worst));
+    if theme.accessible {
+        let title = format!("95th percentile of the latency, over {}", window.word());
+        let time = |n| number::latency(Duration::from_secs_f64(n));
+        return in_words(&title, &p95, &time, area, theme, frame);
+    }
     let inner = chart(&title, &number::latency(Duration::from_secs_f64(max)), per_column, area, theme, frame);
     bars::shade(&p95, max, theme.tone(Tone::Warn), inner, theme, frame);
     bars::draw(&p50, max, theme.tone(Tone::Busy), inner, theme, frame);
