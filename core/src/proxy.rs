@@ -406,6 +406,10 @@ mod hearing_tests;
 mod editions_tests;
 
 #[cfg(test)]
+#[path = "looking_tests.rs"]
+mod looking_tests;
+
+#[cfg(test)]
 #[path = "parking_tests.rs"]
 mod parking_tests;
 

@@ -80,20 +80,27 @@ fn svg(buffer: &Buffer) -> String {
                 ));
                 fill = PLAIN.1;
             }
+            if run.trim().is_empty() {
+                continue;
+            }
             let weight = if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
             let faint = if modifier.contains(Modifier::DIM) { " opacity=\".6\"" } else { "" };
             // Each character at its own place: fonts differ in how wide they are.
-            let mut places = String::new();
+            let (mut places, mut drawn) = (String::new(), String::new());
             let mut at = left;
             for c in run.chars() {
-                places.push_str(&format!("{at} "));
+                // Blanks need no place, and nobody can take them away.
+                if c != ' ' {
+                    places.push_str(&format!("{at} "));
+                    drawn.push(c);
+                }
                 at += CELL.0 * f64::from(u8::try_from(crate::widgets::text::width(&c.to_string())).unwrap_or(1));
             }
             out.push_str(&format!(
-                "<text x=\"{}\" y=\"{}\" xml:space=\"preserve\" fill=\"{fill}\"{weight}{faint}>{}</text>\n",
+                "<text x=\"{}\" y=\"{}\" fill=\"{fill}\"{weight}{faint}>{}</text>\n",
                 places.trim_end(),
                 top + 12.5,
-                escaped(&run)
+                escaped(&drawn)
             ));
         }
     }

@@ -55,7 +55,11 @@ impl Keymap {
                     *other != at && TABLE[*other].context == TABLE[at].context && self.keys[*other].contains(&key)
                 };
                 let Some(other) = (0..TABLE.len()).find(same) else { continue };
-                let loser = if given[at] && !given[other] { other } else { at.max(other) };
+                let loser = match (given[at], given[other]) {
+                    (true, false) => other,
+                    (false, true) => at,
+                    _ => at.max(other),
+                };
                 let winner = if loser == at { other } else { at };
                 self.keys[loser].retain(|k| *k != key);
                 problems.push(format!("{key} is `{}` now, no longer `{}`", TABLE[winner].id(), TABLE[loser].id()));
@@ -150,6 +154,7 @@ mod tests {
         check(text, "backends.restart", "s", "s is `backends.restart` now, no longer `backends.start-stop`");
         check(text, "backends.start-stop", "", "no longer");
         check("[backends]\nping = \"x\"\nrestart = \"x\"", "backends.ping", "", "x is `backends.restart` now");
+        check("[backends]\nping = \"r\"", "backends.restart", "", "r is `backends.ping` now");
         check("[backends]\nping = \"q\"", "backends.ping", "q", "hides `everywhere.close`");
         check("[backends]\nping = \"ctrl-h\"", "backends.ping", "", "Backspace");
         check("[backends]\nping = \"hyper-x\"", "backends.ping", "", "no key `hyper-x`");

@@ -36,7 +36,7 @@ pub(super) fn lines(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<
 /// What it offers, and what that costs.
 pub(super) fn offers(b: &BackendView) -> String {
     format!(
-        "{}, {}, {}: {} tokens, about",
+        "{}, {}, {}: about {} tokens",
         number::plural(b.n_tools as u64, "tool"),
         number::plural(b.n_resources as u64, "resource"),
         number::plural(b.n_prompts as u64, "prompt"),

@@ -70,7 +70,7 @@ fn facts(model: &Model, item: &CatalogItem, raw: &Value, cells: usize) -> Vec<Li
             fact(if key == "size" { "bytes" } else { "type" }, &schema::shown(value));
         }
     }
-    let cost = format!("{} tokens of every model's context, about", number::count(tokens(item.raw.len()) as u64));
+    let cost = format!("about {} tokens of every model's context", number::count(tokens(item.raw.len()) as u64));
     fact("costs", &cost);
     if item.cached {
         fact("state", &format!("{} from the cache, the server has not confirmed it yet", s.warn));
@@ -131,7 +131,7 @@ fn rows(arguments: &[Argument], cells: usize, theme: Theme, out: &mut Vec<Line<'
     let indent = 3 + name + 1 + 1 + kind + 2;
     let room = cells.saturating_sub(indent + 1);
     // Without room beside it, it goes below.
-    let below = room < 24;
+    let below = room < 18;
     for a in arguments {
         let about = about(a);
         let star = if a.is_needed() { "*" } else { " " };
