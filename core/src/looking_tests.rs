@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::tests::{World, server};
-use super::*;
 use crate::config::{Secret, Target};
 use crate::control::{Command, CommandError, HEALTH_SLICE};
 use crate::observe::Status;

@@ -25,7 +25,7 @@ fn with(home: &Home) -> Screen {
 #[test]
 fn the_demo_shows_live_traffic_and_how_to_begin() {
     let (_home, mut screen) = demo();
-    screen.shows(&["● 3/3", "mcp-proxy init", "1 client"]);
+    screen.shows(&["3/3 ready", "mcp-proxy init", "1 client"]);
     screen.keys("2").shows(&["tools/call", "tools__echo", "FOLLOW"]);
     screen.keys("Q");
     assert!(screen.end().success());
@@ -34,7 +34,7 @@ fn the_demo_shows_live_traffic_and_how_to_begin() {
 #[test]
 fn digits_go_to_the_screens_and_help_names_the_keys() {
     let (_home, mut screen) = demo();
-    screen.shows(&["● 3/3"]);
+    screen.shows(&["3/3 ready"]);
     screen.keys("3").shows(&["Tools 11", "tools__add"]);
     screen.keys("4").shows(&["CLIENT", "demo"]);
     screen.keys("5").shows(&["Sources", "newest last"]);
@@ -62,7 +62,7 @@ fn a_filter_leaves_what_passes() {
 #[test]
 fn a_tool_is_tried_by_its_form() {
     let (_home, mut screen) = demo();
-    screen.shows(&["● 3/3"]);
+    screen.shows(&["3/3 ready"]);
     screen.keys("3").shows(&["tools__add"]);
     screen.keys("\r").shows(&["Call tools__add", "First number"]);
     screen.keys("\r").shows(&["must be filled in"]);
@@ -88,7 +88,7 @@ fn any_size_is_drawn() {
 /// Ends it in one way: the terminal must be as it was, the exit code 0, nothing left running.
 fn ends_well(way: impl Fn(&mut Screen)) {
     let (_home, mut screen) = demo();
-    screen.shows(&["● 3/3"]);
+    screen.shows(&["3/3 ready"]);
     assert!(screen.until("an alternate screen", |s| s.alternate_screen() && s.hide_cursor()).contains("Servers"));
     let started = descendants(screen.pid());
     assert!(!cfg!(target_os = "linux") || started.len() >= 4, "three servers and the guardian: {started:?}");
@@ -123,7 +123,7 @@ fn signals_give_the_terminal_back() {
 #[test]
 fn a_terminal_that_goes_away_leaves_nothing_behind() {
     let (_home, mut screen) = demo();
-    screen.shows(&["● 3/3"]);
+    screen.shows(&["3/3 ready"]);
     let started = descendants(screen.pid());
     screen.close();
     let status = screen.end();
@@ -134,7 +134,7 @@ fn a_terminal_that_goes_away_leaves_nothing_behind() {
 #[test]
 fn a_kill_leaves_nothing_behind() {
     let (_home, mut screen) = demo();
-    screen.shows(&["● 3/3"]);
+    screen.shows(&["3/3 ready"]);
     let started = descendants(screen.pid());
     screen.signal(Signal::KILL);
     assert!(!screen.end().success());
@@ -145,7 +145,7 @@ fn a_kill_leaves_nothing_behind() {
 fn stubborn_servers_are_told_about_and_a_second_signal_does_not_wait() {
     let home = Home::with_fake(&["--ignore-eof", "--ignore-term"]);
     let mut screen = with(&home);
-    screen.shows(&["● 1/1"]);
+    screen.shows(&["1/1 ready"]);
     let started = descendants(screen.pid());
     screen.keys("Q").shows(&["stopping the servers"]);
     screen.assert_restored();
@@ -158,7 +158,7 @@ fn stubborn_servers_are_told_about_and_a_second_signal_does_not_wait() {
 fn nothing_is_written_while_nothing_happens() {
     let home = Home::with_fake(&[]);
     let mut screen = with(&home);
-    screen.shows(&["● 1/1"]);
+    screen.shows(&["1/1 ready"]);
     screen.keys("3").shows(&["a__echo"]);
     screen.quiet_for(Duration::from_millis(300));
     let before = screen.raw().len();
@@ -172,7 +172,7 @@ fn no_color_means_no_colour() {
     let mut command = home.command(&["tui"]);
     command.env("NO_COLOR", "1");
     let mut screen = Screen::start(&command, SIZE);
-    screen.shows(&["● 3/3"]);
+    screen.shows(&["3/3 ready"]);
     screen.keys("2").shows(&["tools/call"]);
     screen.keys("Q");
     assert!(screen.end().success());
@@ -209,7 +209,7 @@ fn a_refused_configuration_is_told_and_a_good_one_taken() {
     let home = Home::with_fake(&[]);
     let config = home.config();
     let mut screen = with(&home);
-    screen.shows(&["● 1/1"]);
+    screen.shows(&["1/1 ready"]);
     let good = fs::read_to_string(&config).expect("our file");
     fs::write(&config, good.replace("command:", "comand:")).expect("our file");
     screen.shows(&["configuration refused: config.yaml:"]);
@@ -223,17 +223,17 @@ fn a_refused_configuration_is_told_and_a_good_one_taken() {
 fn restarting_and_stopping_ask_first() {
     let home = Home::with_fake(&[]);
     let mut screen = with(&home);
-    screen.shows(&["● 1/1"]);
+    screen.shows(&["1/1 ready"]);
     screen.keys("r").shows(&["Restart `a`?"]);
     screen.keys("n").until("no question", |s| !s.contents().contains("Restart"));
     assert_eq!(home.pids("a").len(), 1);
     screen.keys("r").shows(&["Restart `a`?"]);
     screen.keys("y").shows(&["restarting `a`"]);
     eventually("another process", || (home.pids("a").len() == 2).then_some(()));
-    screen.shows(&["● 1/1"]);
+    screen.shows(&["1/1 ready"]);
     screen.keys("s").shows(&["Stop `a`?"]);
     screen.keys("y").shows(&["stopped"]);
-    screen.keys("s").shows(&["● 1/1"]);
+    screen.keys("s").shows(&["1/1 ready"]);
 }
 
 /// The screen Config, with the text in it.

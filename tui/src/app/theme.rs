@@ -129,7 +129,7 @@ const ASCII: Symbols = Symbols {
 
 /// For screen readers: every state has a word beside it, which is enough.
 const WORDS: Symbols = Symbols {
-    brand: "",
+    brand: " ",
     good: "",
     bad: "",
     warn: "",

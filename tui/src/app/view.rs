@@ -163,7 +163,11 @@ fn alerts(model: &Model) -> Vec<Line<'static>> {
     let full = [alerts.clone(), vec![ready_word]].concat();
     let less = [alerts.clone(), vec![short.clone()]].concat();
     let first = [alerts.iter().take(1).cloned().collect(), vec![short]].concat();
-    vec![line(&full), line(&less), line(&first), line(&[(tone, format!("{worst} {ready}/{wanted}"))])]
+    let only: Vec<_> = alerts.into_iter().take(1).collect();
+    let mut lines = vec![line(&full), line(&less), line(&first)];
+    lines.extend((!only.is_empty()).then(|| line(&only)));
+    lines.push(line(&[(tone, format!("{worst} {ready}/{wanted}"))]));
+    lines
 }
 
 /// The note line: what was just done, a mistake in the filter, a refused configuration, why the
