@@ -595,16 +595,3 @@ fn clients_and_items_are_sorted() {
     d.keys("o");
     assert_eq!(names(&d)[0], "demo__mixed", "it costs most");
 }
-
-#[test]
-fn a_server_leads_to_its_entry_in_the_file() {
-    let mut d = driver();
-    let name = d.model.servers()[1].name.to_string();
-    d.file = Some(format!("version: 1\nservers:\n  other:\n    command: a\n  {name}:\n    command: b\n"));
-    d.keys("1 j e");
-    assert_eq!(d.model.screen, Screen::Config);
-    let entry = d.model.config.open().and_then(|o| o.entry()).expect("selected");
-    assert_eq!((entry.name.as_str(), entry.line), (name.as_str(), 4));
-    d.keys("1 g e");
-    assert!(d.model.toast.as_ref().unwrap().text.contains("has no entry `demo`"));
-}

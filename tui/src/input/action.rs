@@ -101,8 +101,6 @@ pub(crate) enum Action {
     Ping,
     /// Another order.
     Order,
-    /// A server's entry in the configuration.
-    EditEntry,
     /// The server's logs.
     BackendLogs,
     /// The server's details.

@@ -81,7 +81,6 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Backends, A::PrevKind, &["["], "", "the same, backwards"),
     key(C::Backends, A::Order, &["o"], "sort", "another order: file, state, name, rate, p95, errors"),
     key(C::Backends, A::BackendLogs, &["L"], "logs", "what this server wrote on stderr"),
-    key(C::Backends, A::EditEntry, &["e"], "edit", "this server's entry in Config"),
     key(C::Backends, A::Larger, &["+"], "", "more room for the details"),
     key(C::Backends, A::Smaller, &["_"], "", "less room for the details"),
     key(C::Catalog, A::Larger, &["+"], "", "more room for the details"),

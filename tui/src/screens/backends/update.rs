@@ -48,10 +48,6 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             }
         }
         Action::UseServer => use_or_not(model),
-        Action::EditEntry => {
-            model.config.wanted = model.server().map(|b| b.name.clone());
-            model.show(Screen::Config);
-        }
         Action::Open => show_flows(model, effects),
         Action::BackendLogs => {
             if let Some(name) = model.server().map(|b| b.name.clone()) {

@@ -1,7 +1,5 @@
 //! What the screen knows of the file.
 
-use std::sync::Arc;
-
 use mcp_proxy_core::config::Level;
 use mcp_proxy_core::config::change::syntax_of;
 use mcp_proxy_core::config::edit::{self, replace::Seen};
@@ -33,8 +31,6 @@ pub(crate) struct State {
     pub(crate) wanted: Option<String>,
     /// The number of the last server that was tried.
     pub(crate) seq: u64,
-    /// A server that is to be shown, once the file is read.
-    pub(crate) wanted: Option<Arc<str>>,
 }
 
 /// Which part has the keys.

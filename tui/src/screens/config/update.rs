@@ -22,23 +22,6 @@ pub(crate) fn look(model: &mut Model, effects: &mut Vec<Effect>) {
         model.config.source = Source::Reading;
         effects.push(Effect::Config(Wish::Read));
     }
-    show_wanted(model);
-}
-
-/// Goes to the server somebody wants to see, where the file is open.
-fn show_wanted(model: &mut Model) {
-    let Some(open) = model.config.open() else { return };
-    let found = |name: &str| open.outline.iter().position(|e| e.is_server && e.name == name);
-    let Some((name, at)) = model.config.wanted.as_ref().map(|name| (name.clone(), found(name))) else { return };
-    model.config.wanted = None;
-    match (at, model.config.open_mut()) {
-        (Some(at), Some(open)) => {
-            open.cursor.at = at;
-            enter(open, true);
-            model.config.focus = Focus::Outline;
-        }
-        _ => model.say(Tone::Warn, format!("the file has no entry `{name}`")),
-    }
 }
 
 /// Goes to a server in the file.
