@@ -8,6 +8,7 @@ use bytes::Bytes;
 use mcp_proxy_core::control::{CatalogItem, ItemKind};
 use serde_json::Value;
 
+use super::object;
 use super::result::Readable;
 use super::schema::{self, Argument, Kind};
 use super::template;
@@ -162,7 +163,7 @@ impl Form {
             let value = schema::value(&f.argument, f.input.text()).ok().flatten();
             (&f.argument, value)
         });
-        Node::of(values).to_string()
+        object::of(values).to_string()
     }
 
     /// The field characters go into.
@@ -228,7 +229,7 @@ impl Form {
                 }
             }
         }
-        for (at, error) in missing(&values) {
+        for (at, error) in object::missing(&values) {
             self.fields[at].error = Some(error);
             wrong = Some(wrong.map_or(at, |w| w.min(at)));
         }
@@ -240,7 +241,7 @@ impl Form {
         let name = Value::from(&*self.exposed).to_string();
         let arguments = match (self.whole, values.first()) {
             (true, Some((_, Some(json)))) => json.clone(),
-            _ => Node::of(values.iter().map(|(a, v)| (a, v.clone()))).to_string(),
+            _ => object::of(values.iter().map(|(a, v)| (a, v.clone()))).to_string(),
         };
         Ok(match self.kind {
             ItemKind::Tool => ("tools/call", format!(r#"{{"name":{name},"arguments":{arguments}}}"#)),
@@ -299,75 +300,6 @@ pub(crate) fn has_no_arguments(schema: Option<&Value>) -> bool {
     schema
         .and_then(Value::as_object)
         .is_none_or(|s| s.keys().all(|k| matches!(k.as_str(), "type" | "$schema" | "additionalProperties" | "title")))
-}
-
-/// Values on their way into an object: as they were written, each number with its digits.
-enum Node {
-    Leaf(String),
-    Object(Vec<(String, Self)>),
-}
-
-impl Node {
-    /// The object of these values; what is left out is not in it, but objects that must be there are.
-    fn of<'a>(values: impl Iterator<Item = (&'a Argument, Option<String>)>) -> Self {
-        let mut root = Self::Object(Vec::new());
-        for (argument, value) in values {
-            let n_needed = argument.within.iter().take_while(|needed| **needed).count();
-            match value {
-                Some(value) => root.put(&argument.path, Some(Self::Leaf(value))),
-                None => root.put(&argument.path[..n_needed.min(argument.path.len() - 1)], None),
-            }
-        }
-        root
-    }
-
-    /// Puts a value at a path; without one only the objects on the way are made.
-    fn put(&mut self, path: &[String], value: Option<Self>) {
-        let (Self::Object(members), Some((first, rest))) = (self, path.split_first()) else { return };
-        if rest.is_empty()
-            && let Some(value) = value
-        {
-            members.push((first.clone(), value));
-            return;
-        }
-        let at = members.iter().position(|(name, _)| name == first).unwrap_or_else(|| {
-            members.push((first.clone(), Self::Object(Vec::new())));
-            members.len() - 1
-        });
-        members[at].1.put(rest, value);
-    }
-}
-
-impl std::fmt::Display for Node {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Leaf(json) => f.write_str(json),
-            Self::Object(members) => {
-                f.write_str("{")?;
-                for (i, (name, node)) in members.iter().enumerate() {
-                    let comma = if i > 0 { "," } else { "" };
-                    write!(f, "{comma}{}:{node}", Value::from(name.as_str()))?;
-                }
-                f.write_str("}")
-            }
-        }
-    }
-}
-
-/// Fields that must be there because others of the same object are.
-fn missing(values: &[(Argument, Option<String>)]) -> Vec<(usize, String)> {
-    let mut out = Vec::new();
-    for (at, (argument, value)) in values.iter().enumerate() {
-        let object = &argument.path[..argument.path.len() - 1];
-        if value.is_some() || !argument.required || object.is_empty() {
-            continue;
-        }
-        let begun = values.iter().any(|(other, v)| v.is_some() && other.path.starts_with(object));
-        if begun {
-            out.push((at, format!("must be filled in, as others of `{}` are", object.join("."))));
-        }
-    }
-    out
 }
 
 fn whole_argument() -> Argument {
