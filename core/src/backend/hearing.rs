@@ -32,14 +32,32 @@ impl Instance {
         self.era() == Era::Modern && matches!(self.wire, Wire::Pipe(_)) && self.audience() == Audience::Strangers
     }
 
-    /// Whether `call`, which is sent next, may ask for log lines, if its client wants them.
-    pub(super) fn hears(&mut self, call: &Call) -> bool {
+    /// Whether `call` has to wait for the server's word that it is done with what was before: the last one who heard was another
+    /// user. It does not wait for long.
+    pub(super) fn hushes(&mut self, call: &Call) -> bool {
+        if !self.may_hear(call) || self.is_anybodys() || !self.is_heard_by_turns() {
+            return false;
+        }
+        if self.hearing.last.replace(call.peer.clone()).is_none_or(|last| last.is_same_user(&call.peer)) {
+            return false;
+        }
+        let meta = shape::modern_meta(&self.ctx.identity, "{}", None);
+        let barrier = self.send_own(Own::Other(HUSH), Method::Discover, &format!(r#"{{"_meta":{{{meta}}}}}"#));
+        self.hearing.barrier = Some(barrier);
+        self.settling.begin(barrier, self.now);
+        true
+    }
+
+    /// Lines are for all who want them.
+    fn is_anybodys(&self) -> bool {
+        self.port.server().share_logs
+    }
+
+    /// Whether nobody else hears at the moment, and `call` has a right to.
+    fn may_hear(&mut self, call: &Call) -> bool {
         let asks = call.peer.level().or(call.facts.level).is_some();
         if self.era() == Era::Legacy || (!asks && call.facts.revision.era() == Era::Modern) {
-            return true;
-        }
-        if !self.is_heard_by_turns() || self.port.server().share_logs {
-            return true;
+            return false;
         }
         if !asks && !self.users.is_only(&call.peer) {
             // It would take what comes, but has not asked for it.
@@ -48,17 +66,19 @@ impl Instance {
         let pending = &self.pending;
         self.hearing.running.retain(|wire| pending.call(*wire).is_some());
         let is_others = |wire: &WireId| pending.call(*wire).is_some_and(|c| !c.peer.is_same_user(&call.peer));
-        if self.hearing.running.iter().any(is_others) {
-            return false;
+        !self.hearing.running.iter().any(is_others)
+    }
+
+    /// Whether `call`, which is sent next, may ask for log lines, if its client wants them.
+    pub(super) fn hears(&mut self, call: &Call) -> bool {
+        if self.era() == Era::Legacy || self.is_anybodys() || !self.is_heard_by_turns() {
+            return true;
         }
-        if self.hearing.last.as_ref().is_some_and(|last| !last.is_same_user(&call.peer)) {
-            let meta = shape::modern_meta(&self.ctx.identity, "{}", None);
-            let barrier = self.send_own(Own::Other(HUSH), Method::Discover, &format!(r#"{{"_meta":{{{meta}}}}}"#));
-            self.hearing.barrier = Some(barrier);
+        let hears = self.may_hear(call);
+        if hears {
+            self.hearing.running.push(self.pending.next_id());
         }
-        self.hearing.last = Some(call.peer.clone());
-        self.hearing.running.push(self.pending.next_id());
-        true
+        hears
     }
 
     /// One of our requests was answered: what comes from now on may be of the calls behind it.

@@ -386,6 +386,9 @@ impl Instance {
             // Its user wants other levels than the one before.
             return self.backlog.push_front((self.now, call));
         }
+        if self.hushes(&call) {
+            return self.backlog.push_front((self.now, call));
+        }
         if call.seat.is_some() {
             self.holder = Some(call.peer.id);
             self.holder_is_call = call.peer.parks;

@@ -310,6 +310,11 @@ impl Offers {
         self.is_apart.store(true, Ordering::Relaxed);
     }
 
+    /// Whether `port` is the instance that speaks for its kind.
+    pub(super) fn speaks(&self, port: &Port, profile: Profile) -> bool {
+        self.entry(port, |entry| entry.apart.speaks(profile, port)) == Some(true)
+    }
+
     /// Whether an instance for one session should say what clients of `profile` see.
     pub(super) fn needs(&self, port: &Port, profile: Profile) -> bool {
         self.entry(port, |entry| entry.apart.needs(profile)) == Some(true)
@@ -336,10 +341,10 @@ impl Offers {
                     for_kind(apart, *profile);
                     published.told.extend(apart.forgets(port));
                 }
-                // Nothing tells the calls of such clients apart: what the first instance lists is for all of them. And so it is
-                // when they are waited for.
+                // Nothing tells the calls of such clients apart: what is listed after one of them is for all, and their next calls
+                // go there. And so it is when lists are waited for.
                 (Tenant::Lease(profile), Some(holder))
-                    if apart.speaks(*profile, port) && (holder == Holder::Call || apart.needs(*profile)) =>
+                    if holder == Holder::Call || (apart.speaks(*profile, port) && apart.needs(*profile)) =>
                 {
                     for_kind(apart, *profile);
                 }

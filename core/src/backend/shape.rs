@@ -87,7 +87,9 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
             add_modern_meta(&mut out, message, &facts.info, capabilities, level);
         }
         (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message, &MODERN_KEYS),
-        (Era::Modern, Era::Modern) if !hears => cut_modern_meta(&mut out, message, &[LEVEL_KEY]),
+        (Era::Modern, Era::Modern) if !hears && message.span(Field::MetaLogLevel).is_some() => {
+            cut_modern_meta(&mut out, message, &[LEVEL_KEY])
+        }
         _ => {}
     }
     out
