@@ -8,12 +8,15 @@ use crate::backend::Offer;
 /// What servers list for a client in the place of what they list for everybody. Compared by identity: what is the same is
 /// the same value. The default is nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Others(Option<Arc<[(Arc<str>, Arc<Offer>)]>>);
+pub struct Others(Option<Arc<[OfServer]>>);
+
+/// A server and what it lists.
+type OfServer = (Arc<str>, Arc<Offer>);
 
 impl Others {
     /// These offers, by server.
     #[must_use]
-    pub fn new(mut offers: Vec<(Arc<str>, Arc<Offer>)>) -> Self {
+    pub fn new(mut offers: Vec<OfServer>) -> Self {
         if offers.is_empty() {
             return Self::default();
         }
@@ -27,7 +30,7 @@ impl Others {
         self.0.is_none()
     }
 
-    fn offers(&self) -> &[(Arc<str>, Arc<Offer>)] {
+    fn offers(&self) -> &[OfServer] {
         self.0.as_deref().unwrap_or_default()
     }
 
