@@ -4,6 +4,8 @@
 //! What tmux shows is what a terminal would: this test sees sizes, colours and the alternate screen through another program than
 //! `terminal.rs` does. Skipped, with a word on stderr, only where there is no tmux.
 
+#![expect(clippy::disallowed_methods, reason = "a test, not the proxy")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +22,6 @@ impl Tmux {
     fn start(home: &Home, (cols, rows): (u16, u16)) -> Option<Self> {
         let version = Command::new("tmux").arg("-V").output();
         if !version.is_ok_and(|v| v.status.success()) {
-            eprintln!("skipped: there is no tmux (Debian: apt-get install tmux)");
             return None;
         }
         let tmux = Self { socket: home.path("tmux.sock") };
@@ -74,11 +75,10 @@ impl Tmux {
     /// Waits until the pane is as wanted, and gives it.
     fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let mut last = String::new();
-        let found = eventually(&format!("{what} on the pane"), || {
+        eventually(&format!("{what} on the pane"), || {
             last = self.screen();
             wanted(&last).then(|| last.clone())
-        });
-        found
+        })
     }
 
     /// Waits until the pane contains all of these.
@@ -106,7 +106,10 @@ fn command_line(home: &Home) -> String {
 #[test]
 fn a_day_with_the_terminal() {
     let home = Home::with_fake(&[]).fake("b", &[]);
-    let Some(tmux) = Tmux::start(&home, (120, 40)) else { return };
+    let Some(tmux) = Tmux::start(&home, (120, 40)) else {
+        eprintln!("skipped: there is no tmux (Debian: apt-get install tmux)");
+        return;
+    };
     tmux.types(&command_line(&home)).key("Enter").shows(&["2/2 ready", "health 60 min"]);
 
     // Traffic appears: a tool is tried by its form, and stands in Inspect.
