@@ -100,7 +100,7 @@ pub(crate) fn saved(model: &mut Model, result: Result<Box<Saved>, NotSaved>, eff
                     (Tone::Bad, format!("{} saved, but not in force: {why}", s.bad))
                 }
             };
-            open.seen = Box::new(saved.seen);
+            *open.seen = saved.seen;
             open.theirs = None;
             open.changed();
             open.saved = Some(format!("{what}{kept}"));
