@@ -44,6 +44,12 @@ fn with_tasks(mut params: Value) -> Value {
     params
 }
 
+/// A modern request of a client that knows tasks and cannot be asked: it never gets a process of its own.
+fn only_tasks(mut params: Value) -> Value {
+    params["_meta"] = json!({CAPABILITIES: {"extensions": {"io.modelcontextprotocol/tasks": {}}}});
+    params
+}
+
 fn without_tasks(mut params: Value) -> Value {
     params["_meta"] = json!({CAPABILITIES: {"elicitation": {}}});
     params
@@ -644,12 +650,12 @@ fn who_listens_hears_of_its_tasks() {
     let home = newest();
     let web = ready(&home);
     let make = |hold: bool| {
-        let params = with_tasks(json!({"name": "a__job", "arguments": {"hold": hold}}));
+        let params = only_tasks(json!({"name": "a__job", "arguments": {"hold": hold}}));
         id(&web.modern(1, "tools/call", params).json()["result"])
     };
     let (task, other) = (make(true), make(true));
     let filter = json!({"notifications": {"taskIds": [task, "a~x~2"]}});
-    let mut listens = web.start_modern(9, "subscriptions/listen", with_tasks(filter));
+    let mut listens = web.start_modern(9, "subscriptions/listen", only_tasks(filter));
     assert_eq!(listens.head().status, 200);
     let first = listens.message().expect("an acknowledgement").json();
     assert_eq!(first["params"]["notifications"], json!({"taskIds": [task]}), "its own, and none that is not known");
@@ -657,7 +663,7 @@ fn who_listens_hears_of_its_tasks() {
         let all = home.received_of("a", "subscriptions/listen");
         all.into_iter().find(|l| l["params"]["notifications"]["taskIds"] == json!(["1"]))
     });
-    web.modern(2, "tools/call", with_tasks(json!({"name": "a__finish", "arguments": {}})));
+    web.modern(2, "tools/call", only_tasks(json!({"name": "a__finish", "arguments": {}})));
     let told = listens.message().expect("news").json();
     assert_eq!((&told["method"], &told["params"]["taskId"]), (&json!("notifications/tasks"), &json!(task)));
     assert_eq!(told["params"]["status"], "completed");

@@ -87,19 +87,23 @@ export function addTasks(server) {
     if (job.first && !given) return { resultType: 'input_required', inputRequests: job.first(), requestState: 'first' };
     return begin(job, args, given);
   });
-  const about = (method, act) => handlers.set(method, async ({ params }, context) => {
-    if (!declares(context)) throw undeclared();
-    const task = tasks.get(params?.taskId);
-    if (!task) throw new ProtocolError(-32602, `Failed to retrieve task: there is no ${params?.taskId}`);
-    return act(task, params);
-  });
+  const about = (method, act) => {
+    // Else those named as methods of an older era are not found.
+    server.server._customSchemaRequestMethods.add(method);
+    handlers.set(method, async ({ params }, context) => {
+      if (!declares(context)) throw undeclared();
+      const task = tasks.get(params?.taskId);
+      if (!task) throw new ProtocolError(-32602, `Failed to retrieve task: there is no ${params?.taskId}`);
+      return act(task, params.inputResponses ?? context.mcpReq.inputResponses ?? {});
+    });
+  };
   about('tasks/get', ({ answered, resolve, ...task }) => ({ resultType: 'complete', ...task }));
   about('tasks/cancel', (task) => {
     move(task, { status: 'cancelled', inputRequests: undefined });
     return { resultType: 'complete' };
   });
-  about('tasks/update', (task, { inputResponses }) => {
-    const left = Object.entries(task.inputRequests ?? {}).filter(([key]) => !(key in inputResponses));
+  about('tasks/update', (task, given) => {
+    const left = Object.entries(task.inputRequests ?? {}).filter(([key]) => !(key in given));
     if (left.length > 0) move(task, { inputRequests: Object.fromEntries(left) });
     else if (task.inputRequests) {
       move(task, { status: 'working', inputRequests: undefined });
