@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::server::{Reply, Request, Server, answer, event, events, json_body, manners, modern_manners, text_result};
-use super::{client_of, text_of};
+use super::{Client, client_of, text_of};
 
 const RELATED: &str = "io.modelcontextprotocol/related-task";
 
@@ -47,6 +47,14 @@ fn legacy_with(
     })
 }
 
+/// A client of a proxy that has seen what the tool says of tasks.
+fn knowing(server: &Server) -> Client {
+    let mut client = client_of(server);
+    let listed = client.request("tools/list", &json!({}));
+    assert_eq!(listed["tools"][0]["name"], "a__echo");
+    client
+}
+
 fn done(request: &Request) -> Reply {
     let mut result = text_result("well");
     result["_meta"] = json!({RELATED: {"taskId": "t"}});
@@ -60,9 +68,9 @@ fn the_result_is_asked_for_again_when_the_stream_breaks() {
         1 => Reply::Raw(Vec::new()),
         _ => done(r),
     });
-    let mut client = client_of(&server);
+    let mut client = knowing(&server);
     let result = client.call("a__echo", &json!({}));
-    assert_eq!((text_of(&result), result.get("_meta")), ("well", None));
+    assert_eq!((text_of(&result), result.get("_meta")), ("well", None), "{result}");
     assert_eq!(server.seen_of("tools/call").len(), 1, "the job is not run again");
     assert_eq!(server.seen_of("tasks/result").len(), 3);
 }
@@ -70,7 +78,7 @@ fn the_result_is_asked_for_again_when_the_stream_breaks() {
 #[test]
 fn there_is_an_end_to_asking() {
     let server = legacy(|_, _| Reply::Raw(events("")));
-    let mut client = client_of(&server);
+    let mut client = knowing(&server);
     let fault = client.refusal("tools/call", &json!({"name": "a__echo", "arguments": {}}));
     assert_eq!((&fault["code"], &fault["data"]["backend"]), (&json!(-32603), &json!("a")), "{fault}");
     let n = server.seen_of("tasks/result").len();
@@ -146,7 +154,7 @@ fn a_modern_servers_task_is_looked_at_under_its_own_name() {
         },
         _ => modern_manners(r),
     });
-    let mut client = client_of(&server);
+    let mut client = knowing(&server);
     assert_eq!(text_of(&client.call("a__echo", &json!({}))), "well");
     let looks = server.seen_of("tasks/get");
     assert_eq!(looks.len(), 3);
