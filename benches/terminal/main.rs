@@ -296,7 +296,7 @@ impl Client {
         ));
     }
 
-    /// Posts a message and reads the whole answer; gives its head in small letters.
+    /// Posts a message and reads the whole answer; gives its head, names in small letters.
     fn post(&mut self, body: &str) -> String {
         let (address, session, n) = (&self.address, &self.session, body.len());
         let head = format!(
@@ -306,8 +306,8 @@ impl Client {
         let mut chunk = [0; 1 << 14];
         loop {
             if let Some(at) = memmem::find(&self.held, b"\r\n\r\n") {
-                let head = String::from_utf8_lossy(&self.held[..at]).to_ascii_lowercase();
-                assert!(head.starts_with("http/1.1 20"), "{head}");
+                let head = String::from_utf8_lossy(&self.held[..at]).into_owned();
+                assert!(head.starts_with("HTTP/1.1 20"), "{head}");
                 let n = head.split("content-length: ").nth(1).map_or(0, |n| n.lines().next().unwrap().parse().unwrap());
                 if self.held.len() >= at + 4 + n {
                     self.held.drain(..at + 4 + n);
