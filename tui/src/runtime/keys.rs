@@ -56,3 +56,23 @@ fn key(event: KeyEvent) -> Option<Key> {
     let shift = event.modifiers.contains(KeyModifiers::SHIFT) && !is_char && code != Code::BackTab;
     Some(Key { code, ctrl, shift })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shift_and_ctrl_count_where_they_type_nothing() {
+        let key = |code, modifiers| match message(Event::Key(KeyEvent::new(code, modifiers))) {
+            Some(Msg::Key(key)) => key.to_string(),
+            other => format!("{other:?}"),
+        };
+        let (shift, ctrl) = (KeyModifiers::SHIFT, KeyModifiers::CONTROL);
+        assert_eq!(key(KeyCode::Left, shift | ctrl), "Ctrl-S-Left");
+        assert_eq!(key(KeyCode::F(8), shift), "S-F8");
+        assert_eq!(key(KeyCode::Char('G'), shift), "G");
+        assert_eq!(key(KeyCode::Char(' '), ctrl), "Ctrl-Space");
+        assert_eq!(key(KeyCode::BackTab, shift), "S-Tab");
+        assert_eq!(key(KeyCode::Char('x'), KeyModifiers::ALT), "None");
+    }
+}
