@@ -284,7 +284,12 @@ impl Model {
                 self.sessions().iter().map(|c| number::age_lasts(number::since(self.now, c.since))).min()
             }
             Screen::Metrics => self.metrics.is_moving().then_some(mcp_proxy_core::control::HISTORY_STEP),
-            Screen::Catalog | Screen::Logs | Screen::Config => None,
+            // The outline says when a server is tried again.
+            Screen::Config => {
+                let waits = |b: &BackendView| matches!(b.state, BackendState::Backoff { .. });
+                self.servers().iter().any(waits).then_some(SECOND)
+            }
+            Screen::Catalog | Screen::Logs => None,
         }
     }
 }

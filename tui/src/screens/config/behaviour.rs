@@ -178,9 +178,13 @@ fn a_server_is_added_with_comments_kept() {
 #[test]
 fn trying_a_server_tells_what_it_offers_or_why_not() {
     let mut d = Driver::new(SIZE);
-    d.keys("7 a").text("npx x").keys("ctrl-t");
+    d.keys("7");
+    assert!(d.model.tick_in().is_some(), "a server waits to be tried again");
+    d.keys("a").text("npx x").keys("ctrl-t");
     let [Effect::Config(Wish::Probe { seq: 1, name, .. })] = d.wishes.as_slice() else { panic!("{:?}", d.wishes) };
     assert_eq!(name, "x");
+    d.snapshot.backends.retain(|b| &*b.name == "demo");
+    d.look(Some(Vec::new()));
     assert!(d.model.tick_in().is_some(), "a time runs on the screen");
     d.tell(Msg::Config(Box::new(sample::probed(9, "demo"))));
     assert!(d.model.tick_in().is_some(), "an old answer is none");
