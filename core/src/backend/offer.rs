@@ -310,11 +310,6 @@ impl Offers {
         self.is_apart.store(true, Ordering::Relaxed);
     }
 
-    /// Whether `port` is the instance that speaks for its kind.
-    pub(super) fn speaks(&self, port: &Port, profile: Profile) -> bool {
-        self.entry(port, |entry| entry.apart.speaks(profile, port)) == Some(true)
-    }
-
     /// Whether an instance for one session should say what clients of `profile` see.
     pub(super) fn needs(&self, port: &Port, profile: Profile) -> bool {
         self.entry(port, |entry| entry.apart.needs(profile)) == Some(true)
@@ -341,8 +336,8 @@ impl Offers {
                     for_kind(apart, *profile);
                     published.told.extend(apart.forgets(port));
                 }
-                // Nothing tells the calls of such clients apart: what is listed after one of them is for all, and their next calls
-                // go there. And so it is when lists are waited for.
+                // Nothing tells the calls of such clients apart: what is listed after one of them is for all. And so it is when
+                // lists are waited for.
                 (Tenant::Lease(profile), Some(holder))
                     if holder == Holder::Call || (apart.speaks(*profile, port) && apart.needs(*profile)) =>
                 {

@@ -323,10 +323,7 @@ impl Port {
         let ports = rooms.leases.get(&profile).map_or(&[][..], Vec::as_slice);
         let n = ports.len();
         let best = if may_ask {
-            // Of several that are free, the one whose lists clients see.
-            let speaks = |p: &Arc<Self>| n > 1 && self.pool.ctx.as_ref().is_some_and(|c| c.offers.speaks(p, profile));
-            let fits = ports.iter().map(|p| (p.lease.fit(peer.id), p.clone()));
-            fits.min_by_key(|(fit, p)| (*fit, *fit == Fit::Free && !speaks(p)))
+            ports.iter().map(|p| (p.lease.fit(peer.id), p.clone())).min_by_key(|(fit, _)| *fit)
         } else {
             // What stays with one instance stays with the first.
             ports.first().map(|p| (Fit::Own, p.clone()))
