@@ -414,5 +414,9 @@ mod looking_tests;
 mod parking_tests;
 
 #[cfg(test)]
+#[path = "intercept_tests.rs"]
+mod intercept_tests;
+
+#[cfg(test)]
 #[path = "reload_tests.rs"]
 mod reload_tests;

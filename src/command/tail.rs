@@ -220,7 +220,7 @@ mod following {
             if self.done.len() > N_KEPT {
                 self.done.pop_first();
             }
-            if !self.filter.matches(row) {
+            if !self.passes(row).await {
                 return true;
             }
             let pid = self.engine.hello().pid;
@@ -230,6 +230,18 @@ mod following {
                 human(row, self.shape.has_pid.then_some(pid), self.shape.is_coloured)
             };
             to.send(line).await.is_ok()
+        }
+
+        /// Whether a row passes the filter; its frames are asked for where that looks into them.
+        async fn passes(&mut self, row: &Flow) -> bool {
+            if !self.filter.needs_frames() {
+                return self.filter.matches(row);
+            }
+            // One that has left the journal meanwhile has no frames that could be looked into.
+            match self.engine.ask(Ask::Flow { id: row.id }).await {
+                Ok(Told::Flow(Some(whole))) => self.filter.matches(&whole),
+                _ => self.filter.matches(row),
+            }
         }
 
         async fn lost(&self, n: u64, to: &mpsc::Sender<String>) -> bool {
@@ -294,6 +306,10 @@ mod following {
         format!("{}\n", parts.join("  "))
     }
 
+    fn ms(time: std::time::Duration) -> f64 {
+        (time.as_secs_f64() * 1e6).round() / 1e3
+    }
+
     fn json_line(row: &Flow, pid: u32) -> String {
         let kind = match row.kind {
             FlowKind::Call => "call",
@@ -314,9 +330,16 @@ mod following {
             "target": row.target,
             "status": outcome(&row.status),
             "is_error": failed(&row.status),
-            "latency_ms": (row.timing.total().as_secs_f64() * 1e6).round() / 1e3,
+            "latency_ms": ms(row.timing.total()),
+            "timing_ms": {
+                "proxy": ms(row.timing.proxy), "queue": ms(row.timing.queue), "server": ms(row.timing.server),
+                "client": ms(row.timing.client), "held": ms(row.timing.held),
+            },
             "bytes_in": row.n_bytes_in,
             "bytes_out": row.n_bytes_out,
+            "wire_id": row.wire_id,
+            "progress": row.n_progress,
+            "rounds": u32::from(row.n_rounds) + 1,
             "parent": row.parent.map(|p| p.to_string()),
         });
         format!("{value}\n")

@@ -12,6 +12,7 @@ mod edge_cases;
 mod eras;
 mod fakes;
 mod http;
+mod inspect;
 mod processes;
 mod progress_cancel;
 mod project;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mcp_proxy_core::control::{BackendState, Command, CommandError};
 use mcp_proxy_core::observe::Status;
-use mcp_proxy_core::protocol::CallId;
+use mcp_proxy_core::protocol::{CallId, SessionId};
 
 use crate::app::effect::Effect;
 use crate::app::model::{Model, Screen};
@@ -14,6 +14,7 @@ use crate::app::popup::Popup;
 use crate::app::theme::Theme;
 use crate::app::update::update;
 use crate::driver::Driver;
+use crate::input::action::Action;
 use crate::input::context::Context;
 use crate::input::keymap;
 use crate::sample;
@@ -68,7 +69,6 @@ fn what_kills_asks_and_what_does_not_does_not() {
 
 #[test]
 fn a_client_is_disconnected_after_a_question_and_its_calls_are_a_key_away() {
-    use mcp_proxy_core::protocol::SessionId;
     assert_eq!(wishes("4 X y"), [Effect::Command(Command::Disconnect(SessionId(2)))]);
     assert_eq!(wishes("4 X enter"), []);
     let mut d = driver();
@@ -167,6 +167,7 @@ fn only_rows_on_the_screen_are_read() {
         changed: Some(Vec::new()),
         catalog: sample::catalog(),
         n_readings: 0,
+        intercept: Default::default(),
     };
     let effects = update(&mut model, Msg::Seen(Box::new(seen)));
     let [Effect::Rows(ids), Effect::Flow(CallId(999_999))] = effects.as_slice() else { panic!("{effects:?}") };
@@ -185,6 +186,7 @@ fn nothing_new_asks_for_nothing() {
         changed: Some(Vec::new()),
         catalog: d.catalog.clone(),
         n_readings: 0,
+        intercept: Default::default(),
     };
     assert_eq!(update(&mut d.model, Msg::Seen(Box::new(seen))), []);
 }
@@ -269,8 +271,13 @@ fn help_lists_what_works_here_and_does_it() {
     let mut d = driver();
     d.keys("2 k ?");
     assert!(matches!(d.model.popups.last(), Some(Popup::Help { contexts, .. }) if contexts[0] == Context::Inspect));
-    d.keys("j enter");
-    assert!(d.model.popups.is_empty() && d.model.inspect.follow, "the second entry is: follow");
+    let follow =
+        keymap::Keymap::default().bindings(&[Context::Inspect]).position(|b| b.binding.action == Action::Follow);
+    for _ in 0..follow.unwrap() {
+        d.keys("j");
+    }
+    d.keys("enter");
+    assert!(d.model.popups.is_empty() && d.model.inspect.follow, "the selected entry is done");
     d.keys("? ?");
     assert!(d.model.popups.is_empty());
 }
@@ -388,12 +395,19 @@ fn a_screen_that_is_too_small_still_lets_one_leave() {
 
 #[test]
 fn every_line_of_the_key_table_can_be_reached() {
-    let states: [(&str, &str); 23] = [
+    let states: [(&str, &str); 30] = [
         ("1", ""),
         ("1 d", ""),
         ("2", ""),
         ("2 enter", ""),
         ("2 /", ""),
+        ("2 enter /", ""),
+        ("2 i", ""),
+        ("2 g j j j e", ""),
+        ("2 x", ""),
+        ("2 o", ""),
+        ("2 R", ""),
+        ("2 m k C", ""),
         ("3", ""),
         ("3 d", ""),
         ("3 /", ""),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use mcp_proxy_core::control::{CatalogView, Snapshot};
+use mcp_proxy_core::control::{CatalogView, InterceptView, Snapshot};
 use mcp_proxy_core::observe::Flow;
 use mcp_proxy_core::protocol::CallId;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use crate::app::theme::Theme;
 use crate::app::update::update;
 use crate::input::key::Key;
 use crate::json::change::Change;
+use crate::runtime::looking::relations;
 use crate::sample;
 use crate::screens::config::talk::{NoFile, Told, Wish};
 
@@ -26,6 +27,7 @@ pub(crate) struct Driver {
     pub(crate) journal: Vec<Flow>,
     pub(crate) snapshot: Snapshot,
     pub(crate) catalog: Arc<CatalogView>,
+    pub(crate) intercept: InterceptView,
     /// Effects the journal cannot answer: what the model wanted done.
     pub(crate) wishes: Vec<Effect>,
     version: u64,
@@ -62,6 +64,7 @@ impl Driver {
             journal,
             snapshot,
             catalog,
+            intercept: InterceptView::default(),
             wishes: Vec::new(),
             version: 0,
             n_readings: 0,
@@ -77,8 +80,8 @@ impl Driver {
         let first = self.journal.first().map_or(0, |f| f.id.0);
         let next = self.journal.last().map_or(0, |f| f.id.0 + 1);
         let (snapshot, catalog) = (self.snapshot.clone(), self.catalog.clone());
-        let n_readings = self.n_readings;
-        let seen = Seen { snapshot, first, next, version: self.version, changed, catalog, n_readings };
+        let (n_readings, intercept) = (self.n_readings, self.intercept.clone());
+        let seen = Seen { snapshot, first, next, version: self.version, changed, catalog, n_readings, intercept };
         self.tell(Msg::Seen(Box::new(seen)));
     }
 
@@ -91,18 +94,25 @@ impl Driver {
             assert!(steps < 10_000, "the model asks without end");
             for effect in update(&mut self.model, msg) {
                 match effect {
-                    Effect::Scan { from, generation } => {
+                    Effect::Scan { from, generation, .. } => {
                         let rows: Vec<Flow> = self.journal.iter().filter(|f| f.id.0 >= from).take(4).cloned().collect();
                         let next = self.journal.last().map_or(0, |f| f.id.0 + 1);
                         let upto = if rows.len() == 4 { rows[3].id.0 + 1 } else { next };
                         msgs.push_back(Msg::Scanned { generation, upto, rows });
                     }
-                    Effect::Recheck(ids) => msgs.push_back(Msg::Rechecked(self.rows(&ids))),
+                    Effect::Recheck { ids, .. } => msgs.push_back(Msg::Rechecked(self.rows(&ids))),
                     Effect::Rows(ids) => msgs.push_back(Msg::Rows(self.rows(&ids))),
                     Effect::Flow(id) => {
-                        let children = self.journal.iter().filter(|f| f.parent == Some(id)).map(|f| f.id).collect();
-                        let found = self.journal.iter().find(|f| f.id == id).cloned();
-                        msgs.push_back(Msg::Flow(id, found.map(|f| Box::new((f, children)))));
+                        let found = self.journal.iter().position(|f| f.id == id);
+                        let found = found.map(|at| {
+                            let relations = relations(&self.journal[at], &self.journal[..at], &self.journal[at + 1..]);
+                            Box::new((self.journal[at].clone(), relations))
+                        });
+                        msgs.push_back(Msg::Flow(id, found));
+                    }
+                    Effect::Compare(a, b) => {
+                        let whole = |id| self.journal.iter().find(|f| f.id == id).cloned().map(Box::new);
+                        msgs.push_back(Msg::Compare(whole(a), whole(b)));
                     }
                     Effect::Metrics(of) => msgs.push_back(Msg::Metrics(Box::new(sample::metrics(of.server, of.tool)))),
                     Effect::Server(name) => {
@@ -147,7 +157,8 @@ impl Driver {
     }
 
     fn rows(&self, ids: &[CallId]) -> Vec<Flow> {
-        let mut rows: Vec<Flow> = self.journal.iter().filter(|f| ids.contains(&f.id)).cloned().collect();
+        let found = ids.iter().filter_map(|id| self.journal.iter().find(|f| f.id == *id));
+        let mut rows: Vec<Flow> = found.cloned().collect();
         for row in &mut rows {
             row.frames = mcp_proxy_core::observe::Frames::default();
         }

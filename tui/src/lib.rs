@@ -7,16 +7,22 @@
 //! [`ProxyHandle`]: mcp_proxy_core::control::ProxyHandle
 
 mod app;
+#[cfg(feature = "bench")]
+pub mod bench;
 #[cfg(test)]
 mod behaviour;
 #[cfg(test)]
+mod behaviour_inspect;
+#[cfg(test)]
 mod driver;
+mod export;
 #[cfg(test)]
 mod fuzz;
 mod input;
 mod json;
 #[cfg(test)]
 mod pictures;
+mod recording;
 mod runtime;
 #[cfg(test)]
 mod sample;

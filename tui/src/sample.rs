@@ -56,6 +56,7 @@ fn flow(id: u64, kind: FlowKind, backend: &str, method: &str, target: Option<&st
         n_bytes_in: 128,
         n_bytes_out: if took == 0 { 0 } else { 312 },
         n_open: 0,
+        is_held: false,
         n_rounds: 0,
         rounds: Vec::new(),
         frames: Frames::default(),

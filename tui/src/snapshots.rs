@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use mcp_proxy_core::control::Leg;
+use mcp_proxy_core::protocol::CallId;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::app::model::Model;
-use crate::app::msg::Msg;
+use crate::app::msg::{Loaded, Msg};
 use crate::app::theme::Theme;
 use crate::app::view;
 use crate::driver::Driver;
@@ -178,7 +180,92 @@ fn inspect() {
         d
     });
     each_size("inspect_help", after("2 ?"));
+    each_size("inspect_raw", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter v v j");
+        d
+    });
+    each_size("inspect_facts", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter tab v v v");
+        d
+    });
+    each_size("inspect_find", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter tab /").text("text");
+        d
+    });
+    each_size("inspect_replay", after("2 g j j j j j r"));
+    each_size("inspect_edit", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("e down down down down down");
+        d
+    });
+    each_size("inspect_edit_mistake", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("e down end backspace end");
+        d
+    });
+    each_size("inspect_held", held);
+    each_size("inspect_drop_held", |size| {
+        let mut d = held(size);
+        d.keys("X");
+        d
+    });
+    each_size("inspect_intercept", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 i").text("~t demo__echo & ~q");
+        d
+    });
+    each_size("inspect_intercept_mistake", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 i").text("~t demo__echo & ~lat 5");
+        d
+    });
+    each_size("inspect_marks", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 g j j j m j j ;").text("why zero?").keys("enter");
+        d
+    });
+    each_size("inspect_compare", after("2 g j j j m j j C"));
+    each_size("inspect_related", |size| {
+        let mut d = Driver::new(size);
+        let mut again = crate::sample::echo();
+        (again.id, again.parent, again.client) = (CallId(14), Some(CallId(3)), "terminal".into());
+        d.journal.push(again);
+        d.look(Some(Vec::new()));
+        d.keys("2 g j j j R");
+        d
+    });
+    each_size("inspect_columns", after("2 o j j space j j j j j j enter"));
+    each_size("inspect_ordered", after("2 o j j j j j j j j enter esc"));
+    each_size("inspect_export", after("2 g j j j x j"));
+    each_size("inspect_save", after("2 w"));
+    each_size("inspect_recording", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2");
+        d.tell(Msg::Loaded(Ok(Loaded { name: "/tmp/monday.jsonl".into(), n_flows: 14, ..Loaded::default() })));
+        d.look(None);
+        d
+    });
+    each_size("inspect_frozen", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 P");
+        d.tell(Msg::Streaming(Some("/tmp/calls.jsonl".into())));
+        d
+    });
     each_size("inspect_filter_help", after("2 / f1"));
+}
+
+/// A request is held, and its filter still is.
+fn held(size: (u16, u16)) -> Driver {
+    let mut d = Driver::new(size);
+    d.journal[11].is_held = true;
+    d.intercept.filter = Some("~t demo__slow & ~q".into());
+    d.intercept.held = vec![(CallId(11), Leg::Request, crate::sample::now() + Duration::from_secs(290))];
+    d.look(Some(vec![CallId(11)]));
+    d.keys("2 k k");
+    d
 }
 
 #[test]

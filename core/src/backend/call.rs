@@ -111,6 +111,8 @@ pub enum Delivery {
     Note(Box<ServerNote>),
     /// Somebody at the terminal cancels a call of this client.
     Cancel(CallId),
+    /// Somebody at the terminal has decided about a message that is held.
+    Verdict(CallId, Box<Verdict>),
     /// The engine is shutting down: answer what can be answered and end.
     Close,
 }
@@ -143,6 +145,19 @@ pub struct Wants {
     pub sent: (Instant, Instant),
     /// The instance that wants it.
     pub port: Arc<Port>,
+}
+
+/// What becomes of a message that was held.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It goes on as it came.
+    Release,
+    /// This goes on in its place; of the same kind, with the same id.
+    Replace(Message),
+    /// It does not go on: who waits for it gets an error.
+    Drop,
+    /// It does not go on: this is the answer to it.
+    Answer(Message),
 }
 
 /// How a call ended.

@@ -48,7 +48,7 @@ mod waiting;
 mod wanted;
 mod wire;
 
-pub use call::{Answer, Call, Delivery, Outcome, OwnTask, ServerNote, Upcall, Wants, may_ask};
+pub use call::{Answer, Call, Delivery, Outcome, OwnTask, ServerNote, Upcall, Verdict, Wants, may_ask};
 pub use context::Context;
 pub(crate) use handshake::declares;
 pub use lease::Seat;

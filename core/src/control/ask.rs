@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::{Report, Wish};
 use super::handle::{Command, ProxyHandle};
 use super::view::{CatalogView, MetricsView, Snapshot};
+use crate::guard::{Holding, InterceptView};
 use crate::observe::{Flow, JournalWindow, LogWindow};
 use crate::protocol::CallId;
 
@@ -41,6 +42,13 @@ pub enum Ask {
     Flow {
         /// Which.
         id: CallId,
+    },
+    /// [`ProxyHandle::intercept`]
+    Intercepted,
+    /// [`ProxyHandle::held`]
+    Held {
+        /// Which flow.
+        call: CallId,
     },
     /// [`ProxyHandle::logs`]
     Logs {
@@ -86,6 +94,10 @@ pub enum Told {
     },
     /// To [`Ask::Flow`].
     Flow(Option<Box<Flow>>),
+    /// To [`Ask::Intercepted`].
+    Intercepted(InterceptView),
+    /// To [`Ask::Held`].
+    Held(Option<Box<Holding>>),
     /// To [`Ask::Logs`].
     Logs(LogWindow),
     /// To [`Ask::Metrics`].
@@ -110,6 +122,8 @@ impl ProxyHandle {
                 Told::FlowsChanged { changed, version }
             }
             Ask::Flow { id } => Told::Flow(self.flow(id).map(Box::new)),
+            Ask::Intercepted => Told::Intercepted(self.intercept()),
+            Ask::Held { call } => Told::Held(self.held(call).map(Box::new)),
             Ask::Logs { from, limit } => Told::Logs(self.logs(from, limit.min(MAX_ROWS))),
             Ask::Metrics { backend } => Told::Metrics(Box::new(self.metrics(backend.as_ref()))),
             Ask::Command(command) => match self.command(command).await {

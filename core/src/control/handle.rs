@@ -10,12 +10,14 @@ use tokio::sync::{mpsc, oneshot};
 use super::file::ConfigFile;
 use super::follow::Wish;
 use super::view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, Snapshot, Totals};
-use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port};
+use crate::backend::{BackendState, Control, Delivery, ItemKind, OfferState, Port, Verdict};
 use crate::catalog::{Catalog, Item, tokens};
 use crate::config::change::Change;
 use crate::config::{Config, Plan, Server, Target};
+use crate::guard::{Holding, InterceptView, Leg};
+use crate::observe::filter::{Filter, FilterError};
 use crate::observe::{Flow, JournalWindow, LogWindow, NoticeLevel, Outcome, ProcessUse, Status, Subscription};
-use crate::protocol::{CallId, Era, SessionId, Span, walk};
+use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, SessionId, Span, walk};
 use crate::session::{Engine, Entrance};
 use crate::transport::{Guardian, Link, Mailbox};
 
@@ -89,6 +91,26 @@ pub enum Command {
     Disconnect(SessionId),
     /// Change the configuration file, and go by it: for good.
     Configure(Change),
+    /// Hold the messages whose flows pass this filter from now on; `None`: hold nothing more. What is held stays held.
+    Intercept(Option<String>),
+    /// Let a held message go on: as it came, or this in its place.
+    Release {
+        /// Its flow.
+        call: CallId,
+        /// A message of the same kind with the same id and method.
+        message: Option<String>,
+    },
+    /// Let all held messages go on as they came.
+    ReleaseAll,
+    /// Drop a held message: who waits for it gets an error.
+    Drop(CallId),
+    /// Answer a held request in the place of whom it is for.
+    Answer {
+        /// Its flow.
+        call: CallId,
+        /// The answer: a message with the same id.
+        message: String,
+    },
 }
 
 /// Why a command was refused; nothing was changed.
@@ -109,6 +131,15 @@ pub enum CommandError {
     /// No session of this client is there: it has left, or each of its requests stands alone (MCP 2026-07-28).
     #[error("client {0} has no session that could be ended")]
     NoSession(SessionId),
+    /// The filter cannot be read.
+    #[error("the filter cannot be read, at character {at}: {text}", at = .0.at + 1, text = .0.text)]
+    Filter(FilterError),
+    /// Nothing of that flow is held.
+    #[error("nothing of {0} is held: it has gone on, or was taken back")]
+    NotHeld(CallId),
+    /// What is to go on in the place of a held message cannot.
+    #[error("{0}")]
+    Unfit(String),
     /// There is no file that could be read again.
     #[error("this mcp-proxy runs without a configuration file")]
     NotFollowed,
@@ -368,6 +399,22 @@ impl ProxyHandle {
             Command::Cancel(id) => return self.cancel(id),
             Command::Disconnect(id) => return self.disconnect(id),
             Command::Configure(change) => return self.configure(&change).await.map(|_| ()),
+            Command::Intercept(text) => return self.intercept_by(text),
+            Command::Release { call, message: None } => return self.decide(call, |_| Ok(Verdict::Release)),
+            Command::Release { call, message: Some(text) } => {
+                return self.decide(call, |held| replacement(held, text).map(Verdict::Replace));
+            }
+            Command::ReleaseAll => {
+                for (call, ..) in self.intercept().held {
+                    // One that has gone on meanwhile is as it should be.
+                    let _ = self.decide(call, |_| Ok(Verdict::Release));
+                }
+                return Ok(());
+            }
+            Command::Drop(call) => return self.decide(call, |_| Ok(Verdict::Drop)),
+            Command::Answer { call, message } => {
+                return self.decide(call, |held| answer_to(held, message).map(Verdict::Answer));
+            }
             Command::Start(name) => (name, Control::Start),
             Command::Stop(name) => (name, Control::Stop),
             Command::Restart(name) => (name, Control::Restart),
@@ -390,6 +437,42 @@ impl ProxyHandle {
         let peer = flow.session.and_then(|s| self.inner.engine.ctx.peers.get(s));
         let Some(peer) = peer else { return Ok(()) };
         peer.mailbox.push_owed(Delivery::Cancel(id)).map_err(|_| CommandError::NotInFlight(id))
+    }
+
+    /// What is intercepted, and what is held.
+    #[must_use]
+    pub fn intercept(&self) -> InterceptView {
+        self.inner.engine.guard.intercept.view()
+    }
+
+    /// The message of a flow that is held.
+    #[must_use]
+    pub fn held(&self, call: CallId) -> Option<Holding> {
+        self.inner.engine.guard.intercept.holding(call)
+    }
+
+    fn intercept_by(&self, text: Option<String>) -> Result<(), CommandError> {
+        let text = text.filter(|t| !t.trim().is_empty());
+        let rule = match text {
+            Some(text) => Some((Filter::parse(&text).map_err(CommandError::Filter)?, text)),
+            None => None,
+        };
+        self.inner.engine.guard.intercept.set(rule.map(|(filter, text)| (text, filter)));
+        self.inner.engine.ctx.observer.signal.raise();
+        Ok(())
+    }
+
+    /// Tells the session that holds a message what becomes of it.
+    fn decide(
+        &self,
+        call: CallId,
+        verdict: impl FnOnce(&Holding) -> Result<Verdict, CommandError>,
+    ) -> Result<(), CommandError> {
+        let held = self.held(call).ok_or(CommandError::NotHeld(call))?;
+        let verdict = Box::new(verdict(&held)?);
+        let peer = self.inner.engine.ctx.peers.get(held.session).ok_or(CommandError::NotHeld(call))?;
+        let told = peer.mailbox.push_owed(Delivery::Verdict(call, verdict));
+        told.map_err(|_| CommandError::NotHeld(call))
     }
 
     fn disconnect(&self, id: SessionId) -> Result<(), CommandError> {
@@ -478,6 +561,51 @@ impl ProxyHandle {
     pub fn shutdown(&self) {
         let _ = self.inner.errands.push_owed(Errand::Shutdown);
     }
+}
+
+/// What a person wrote, as a message on one line.
+fn written(text: String) -> Result<Message, CommandError> {
+    let parsed = Message::parse(text.into());
+    let parsed = parsed.map_err(|m| CommandError::Unfit(format!("this is no message: {}", Fault::from(&m).message)))?;
+    Ok(parsed.to_single_line())
+}
+
+/// What goes on in the place of a held message.
+fn replacement(held: &Holding, text: String) -> Result<Message, CommandError> {
+    let unfit = |text: String| Err(CommandError::Unfit(text));
+    let new = written(text)?;
+    let was =
+        Message::parse(held.message.clone()).map_err(|m| CommandError::Unfit(Fault::from(&m).message.into_owned()))?;
+    if new.id() != was.id() {
+        return unfit(format!("`id` must stay {}", was.id().map_or_else(|| "away".to_owned(), |id| id.to_string())));
+    }
+    match held.leg {
+        Leg::Request if new.text(Field::Method) != was.text(Field::Method) => {
+            unfit(format!("`method` must stay `{}`", was.text(Field::Method).unwrap_or_default()))
+        }
+        Leg::Answer if !matches!(new.kind(), Kind::Response | Kind::Error) => {
+            unfit("an answer has a `result` or an `error`, and no `method`".to_owned())
+        }
+        _ => Ok(new),
+    }
+}
+
+/// An answer to a held message.
+fn answer_to(held: &Holding, text: String) -> Result<Message, CommandError> {
+    if held.leg == Leg::Answer {
+        return replacement(held, text);
+    }
+    let answer = written(text)?;
+    let asked =
+        Message::parse(held.message.clone()).map_err(|m| CommandError::Unfit(Fault::from(&m).message.into_owned()))?;
+    if !matches!(answer.kind(), Kind::Response | Kind::Error) {
+        return Err(CommandError::Unfit("an answer has a `result` or an `error`, and no `method`".to_owned()));
+    }
+    if answer.id() != asked.id() {
+        let id = asked.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
+        return Err(CommandError::Unfit(format!("`id` must be {id}, that of the request")));
+    }
+    Ok(answer)
 }
 
 fn client(c: &crate::session::ClientStatus) -> ClientView {

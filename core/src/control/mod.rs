@@ -24,6 +24,7 @@ pub use view::{BackendView, CatalogItem, CatalogView, ClientView, MetricsView, S
 
 pub use crate::backend::{BackendState, Failure, ItemKind, Pinged};
 pub use crate::catalog::tokens;
+pub use crate::guard::{Holding, InterceptView, Leg, MAX_HELD, MAX_HOLD};
 pub use crate::observe::{
     JournalWindow as FlowWindow, Latency, LogLine, LogStream, LogWindow, Notice, NoticeLevel, Outcome, Point,
     ProcessUse, STEP as HISTORY_STEP, Slice as HealthSlice, Subscription, ToolLatency,

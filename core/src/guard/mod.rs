@@ -1,5 +1,7 @@
 //! Who may come in, what for, and how often: the locks on the doors that others can reach.
 //!
+//! What somebody at the terminal wants to see before it goes on is another such lock ([`Intercept`]).
+//!
 //! Pure: looks at headers, configuration and the time it is told; opens nothing, waits for nothing, prints nothing. It must never
 //! show a token, and never tell by how long it takes how close a wrong one was. Input: the head of a request
 //! (`session`'s door over HTTP) and the principal of a call. Output: a [`Visitor`], or a [`Refused`] that is
@@ -8,6 +10,7 @@
 mod access;
 mod bearer;
 mod cors;
+mod intercept;
 mod limiter;
 mod refused;
 mod rules;
@@ -25,6 +28,7 @@ use tokio::time::Instant;
 
 pub use access::{allows_server, allows_tool};
 pub use cors::{Preflight, exposed};
+pub use intercept::{Hold, Holding, Intercept, InterceptView, Leg, MAX_HELD, MAX_HOLD};
 pub use refused::{Refused, RetryAfter};
 
 use crate::backend::Principal;
@@ -39,6 +43,8 @@ pub struct Guard {
     /// Made from the configuration of last time; made anew when there is another.
     rules: Mutex<(Arc<Config>, Arc<Rules>)>,
     limiter: Mutex<Limiter>,
+    /// What is held for somebody at the terminal.
+    pub intercept: Arc<Intercept>,
 }
 
 /// Who came in.
@@ -73,7 +79,7 @@ impl Guard {
     pub fn new(config: watch::Receiver<Arc<Config>>) -> Self {
         let now = config.borrow().clone();
         let rules = Arc::new(Rules::of(&now));
-        Self { config, rules: Mutex::new((now, rules)), limiter: Mutex::default() }
+        Self { config, rules: Mutex::new((now, rules)), limiter: Mutex::default(), intercept: Arc::default() }
     }
 
     /// Lets in who may come in: the right name of ours, an allowed origin, a token that is known or not needed.

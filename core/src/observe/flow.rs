@@ -70,13 +70,16 @@ pub struct Timing {
     pub server: Duration,
     /// Between its rounds: waiting for what its client was asked.
     pub client: Duration,
+    /// Held for somebody at the terminal.
+    #[serde(default)]
+    pub held: Duration,
 }
 
 impl Timing {
     /// From arrival to answer.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.proxy + self.queue + self.server + self.client
+        self.proxy + self.queue + self.server + self.client + self.held
     }
 }
 
@@ -135,7 +138,7 @@ pub struct Flow {
     pub wire_id: Option<u64>,
     /// Progress notifications passed back so far.
     pub n_progress: u32,
-    /// The call this belongs to: the one a question or notification arose from.
+    /// The call this belongs to: the one a question or notification arose from, or which a call was made again from.
     pub parent: Option<CallId>,
     /// Bytes of the request as received.
     pub n_bytes_in: u32,
@@ -143,6 +146,9 @@ pub struct Flow {
     pub n_bytes_out: u32,
     /// Questions of the server to the client that belong to it and are open.
     pub n_open: u16,
+    /// Its request or its answer is held for somebody at the terminal.
+    #[serde(default)]
+    pub is_held: bool,
     /// Rounds it took before the one that `frames` is of.
     pub n_rounds: u16,
     /// These rounds, the first one first, as far as they are kept.
@@ -178,6 +184,7 @@ impl Flow {
             n_bytes_in: 0,
             n_bytes_out: 0,
             n_open: 0,
+            is_held: false,
             n_rounds: 0,
             rounds: Vec::new(),
             frames: Frames::default(),

@@ -156,6 +156,11 @@ impl Journal {
         self.update(id, |row, _, _| row.n_open = row.n_open.saturating_sub(1));
     }
 
+    /// A message of a flow is held for somebody at the terminal, or is no more.
+    pub fn held(&mut self, id: CallId, is_held: bool) {
+        self.update(id, |row, _, _| row.is_held = is_held);
+    }
+
     /// A flow has ended.
     pub fn end(
         &mut self,
@@ -170,6 +175,7 @@ impl Journal {
         }
         self.update(id, |row, store, max| {
             row.status = status;
+            row.is_held = false;
             row.set_timing(timing);
             row.n_bytes_out = returned.map_or(0, |b| u32::try_from(b.len()).unwrap_or(u32::MAX));
             row.keep_answered(store, max, returned, answered);

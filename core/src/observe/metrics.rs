@@ -416,7 +416,9 @@ impl Metrics {
         let since = at.duration_since(self.start).unwrap_or_default();
         let second = since.as_secs();
         // How long a person took says nothing of a server.
-        let us = u64::try_from((timing.total() - timing.client).as_micros()).unwrap_or(MAX_US).clamp(1, MAX_US);
+        let us = u64::try_from((timing.total() - timing.client - timing.held).as_micros())
+            .unwrap_or(MAX_US)
+            .clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);
         self.n_errors += u64::from(outcome.is_error());
         let Some(backend) = backend else {

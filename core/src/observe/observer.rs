@@ -139,10 +139,19 @@ impl Observer {
         self.signal.raise();
     }
 
+    /// A message of a flow is held for somebody at the terminal, or is no more.
+    pub fn held(&self, id: CallId, is_held: bool) {
+        self.lock().journal.held(id, is_held);
+        self.signal.raise();
+    }
+
     /// A flow has ended. A flow ends once; further ends change the row but no counter (`counts` says which it is).
     pub fn end(&self, id: CallId, backend: Option<&Arc<str>>, kind: FlowKind, ended: Ended) {
         let (outcome, answered) = outcome(&ended);
         let mut inner = self.lock();
+        // Who has nothing to do with its server may not know it.
+        let known = if backend.is_none() { inner.journal.glance(id).and_then(|f| f.backend) } else { None };
+        let backend = backend.or(known.as_ref());
         if kind == FlowKind::Call {
             let at = inner.journal.began(id).map_or_else(SystemTime::now, |at| at + ended.timing.total());
             let n_bytes = ended.answered.as_ref().map_or(0, |a| a.len() as u64);

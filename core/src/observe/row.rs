@@ -26,14 +26,15 @@ pub(super) struct Row {
     method: Arc<str>,
     target: Option<Arc<str>>,
     pub(super) status: Status,
-    /// Nanoseconds: proxy, queue, server, client.
-    timing: [u64; 4],
+    /// Nanoseconds: proxy, queue, server, client, held.
+    timing: [u64; 5],
     pub(super) wire_id: Option<u64>,
     parent: Option<CallId>,
     pub(super) n_progress: u32,
     n_bytes_in: u32,
     pub(super) n_bytes_out: u32,
     pub(super) n_open: u16,
+    pub(super) is_held: bool,
     n_rounds: u16,
     asked: Side,
     answered: Side,
@@ -86,7 +87,7 @@ impl Side {
 impl Row {
     pub(super) fn new(flow: Flow, store: &mut Store, max_frame: usize) -> Self {
         let Flow { kind, at, session, client, backend, method, target, status, wire_id, parent, .. } = flow;
-        let Flow { n_progress, n_bytes_in, n_bytes_out, n_open, n_rounds, frames, timing, .. } = flow;
+        let Flow { n_progress, n_bytes_in, n_bytes_out, n_open, is_held, n_rounds, frames, timing, .. } = flow;
         let since = store.now();
         let (mut asked, mut answered) = (Side::NONE, Side::NONE);
         let n_stored = ROW_BYTES
@@ -109,6 +110,7 @@ impl Row {
             n_bytes_in,
             n_bytes_out,
             n_open,
+            is_held,
             n_rounds,
             asked,
             answered,
@@ -180,7 +182,7 @@ impl Row {
 
     /// The flow, without its frames: cheap to hand out by the hundred.
     pub(super) fn flow(&self, id: CallId) -> Flow {
-        let [proxy, queue, server, client] = self.timing.map(Duration::from_nanos);
+        let [proxy, queue, server, client, held] = self.timing.map(Duration::from_nanos);
         Flow {
             id,
             kind: self.kind,
@@ -191,13 +193,14 @@ impl Row {
             method: self.method.clone(),
             target: self.target.clone(),
             status: self.status.clone(),
-            timing: Timing { proxy, queue, server, client },
+            timing: Timing { proxy, queue, server, client, held },
             wire_id: self.wire_id,
             n_progress: self.n_progress,
             parent: self.parent,
             n_bytes_in: self.n_bytes_in,
             n_bytes_out: self.n_bytes_out,
             n_open: self.n_open,
+            is_held: self.is_held,
             n_rounds: self.n_rounds,
             rounds: Vec::new(),
             frames: Frames::default(),
@@ -205,6 +208,7 @@ impl Row {
     }
 }
 
-fn nanos(timing: Timing) -> [u64; 4] {
-    [timing.proxy, timing.queue, timing.server, timing.client].map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+fn nanos(timing: Timing) -> [u64; 5] {
+    [timing.proxy, timing.queue, timing.server, timing.client, timing.held]
+        .map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -36,6 +36,26 @@ impl RequestId {
     }
 }
 
+/// How the id of a request begins that a face makes again for somebody.
+const REPLAY: &str = "replay-";
+
+impl CallId {
+    /// The id, as raw JSON, of the `n`-th request with which a face in this process makes this call again: the engine knows by
+    /// it what belongs together. It never leaves the process: towards servers all ids are ours.
+    #[must_use]
+    pub fn replay(self, n: u64) -> String {
+        format!("\"{REPLAY}{}-{n}\"", self.0)
+    }
+
+    /// The call that is made again by a request of this id, and `n`.
+    #[must_use]
+    pub fn replayed(id: &[u8]) -> Option<(Self, u64)> {
+        let text = std::str::from_utf8(id).ok()?.strip_prefix('"')?.strip_suffix('"')?;
+        let (of, n) = text.strip_prefix(REPLAY)?.split_once('-')?;
+        Some((Self(of.parse().ok()?), n.parse().ok()?))
+    }
+}
+
 impl WireId {
     /// The id in raw JSON, as [`RequestId::as_wire`] reads it.
     #[must_use]
@@ -102,6 +122,16 @@ mod tests {
             assert_eq!(RequestId(Bytes::from_static(id.as_bytes())).as_wire(), wire.map(WireId), "{id}");
         }
         assert_eq!(RequestId::number(42).as_wire(), Some(WireId(42)));
+    }
+
+    #[test]
+    fn a_replay_says_what_it_repeats() {
+        let id = CallId(26).replay(7);
+        assert_eq!(id, r#""replay-26-7""#);
+        assert_eq!(CallId::replayed(id.as_bytes()), Some((CallId(26), 7)));
+        for other in ["7", r#""a""#, r#""replay-""#, r#""replay-26""#, r#""replay-x-1""#, r#""replay-1-2"#] {
+            assert_eq!(CallId::replayed(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

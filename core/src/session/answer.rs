@@ -51,6 +51,11 @@ impl Session {
             }
             _ => None,
         };
+        // What was put in its place stands in what was passed back.
+        let (held_answer, returned) = match active.held_answer.as_deref() {
+            Some((time, came)) => (*time, Some(came.clone())),
+            None => (Duration::ZERO, returned),
+        };
         let fault_of = |fault: &Fault, status| (Spliced::new(refusal(Some(client_id), fault).into()), status);
         let (out, status) = match outcome {
             Outcome::Message { message, era } => match shaped(message, &active, client_id, *era) {
@@ -83,6 +88,8 @@ impl Session {
             None => timing(active.arrived, handed, *sent, self.now),
             Some(rounds) => rounds.timing(handed, *sent, self.now),
         };
+        let timing =
+            Timing { proxy: timing.proxy.saturating_sub(held_answer), held: active.held + held_answer, ..timing };
         let ended = Ended { status, timing, returned, answered: Some(out), tool: active.tool };
         self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, ended);
     }

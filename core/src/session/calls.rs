@@ -8,7 +8,9 @@ use serde_json::json;
 use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
 use super::parks::{Again, Begun, Waiter, Word};
 use super::run::{Active, Session};
-use crate::backend::{Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, may_ask};
+use crate::backend::{
+    Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, Verdict, may_ask,
+};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, code};
 use crate::route::{Route, route};
@@ -100,13 +102,14 @@ impl Session {
         self.calls.contains_key(id)
             || self.parked_lists.iter().any(|l| l.client_id == *id)
             || self.parked_calls.iter().any(|c| c.message.id().as_ref() == Some(id))
+            || self.is_held(id)
             || self.listens.iter().any(|l| l.id == *id)
             || self.parked_opening.as_ref().is_some_and(|o| o.message.id().as_ref() == Some(id))
     }
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
         let arrived = self.now;
-        self.route(ParkedCall { message, method, facts, arrived, deadline: arrived });
+        self.route(ParkedCall { message, method, facts, arrived, deadline: arrived, resumed: None });
     }
 
     /// Tries again what no server was known for.
@@ -116,7 +119,13 @@ impl Session {
         }
     }
 
-    fn route(&mut self, call: ParkedCall) {
+    pub(super) fn route(&mut self, call: ParkedCall) {
+        self.resumed.clone_from(&call.resumed);
+        self.route_now(call);
+        self.resumed = None;
+    }
+
+    fn route_now(&mut self, call: ParkedCall) {
         let way = |s: &Self| {
             let era = call.facts.revision.era();
             (call.method != Method::Listen).then(|| route(&s.catalog, call.method, &call.message, era))
@@ -140,10 +149,28 @@ impl Session {
                 return self.parked_calls.push(ParkedCall { deadline, ..call });
             }
         }
+        let Some(found) = found else { return self.on_listen(&call.message, &call.facts) };
+        let call = match &found {
+            Route::Backend { backend, shown, .. } => match self.hold_request(call, backend, shown) {
+                Ok(()) => return,
+                Err(call) => call,
+            },
+            _ => call,
+        };
+        if self.resumed.is_none() {
+            self.resumed.clone_from(&call.resumed);
+        }
         let ParkedCall { message, method, facts, .. } = call;
-        let Some(found) = found else { return self.on_listen(&message, &facts) };
         match found {
             Route::Backend { backend, target, shown, tool, own_uri, needs_task } => {
+                if let Some(resumed) = &self.resumed
+                    && let row = self.engine.ctx.observer.journal(|j| j.glance(resumed.row))
+                    && let Some(was) = row.and_then(|r| r.backend).filter(|was| *was != backend)
+                {
+                    // Its row and its counters are of that one.
+                    let text = format!("this call was edited into one for server `{backend}`; it was for `{was}`");
+                    return self.fault_own(&message, &facts, &Fault::new(code::INVALID_PARAMS, text));
+                }
                 let Some(port) = self.engine.port(&backend) else {
                     let fault =
                         Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
@@ -202,6 +229,8 @@ impl Session {
                 uris,
                 kept: None,
                 progress: f64::NEG_INFINITY,
+                held: Duration::ZERO,
+                held_answer: None,
                 rounds: None,
             };
             return self.come_again(client_id, message, active);
@@ -231,9 +260,14 @@ impl Session {
             return self.fault_own(&message, &facts, &Fault::new(code::INTERNAL, text));
         }
         let token = message.slice(Field::MetaToken);
-        let mut flow = self.flow(&message, &facts, Some(port.name()), shown.clone());
-        flow.parent = parent;
-        let id = self.engine.ctx.observer.begin(flow);
+        let (id, held) = match self.resumed.take() {
+            Some(resumed) => (resumed.row, resumed.held),
+            None => {
+                let mut flow = self.flow(&message, &facts, Some(port.name()), shown.clone());
+                flow.parent = parent.or(flow.parent);
+                (self.engine.ctx.observer.begin(flow), Duration::ZERO)
+            }
+        };
         // One clock reading serves a batch: what is read together is handed over together.
         let handed = self.now;
         let timeout = match method {
@@ -254,6 +288,8 @@ impl Session {
             uris,
             kept: is_kept.then_some(peer.id),
             progress: f64::NEG_INFINITY,
+            held,
+            held_answer: None,
             rounds: None,
         };
         if is_kept {
@@ -374,6 +410,10 @@ impl Session {
             .or_else(|| message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into()));
         flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
         flow.frames.received = Some(message.raw().clone());
+        if self.status.via == "memory" {
+            // A face says by the id what it makes again.
+            flow.parent = message.get(Field::Id).and_then(CallId::replayed).map(|(of, _)| of);
+        }
         flow
     }
 
@@ -424,6 +464,7 @@ impl Session {
         let Some(id) = message.slice(Field::CancelId).map(RequestId) else { return };
         let is_between_rounds = self.cancel_round(&id);
         if let Some(active) = self.calls.remove(&id) {
+            self.forget_held(active.call);
             self.cancelled(&active);
             let (session, client_id, message) = (self.peer.id, id.clone(), Box::new(message.clone()));
             match active.kept {
@@ -444,8 +485,12 @@ impl Session {
         }
         if let Some(at) = self.parked_calls.iter().position(|c| c.message.id().as_ref() == Some(&id)) {
             let call = self.parked_calls.remove(at);
+            self.resumed.clone_from(&call.resumed);
             let row = self.begin_own(&call.message, &call.facts);
             self.end_flow(row, Status::Cancelled);
+            return self.taken_back(&id);
+        }
+        if self.cancel_held(&id) {
             return self.taken_back(&id);
         }
         self.end_listen(&id);
@@ -454,7 +499,9 @@ impl Session {
 
     /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
     pub(super) fn on_cancelled_by_hand(&mut self, call: CallId) {
-        let Some(id) = self.calls.iter().find(|(_, a)| a.call == call).map(|(id, _)| id.clone()) else { return };
+        let Some(id) = self.calls.iter().find(|(_, a)| a.call == call).map(|(id, _)| id.clone()) else {
+            return self.on_verdict(call, Verdict::Drop);
+        };
         let text = format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"cancelled in mcp-proxy"}}}}"#
         );

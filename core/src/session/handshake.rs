@@ -247,6 +247,9 @@ impl Session {
 
     /// The journal row of a request that is answered here.
     pub(super) fn begin_own(&mut self, message: &Message, facts: &ClientFacts) -> CallId {
+        if let Some(resumed) = self.resumed.take() {
+            return resumed.row;
+        }
         let flow = self.flow(message, facts, None, None);
         self.engine.ctx.observer.begin(flow)
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::held::Resumed;
 use super::run::Session;
 use super::shape::content::without_tasks;
 use crate::backend::{ClientFacts, Control, ItemKind};
@@ -34,6 +35,8 @@ pub(super) struct ParkedCall {
     pub(super) arrived: Instant,
     /// When it is answered with what is known.
     pub(super) deadline: Instant,
+    /// It was held before.
+    pub(super) resumed: Option<Resumed>,
 }
 
 /// A list request that waits for servers on their way.

@@ -8,6 +8,7 @@ mod clients;
 mod engine;
 mod entrance;
 mod handshake;
+mod held;
 pub mod http;
 mod listen;
 mod lists;

@@ -86,8 +86,13 @@ impl Rounds {
 }
 
 /// No time at all.
-const NOTHING: Timing =
-    Timing { proxy: Duration::ZERO, queue: Duration::ZERO, server: Duration::ZERO, client: Duration::ZERO };
+const NOTHING: Timing = Timing {
+    proxy: Duration::ZERO,
+    queue: Duration::ZERO,
+    server: Duration::ZERO,
+    client: Duration::ZERO,
+    held: Duration::ZERO,
+};
 
 fn add(a: Timing, b: Timing) -> Timing {
     Timing {
@@ -95,6 +100,7 @@ fn add(a: Timing, b: Timing) -> Timing {
         queue: a.queue + b.queue,
         server: a.server + b.server,
         client: a.client + b.client,
+        held: a.held + b.held,
     }
 }
 

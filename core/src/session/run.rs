@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 use super::clients::ClientStatus;
 use super::engine::Engine;
 use super::entrance::{Entrance, Grant};
+use super::held::{Held, Resumed};
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use super::out::Out;
@@ -83,6 +84,10 @@ pub(super) struct Session {
     pub(super) rounds: Vec<RequestId>,
     pub(super) parked_lists: Vec<ParkedList>,
     pub(super) parked_calls: Vec<ParkedCall>,
+    /// Messages that somebody at the terminal wants to see first.
+    pub(super) held: Vec<Held>,
+    /// The call at hand was held: it has a row already.
+    pub(super) resumed: Option<Resumed>,
     /// An `initialize` that waits for what is remembered of the servers.
     pub(super) parked_opening: Option<super::handshake::Opening>,
     pub(super) listens: Vec<Listen>,
@@ -122,6 +127,10 @@ pub(super) struct Active {
     pub(super) kept: Option<SessionId>,
     /// The progress that was passed back last.
     pub(super) progress: f64,
+    /// How long it was held before it went on.
+    pub(super) held: Duration,
+    /// How long its answer was held, and that answer as it came.
+    pub(super) held_answer: Option<Box<(Duration, Bytes)>>,
     /// Once its server has wanted to know something first.
     pub(super) rounds: Option<Box<Rounds>>,
 }
@@ -189,6 +198,8 @@ impl Session {
             rounds: Vec::new(),
             parked_lists: Vec::new(),
             parked_calls: Vec::new(),
+            held: Vec::new(),
+            resumed: None,
             parked_opening: None,
             listens: Vec::new(),
             seen: [const { None }; 4],
@@ -262,14 +273,20 @@ impl Session {
     /// answered for a while.
     pub(super) fn goes_on(&self) -> bool {
         let parked = !self.parked_lists.is_empty() || !self.parked_calls.is_empty() || self.parked_opening.is_some();
-        let busy = !self.calls.is_empty() || parked;
+        let busy = !self.calls.is_empty() || parked || !self.held.is_empty();
         !self.out.is_lost() && self.closing.is_none_or(|until| self.now < until && (busy || !self.out.lines.is_empty()))
     }
 
     pub(super) fn next_wake(&self) -> Option<Instant> {
         let lists = self.parked_lists.iter().map(|l| l.deadline).chain(self.parked_calls.iter().map(|c| c.deadline));
         let opening = self.parked_opening.as_ref().map(|o| o.until);
-        lists.chain(opening).chain(self.tell_at).chain(self.closing).chain(self.next_round()).min()
+        lists
+            .chain(opening)
+            .chain(self.tell_at)
+            .chain(self.closing)
+            .chain(self.next_round())
+            .chain(self.next_held())
+            .min()
     }
 
     pub(super) fn on_timer(&mut self) {
@@ -279,6 +296,7 @@ impl Session {
         self.answer_lists();
         self.retry_calls();
         self.rounds_are_due();
+        self.held_are_due();
         if self.tell_at.is_some_and(|at| at <= self.now) {
             self.tell_at = None;
             self.tell_changed_lists();
@@ -344,7 +362,7 @@ impl Session {
 
     fn on_delivery(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Answer(answer) => self.on_answer(&answer),
+            Delivery::Answer(answer) => self.on_answer_come(answer),
             Delivery::Wants(wants) => self.on_wants(*wants),
             Delivery::Progress { client_id, message } => self.on_progress(&client_id, &message),
             Delivery::Upcall(upcall) => self.on_upcall(*upcall),
@@ -359,7 +377,9 @@ impl Session {
             Delivery::Panic => panic!("as a test wanted it"),
             Delivery::Note(note) => self.on_server_note(&note),
             Delivery::Cancel(call) => self.on_cancelled_by_hand(call),
+            Delivery::Verdict(call, verdict) => self.on_verdict(call, *verdict),
             Delivery::Close => {
+                self.let_go();
                 self.end_listens();
                 let until = self.now + CLOSE_GRACE;
                 self.closing = Some(self.closing.map_or(until, |c| c.min(until)));
@@ -383,6 +403,7 @@ impl Session {
     /// The client has left: nothing of it stays anywhere.
     fn leave(&mut self) {
         self.out.close();
+        self.abandon_held();
         self.drop_questions();
         self.peer.mailbox.close();
         self.engine.ctx.peers.remove(self.peer.id);

@@ -5,16 +5,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::held::{Resumed, status_of};
 use super::http::Weight;
 use super::run::Session;
 use super::shape::question::{Asked, asked};
 use crate::backend::{Answer, Mail, Outcome, Port, Upcall};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
-use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, Patch, RequestId, Spliced, code};
+use crate::protocol::{CallId, Fault, Field, Message, Method, Patch, RequestId, Spliced, code};
 
 /// A question that this client has not answered yet.
 #[derive(Debug)]
@@ -62,6 +63,13 @@ pub(super) struct Pose<'a> {
 
 impl Session {
     pub(super) fn on_upcall(&mut self, upcall: Upcall) {
+        if !self.hold_question(&upcall) {
+            self.ask_now(upcall, Duration::ZERO);
+        }
+    }
+
+    /// Asks the client, or answers for it.
+    pub(super) fn ask(&mut self, upcall: Upcall) {
         let Upcall { port, generation, message, method, parent, .. } = upcall;
         let Some(server_id) = message.id() else { return };
         let facts = self.legacy.clone();
@@ -104,22 +112,42 @@ impl Session {
                 out.patch(span, Patch::Number(id));
             }
         }
+        let call = match self.resumed.take() {
+            Some(Resumed { row, .. }) => {
+                self.engine.ctx.observer.sent(row, id, out.clone());
+                row
+            }
+            None => {
+                let mut flow = self.question_row(message, method, port.name(), parent);
+                flow.wire_id = Some(id);
+                flow.frames.sent = Some(out.clone());
+                self.engine.ctx.observer.begin(flow)
+            }
+        };
+        self.status.n_open.fetch_add(1, Ordering::Relaxed);
+        self.tell(parent, &out, Weight::Owed);
+        self.questions.insert(id, Question { port, asker, call, parent, asked: self.now });
+        id
+    }
+
+    /// A journal row for a question to this client.
+    pub(super) fn question_row(
+        &self,
+        message: &Message,
+        method: Option<Method>,
+        backend: &Arc<str>,
+        parent: Option<CallId>,
+    ) -> Flow {
         let name = message.text(Field::Method).unwrap_or_default();
         let method = method.map_or_else(|| name.as_ref().into(), |m| m.name().into());
         let mut flow = Flow::new(FlowKind::Upcall, method);
         flow.session = Some(self.peer.id);
         flow.client = self.status.said().0;
-        flow.backend = Some(port.name().clone());
+        flow.backend = Some(backend.clone());
         flow.parent = parent;
-        flow.wire_id = Some(id);
         flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
         flow.frames.received = Some(message.raw().clone());
-        flow.frames.sent = Some(out.clone());
-        let call = self.engine.ctx.observer.begin(flow);
-        self.status.n_open.fetch_add(1, Ordering::Relaxed);
-        self.tell(parent, &out, Weight::Owed);
-        self.questions.insert(id, Question { port, asker, call, parent, asked: self.now });
-        id
+        flow
     }
 
     /// The client answers a question.
@@ -128,19 +156,21 @@ impl Session {
         if self.takes_folders(id, &message) {
             return;
         }
-        let Some((id, question)) = id.and_then(|id| Some((id, self.questions.remove(&id)?))) else {
+        let Some((id, row)) = id.and_then(|id| Some((id, self.questions.get(&id)?.call))) else {
             let id = message.id().map_or_else(|| "none".to_owned(), |id| id.to_string());
             tracing::debug!(session = %self.peer.id, id, "the client answered a request nobody made: dropped");
             return;
         };
-        let status = match message.kind() {
-            Kind::Error => {
-                let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok());
-                Status::Fault(code.unwrap_or_default())
-            }
-            _ => Status::Ok,
-        };
-        self.end_question(&question, status, Some(message.raw().clone()));
+        if !self.hold_reply(id, row, &message) {
+            self.take_reply(id, message, Duration::ZERO);
+        }
+    }
+
+    /// The client's answer to a question, which was held for so long, goes to who asked.
+    pub(super) fn take_reply(&mut self, id: u64, message: Message, held: Duration) {
+        let Some(question) = self.questions.remove(&id) else { return };
+        self.forget_held(question.call);
+        self.end_question(&question, status_of(&message), Some(message.raw().clone()), held);
         match question.asker {
             Asker::Round { client_id } => self.on_round_answer(&client_id, id, &message),
             Asker::Server { generation, server_id, .. } => {
@@ -151,8 +181,9 @@ impl Session {
         }
     }
 
-    fn end_question(&self, question: &Question, status: Status, returned: Option<Bytes>) {
-        let timing = Timing { server: self.now.saturating_duration_since(question.asked), ..Timing::default() };
+    fn end_question(&self, question: &Question, status: Status, returned: Option<Bytes>, held: Duration) {
+        let server = self.now.saturating_duration_since(question.asked).saturating_sub(held);
+        let timing = Timing { server, held, ..Timing::default() };
         let ended = Ended { status, timing, returned, answered: None, tool: None };
         self.status.n_open.fetch_sub(1, Ordering::Relaxed);
         self.engine.ctx.observer.end(question.call, Some(question.port.name()), FlowKind::Upcall, ended);
@@ -167,7 +198,8 @@ impl Session {
         );
         // As owed as the question was: one a question.
         self.tell(question.parent, &Spliced::new(text.into()), Weight::Owed);
-        self.end_question(&question, Status::Cancelled, None);
+        self.forget_held(question.call);
+        self.end_question(&question, Status::Cancelled, None, Duration::ZERO);
     }
 
     /// A server took its question back.
@@ -182,14 +214,19 @@ impl Session {
             Arc::ptr_eq(&q.port, port)
                 && matches!(&q.asker, Asker::Server { generation: g, server_id: id, .. } if *g == generation && id == server_id)
         };
-        let Some(id) = self.questions.iter().find(|(_, q)| is_it(q)).map(|(id, _)| *id) else { return };
+        let Some(id) = self.questions.iter().find(|(_, q)| is_it(q)).map(|(id, _)| *id) else {
+            // The client need not hear of what it has not been asked.
+            self.take_back_held(port, generation, server_id);
+            return;
+        };
         let Some(question) = self.questions.remove(&id) else { return };
         let mut out = Spliced::new(message.raw().clone());
         if let Some(span) = message.span(Field::CancelId) {
             out.patch(span, Patch::Number(id));
         }
         self.tell(question.parent, &out, Weight::Note);
-        self.end_question(&question, Status::Cancelled, None);
+        self.forget_held(question.call);
+        self.end_question(&question, Status::Cancelled, None, Duration::ZERO);
     }
 
     /// The task of a server's instance has broken down: what it owed this client ends here.
@@ -199,7 +236,9 @@ impl Session {
         let fault = Fault::new(code::INTERNAL, text).with_data(&data);
         // What is between two rounds was not there.
         let is_there = |a: &super::run::Active| !a.rounds.as_ref().is_some_and(|r| r.is_open());
+        self.lose_held(port);
         let calls = self.calls.iter().filter(|(_, a)| Arc::ptr_eq(&a.port, port) && is_there(a));
+        let calls = calls.filter(|(_, a)| !self.has_held_answer(a.call));
         let calls: Vec<_> = calls.map(|(id, a)| (id.clone(), a.call, a.handed)).collect();
         for (client_id, call, handed) in calls {
             let outcome = Outcome::Fault(fault.clone());
@@ -228,7 +267,8 @@ impl Session {
     /// The client has left: servers hear from their own side that nobody will answer.
     pub(super) fn drop_questions(&mut self) {
         for (_, question) in std::mem::take(&mut self.questions) {
-            self.end_question(&question, Status::Cancelled, None);
+            self.forget_held(question.call);
+            self.end_question(&question, Status::Cancelled, None, Duration::ZERO);
         }
     }
 }

@@ -23,9 +23,16 @@ pub(crate) enum Effect {
         from: u64,
         /// For this filter.
         generation: u64,
+        /// The filter looks into frames.
+        with_frames: bool,
     },
     /// Read these rows again for a filter.
-    Recheck(Vec<CallId>),
+    Recheck {
+        /// Which.
+        ids: Vec<CallId>,
+        /// The filter looks into frames.
+        with_frames: bool,
+    },
     /// Read these rows for the screen.
     Rows(Vec<CallId>),
     /// Read a flow with its frames.
@@ -51,6 +58,34 @@ pub(crate) enum Effect {
     },
     /// Cancel it.
     Cancel(u64),
+    /// Make a call again as a client.
+    Replay(Again),
+    /// Have a text edited by the program of `$EDITOR`.
+    Edit {
+        /// What for.
+        what: Edited,
+        /// The text.
+        text: String,
+    },
+    /// Give flows to the clipboard or a file.
+    Export {
+        /// How.
+        format: Format,
+        /// Which, and what was written beside each that is marked.
+        rows: Vec<(CallId, Option<String>)>,
+        /// A file; `None`: the clipboard.
+        path: Option<String>,
+    },
+    /// Read two flows to be compared.
+    Compare(CallId, CallId),
+    /// Read a recording and show it.
+    Load(String),
+    /// Show the journal again.
+    Live,
+    /// Write flows into a file as they end; `None`: no more.
+    Stream(Option<String>),
+    /// Read the message that is held of a flow, for an editor.
+    Held(Edited),
     /// Put text into the clipboard.
     Copy {
         /// What it is, for the message.
@@ -68,4 +103,48 @@ pub(crate) enum Effect {
     Mouse(bool),
     /// Capture our own events of every level.
     CaptureAll,
+}
+
+/// A call that is to be made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// Which.
+    pub(crate) of: CallId,
+    /// Our number of it.
+    pub(crate) n: u64,
+    /// The method.
+    pub(crate) method: String,
+    /// The params as JSON.
+    pub(crate) params: String,
+}
+
+/// What a text is edited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Edited {
+    /// The params of a call that is to be made again.
+    Call {
+        /// Which.
+        of: CallId,
+        /// Its method.
+        method: String,
+        /// It may change something: ask first.
+        asks: bool,
+    },
+    /// A held message that is to go on so.
+    Held(CallId),
+    /// An answer to a held request.
+    Answer(CallId),
+}
+
+/// How flows are exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A command line that makes the call.
+    Curl,
+    /// One JSON value.
+    Json,
+    /// A recording: JSON, a flow a line.
+    Jsonl,
+    /// As a HAR file has it.
+    Har,
 }

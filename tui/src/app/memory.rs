@@ -8,6 +8,7 @@ use crate::screens::backends::state::{Order, Tab};
 use crate::screens::catalog::state::KINDS;
 use crate::screens::metrics::state::Window;
 use crate::screens::{catalog, clients};
+use crate::widgets::flow_table::Chosen;
 use crate::widgets::input::Input;
 
 /// Filters longer than this are not remembered.
@@ -17,6 +18,9 @@ const MAX_FILTER: usize = 1_000;
 #[must_use]
 pub(crate) fn of(model: &Model) -> Value {
     let short = |input: &Input| input.text().chars().take(MAX_FILTER).collect::<String>();
+    // A mistake is none, and marks are of one run only.
+    let is_lasting = model.inspect.mistake.is_none() && !model.inspect.rows.needs_marks();
+    let inspect_filter = if is_lasting { short(&model.inspect.input) } else { String::new() };
     json!({
         "version": 1,
         "screen": name(model.screen),
@@ -27,7 +31,7 @@ pub(crate) fn of(model: &Model) -> Value {
             "tab": model.backends.tab.title(),
             "share": model.backends.share.name(),
         },
-        "inspect": { "filter": if model.inspect.mistake.is_none() { short(&model.inspect.input) } else { String::new() } },
+        "inspect": { "columns": model.inspect.columns.names(), "filter": inspect_filter },
         "catalog": {
             "kind": model.catalog.kind.key(),
             "filter": short(&model.catalog.input),
@@ -70,6 +74,11 @@ pub(crate) fn recall(model: &mut Model, kept: &Value) {
     model.backends.in_detail = model.backends.share == Share::Details;
     model.inspect.input = filter("inspect");
     model.inspect.apply_filter(&mut Vec::new());
+    let columns = |at: usize| {
+        let names = part("inspect").get("columns").and_then(|c| c.get(at)).and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str)
+    };
+    model.inspect.columns = Chosen::named(columns(0), columns(1));
     if let Some(kind) = text("catalog", "kind").and_then(|w| KINDS.into_iter().find(|k| k.key() == w)) {
         model.catalog.kind = kind;
     }

@@ -183,6 +183,7 @@ impl Model {
             Some(Popup::Changed) => vec![Context::Changed],
             Some(Popup::AddServer(_)) => vec![Context::AddServer],
             Some(Popup::Rename(_)) => vec![Context::Rename],
+            Some(Popup::Inspect(layer)) => layer.contexts(),
             Some(Popup::Form(form)) => match form.focus {
                 Focus::Fields => vec![Context::Form],
                 Focus::Answer if form.is_readable() => vec![Context::Answer, Context::Move, Context::Everywhere],
@@ -197,8 +198,9 @@ impl Model {
         match self.screen {
             Screen::Backends => vec![C::Backends, C::Move, C::Everywhere],
             Screen::Inspect if self.inspect.typing => vec![C::Filter],
+            Screen::Inspect if self.inspect.is_searching() => vec![C::Search],
             Screen::Inspect if self.inspect.pane == Pane::List => vec![C::Inspect, C::List, C::Move, C::Everywhere],
-            Screen::Inspect => vec![C::Json, C::Inspect, C::List, C::Move, C::Everywhere],
+            Screen::Inspect => vec![C::Body, C::Json, C::Inspect, C::List, C::Move, C::Everywhere],
             Screen::Catalog if self.catalog.typing => vec![C::Filter],
             Screen::Catalog if self.catalog.in_detail && self.catalog.as_json => {
                 vec![C::Json, C::Catalog, C::List, C::Move, C::Everywhere]
@@ -232,7 +234,9 @@ impl Model {
             Some(Popup::Palette(palette)) => Some(&mut palette.input),
             Some(Popup::AddServer(add)) => Some(add.typing()),
             Some(Popup::Rename(rename)) => Some(&mut rename.input),
+            Some(Popup::Inspect(layer)) => layer.typing(),
             Some(_) => None,
+            None if self.screen == Screen::Inspect && self.inspect.is_searching() => self.inspect.search_input(),
             None if self.screen == Screen::Inspect && self.inspect.typing => Some(&mut self.inspect.input),
             None if self.screen == Screen::Catalog && self.catalog.typing => Some(&mut self.catalog.input),
             None if self.screen == Screen::Config => self.config.field(),

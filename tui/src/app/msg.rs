@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcp_proxy_core::control::{CatalogView, Command, CommandError, InstanceView, MetricsView, ServerDetail, Snapshot};
+use mcp_proxy_core::control::{
+    CatalogView, Command, CommandError, Holding, InstanceView, InterceptView, MetricsView, ServerDetail, Snapshot,
+};
 use mcp_proxy_core::observe::Flow;
 use mcp_proxy_core::protocol::{CallId, SessionId};
 
+use super::effect::Edited;
 use crate::input::key::Key;
 use crate::screens::config;
 
@@ -42,7 +45,24 @@ pub(crate) enum Msg {
     /// The rows on the screen.
     Rows(Vec<Flow>),
     /// A flow with its frames, and those that belong to it; `None` when it has left the journal.
-    Flow(CallId, Option<Box<(Flow, Vec<CallId>)>>),
+    Flow(CallId, Option<Box<(Flow, Relations)>>),
+    /// A call that was made again stands in the journal.
+    Replayed {
+        /// Which call.
+        of: CallId,
+        /// The new one.
+        new: CallId,
+    },
+    /// A text comes from the editor; `None`: it was left as it was.
+    Edited(Edited, Result<Option<String>, String>),
+    /// The message that is held of a flow, if it still is.
+    Held(Edited, Option<Box<Holding>>),
+    /// Two flows to be compared, if they are still there.
+    Compare(Option<Box<Flow>>, Option<Box<Flow>>),
+    /// A recording is shown from now on.
+    Loaded(Result<Loaded, String>),
+    /// Flows are written into this file from now on; `None`: no more.
+    Streaming(Option<String>),
     /// What was measured.
     Metrics(Box<MetricsView>),
     /// What came of something with the configuration file.
@@ -88,6 +108,38 @@ pub(crate) struct Seen {
     pub(crate) catalog: Arc<CatalogView>,
     /// How many times the configuration file was read again.
     pub(crate) n_readings: u64,
+    /// What is intercepted, and what is held.
+    pub(crate) intercept: InterceptView,
+}
+
+/// What belongs to a flow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Relations {
+    /// What arose from it: questions, notifications.
+    pub(crate) children: Vec<CallId>,
+    /// Calls that repeat it by hand.
+    pub(crate) replays: Vec<CallId>,
+    /// It repeats this one of the same client, which had failed.
+    pub(crate) retry_of: Option<CallId>,
+    /// The same call of the same client before it.
+    pub(crate) before: Option<CallId>,
+    /// The same call of the same client after it.
+    pub(crate) after: Option<CallId>,
+    /// What came next before and after it in the same session.
+    pub(crate) session: (Option<CallId>, Option<CallId>),
+}
+
+/// A recording that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Loaded {
+    /// Its file.
+    pub(crate) name: String,
+    /// Flows in it.
+    pub(crate) n_flows: usize,
+    /// Lines that were left out because they are none.
+    pub(crate) n_bad: usize,
+    /// What was written beside those that are marked.
+    pub(crate) comments: Vec<(CallId, String)>,
 }
 
 /// What the mouse did.

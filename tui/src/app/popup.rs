@@ -9,8 +9,10 @@ use mcp_proxy_core::protocol::{CallId, SessionId, Spliced};
 use crate::input::context::Context;
 use crate::screens::catalog::form::Form;
 use crate::screens::config::add::Add;
+use crate::screens::inspect::layer::Layer;
 
 use super::cursor::Cursor;
+use super::effect::Again;
 use super::palette::Palette;
 use crate::json::mask;
 use crate::widgets::input::Input;
@@ -65,6 +67,8 @@ pub(crate) enum Popup {
     Changed,
     /// A form that adds a server.
     AddServer(Box<Add>),
+    /// A layer of Inspect.
+    Inspect(Box<Layer>),
     /// Another name for a tool.
     Rename(Box<Rename>),
 }
@@ -165,6 +169,10 @@ pub(crate) enum Ask {
     CancelFlow(CallId),
     /// Send the form below, which may change something?
     Send,
+    /// Make this call again?
+    Replay(Again),
+    /// Drop what is held of this flow?
+    DropHeld(CallId),
     /// Cancel the running call and close the form below?
     CancelCall,
 }

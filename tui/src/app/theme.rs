@@ -49,6 +49,11 @@ pub(crate) struct Symbols {
     pub(crate) bad: &'static str,
     pub(crate) warn: &'static str,
     pub(crate) wait: &'static str,
+    pub(crate) held: &'static str,
+    pub(crate) frozen: &'static str,
+    pub(crate) mark: &'static str,
+    pub(crate) up: &'static str,
+    pub(crate) down: &'static str,
     pub(crate) full: &'static str,
     pub(crate) half: &'static str,
     pub(crate) dotted: &'static str,
@@ -77,6 +82,11 @@ const UNICODE: Symbols = Symbols {
     bad: "✗",
     warn: "▲",
     wait: "⋯",
+    held: "‖",
+    frozen: "‖",
+    mark: "●",
+    up: "↑",
+    down: "↓",
     full: "●",
     half: "◐",
     dotted: "◌",
@@ -105,6 +115,11 @@ const ASCII: Symbols = Symbols {
     bad: "x",
     warn: "!",
     wait: ".",
+    held: "#",
+    frozen: "#",
+    mark: "*",
+    up: "^",
+    down: "v",
     full: "*",
     half: "%",
     dotted: "~",
@@ -134,6 +149,11 @@ const WORDS: Symbols = Symbols {
     bad: "",
     warn: "",
     wait: "",
+    held: "",
+    frozen: "",
+    mark: "*",
+    up: "^",
+    down: "v",
     full: "",
     half: "",
     dotted: "",
@@ -231,6 +251,11 @@ impl Theme {
         }
         // One calm bar: colours in it would become backgrounds.
         Style::new().fg(Color::Reset).add_modifier(Modifier::REVERSED).remove_modifier(Modifier::DIM)
+    }
+
+    /// Text that was looked for.
+    pub(crate) fn found(self) -> Style {
+        self.fg(Color::Yellow).add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
     }
 
     /// The frame of a pane.

@@ -29,6 +29,8 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if let Some(input) = model.typing() {
                 input.insert(&text);
                 typed(model, &mut effects);
+            } else if let Some(Popup::Inspect(layer)) = model.popups.last_mut() {
+                layer.paste(&text);
             } else if model.popups.is_empty() && model.screen == Screen::Config {
                 config::update::paste(model, &text, &mut effects);
             }
@@ -38,8 +40,11 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Focus(front) => model.focused = front,
         Msg::Tick => effects.push(Effect::Look(model.inspect.version)),
         Msg::Seen(seen) => {
-            model.inspect.version = seen.version;
-            model.inspect.seen(seen.first, seen.next, seen.changed.as_deref(), &mut effects);
+            model.inspect.intercept = seen.intercept;
+            if !model.inspect.frozen {
+                model.inspect.version = seen.version;
+                model.inspect.seen(seen.first, seen.next, seen.changed.as_deref(), &mut effects);
+            }
             model.catalog.seen(seen.catalog);
             keep_selected(model, seen.snapshot);
             config::update::read_again(model, seen.n_readings, &mut effects);
@@ -47,9 +52,16 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             backends::update::pinged(model);
         }
         Msg::Scanned { generation, upto, rows } => {
-            effects.extend(model.inspect.rows.scanned(generation, upto, &rows));
+            let state = &mut model.inspect;
+            effects.extend(state.rows.scanned(generation, upto, &rows, &state.marks));
         }
-        Msg::Rechecked(rows) => model.inspect.rows.rechecked(&rows),
+        Msg::Rechecked(rows) => model.inspect.rows.rechecked(&rows, &model.inspect.marks),
+        Msg::Replayed { of, new } => inspect::replay::has_begun(model, of, new),
+        Msg::Edited(what, text) => inspect::replay::edited(model, what, text),
+        Msg::Held(what, held) => inspect::hold::edit(model, what, held.map(|h| *h)),
+        Msg::Compare(a, b) => inspect::update::compared(model, a.map(|f| *f), b.map(|f| *f)),
+        Msg::Loaded(loaded) => inspect::files::loaded(model, loaded, &mut effects),
+        Msg::Streaming(path) => inspect::files::streaming(model, path),
         Msg::Rows(rows) => model.inspect.window = rows,
         Msg::Flow(id, found) => model.inspect.opened(id, found.map(|b| *b)),
         Msg::Metrics(view) => model.metrics.take(*view, model.now),
@@ -69,8 +81,17 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Commanded(command, result) => {
             let s = model.theme.symbols();
             match result {
-                Ok(()) => model.say(Tone::Good, format!("{} {}", s.good, accepted(&command))),
-                Err(error) => model.say(Tone::Bad, format!("{} {error}", s.bad)),
+                Ok(()) => {
+                    if matches!(command, Command::Release { .. } | Command::Answer { .. }) {
+                        model.inspect.draft = None;
+                    }
+                    model.say(Tone::Good, format!("{} {}", s.good, accepted(&command)));
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    model.say(Tone::Bad, format!("{} {text}", s.bad));
+                    inspect::replay::refused(model, &command, text);
+                }
             }
         }
         Msg::Answer { seq, result, took } => {
@@ -109,6 +130,13 @@ fn accepted(command: &Command) -> String {
         Command::Cancel(id) => format!("cancelled {id}"),
         Command::Disconnect(id) => format!("disconnecting {id}"),
         Command::Configure(change) => format!("{}: written to the configuration", change.words()),
+        Command::Intercept(Some(filter)) => format!("holding what matches `{filter}`"),
+        Command::Intercept(None) => "nothing more is held".to_owned(),
+        Command::Release { call, message: None } => format!("{call} has gone on"),
+        Command::Release { call, .. } => format!("{call} has gone on as edited"),
+        Command::ReleaseAll => "all have gone on".to_owned(),
+        Command::Drop(call) => format!("{call} was dropped: who waits for it gets an error"),
+        Command::Answer { call, .. } => format!("{call} was answered by hand"),
     }
 }
 
@@ -141,7 +169,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
             detail.prepare();
         }
         for (pane, side) in [(Pane::Request, &mut detail.request), (Pane::Response, &mut detail.response)] {
-            let n = side.n_lines();
+            let n = side.n_lines(areas.pane_cells(pane), inspect::facts::N_LINES);
             side.cursor.settle(n, areas.pane_rows(pane));
         }
     } else {
@@ -185,6 +213,7 @@ fn settle(model: &mut Model, effects: &mut Vec<Effect>) {
         Popup::Help { contexts, cursor } => cursor.settle(help_len(&model.keys, contexts), page),
         Popup::Copy { entries, cursor } => cursor.settle(entries.len(), page),
         Popup::Palette(p) => p.cursor.settle(p.shown.len(), page),
+        Popup::Inspect(layer) => inspect::layer_view::settle(model, layer),
         _ => {}
     }
     model.popups.push(top);
@@ -217,6 +246,10 @@ fn on_key(model: &mut Model, key: Key, effects: &mut Vec<Effect>) {
                 if input.key(key) {
                     typed(model, effects);
                 }
+            } else if let Some(Popup::Inspect(layer)) = model.popups.last_mut()
+                && layer.key(key)
+            {
+                // It went into the text.
             } else if model.popups.is_empty() && model.screen == Screen::Config && model.config.in_text() {
                 config::update::key(model, key, effects);
             } else if let Some(action) = key.alone().and_then(|key| model.keys.action(&contexts, key)) {
@@ -236,7 +269,9 @@ fn typed(model: &mut Model, effects: &mut Vec<Effect>) {
         }
         Some(Popup::Palette(palette)) => palette.choose(),
         Some(Popup::AddServer(add)) => add.typed(),
+        Some(Popup::Inspect(layer)) => layer.typed(),
         Some(_) => {}
+        None if model.screen == Screen::Inspect && model.inspect.is_searching() => model.inspect.search(),
         None if model.screen == Screen::Inspect => model.inspect.apply_filter(effects),
         None if model.screen == Screen::Catalog => model.catalog.choose(),
         None if model.screen == Screen::Config => config::update::typed(model),
@@ -272,6 +307,7 @@ pub(crate) fn act(model: &mut Model, contexts: &[Context], action: Action, effec
             None => act_on_screen(model, action, effects),
             Some(Popup::Form(_)) => catalog::update::act_on_form(model, action, effects),
             Some(Popup::AddServer(_)) => config::add::act(model, action, effects),
+            Some(Popup::Inspect(_)) => inspect::layer::act(model, action, effects),
             Some(_) => act_on_popup(model, action, effects),
         },
     }
@@ -343,7 +379,14 @@ fn quit(model: &mut Model, effects: &mut Vec<Effect>) {
 
 fn ask_to_quit(model: &mut Model) {
     let n = model.snapshot.as_ref().map_or(0, |s| s.totals.n_in_flight);
+    let n_held = model.inspect.intercept.held.len();
     let detail = match n {
+        _ if n_held == 1 => {
+            "The servers started here are stopped; a message is held, and ends with an error.".to_owned()
+        }
+        _ if n_held > 1 => {
+            format!("The servers started here are stopped; {n_held} messages are held, and end with an error.")
+        }
         0 => "The servers started here are stopped.".to_owned(),
         1 => "The servers started here are stopped; 1 call is in flight.".to_owned(),
         n => format!("The servers started here are stopped; {n} calls are in flight."),
@@ -429,6 +472,8 @@ fn agreed(model: &mut Model, ask: Ask, effects: &mut Vec<Effect>) {
         Ask::Disconnect(id) => effects.push(Effect::Command(Command::Disconnect(id))),
         Ask::CancelFlow(id) => effects.push(Effect::Command(Command::Cancel(id))),
         Ask::Send => catalog::update::send(model, true, effects),
+        Ask::Replay(again) => inspect::replay::send(model, again, effects),
+        Ask::DropHeld(call) => effects.push(Effect::Command(Command::Drop(call))),
         Ask::CancelCall => catalog::update::cancel(model, effects),
     }
 }

@@ -79,8 +79,64 @@ pub(crate) enum Action {
     NextRound,
     /// The round before.
     PrevRound,
-    /// Cancel a call in flight.
+    /// Drop a held message, or cancel a call in flight.
     CancelFlow,
+    /// Make a call again.
+    Replay,
+    /// Edit a call and make it again; edit a held message and let it go on.
+    Edit,
+    /// Choose what to hold.
+    Intercept,
+    /// Hold or hold no more, by the last rule.
+    InterceptSwitch,
+    /// Let a held message go on.
+    Release,
+    /// Let all held messages go on.
+    ReleaseAll,
+    /// Answer a held request.
+    AnswerByHand,
+    /// Choose how to export.
+    Export,
+    /// Save what the list shows.
+    SaveRows,
+    /// Look at a recording.
+    Load,
+    /// Write calls into a file as they end, or stop that.
+    Stream,
+    /// Into a file instead.
+    ToFile,
+    /// Mark a flow, or take its mark away.
+    Mark,
+    /// Only marked flows, or all.
+    OnlyMarked,
+    /// Take all marks away.
+    UnmarkAll,
+    /// Write something beside a flow.
+    Comment,
+    /// Compare two flows.
+    Compare,
+    /// What belongs to a flow.
+    Related,
+    /// Choose columns and the order of the list.
+    Columns,
+    /// Show or hide the selected column.
+    Toggle,
+    /// Put away what came so far, or take it out again.
+    Clear,
+    /// Freeze the list, or let it go on.
+    Freeze,
+    /// Look for text in a body.
+    Search,
+    /// Its next place.
+    SearchNext,
+    /// The place before.
+    SearchPrev,
+    /// Keep what was found.
+    SearchDone,
+    /// Look for nothing.
+    SearchCancel,
+    /// Another view of a body.
+    BodyView,
     /// Disconnect a client.
     Disconnect,
     /// Fold or unfold.

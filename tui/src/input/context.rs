@@ -9,6 +9,8 @@ pub(crate) enum Context {
     Move,
     /// A list with a filter.
     List,
+    /// A body in Inspect.
+    Body,
     /// A JSON tree.
     Json,
     /// The screen Backends.
@@ -41,6 +43,16 @@ pub(crate) enum Context {
     Changed,
     /// The field in which a filter is typed.
     Filter,
+    /// The field in which text of a body is looked for.
+    Search,
+    /// A field that asks for something.
+    Prompt,
+    /// A message being edited.
+    Message,
+    /// The menu of exports.
+    Export,
+    /// The menu of columns.
+    Columns,
     /// The form that tries an item.
     Form,
     /// The answer below that form.
@@ -60,10 +72,11 @@ pub(crate) enum Context {
 impl Context {
     /// All of them, in the order of the help page.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::Everywhere,
         Self::Move,
         Self::List,
+        Self::Body,
         Self::Json,
         Self::Backends,
         Self::Inspect,
@@ -80,6 +93,11 @@ impl Context {
         Self::AddServer,
         Self::Changed,
         Self::Filter,
+        Self::Search,
+        Self::Prompt,
+        Self::Message,
+        Self::Export,
+        Self::Columns,
         Self::Form,
         Self::Answer,
         Self::Rename,
@@ -95,6 +113,7 @@ impl Context {
             Self::Everywhere => "Everywhere",
             Self::Move => "Moving",
             Self::List => "Lists",
+            Self::Body => "A body in Inspect",
             Self::Json => "JSON trees",
             Self::Backends => "Backends",
             Self::Inspect => "Inspect",
@@ -111,6 +130,11 @@ impl Context {
             Self::AddServer => "Adding a server",
             Self::Changed => "Changed on disk",
             Self::Filter => "Typing a filter",
+            Self::Search => "Looking for text",
+            Self::Prompt => "A field",
+            Self::Message => "Editing a message",
+            Self::Export => "Exports",
+            Self::Columns => "Columns",
             Self::Form => "Trying an item",
             Self::Answer => "Its answer",
             Self::Rename => "Another name",
@@ -126,6 +150,9 @@ impl Context {
         matches!(
             self,
             Self::Filter
+                | Self::Search
+                | Self::Prompt
+                | Self::Message
                 | Self::Form
                 | Self::Palette
                 | Self::Rename

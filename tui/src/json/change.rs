@@ -20,9 +20,22 @@ pub(crate) struct Change {
 /// Bytes of a change that are kept to be shown.
 const SHOWN_BYTES: usize = 4 * 1024;
 
+/// What was changed between a frame that came and what was passed on of it.
+#[must_use]
+pub(crate) fn between(came: &Bytes, passed: &Spliced) -> Vec<Change> {
+    if came == passed.base() { changes(passed) } else { super::diff::diff(came, &passed.to_bytes()).changes }
+}
+
 /// The changes of a frame, in order, secrets masked.
 #[must_use]
-pub(crate) fn changes(spliced: &Spliced) -> Vec<Change> {
+fn changes(spliced: &Spliced) -> Vec<Change> {
+    let base = spliced.base();
+    // All of it in one piece: somebody wrote it anew. What differs is found by looking.
+    let whole = spliced.patches().count() == 1
+        && spliced.patches().all(|(span, _)| span.start == 0 && span.end as usize == base.len() && !base.is_empty());
+    if whole {
+        return super::diff::diff(base, &spliced.to_bytes()).changes;
+    }
     let patches = spliced.patches().map(|(span, patch)| {
         let new = match patch {
             Patch::Number(n) => Bytes::from(n.to_string()),

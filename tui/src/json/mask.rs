@@ -85,6 +85,28 @@ pub(crate) fn masked(b: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A line of JSON, a member a line, with the text of a secret starred character for character.
+#[must_use]
+pub(crate) fn starred(line: &str) -> String {
+    let b = line.as_bytes();
+    let found = (|| {
+        let key = scan::value(b, 0).filter(|k| k.kind == Kind::Text)?;
+        let colon = scan::blanks(b, key.end);
+        let value = scan::value(b, colon + 1).filter(|v| b.get(colon) == Some(&b':') && v.kind == Kind::Text)?;
+        is_secret(&b[key.start..key.end], false).then_some(value.start + 1..value.end)
+    })();
+    let Some(inside) = found else { return line.to_owned() };
+    // The quote that closes it, where there is one behind the one that opens it.
+    let is_closed = inside.end > inside.start && b.get(inside.end - 1) == Some(&b'"');
+    let end = if is_closed { inside.end - 1 } else { inside.end };
+    let (Some(before), Some(secret), Some(after)) =
+        (line.get(..inside.start), line.get(inside.start..end), line.get(end..))
+    else {
+        return line.to_owned();
+    };
+    format!("{before}{}{after}", "*".repeat(secret.chars().count()))
+}
+
 /// Values under such a name that tell nothing: `null`, `true`, `false`, and an object that describes the value (a
 /// property of a JSON schema) instead of being it.
 #[must_use]
@@ -127,6 +149,20 @@ mod tests {
         assert!(!is_secret(b"maxTokens", true));
         assert!(is_secret(b"tokens", false));
         assert!(is_secret(b"token", true));
+    }
+
+    #[test]
+    fn a_line_keeps_its_length() {
+        for (line, want) in [
+            (r#"  "api_key": "sk-é1","#, r#"  "api_key": "*****","#),
+            (r#"  "name": "x","#, r#"  "name": "x","#),
+            (r#""token": "#, r#""token": "#),
+            (r#""token": """#, r#""token": """#),
+            (r#""token": "cut"#, r#""token": "***"#),
+            ("", ""),
+        ] {
+            assert_eq!(starred(line), want);
+        }
     }
 
     #[test]

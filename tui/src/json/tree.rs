@@ -194,6 +194,28 @@ impl Tree {
         self.lines[..at].iter().rposition(|p| p.open && p.value.start < l.value.start && l.value.end <= p.value.end)
     }
 
+    /// Unfolds what holds a byte, and gives the line that shows it; of a masked value its own line.
+    pub(crate) fn line_of(&mut self, byte: usize) -> Option<usize> {
+        let mut at = self.lines.iter().rposition(|l| l.key.map_or(l.value.start, |k| k.0) <= byte)?;
+        for _ in 0..MAX_DEPTH {
+            let l = self.lines.get(at).copied()?;
+            if l.open || byte < l.value.start || byte >= l.value.end || !self.can_unfold(at) {
+                break;
+            }
+            self.unfold(at);
+            let inner = &self.lines[at + 1..];
+            let n = inner
+                .iter()
+                .take_while(|c| c.value.start < l.value.end && c.key.map_or(c.value.start, |k| k.0) <= byte);
+            let inner = n.count().checked_sub(1);
+            match inner {
+                Some(n) => at += 1 + n,
+                None => break,
+            }
+        }
+        Some(at)
+    }
+
     /// The JSON path of a line: `params.arguments.list[3]`.
     pub(crate) fn path(&self, at: usize) -> String {
         let mut steps = Vec::new();
@@ -262,6 +284,22 @@ mod tests {
         assert_eq!(shape(&t), open);
         assert_eq!(t.parent(4), Some(3));
         assert_eq!(t.parent(5), None);
+    }
+
+    #[test]
+    fn a_byte_leads_to_its_line() {
+        let text = r#"{"a":{"b":[1,{"needle":"x"}]},"c":"needle","token":{"y":"needle"}}"#;
+        let mut t = tree(text);
+        t.fold(0);
+        let places: Vec<usize> = text.match_indices("needle").map(|(at, _)| at).collect();
+        let paths: Vec<String> = places
+            .iter()
+            .map(|at| {
+                let line = t.line_of(*at).unwrap();
+                t.path(line)
+            })
+            .collect();
+        assert_eq!(paths, ["a.b[1].needle", "c", "token"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use bytes::Bytes;
+use mcp_proxy_core::protocol::CallId;
 use mcp_proxy_core::transport::Link;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -17,11 +18,16 @@ const REVISION: &str = "2025-11-25";
 /// Longest answer taken.
 const MAX_LINE: u64 = 64 * 1024 * 1024;
 
+/// Calls that are made again are counted by themselves, from this number on.
+pub(super) const REPLAYS: u64 = 1 << 62;
+
 /// What the client is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
     /// Make a call.
-    Call { seq: u64, method: &'static str, params: String },
+    Call { seq: u64, method: String, params: String },
+    /// Make a call again that stands in the journal.
+    Again { of: CallId, n: u64, method: String, params: String },
     /// Cancel it.
     Cancel(u64),
 }
@@ -34,7 +40,7 @@ pub(super) async fn run(link: Link, mut orders: mpsc::Receiver<Order>, out: mpsc
         Err(error) => format!("the connection to the proxy broke: {error}"),
     };
     orders.close();
-    let waiting = client.waiting.into_iter().map(|(seq, ..)| (seq, Instant::now()));
+    let waiting = client.waiting.into_iter().map(|w| (w.seq, Instant::now()));
     for (seq, since) in client.open.into_iter().chain(waiting) {
         let _ = out.send(Msg::Answer { seq, result: Err(why.clone()), took: since.elapsed() }).await;
     }
@@ -44,8 +50,27 @@ struct Client {
     /// Calls without an answer yet. Their number is their id on the wire.
     open: HashMap<u64, Instant>,
     /// Calls that came before the opening talk was over.
-    waiting: Vec<(u64, &'static str, String)>,
+    waiting: Vec<Waiting>,
     ready: bool,
+}
+
+/// A call that is to be made.
+struct Waiting {
+    seq: u64,
+    /// Its id on the wire, as raw JSON.
+    id: String,
+    method: String,
+    params: String,
+}
+
+impl Order {
+    fn call(self) -> Result<Waiting, u64> {
+        match self {
+            Self::Call { seq, method, params } => Ok(Waiting { seq, id: seq.to_string(), method, params }),
+            Self::Again { of, n, method, params } => Ok(Waiting { seq: REPLAYS + n, id: of.replay(n), method, params }),
+            Self::Cancel(seq) => Err(seq),
+        }
+    }
 }
 
 impl Client {
@@ -74,16 +99,18 @@ impl Client {
                 biased;
                 order = orders.recv() => match order {
                     None => return Ok(()),
-                    Some(Order::Call { seq, method, params }) if self.ready => self.call(&mut writer, seq, method, &params).await?,
-                    Some(Order::Call { seq, method, params }) => self.waiting.push((seq, method, params)),
-                    Some(Order::Cancel(seq)) => {
-                        self.waiting.retain(|(s, ..)| *s != seq);
-                        if self.open.remove(&seq).is_some() {
-                            let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
-                                "params": {"requestId": seq, "reason": "cancelled in the terminal"}});
-                            write(&mut writer, &cancel.to_string()).await?;
+                    Some(order) => match order.call() {
+                        Ok(call) if self.ready => self.call(&mut writer, &call).await?,
+                        Ok(call) => self.waiting.push(call),
+                        Err(seq) => {
+                            self.waiting.retain(|w| w.seq != seq);
+                            if self.open.remove(&seq).is_some() {
+                                let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+                                    "params": {"requestId": seq, "reason": "cancelled in the terminal"}});
+                                write(&mut writer, &cancel.to_string()).await?;
+                            }
                         }
-                    }
+                    },
                 },
                 // `line` keeps what was read when another arm wins.
                 read = limited.read_until(b'\n', &mut line) => {
@@ -100,16 +127,12 @@ impl Client {
         }
     }
 
-    async fn call(
-        &mut self,
-        writer: &mut (impl AsyncWriteExt + Unpin),
-        seq: u64,
-        method: &str,
-        params: &str,
-    ) -> std::io::Result<()> {
-        self.open.insert(seq, Instant::now());
-        // `params` is JSON made by the form: numbers stay as they were typed.
-        write(writer, &format!(r#"{{"jsonrpc":"2.0","id":{seq},"method":"{method}","params":{params}}}"#)).await
+    async fn call(&mut self, writer: &mut (impl AsyncWriteExt + Unpin), call: &Waiting) -> std::io::Result<()> {
+        self.open.insert(call.seq, Instant::now());
+        let method = Value::from(call.method.as_str());
+        // `params` is JSON made by the form or checked after the editor: numbers stay as they were typed.
+        let (id, params) = (&call.id, &call.params);
+        write(writer, &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method},"params":{params}}}"#)).await
     }
 
     async fn take(
@@ -138,9 +161,9 @@ impl Client {
             }
             return Ok(());
         }
-        let Some(seq) = id.and_then(|id| std::str::from_utf8(&id).ok().and_then(|t| t.parse::<u64>().ok())) else {
-            return Ok(());
-        };
+        let number = |id: &[u8]| std::str::from_utf8(id).ok().and_then(|t| t.parse::<u64>().ok());
+        let seq = id.and_then(|id| number(&id).or_else(|| CallId::replayed(&id).map(|(_, n)| REPLAYS + n)));
+        let Some(seq) = seq else { return Ok(()) };
         if seq == 0 && !self.ready {
             if let Some(error) = member(b"\"error\"") {
                 let error: Value = serde_json::from_slice(&error).unwrap_or_default();
@@ -149,8 +172,8 @@ impl Client {
             }
             self.ready = true;
             write(writer, r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await?;
-            for (seq, method, params) in std::mem::take(&mut self.waiting) {
-                self.call(writer, seq, method, &params).await?;
+            for call in std::mem::take(&mut self.waiting) {
+                self.call(writer, &call).await?;
             }
         } else if let Some(since) = self.open.remove(&seq) {
             let _ = out.send(Msg::Answer { seq, result: Ok(frame.clone()), took: since.elapsed() }).await;
@@ -193,7 +216,7 @@ mod tests {
                 let mut reader = BufReader::new(theirs.reader);
                 let mut writer = theirs.writer;
                 orders
-                    .send(Order::Call { seq: 7, method: "tools/call", params: r#"{"name":"a"}"#.into() })
+                    .send(Order::Call { seq: 7, method: "tools/call".into(), params: r#"{"name":"a"}"#.into() })
                     .await
                     .unwrap();
                 expect(&mut reader, "initialize").await;
@@ -207,11 +230,17 @@ mod tests {
                 write(&mut writer, r#"{"jsonrpc":"2.0","id":7,"result":{"ok":1}}"#).await.unwrap();
                 let Some(Msg::Answer { seq: 7, result: Ok(frame), .. }) = msgs.recv().await else { panic!() };
                 assert!(frame.ends_with(b"{\"ok\":1}}\n"));
-                orders.send(Order::Call { seq: 8, method: "tools/call", params: "{}".into() }).await.unwrap();
+                orders.send(Order::Call { seq: 8, method: "tools/call".into(), params: "{}".into() }).await.unwrap();
                 expect(&mut reader, r#""id":8"#).await;
                 orders.send(Order::Cancel(8)).await.unwrap();
                 expect(&mut reader, r#""requestId":8"#).await;
-                orders.send(Order::Call { seq: 9, method: "tools/call", params: "{}".into() }).await.unwrap();
+                let again = Order::Again { of: CallId(26), n: 3, method: "tools/call".into(), params: "{}".into() };
+                orders.send(again).await.unwrap();
+                expect(&mut reader, r#""id":"replay-26-3","method":"tools/call""#).await;
+                write(&mut writer, r#"{"jsonrpc":"2.0","id":"replay-26-3","result":{}}"#).await.unwrap();
+                let Some(Msg::Answer { seq, result: Ok(_), .. }) = msgs.recv().await else { panic!() };
+                assert_eq!(seq, REPLAYS + 3);
+                orders.send(Order::Call { seq: 9, method: "tools/call".into(), params: "{}".into() }).await.unwrap();
                 expect(&mut reader, r#""id":9"#).await;
                 drop((reader, writer));
                 let Some(Msg::Answer { seq: 9, result: Err(_), .. }) = msgs.recv().await else { panic!() };
@@ -230,7 +259,7 @@ mod tests {
                 let mut reader = BufReader::new(theirs.reader);
                 let mut writer = theirs.writer;
                 expect(&mut reader, "initialize").await;
-                orders.send(Order::Call { seq: 1, method: "tools/call", params: "{}".into() }).await.unwrap();
+                orders.send(Order::Call { seq: 1, method: "tools/call".into(), params: "{}".into() }).await.unwrap();
                 write(&mut writer, r#"{"jsonrpc":"2.0","id":0,"error":{"code":-32600,"message":"go away"}}"#)
                     .await
                     .unwrap();

@@ -11,21 +11,26 @@ use std::time::{Duration, SystemTime};
 use crossterm::event::EventStream;
 use futures_util::StreamExt;
 use mcp_proxy_core::control::ProxyHandle;
+use mcp_proxy_core::observe::Flow;
+use mcp_proxy_core::protocol::CallId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::client::{self, Order};
 use super::config::{self, Desk};
 use super::signals::Signals;
 use super::terminal::Screen;
-use super::{Options, Outcome, clipboard, files, logging, looking};
-use crate::app::effect::Effect;
+use super::{Options, Outcome, clipboard, files, flow_files, logging, looking, recorder};
+use crate::app::effect::{Again, Edited, Effect, Format};
 use crate::app::memory;
 use crate::app::model::Model;
-use crate::app::msg::Msg;
+use crate::app::msg::{Loaded, Msg};
 use crate::app::theme::Tone;
 use crate::app::update::update;
+use crate::export;
+use crate::recording::{self, Recording};
 use crate::screens::config::talk::{Told, Wish};
 use crate::screens::metrics::state::Subject;
 
@@ -33,6 +38,12 @@ use crate::screens::metrics::state::Subject;
 const FRAME: Duration = Duration::from_millis(33);
 /// Time between two looks at the proxy. The first is at once; in a rush nobody reads more than ten screens a second.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long the last flows may take into their file when we end.
+const STREAM_LIMIT: Duration = Duration::from_secs(2);
+/// Calls made again that are looked for in the journal at once; they stand there within moments.
+const N_REPLAYS: usize = 16;
+/// Flows exported at once: about what a journal holds.
+const N_EXPORTED: usize = 100_000;
 /// Answers and orders on their way; each is taken within a frame.
 const MAILBOX: usize = 64;
 
@@ -61,11 +72,18 @@ struct Loop<'a> {
     stale: bool,
     quit: bool,
     suspend: bool,
-    /// Text and name of a file for the editor of the user.
-    edit: Option<(String, String)>,
+    /// Text and name of a file for the editor of the user, and what for.
+    edit: Option<(String, String, EditFor)>,
     /// Does what the screen wants with the configuration file.
     desk: Desk,
     state_file: Option<PathBuf>,
+    /// A recording that is shown instead of the journal.
+    recording: Option<Recording>,
+    /// Calls made again that are not in the journal yet, and the row from which on they may be.
+    replays: VecDeque<(CallId, u64)>,
+    /// Ends what writes flows into a file.
+    stream: Option<CancellationToken>,
+    streams: JoinSet<()>,
 }
 
 impl<'a> Loop<'a> {
@@ -100,7 +118,6 @@ impl<'a> Loop<'a> {
             tasks: JoinSet::new(),
             client: None,
             desk: Desk::new(handle.clone(), out.clone()),
-            edit: None,
             out,
             inbox: Some(inbox),
             next_log: 0,
@@ -108,6 +125,11 @@ impl<'a> Loop<'a> {
             quit: false,
             suspend: false,
             state_file: options.state_file,
+            edit: None,
+            recording: None,
+            replays: VecDeque::new(),
+            stream: None,
+            streams: JoinSet::new(),
         })
     }
 
@@ -116,6 +138,12 @@ impl<'a> Loop<'a> {
         let result = self.turn().await;
         if let Some(path) = &self.state_file {
             files::leave(path, &memory::of(&self.model));
+        }
+        if let Some(stop) = self.stream.take() {
+            // What has ended is in the file when we have.
+            stop.cancel();
+            let written = async { while self.streams.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(STREAM_LIMIT, written).await;
         }
         result
     }
@@ -181,25 +209,33 @@ impl<'a> Loop<'a> {
                     self.take(Msg::Tick)?;
                 }
                 () = std::future::ready(()), if !self.scans.is_empty() => {
-                    if let Some(Effect::Scan { from, generation }) = self.scans.pop_front() {
-                        self.take(looking::scan(self.handle, from, generation))?;
+                    if let Some(Effect::Scan { from, generation, with_frames }) = self.scans.pop_front() {
+                        self.take(looking::scan(self.handle, self.recording.as_ref(), from, generation, with_frames))?;
                     }
                     // Others on this thread get their turn between two steps.
                     tokio::task::yield_now().await;
                 }
             }
-            if let Some((text, name)) = self.edit.take() {
-                // It reads the keys, and so it must be the only one that does.
+            if let Some((text, name, what)) = self.edit.take() {
+                // It reads the keys, and so it must be the only one that does; what is typed to end it does not end us.
                 drop(input);
                 self.screen.lend();
+                let before = text.clone();
                 let edited = tokio::task::spawn_blocking(move || config::edit(&text, &name)).await;
                 self.screen.take_back()?;
                 input = EventStream::new();
+                signals = Signals::new()?;
                 let lost = |_| ("the editor".to_owned(), Err("the editor was lost".to_owned()));
                 let (program, result) = edited.unwrap_or_else(lost);
                 let (w, h) = self.screen.size()?;
                 self.take(Msg::Resize(w, h))?;
-                self.take(Msg::Config(Box::new(Told::Edited { program, result })))?;
+                self.take(match what {
+                    EditFor::Config => Msg::Config(Box::new(Told::Edited { program, result })),
+                    EditFor::Inspect(what) => {
+                        let text = result.map(|new| (new.trim_end() != before.trim_end()).then_some(new));
+                        Msg::Edited(what, text)
+                    }
+                })?;
             }
             if std::mem::take(&mut self.suspend) {
                 self.screen.suspend().await?;
@@ -219,7 +255,14 @@ impl<'a> Loop<'a> {
         if let Some(msg) = logs {
             self.take(msg)?;
         }
-        self.take(looking::seen(self.handle, self.model.inspect.version))
+        self.take(looking::seen(self.handle, self.recording.as_ref(), self.model.inspect.version))?;
+        for (of, from) in std::mem::take(&mut self.replays) {
+            match looking::replay(self.handle, of, from) {
+                Some(new) => self.take(Msg::Replayed { of, new })?,
+                None => self.replays.push_back((of, from)),
+            }
+        }
+        Ok(())
     }
 
     /// Lets the model take a message, and does all it asks for.
@@ -237,14 +280,37 @@ impl<'a> Loop<'a> {
     /// Does one thing; some have an answer at once.
     fn perform(&mut self, effect: Effect) -> io::Result<Option<Msg>> {
         Ok(match effect {
-            Effect::Look(since) => Some(looking::seen(self.handle, since)),
+            Effect::Look(since) => Some(looking::seen(self.handle, self.recording.as_ref(), since)),
             Effect::Scan { .. } => {
                 self.scans.push_back(effect);
                 None
             }
-            Effect::Recheck(ids) => Some(Msg::Rechecked(looking::rows(self.handle, &ids))),
-            Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, &ids))),
-            Effect::Flow(id) => Some(looking::flow(self.handle, id)),
+            Effect::Recheck { ids, with_frames } => {
+                Some(Msg::Rechecked(looking::recheck(self.handle, self.recording.as_ref(), &ids, with_frames)))
+            }
+            Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, self.recording.as_ref(), &ids))),
+            Effect::Flow(id) => Some(looking::flow(self.handle, self.recording.as_ref(), id)),
+            Effect::Compare(a, b) => {
+                let whole = |id| looking::whole(self.handle, self.recording.as_ref(), id).map(Box::new);
+                Some(Msg::Compare(whole(a), whole(b)))
+            }
+            Effect::Held(what) => {
+                let (Edited::Held(call) | Edited::Answer(call) | Edited::Call { of: call, .. }) = &what;
+                let held = self.handle.held(*call).map(Box::new);
+                Some(Msg::Held(what, held))
+            }
+            Effect::Edit { what, text } => {
+                self.edit = Some((text, "message.json".to_owned(), EditFor::Inspect(what)));
+                None
+            }
+            Effect::Replay(again) => self.replay(again),
+            Effect::Export { format, rows, path } => Some(Msg::Copied(self.export(format, &rows, path.as_deref()))),
+            Effect::Load(path) => Some(Msg::Loaded(self.load(&path))),
+            Effect::Live => {
+                self.recording = None;
+                None
+            }
+            Effect::Stream(path) => self.stream(path.as_deref()),
             Effect::Metrics(Subject { server, tool }) => {
                 Some(Msg::Metrics(Box::new(self.handle.metrics_of(server.as_ref(), tool.as_ref()))))
             }
@@ -255,7 +321,7 @@ impl<'a> Loop<'a> {
             Effect::Client(id) => Some(Msg::Client(id, self.handle.instances_of(id), self.handle.open_flows())),
             Effect::Config(Wish::Edit(text)) => {
                 let name = self.model.config.open().map_or_else(|| "config.yaml".to_owned(), |open| open.name());
-                self.edit = Some((text, name));
+                self.edit = Some((text, name, EditFor::Config));
                 None
             }
             Effect::Config(wish) => {
@@ -270,7 +336,9 @@ impl<'a> Loop<'a> {
                 });
                 None
             }
-            Effect::Send { seq, method, params } => self.order(seq, Order::Call { seq, method, params }),
+            Effect::Send { seq, method, params } => {
+                self.order(seq, Order::Call { seq, method: method.to_owned(), params })
+            }
             Effect::Cancel(seq) => self.order(seq, Order::Cancel(seq)),
             Effect::Copy { what, text } => Some(Msg::Copied(clipboard::copy(self.screen.writer(), &what, &text))),
             Effect::Quit => {
@@ -296,6 +364,100 @@ impl<'a> Loop<'a> {
         })
     }
 
+    /// Has a call made again.
+    fn replay(&mut self, again: Again) -> Option<Msg> {
+        let Again { of, n, method, params } = again;
+        let seq = client::REPLAYS + n;
+        if self.recording.is_some() {
+            // What it repeats is in no journal of ours.
+            return self.order(seq, Order::Call { seq, method, params });
+        }
+        let next = self.handle.flows(CallId(u64::MAX), 1).next.0;
+        if self.replays.len() == N_REPLAYS {
+            self.replays.pop_front();
+        }
+        self.replays.push_back((of, next));
+        self.order(seq, Order::Again { of, n, method, params })
+    }
+
+    /// Gives flows to the clipboard or into a file.
+    fn export(
+        &mut self,
+        format: Format,
+        rows: &[(CallId, Option<String>)],
+        path: Option<&str>,
+    ) -> Result<String, String> {
+        let flows: Vec<(Flow, Option<String>)> = rows
+            .iter()
+            .take(N_EXPORTED)
+            .filter_map(|(id, comment)| {
+                Some((looking::whole(self.handle, self.recording.as_ref(), *id)?, comment.clone()))
+            })
+            .collect();
+        let Some(((first, _), n)) = flows.first().map(|f| (f, flows.len())) else {
+            return Err("they have all left the journal".to_owned());
+        };
+        let what = if n == 1 { first.id.to_string() } else { format!("{n} flows") };
+        let (name, text) = match format {
+            Format::Curl => {
+                let all: Result<Vec<String>, String> = flows.iter().map(|(f, _)| export::curl(f)).collect();
+                ("curl", all?.join("\n"))
+            }
+            Format::Json => ("JSON", export::json(&flows)),
+            Format::Jsonl => {
+                let lines = flows.iter().map(|(f, comment)| recording::line(f, comment.as_deref()));
+                ("JSONL", recording::header() + &lines.collect::<String>())
+            }
+            Format::Har => ("HAR", export::har(&flows)),
+        };
+        match path {
+            Some(path) => flow_files::write(path, &text).map(|how| format!("{what} as {name}: {how}")),
+            None => clipboard::copy(self.screen.writer(), &format!("{what} as {name}"), &text),
+        }
+    }
+
+    /// Shows a recording.
+    fn load(&mut self, path: &str) -> Result<Loaded, String> {
+        let mut read = flow_files::read(path)?;
+        let loaded = Loaded {
+            name: path.to_owned(),
+            n_flows: read.len(),
+            n_bad: read.n_bad,
+            comments: std::mem::take(&mut read.comments),
+        };
+        self.recording = Some(read);
+        Ok(loaded)
+    }
+
+    /// Writes flows into a file as they end, or stops that.
+    fn stream(&mut self, path: Option<&str>) -> Option<Msg> {
+        let Some(typed) = path else {
+            // What writes says itself that it has ended.
+            self.stream.take()?.cancel();
+            return None;
+        };
+        let path = flow_files::path(typed);
+        let file = match flow_files::create(&path) {
+            Ok(file) => file,
+            Err(why) => return Some(Msg::Copied(Err(why))),
+        };
+        let stop = CancellationToken::new();
+        if let Some(before) = self.stream.replace(stop.clone()) {
+            before.cancel();
+        }
+        let (handle, out) = (self.handle.clone(), self.out.clone());
+        let shown = path.display().to_string();
+        // Ended ones have told all they had to.
+        while self.streams.try_join_next().is_some() {}
+        self.streams.spawn(async move {
+            if let Err(error) = recorder::run(handle, file, stop).await {
+                let _ = out.send(Msg::Copied(Err(format!("{shown} could not be written: {error}")))).await;
+            }
+            let _ = out.send(Msg::Streaming(None)).await;
+        });
+        Some(Msg::Streaming(Some(path.display().to_string())))
+    }
+
     /// Passes an order to the client in memory, which is connected by the first one.
     fn order(&mut self, seq: u64, order: Order) -> Option<Msg> {
         if self.client.as_ref().is_none_or(mpsc::Sender::is_closed) {
@@ -312,6 +474,14 @@ impl<'a> Loop<'a> {
         };
         (!sent).then(busy)
     }
+}
+
+/// What a text is edited for.
+enum EditFor {
+    /// The configuration.
+    Config,
+    /// Something of Inspect.
+    Inspect(Edited),
 }
 
 /// Sleeps until then, for ever without a time.

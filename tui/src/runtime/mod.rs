@@ -1,13 +1,15 @@
 //! The only code that touches the terminal, the clock, signals, the clipboard and the proxy.
 
 mod client;
-mod files;
 mod clipboard;
 pub(crate) mod config;
 mod event_loop;
+mod files;
+mod flow_files;
 mod keys;
 pub(crate) mod logging;
-mod looking;
+pub(crate) mod looking;
+mod recorder;
 mod signals;
 mod terminal;
 

@@ -2,6 +2,7 @@
 //!
 //! Draws the rows it is given and no more: the caller gives those on the screen.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mcp_proxy_core::observe::{Flow, FlowKind, Status};
@@ -27,6 +28,7 @@ pub(crate) struct Look {
 pub(crate) fn status(flow: &Flow, look: Look) -> (String, Tone) {
     let s = look.theme.symbols();
     match flow.status {
+        Status::Pending if flow.is_held => (format!("{} held", s.held), Tone::Warn),
         Status::Pending if flow.n_open > 0 => (format!("{} asks", s.wait), Tone::Busy),
         Status::Pending => (format!("{} wait", s.wait), Tone::Busy),
         Status::Ok if is_slow(flow) => (format!("{} slow", s.warn), Tone::Warn),
@@ -78,8 +80,9 @@ fn client(flow: &Flow) -> &str {
     }
 }
 
+/// A column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
+pub(crate) enum Column {
     Time,
     Id,
     Session,
@@ -124,13 +127,125 @@ const MIN_METHOD: usize = 14;
 /// The longest method names we know have this many cells.
 const MAX_METHOD: usize = 24;
 
+/// Columns that were chosen: each bit is a place in [`COLUMNS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// Shown as long as there is any room.
+    on: u16,
+    /// Not shown.
+    off: u16,
+}
+
+impl Chosen {
+    /// Shows a column, or does not, whatever it was before.
+    pub(crate) fn turn(&mut self, at: usize, is_shown: bool) {
+        let bit = 1 << at;
+        (self.on, self.off) =
+            if is_shown { (self.on & !bit, self.off | bit) } else { (self.on | bit, self.off & !bit) };
+    }
+
+    /// The columns asked for and those not wanted, by their names.
+    pub(crate) fn names(self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let of = |bits: u16| {
+            let set = COLUMNS.iter().enumerate().filter(move |(at, _)| bits & (1 << at) != 0);
+            set.map(|(_, (_, name, ..))| *name).collect()
+        };
+        (of(self.on), of(self.off))
+    }
+
+    /// The same from their names; what is none is left out.
+    pub(crate) fn named<'n>(on: impl Iterator<Item = &'n str>, off: impl Iterator<Item = &'n str>) -> Self {
+        fn bits<'n>(names: impl Iterator<Item = &'n str>) -> u16 {
+            names.filter_map(|n| COLUMNS.iter().position(|(_, name, ..)| *name == n)).fold(0, |bits, at| bits | 1 << at)
+        }
+        let (on, off) = (bits(on), bits(off));
+        Self { on: on & !off, off }
+    }
+
+    const fn is_off(self, at: usize) -> bool {
+        self.off & (1 << at) != 0
+    }
+
+    /// The rank of a column: those that were asked for go last.
+    const fn rank(self, at: usize, rank: u8) -> u8 {
+        if self.on & (1 << at) != 0 && rank > 1 { 1 } else { rank }
+    }
+}
+
+/// What the list is ordered by, and whether the largest comes first.
+pub(crate) type Order = Option<(Column, bool)>;
+
+/// The value of a column that rows are ordered by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// A number, a time, a size.
+    Number(u64),
+    /// A name.
+    Text(Arc<str>),
+}
+
+impl Column {
+    /// The value of a row that it is ordered by.
+    pub(crate) fn key(self, flow: &Flow) -> Key {
+        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let text = |t: &Option<Arc<str>>| Key::Text(t.clone().unwrap_or_default());
+        match self {
+            Self::Client => Key::Text(flow.client.clone()),
+            Self::Server => text(&flow.backend),
+            Self::Method => Key::Text(flow.method.clone()),
+            Self::Target => text(&flow.target),
+            Self::Latency if flow.status == Status::Pending => Key::Number(u64::MAX),
+            Self::Latency => Key::Number(nanos(flow.timing.total())),
+            Self::In => Key::Number(u64::from(flow.n_bytes_in)),
+            Self::Out => Key::Number(u64::from(flow.n_bytes_out)),
+            Self::Size => Key::Number(u64::from(flow.n_bytes_in) + u64::from(flow.n_bytes_out)),
+            Self::Session => Key::Number(flow.session.map_or(0, |s| s.0)),
+            Self::Wire => Key::Number(flow.wire_id.unwrap_or(0)),
+            Self::Status => Key::Number(match flow.status {
+                Status::Pending => 0,
+                Status::Ok => 1,
+                Status::Sent => 2,
+                Status::Cancelled => 3,
+                Status::ToolError => 4,
+                Status::Fault(_) => 5,
+                Status::TimedOut => 6,
+                Status::Dropped(_) => 7,
+            }),
+            Self::Time | Self::Id | Self::Direction => Key::Number(flow.id.0),
+        }
+    }
+
+    /// Its place in the line, for the list of columns.
+    fn title(self) -> &'static str {
+        match self {
+            Self::In => "IN (bytes asked)",
+            Self::Out => "OUT (bytes answered)",
+            Self::Size => "SIZE (both)",
+            Self::Latency => "LATENCY",
+            _ => COLUMNS.iter().find(|(c, ..)| *c == self).map_or("", |(_, title, ..)| title),
+        }
+    }
+}
+
+/// What a person may choose of the columns: place, column, name, whether it is shown at this width.
+pub(crate) fn choices(cells: usize, chosen: Chosen) -> Vec<(usize, Column, &'static str, bool)> {
+    let shown = columns(cells, chosen);
+    let all = COLUMNS.iter().enumerate().filter(|(_, (c, ..))| *c != Column::Direction);
+    all.map(|(at, (c, ..))| (at, *c, c.title(), shown.iter().any(|(s, ..)| s == c))).collect()
+}
+
 /// The columns that fit, with their widths.
-fn columns(cells: usize) -> Vec<(Column, &'static str, usize)> {
+fn columns(cells: usize, chosen: Chosen) -> Vec<(Column, &'static str, usize)> {
     let mut cut = 10;
     loop {
         // With bytes of each way there is no need for their sum.
-        let split = cut > 7;
-        let kept = COLUMNS.iter().filter(|(c, .., rank)| *rank < cut && !(split && *c == Column::Size));
+        let split = cut > 7 && chosen.on & (1 << (COLUMNS.len() - 1)) == 0;
+        let kept = COLUMNS.iter().enumerate().filter(|(at, (c, .., rank))| {
+            let needed = matches!(c, Column::Method | Column::Target);
+            let fits = chosen.rank(*at, *rank) < cut && !(split && *c == Column::Size);
+            needed || (fits && !chosen.is_off(*at))
+        });
+        let kept = kept.map(|(_, column)| column);
         let fixed: usize = kept.clone().map(|(_, _, w, _)| w + 1).sum::<usize>() + 1;
         let spare = if cut > EXTRA_RANK { SPARE } else { 0 };
         if fixed + MIN_TARGET + spare <= cells || cut <= 1 {
@@ -148,15 +263,19 @@ fn columns(cells: usize) -> Vec<(Column, &'static str, usize)> {
     }
 }
 
-/// The line of headings.
+/// The line of headings; the column the list is ordered by is marked.
 #[must_use]
-pub(crate) fn heading(cells: usize, theme: Theme) -> Line<'static> {
-    let mut out = String::from(" ");
-    for (c, title, w) in columns(cells) {
-        out.push_str(&cell(c, title, w, theme));
-        out.push(' ');
+pub(crate) fn heading(cells: usize, chosen: Chosen, order: Order, theme: Theme) -> Line<'static> {
+    let s = theme.symbols();
+    let mut spans = vec![Span::raw(" ")];
+    for (c, title, w) in columns(cells, chosen) {
+        let arrow = order.filter(|(by, _)| *by == c).map(|(_, down)| if down { s.down } else { s.up });
+        let text = arrow.map_or_else(|| title.to_owned(), |arrow| format!("{arrow}{title}"));
+        let style = if arrow.is_some() { theme.strong() } else { theme.dim() };
+        spans.push(Span::styled(cell(c, &text, w, theme), style));
+        spans.push(Span::raw(" "));
     }
-    Line::styled(out, theme.dim())
+    Line::from(spans)
 }
 
 fn cell(column: Column, value: &str, w: usize, theme: Theme) -> String {
@@ -169,11 +288,11 @@ fn cell(column: Column, value: &str, w: usize, theme: Theme) -> String {
 
 /// A row in one line.
 #[must_use]
-pub(crate) fn row(flow: &Flow, cells: usize, look: Look) -> Line<'static> {
+pub(crate) fn row(flow: &Flow, cells: usize, chosen: Chosen, look: Look) -> Line<'static> {
     let theme = look.theme;
     let none = String::new;
     let mut spans = vec![Span::raw(" ")];
-    for (column, _, w) in columns(cells) {
+    for (column, _, w) in columns(cells, chosen) {
         let (value, style) = match column {
             Column::Time => (number::time_of_day(flow.at, look.utc_offset, true), theme.dim()),
             Column::Id => (flow.id.to_string(), Style::new()),
@@ -247,9 +366,11 @@ mod tests {
     fn a_row_is_as_wide_as_its_line() {
         let look = Look { theme: Theme::default(), now: sample::now(), utc_offset: 0 };
         for cells in [88, 98, 118, 140, 158, 200] {
-            assert_eq!(heading(cells, look.theme).width(), cells);
-            for flow in sample::flows() {
-                assert_eq!(row(&flow, cells, look).width(), cells, "{flow:?}");
+            for chosen in [Chosen::default(), every(true), every(false)] {
+                assert_eq!(heading(cells, chosen, Some((Column::Latency, true)), look.theme).width(), cells);
+                for flow in sample::flows() {
+                    assert_eq!(row(&flow, cells, chosen, look).width(), cells, "{flow:?}");
+                }
             }
         }
         for cells in [58, 60, 78, 88] {
@@ -263,8 +384,33 @@ mod tests {
 
     #[test]
     fn more_room_shows_more_columns() {
-        let n = |cells| columns(cells).len();
+        let n = |cells| columns(cells, Chosen::default()).len();
         assert!(n(98) < n(118) && n(118) <= n(198), "{} {} {}", n(98), n(118), n(198));
-        assert_eq!(columns(198).len(), COLUMNS.len() - 1);
+        assert_eq!(n(198), COLUMNS.len() - 1);
+    }
+
+    /// All columns off, or all asked for.
+    fn every(is_off: bool) -> Chosen {
+        let mut chosen = Chosen::default();
+        choices(80, chosen).into_iter().for_each(|(at, ..)| chosen.turn(at, is_off));
+        chosen
+    }
+
+    #[test]
+    fn a_column_is_hidden_or_asked_for() {
+        let shown = |cells, chosen: Chosen| {
+            let all = choices(cells, chosen).into_iter().filter(|(.., shown)| *shown);
+            all.map(|(.., title, _)| title).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(120, every(true)), ["METHOD", "TARGET"]);
+        let mut chosen = Chosen::default();
+        assert!(!shown(110, chosen).contains(&"SESS"));
+        let (at, ..) = choices(110, chosen).into_iter().find(|(.., t, _)| *t == "SESS").expect("a column");
+        chosen.turn(at, false);
+        assert!(shown(110, chosen).contains(&"SESS"));
+        chosen.turn(at, true);
+        assert!(!shown(198, chosen).contains(&"SESS"));
+        let (on, off) = chosen.names();
+        assert_eq!(Chosen::named(on.into_iter(), off.into_iter().chain(["no column"])), chosen);
     }
 }

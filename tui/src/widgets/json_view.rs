@@ -27,11 +27,26 @@ pub(crate) fn draw(
     area: Rect,
     frame: &mut Frame<'_>,
 ) {
+    draw_found(tree, below, cursor, active, "", theme, area, frame);
+}
+
+/// The same with each `needle`, which is in lower case, marked.
+#[expect(clippy::too_many_arguments, reason = "what there is to draw, used twice")]
+pub(crate) fn draw_found(
+    tree: &Tree,
+    below: &[Line<'static>],
+    cursor: Cursor,
+    active: bool,
+    needle: &str,
+    theme: Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
     let lines = tree.lines();
     for (row, y) in (area.y..area.bottom()).enumerate() {
         let at = cursor.top + row;
         let line = match lines.get(at) {
-            Some(l) => line(tree, l, usize::from(area.width), theme),
+            Some(l) => marked(line(tree, l, usize::from(area.width), theme), needle, theme),
             None => match below.get(at - lines.len()) {
                 Some(l) => l.clone(),
                 None => break,
@@ -43,6 +58,33 @@ pub(crate) fn draw(
             frame.buffer_mut().set_style(place, theme.cursor(true));
         }
     }
+}
+
+/// A line with each `needle` marked.
+fn marked(line: Line<'static>, needle: &str, theme: Theme) -> Line<'static> {
+    if needle.is_empty() {
+        return line;
+    }
+    let mut spans = Vec::new();
+    for span in line.spans {
+        let text = span.content.as_ref();
+        let mut done = 0;
+        while let Some(at) = place(&text[done..], needle).map(|at| done + at) {
+            let end = at + needle.len();
+            spans.push(Span::styled(text[done..at].to_owned(), span.style));
+            spans.push(Span::styled(text[at..end].to_owned(), span.style.patch(theme.found())));
+            done = end;
+        }
+        spans.push(Span::styled(text[done..].to_owned(), span.style));
+    }
+    Line::from(spans)
+}
+
+/// Where a text in lower case stands in another one; capitals of ASCII do not count.
+fn place(text: &str, needle: &str) -> Option<usize> {
+    let n = needle.as_bytes();
+    let found = text.as_bytes().windows(n.len()).position(|w| w.eq_ignore_ascii_case(n))?;
+    (text.is_char_boundary(found) && text.is_char_boundary(found + n.len())).then_some(found)
 }
 
 /// The line that says what was left out of a big body.

@@ -16,6 +16,7 @@ use crate::input::context::Context;
 use crate::input::keymap::Keymap;
 use crate::screens::catalog::form_view;
 use crate::screens::config;
+use crate::screens::inspect::layer_view;
 
 /// Draws the layers, the last on top.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -27,6 +28,7 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             Popup::Copy { entries, cursor } => copy(model, entries, *cursor, frame),
             Popup::Palette(open) => palette::draw(model, open, frame),
             Popup::Reader { title, text, top } => reader(model, popup, title, text, *top, frame),
+            Popup::Inspect(layer) => layer_view::draw(model, layer, frame),
             Popup::Confirm { question, detail, yes, .. } => confirm(model, question, detail, *yes, frame),
             Popup::Save { yes } => config::questions::save(model, *yes, frame),
             Popup::Changed => config::questions::changed(model, frame),
@@ -60,6 +62,7 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
         Popup::Confirm { .. } => centered(body, 60, 6),
         Popup::Form(_)
         | Popup::Palette(_)
+        | Popup::Inspect(_)
         | Popup::Save { .. }
         | Popup::Changed
         | Popup::AddServer(_)
@@ -72,6 +75,7 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
 pub(crate) fn page(model: &Model, popup: &Popup) -> usize {
     match popup {
         Popup::Palette(_) => palette::page(model),
+        Popup::Inspect(layer) => layer_view::page(model, layer),
         _ => usize::from(inside(menu_area(model, popup)).height),
     }
 }
@@ -126,7 +130,8 @@ fn copy(model: &Model, entries: &[CopyEntry], cursor: Cursor, frame: &mut Frame<
     menu(model, area, "Copy", "secrets are masked", &lines, cursor, frame);
 }
 
-fn menu(
+/// A frame with entries, the selected one marked.
+pub(crate) fn menu(
     model: &Model,
     area: Rect,
     title: &str,

@@ -6,7 +6,10 @@ mod parse;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Flow, FlowKind, Status};
+use crate::protocol::Spliced;
 
 /// What can be written, for help and docs.
 pub const HELP: &[(&str, &str)] = &[
@@ -22,6 +25,14 @@ pub const HELP: &[(&str, &str)] = &[
     ("~te", "tool error"),
     ("~n", "notification"),
     ("~q", "not answered yet"),
+    ("~s", "answered, however"),
+    ("~held", "held by an intercept"),
+    ("~marked", "marked with m"),
+    ("~b TEXT", "the request or the answer contains it"),
+    ("~bq TEXT", "the request contains it"),
+    ("~bs TEXT", "the answer contains it"),
+    ("~dir in|out", "asked by a client (in), by a server (out)"),
+    ("~since 5m", "begun within that time"),
     ("~up", "asked by a server"),
     ("~own", "asked by the proxy itself"),
     ("~lat >200ms", "slower than that (also <)"),
@@ -55,8 +66,22 @@ enum Atom {
     Open,
     Upcall,
     Own,
+    Answered,
+    Held,
+    Marked,
+    Body(Part, Vec<String>),
+    Inward(bool),
+    Since(Duration),
     Latency(Order, Duration),
     Size(Order, u64),
+}
+
+/// Which frames are looked into.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Part {
+    Request,
+    Answer,
+    Both,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,33 +147,64 @@ impl Filter {
                 Expr::And(a, b) | Expr::Or(a, b) => walk(a) || walk(b),
                 Expr::Not(a) => walk(a),
                 // The server of a call is known only when it has been routed.
-                Expr::Atom(Atom::Notification | Atom::Upcall | Atom::Own) => false,
+                Expr::Atom(
+                    Atom::Notification | Atom::Upcall | Atom::Own | Atom::Marked | Atom::Inward(_) | Atom::Since(_),
+                ) => false,
                 Expr::Atom(_) => true,
             }
         }
         self.0.as_ref().is_some_and(walk)
     }
 
-    /// Whether a row passes.
+    /// Whether it looks into frames: rows without theirs do not pass then.
+    #[must_use]
+    pub fn needs_frames(&self) -> bool {
+        self.has(&|a| matches!(a, Atom::Body(..)))
+    }
+
+    /// Whether it asks what is marked.
+    #[must_use]
+    pub fn needs_marks(&self) -> bool {
+        self.has(&|a| matches!(a, Atom::Marked))
+    }
+
+    fn has(&self, is_it: &dyn Fn(&Atom) -> bool) -> bool {
+        fn walk(e: &Expr, is_it: &dyn Fn(&Atom) -> bool) -> bool {
+            match e {
+                Expr::And(a, b) | Expr::Or(a, b) => walk(a, is_it) || walk(b, is_it),
+                Expr::Not(a) => walk(a, is_it),
+                Expr::Atom(a) => is_it(a),
+            }
+        }
+        self.0.as_ref().is_some_and(|e| walk(e, is_it))
+    }
+
+    /// Whether a row passes that nobody has marked.
     #[must_use]
     pub fn matches(&self, flow: &Flow) -> bool {
-        self.0.as_ref().is_none_or(|e| e.matches(flow))
+        self.matches_as(flow, false)
+    }
+
+    /// Whether a row passes.
+    #[must_use]
+    pub fn matches_as(&self, flow: &Flow, is_marked: bool) -> bool {
+        self.0.as_ref().is_none_or(|e| e.matches(flow, is_marked))
     }
 }
 
 impl Expr {
-    fn matches(&self, f: &Flow) -> bool {
+    fn matches(&self, f: &Flow, is_marked: bool) -> bool {
         match self {
-            Self::And(a, b) => a.matches(f) && b.matches(f),
-            Self::Or(a, b) => a.matches(f) || b.matches(f),
-            Self::Not(a) => !a.matches(f),
-            Self::Atom(a) => a.matches(f),
+            Self::And(a, b) => a.matches(f, is_marked) && b.matches(f, is_marked),
+            Self::Or(a, b) => a.matches(f, is_marked) || b.matches(f, is_marked),
+            Self::Not(a) => !a.matches(f, is_marked),
+            Self::Atom(a) => a.matches(f, is_marked),
         }
     }
 }
 
 impl Atom {
-    fn matches(&self, f: &Flow) -> bool {
+    fn matches(&self, f: &Flow, is_marked: bool) -> bool {
         let backend = f.backend.as_deref().unwrap_or("");
         let target = f.target.as_deref().unwrap_or("");
         match self {
@@ -169,6 +225,21 @@ impl Atom {
             Self::Open => f.status == Status::Pending,
             Self::Upcall => f.kind == FlowKind::Upcall,
             Self::Own => f.kind == FlowKind::Own,
+            Self::Answered => !matches!(f.status, Status::Pending | Status::Sent | Status::Dropped(_)),
+            Self::Held => f.is_held,
+            Self::Marked => is_marked,
+            Self::Body(part, words) => {
+                let frames = &f.frames;
+                let request = || frames.received.clone().or_else(|| frames.sent.as_ref().map(Spliced::to_bytes));
+                let answer = || frames.returned.clone().or_else(|| frames.answered.as_ref().map(Spliced::to_bytes));
+                let has = |frame: Option<Bytes>| frame.is_some_and(|b| words.iter().any(|w| has(&b, w.as_bytes())));
+                (*part != Part::Answer && has(request())) || (*part != Part::Request && has(answer()))
+            }
+            Self::Inward(inward) => {
+                *inward == matches!(f.kind, FlowKind::Call | FlowKind::ClientNotification)
+                    && (*inward || matches!(f.kind, FlowKind::Upcall | FlowKind::ServerNotification))
+            }
+            Self::Since(time) => f.at.elapsed().is_ok_and(|age| age <= *time) || f.at > std::time::SystemTime::now(),
             Self::Latency(order, than) => f.status != Status::Pending && order.holds(f.timing.total(), *than),
             Self::Size(order, than) => order.holds(u64::from(f.n_bytes_in) + u64::from(f.n_bytes_out), *than),
         }
@@ -182,6 +253,14 @@ impl Order {
             Self::Under => a < b,
         }
     }
+}
+
+/// The same in bytes of any length.
+fn has(text: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else { return true };
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    memchr::memchr2_iter(lower, upper, text)
+        .any(|at| text.get(at..at + word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word)))
 }
 
 /// Whether `text` contains `word`, which is lower case already; capitals of ASCII do not count.
@@ -225,6 +304,7 @@ mod tests {
             flow(8, K::Call, "demo", "tools/call", "demo__slow", Status::Pending, 0),
         ];
         flows[2].n_bytes_out = 18_000;
+        flows[4].frames.returned = Some(Bytes::from_static(br#"{"error":{"message":"b is Zero"}}"#));
         flows
     }
 
@@ -248,6 +328,14 @@ mod tests {
             ("~q", &[8]),
             ("~up", &[5]),
             ("~own", &[0]),
+            ("~s ~be demo !~own", &[2, 4, 7]),
+            ("~dir out", &[5, 6]),
+            ("~dir in ~q", &[8]),
+            ("~held", &[]),
+            ("~since 1m ~q", &[8]),
+            ("~b zero", &[4]),
+            ("~bq ZERO", &[]),
+            ("~bs zero|one", &[4]),
             ("~n", &[6]),
             ("~m tools/call ~be demo", &[2, 4, 7, 8]),
             ("~lat >200ms", &[3, 5, 7]),
@@ -260,6 +348,10 @@ mod tests {
             assert_eq!(ids(filter), want, "{filter}");
         }
         assert_eq!((ids(""), ids("  ")), (all.clone(), all));
+        let marked = Filter::parse("~marked !~e").unwrap();
+        assert!(marked.needs_marks() && !marked.needs_frames() && Filter::parse("!(~b x)").unwrap().needs_frames());
+        let is = |id: usize, is_marked| marked.matches_as(&flows()[id], is_marked);
+        assert!(is(2, true) && !is(2, false) && !is(4, true));
     }
 
     #[test]
@@ -274,6 +366,9 @@ mod tests {
             ("~nope", 0),
             ("a ~lat 5", 7),
             ("~lat >fast", 5),
+            ("~dir up", 5),
+            ("~since soon", 7),
+            ("~b", 2),
             ("~size >1zb", 6),
             ("\"a", 0),
             ("!", 1),

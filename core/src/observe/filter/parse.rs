@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Atom, Column, Expr, FilterError, Order};
+use super::{Atom, Column, Expr, FilterError, Order, Part};
 
 /// The expression that was typed; `None` if nothing was.
 pub(super) fn expression(text: &str) -> Result<Option<Expr>, FilterError> {
@@ -159,6 +159,31 @@ impl Parser<'_> {
             "q" => return Ok(Atom::Open),
             "up" => return Ok(Atom::Upcall),
             "own" => return Ok(Atom::Own),
+            "s" => return Ok(Atom::Answered),
+            "held" => return Ok(Atom::Held),
+            "marked" => return Ok(Atom::Marked),
+            "b" | "bq" | "bs" => {
+                let part = match name {
+                    "bq" => Part::Request,
+                    "bs" => Part::Answer,
+                    _ => Part::Both,
+                };
+                let (words, _) = self.argument(&format!("`~{name}` wants a text"))?;
+                return Ok(Atom::Body(part, alternatives(&words)));
+            }
+            "dir" => {
+                let (word, at) = self.argument("want in or out")?;
+                return match word.as_str() {
+                    "in" => Ok(Atom::Inward(true)),
+                    "out" => Ok(Atom::Inward(false)),
+                    _ => Err(FilterError { at, text: "want in or out".to_owned() }),
+                };
+            }
+            "since" => {
+                let (n, at) = self.argument("want a time: 30s, 5m")?;
+                let time = duration(&n).ok_or_else(|| FilterError { at, text: "want a time: 30s, 5m".to_owned() })?;
+                return Ok(Atom::Since(time));
+            }
             "lat" => {
                 let (order, n, at) = self.comparison()?;
                 let value =
@@ -180,7 +205,9 @@ impl Parser<'_> {
             _ => {
                 return Err(FilterError {
                     at,
-                    text: format!("no `~{name}`: ~be ~cl ~m ~t ~id ~sess ~e ~te ~n ~q ~lat ~size"),
+                    text: format!(
+                        "no `~{name}`: ~be ~cl ~m ~t ~id ~sess ~e ~te ~n ~q ~s ~b ~lat ~size …, F1 lists them"
+                    ),
                 });
             }
         };
@@ -233,6 +260,7 @@ fn duration(text: &str) -> Option<Duration> {
         "ms" => 1e-3,
         "s" | "" => 1.0,
         "m" | "min" => 60.0,
+        "h" => 3_600.0,
         _ => return None,
     };
     Duration::try_from_secs_f64(n * factor).ok()

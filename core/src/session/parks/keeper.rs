@@ -303,7 +303,12 @@ impl Keeper {
                 }
             }
             // Of sessions.
-            Delivery::Wants(_) | Delivery::Cancel(_) | Delivery::Close | Delivery::Lists | Delivery::Unkept => {}
+            Delivery::Wants(_)
+            | Delivery::Cancel(_)
+            | Delivery::Verdict(..)
+            | Delivery::Close
+            | Delivery::Lists
+            | Delivery::Unkept => {}
             #[cfg(test)]
             Delivery::Panic => panic!("as a test wanted it"),
         }

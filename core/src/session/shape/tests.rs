@@ -1,7 +1,7 @@
 //! Answers across the eras and editions, byte by byte.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::backend::{ClientFacts, Port};
@@ -33,6 +33,8 @@ fn active(revision: Revision, method: Method) -> Active {
         uris: None,
         kept: None,
         progress: f64::NEG_INFINITY,
+        held: Duration::ZERO,
+        held_answer: None,
         rounds: None,
     }
 }

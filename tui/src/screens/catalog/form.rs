@@ -76,6 +76,13 @@ pub(crate) struct Form {
     pub(crate) top: usize,
 }
 
+/// Whether an item says this of itself in its `annotations`.
+#[must_use]
+pub(crate) fn hint(raw: &[u8], name: &str) -> bool {
+    let raw: Value = serde_json::from_slice(raw).unwrap_or_default();
+    raw.pointer(&format!("/annotations/{name}")).and_then(Value::as_bool) == Some(true)
+}
+
 impl Form {
     /// The form of an item.
     #[must_use]
@@ -91,7 +98,6 @@ impl Form {
             ItemKind::Resource => Vec::new(),
             ItemKind::Template => template::variables(&item.exposed).into_iter().map(variable).collect(),
         };
-        let hint = |name: &str| raw.pointer(&format!("/annotations/{name}")).and_then(Value::as_bool) == Some(true);
         let field = |argument: Argument| Field {
             input: argument.default.as_ref().map_or_else(Input::default, |d| Input::proposal(schema::shown(d))),
             argument,
@@ -101,7 +107,7 @@ impl Form {
             kind: item.kind,
             exposed: item.exposed.clone(),
             backend: item.backend.clone(),
-            asks: item.kind == ItemKind::Tool && !hint("readOnlyHint") && !hint("idempotentHint"),
+            asks: item.kind == ItemKind::Tool && !hint(&item.raw, "readOnlyHint") && !hint(&item.raw, "idempotentHint"),
             fields: arguments.into_iter().map(field).collect(),
             whole,
             laid_by: None,

@@ -2,18 +2,43 @@
 
 use bytes::Bytes;
 use mcp_proxy_core::observe::{Flow, FlowKind, Frames};
-use mcp_proxy_core::protocol::{CallId, Spliced};
+use mcp_proxy_core::protocol::Spliced;
 
 use crate::app::cursor::Cursor;
+use crate::app::msg::Relations;
 use crate::input::action::Action;
 use crate::json::change::{self, Change};
+use crate::json::find::{self, Found};
+use crate::json::mask;
 use crate::json::tree::Tree;
+
+/// How a side is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum View {
+    /// The frame as it came, as a tree.
+    #[default]
+    Tree,
+    /// The frame as it was passed on, as a tree.
+    Sent,
+    /// The bytes of the frame.
+    Raw,
+    /// What is known of the flow besides.
+    Facts,
+}
 
 /// One direction of a flow.
 #[derive(Debug, Default)]
 pub(crate) struct Side {
-    /// The frame as it came in.
+    /// How it is shown.
+    pub(crate) view: View,
+    /// The frame as it came in, or as it was passed on.
     pub(crate) tree: Tree,
+    /// The same as bytes, secrets masked; made when it is shown.
+    pub(crate) raw: Option<Bytes>,
+    /// What was looked for.
+    pub(crate) found: Option<Found>,
+    came: Option<Bytes>,
+    passed: Option<Spliced>,
     /// Whether there is a frame at all.
     pub(crate) there: bool,
     /// The proxy made this frame itself: nobody sent it here.
@@ -30,7 +55,7 @@ pub(crate) struct Detail {
     /// The flow.
     pub(crate) flow: Flow,
     /// What belongs to it.
-    pub(crate) children: Vec<CallId>,
+    pub(crate) relations: Relations,
     /// Which of its rounds is shown, counted from 0; `None`: the last one.
     round: Option<usize>,
     /// As asked.
@@ -44,14 +69,14 @@ pub(crate) struct Detail {
 impl Detail {
     /// Opens a flow.
     #[must_use]
-    pub(crate) fn new(flow: Flow, children: Vec<CallId>) -> Self {
-        Self { request: Side::default(), response: Side::default(), children, flow, round: None, fresh: false }
+    pub(crate) fn new(flow: Flow, relations: Relations) -> Self {
+        Self { request: Side::default(), response: Side::default(), relations, flow, round: None, fresh: false }
     }
 
     /// Takes the newer state of the same flow; what is unfolded stays so.
-    pub(crate) fn renew(&mut self, flow: Flow, children: Vec<CallId>) {
+    pub(crate) fn renew(&mut self, flow: Flow, relations: Relations) {
         self.flow = flow;
-        self.children = children;
+        self.relations = relations;
         self.fresh = false;
     }
 
@@ -111,22 +136,81 @@ impl Side {
     fn renew(&mut self, frame: Option<&Bytes>, passed: Option<&Spliced>) {
         // A frame made here has no received form: what was sent is all there is.
         let Some(whole) = frame.cloned().or_else(|| passed.map(Spliced::to_bytes)) else {
-            *self = Self::default();
+            *self = Self { view: if self.view == View::Facts { View::Facts } else { View::Tree }, ..Self::default() };
             return;
         };
         let same_passed = self.changes.is_some() == (frame.is_some() && passed.is_some());
-        if self.there && same_passed && *self.tree.whole() == whole {
+        if self.there && same_passed && self.came.as_ref() == Some(&whole) {
             return;
         }
         self.there = true;
         self.ours = frame.is_none();
-        self.tree = Tree::new(whole);
-        self.changes = if frame.is_some() { passed.map(change::changes) } else { None };
+        self.changes = frame.zip(passed).map(|(came, passed)| change::between(came, passed));
+        self.came = Some(whole);
+        self.passed = passed.filter(|_| frame.is_some()).cloned();
         self.cursor = Cursor::default();
+        self.fill();
+    }
+
+    /// Makes the tree of the view.
+    fn fill(&mut self) {
+        let body = match (&self.passed, self.view) {
+            (Some(passed), View::Sent) => Some(passed.to_bytes()),
+            _ => self.came.clone(),
+        };
+        self.tree = body.map(Tree::new).unwrap_or_default();
+        self.found = None;
+        self.renew_raw();
+    }
+
+    fn renew_raw(&mut self) {
+        self.raw = (self.view == View::Raw).then(|| mask::masked(self.tree.bytes()).into());
+    }
+
+    /// The next view there is.
+    pub(crate) fn turn_view(&mut self) {
+        let was = self.view;
+        self.view = match was {
+            View::Tree if self.passed.is_some() => View::Sent,
+            View::Tree | View::Sent if self.there => View::Raw,
+            View::Tree | View::Sent | View::Raw => View::Facts,
+            View::Facts => View::Tree,
+        };
+        self.cursor = Cursor::default();
+        if (was == View::Sent) != (self.view == View::Sent) {
+            self.fill();
+        }
+        self.renew_raw();
+    }
+
+    /// Bytes of a line of the raw view that has so many cells.
+    pub(crate) const fn per_line(cells: usize) -> usize {
+        // The place, then two digits with a blank and a character for each byte.
+        let n = cells.saturating_sub(11) / 4;
+        let n = n - n % 4;
+        if n < 4 {
+            4
+        } else if n > 32 {
+            32
+        } else {
+            n
+        }
+    }
+
+    /// Lines of the view in a pane of so many cells.
+    pub(crate) fn n_lines(&self, cells: usize, n_facts: usize) -> usize {
+        match self.view {
+            View::Facts => n_facts,
+            View::Raw => {
+                let n = self.raw.as_ref().map_or(0, Bytes::len);
+                n.div_ceil(Self::per_line(cells)) + usize::from(self.tree.n_left_out() > 0)
+            }
+            View::Tree | View::Sent => self.n_tree_lines(),
+        }
     }
 
     /// Lines of the tree and of the changes below it.
-    pub(crate) fn n_lines(&self) -> usize {
+    fn n_tree_lines(&self) -> usize {
         let below = match &self.changes {
             Some(changes) => 2 + changes.len(),
             None => 2 * usize::from(self.ours),
@@ -134,10 +218,45 @@ impl Side {
         self.tree.lines().len() + usize::from(self.tree.n_left_out() > 0) + below
     }
 
-    /// Does what a key asks of a tree; `false` if it asks nothing of it.
-    pub(crate) fn act(&mut self, action: Action, page: usize) -> bool {
-        let n = self.n_lines();
-        self.cursor.go(action, n, page) || act_on_tree(&mut self.tree, &mut self.cursor, action)
+    /// Does what a key asks of a side; `false` if it asks nothing of it.
+    pub(crate) fn act(&mut self, action: Action, page: usize, cells: usize, n_facts: usize) -> bool {
+        let n = self.n_lines(cells, n_facts);
+        if self.cursor.go(action, n, page) {
+            return true;
+        }
+        if action == Action::Whole {
+            self.tree.show_whole();
+            self.found = None;
+            self.renew_raw();
+            return true;
+        }
+        matches!(self.view, View::Tree | View::Sent) && act_on_tree(&mut self.tree, &mut self.cursor, action)
+    }
+
+    /// Looks for text, from the selected line on.
+    pub(crate) fn search(&mut self, text: &str) {
+        if matches!(self.view, View::Raw | View::Facts) {
+            self.view = View::Tree;
+            self.fill();
+        }
+        let from = self.tree.lines().get(self.cursor.at).map_or(0, |l| l.key.map_or(l.value.start, |k| k.0));
+        let mut found = find::find(self.tree.bytes(), text);
+        let place = found.from(from);
+        self.found = Some(found).filter(|f| !f.needle.is_empty());
+        self.go_to(place);
+    }
+
+    /// Goes on to the next place of what was looked for. `false`: there is none.
+    pub(crate) fn search_on(&mut self, forward: bool) -> bool {
+        let place = self.found.as_mut().and_then(|f| f.turn(forward));
+        self.go_to(place);
+        place.is_some()
+    }
+
+    fn go_to(&mut self, place: Option<usize>) {
+        if let Some(at) = place.and_then(|place| self.tree.line_of(place)) {
+            self.cursor.at = at;
+        }
     }
 }
 
@@ -183,7 +302,7 @@ mod tests {
                 turn(&mut flow);
             }
         }
-        let mut detail = Detail::new(flow.clone(), Vec::new());
+        let mut detail = Detail::new(flow.clone(), Relations::default());
         let shown =
             |d: &Detail| (d.round(), d.frames().returned.clone().map(|b| String::from_utf8_lossy(&b).into_owned()));
         assert_eq!(shown(&detail), ((3, 3), Some("last".to_owned())));
@@ -193,10 +312,34 @@ mod tests {
         assert_eq!(shown(&detail), ((1, 3), Some("first".to_owned())));
         // Another round begins meanwhile: what is read stays.
         turn(&mut flow);
-        detail.renew(flow, Vec::new());
+        detail.renew(flow, Relations::default());
         assert_eq!(shown(&detail), ((1, 4), Some("first".to_owned())));
         assert!(detail.turn(true) && detail.turn(true) && detail.turn(true) && !detail.turn(true));
         assert_eq!(shown(&detail).0, (4, 4));
-        assert!(!Detail::new(sample::divide(), Vec::new()).turn(false), "a single round");
+        assert!(!Detail::new(sample::divide(), Relations::default()).turn(false), "a single round");
+    }
+
+    #[test]
+    fn views_follow_each_other_and_text_is_found_in_them() {
+        let mut detail = Detail::new(sample::echo(), Relations::default());
+        detail.prepare();
+        let side = &mut detail.response;
+        side.search("hi");
+        let at = side.cursor.at;
+        assert_eq!(side.tree.path(at), "result.content[1].resource.text");
+        assert!(side.search_on(true) && side.cursor.at == at, "there is one");
+        side.search("nobody says that");
+        assert!(!side.search_on(true));
+        let mut views = Vec::new();
+        for _ in 0..4 {
+            side.turn_view();
+            views.push((side.view, side.n_lines(80, 9) > 5));
+        }
+        assert_eq!(views, [(View::Sent, true), (View::Raw, true), (View::Facts, true), (View::Tree, true)]);
+        side.turn_view();
+        side.turn_view();
+        let raw = side.raw.clone().expect("shown");
+        assert!(!String::from_utf8_lossy(&raw).contains("sk-very"));
+        assert_eq!((Side::per_line(0), Side::per_line(43), Side::per_line(500)), (4, 8, 32));
     }
 }

@@ -72,6 +72,16 @@ impl Areas {
         if self.row_height == 0 { 1 } else { self.row_height }
     }
 
+    /// Cells a line of a pane has.
+    pub(crate) const fn pane_cells(&self, pane: Pane) -> usize {
+        let area = match pane {
+            Pane::List => self.list,
+            Pane::Request => self.request,
+            Pane::Response => self.response,
+        };
+        layout::inside(area).width as usize
+    }
+
     /// Lines a pane shows.
     pub(crate) const fn pane_rows(&self, pane: Pane) -> usize {
         let area = match pane {

@@ -2,13 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use mcp_proxy_core::control::InterceptView;
 use mcp_proxy_core::observe::filter::{Filter, FilterError};
 use mcp_proxy_core::observe::{Flow, Status};
 use mcp_proxy_core::protocol::CallId;
 
 use super::detail::{Detail, Side};
-use super::rows::Rows;
-use crate::app::effect::Effect;
+use super::rows::{Marks, Rows};
+use crate::app::effect::{Edited, Effect};
+use crate::app::msg::Relations;
+use crate::widgets::flow_table::Chosen;
 use crate::widgets::input::Input;
 use crate::widgets::number;
 
@@ -62,6 +65,28 @@ pub(crate) struct State {
     asked_at: SystemTime,
     /// The selected flow is not asked for yet.
     pub(crate) postponed: bool,
+    /// What is intercepted, and what is held.
+    pub(crate) intercept: InterceptView,
+    /// The filter of what was held last.
+    pub(crate) last_rule: String,
+    /// What is marked, by id.
+    pub(crate) marks: Marks,
+    /// The same of the journal, while a recording is shown.
+    live_marks: Option<Marks>,
+    /// The columns that were chosen.
+    pub(crate) columns: Chosen,
+    /// The list stays as it is; recording goes on.
+    pub(crate) frozen: bool,
+    /// Calls made again so far.
+    pub(crate) n_replays: u64,
+    /// What was written in an editor and could not be sent.
+    pub(crate) draft: Option<(Edited, String)>,
+    /// The file that flows are written into as they end.
+    pub(crate) streaming: Option<String>,
+    /// The recording that is shown instead of the journal.
+    pub(crate) recording: Option<String>,
+    /// The text of a body that is being looked for.
+    searching: Option<Input>,
 }
 
 impl Default for State {
@@ -83,6 +108,17 @@ impl Default for State {
             asked: None,
             asked_at: SystemTime::UNIX_EPOCH,
             postponed: false,
+            intercept: InterceptView::default(),
+            last_rule: String::new(),
+            marks: Marks::new(),
+            live_marks: None,
+            columns: Chosen::default(),
+            frozen: false,
+            n_replays: 0,
+            draft: None,
+            streaming: None,
+            recording: None,
+            searching: None,
         }
     }
 }
@@ -119,7 +155,65 @@ impl State {
 
     /// Rows that came since following stopped.
     pub(crate) fn n_new(&self) -> usize {
-        if self.follow { 0 } else { self.rows.len() - self.rows.place(self.seen_next).min(self.rows.len()) }
+        if self.follow || self.rows.order().is_some() {
+            0
+        } else {
+            self.rows.len() - self.rows.place(self.seen_next).min(self.rows.len())
+        }
+    }
+
+    /// Shows a recording, or (`None`) the journal again.
+    pub(crate) fn change_source(&mut self, recording: Option<String>, marks: Marks) {
+        let live = match (&self.recording, &recording) {
+            (None, Some(_)) => Some(std::mem::replace(&mut self.marks, marks)),
+            (Some(_), Some(_)) => {
+                self.marks = marks;
+                self.live_marks.take()
+            }
+            (_, None) => {
+                self.marks = self.live_marks.take().unwrap_or_default();
+                None
+            }
+        };
+        self.live_marks = live;
+        self.rows.change_source(recording.is_some());
+        self.recording = recording;
+        self.pane = Pane::List;
+        self.follow = true;
+        self.frozen = false;
+        (self.selected, self.top, self.seen_next, self.version) = (None, 0, 0, 0);
+        (self.detail, self.asked, self.postponed) = (None, None, false);
+        self.window.clear();
+        self.wanted.clear();
+    }
+
+    /// Whether text of a body is being typed.
+    pub(crate) const fn is_searching(&self) -> bool {
+        self.searching.is_some()
+    }
+
+    /// The field of the text that is looked for.
+    pub(crate) const fn search_input(&mut self) -> Option<&mut Input> {
+        self.searching.as_mut()
+    }
+
+    /// The same to be drawn.
+    pub(crate) const fn searched(&self) -> Option<&Input> {
+        self.searching.as_ref()
+    }
+
+    /// Begins to look for text in the body that has the keys, or stops.
+    pub(crate) fn set_searching(&mut self, on: bool) {
+        let found = self.side().and_then(|s| s.found.as_ref()).map(|f| f.needle.clone());
+        self.searching = on.then(|| Input::proposal(found.unwrap_or_default()));
+    }
+
+    /// Looks for what is typed.
+    pub(crate) fn search(&mut self) {
+        let Some(text) = self.searching.as_ref().map(|i| i.text().to_owned()) else { return };
+        if let Some(side) = self.side() {
+            side.search(&text);
+        }
     }
 
     /// Takes what was typed as the filter.
@@ -151,10 +245,15 @@ impl State {
 
     /// Puts selection and window where they belong, and asks for what is missing.
     pub(crate) fn settle(&mut self, now: SystemTime, list_rows: usize, on_screen: bool, effects: &mut Vec<Effect>) {
+        if self.pane == Pane::List {
+            self.searching = None;
+        }
         let len = self.rows.len();
         let list_rows = list_rows.max(1);
         if self.follow || self.selected.is_none() {
-            self.selected = self.rows.id(len.saturating_sub(1));
+            // What one looks for in an order of one's own is at its top.
+            let is_ordered = self.rows.order().is_some() && !self.follow;
+            self.selected = self.rows.id(if is_ordered { 0 } else { len.saturating_sub(1) });
         }
         let at = self.at();
         self.selected = self.rows.id(at);
@@ -192,17 +291,24 @@ impl State {
     }
 
     /// Takes a flow that was asked for.
-    pub(crate) fn opened(&mut self, id: CallId, found: Option<(Flow, Vec<CallId>)>) {
+    pub(crate) fn opened(&mut self, id: CallId, found: Option<(Flow, Relations)>) {
         if self.asked != Some(id.0) {
             return;
         }
         self.detail = match (self.detail.take(), found) {
             (_, None) => None,
-            (Some(mut old), Some((flow, children))) if old.flow.id == id => {
-                old.renew(flow, children);
+            (Some(mut old), Some((flow, relations))) if old.flow.id == id => {
+                old.renew(flow, relations);
                 Some(old)
             }
-            (_, Some((flow, children))) => Some(Detail::new(flow, children)),
+            (old, Some((flow, relations))) => {
+                let mut new = Detail::new(flow, relations);
+                // Who looks at bytes or facts goes on looking at them.
+                if let Some(old) = old {
+                    (new.request.view, new.response.view) = (old.request.view, old.response.view);
+                }
+                Some(new)
+            }
         };
     }
 

@@ -1,14 +1,17 @@
 //! How Inspect looks.
 
+use mcp_proxy_core::control::Leg;
 use mcp_proxy_core::observe::{Flow, FlowKind, Status};
+use mcp_proxy_core::protocol::CallId;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use super::detail::{Detail, Side};
+use super::detail::{Detail, Side, View};
 use super::layout;
 use super::state::{Pane, State};
+use crate::app::cursor::Cursor;
 use crate::app::layout::{Breadth, breadth, inside};
 use crate::app::model::Model;
 use crate::app::theme::{Theme, Tone};
@@ -38,6 +41,8 @@ fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let (state, theme) = (&model.inspect, model.theme);
     let s = theme.symbols();
     let follow = match (state.follow, state.n_new()) {
+        _ if state.frozen => format!("{} FROZEN, P goes on", s.frozen),
+        _ if state.rows.order().is_some() => "ordered, F follows".to_owned(),
         (true, _) => format!("{} FOLLOW", s.play),
         (false, 0) => "F follows".to_owned(),
         (false, n) => format!("+{} new, F follows", number::count(n as u64)),
@@ -48,14 +53,25 @@ fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         let busy = if state.rows.is_complete() { "" } else { s.ellipsis };
         format!("{}{busy} of {}", number::count(state.rows.len() as u64), number::plural(state.rows.total(), "call"))
     };
-    let right = Line::from(vec![
+    let mut right = Line::from(vec![
         Span::raw(format!("{counts}  ")),
         Span::styled(follow, if state.follow { theme.tone(Tone::Good) } else { theme.tone(Tone::Warn) }),
         Span::raw(" "),
     ]);
+    let wide = usize::from(area.width);
+    for (text, tone) in standing(state, theme, wide) {
+        right.spans.insert(0, Span::styled(format!("{text}  "), theme.tone(tone)));
+    }
     let right_width = u16::try_from(right.width()).unwrap_or(u16::MAX).min(area.width);
     let left_cells = usize::from(area.width - right_width).saturating_sub(4);
     let mut spans = vec![Span::raw(" "), Span::styled("/", theme.key()), Span::raw(" ")];
+    let mut left_cells = left_cells;
+    if let Some(name) = &state.recording {
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let name = format!("{} ", text::fit(&format!("recording {name}"), left_cells / 2, s.ellipsis));
+        left_cells = left_cells.saturating_sub(text::width(&name));
+        spans.insert(1, Span::styled(name, theme.tone(Tone::Busy)));
+    }
     if state.typing {
         spans.extend(state.input.line(left_cells, theme).spans);
     } else if state.input.text().is_empty() {
@@ -65,6 +81,28 @@ fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     }
     frame.render_widget(Line::from(spans), Rect { width: area.width - right_width, ..area });
     frame.render_widget(right, Rect { x: area.right() - right_width, width: right_width, ..area });
+}
+
+/// What goes on besides: what is held, and what is written. The shorter words where there is less room.
+fn standing(state: &State, theme: Theme, cells: usize) -> Vec<(String, Tone)> {
+    let s = theme.symbols();
+    let mut out = Vec::new();
+    if let Some(path) = &state.streaming {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let text = if cells < 110 { "W".to_owned() } else { format!("W {}", text::fit(name, 24, s.ellipsis)) };
+        out.push((format!("{} {text}", s.full), Tone::Bad));
+    }
+    let n = state.intercept.held.len();
+    match (&state.intercept.filter, n) {
+        (None, 0) => {}
+        (Some(rule), 0) if cells >= 110 => {
+            out.push((format!("{} holds {}", s.held, text::fit(rule, 24, s.ellipsis)), Tone::Warn));
+        }
+        (Some(_), 0) => out.push((format!("{} on", s.held), Tone::Warn)),
+        (_, n) if cells >= 110 => out.push((format!("{} {n} held, a releases", s.held), Tone::Warn)),
+        (_, n) => out.push((format!("{} {n} held", s.held), Tone::Warn)),
+    }
+    out
 }
 
 /// What the note line says about a filter being typed: the mistake, with its place marked.
@@ -85,7 +123,16 @@ fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
     let order = if state.rows.len() == 0 {
         String::new()
     } else {
-        format!("{} of {}, newest last", number::count(state.at() as u64 + 1), number::count(state.rows.len() as u64))
+        let last = match state.rows.order() {
+            None => "newest last",
+            Some((_, true)) => "largest first",
+            Some((_, false)) => "smallest first",
+        };
+        format!("{} of {}, {last}", number::count(state.at() as u64 + 1), number::count(state.rows.len() as u64))
+    };
+    let order = match state.marks.len() {
+        0 => order,
+        n => format!("{} {} {order}", number::count(n as u64), if n == 1 { "mark," } else { "marks," }),
     };
     let mut block = pane::block(theme, active).title(pane::title("Calls"));
     if !order.is_empty() {
@@ -100,7 +147,10 @@ fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
     let look = Look { theme, now: model.now, utc_offset: model.utc_offset };
     let mut y = inner.y;
     if areas.row_height == 1 {
-        frame.render_widget(flow_table::heading(cells, theme), Rect { height: 1, ..inner });
+        frame.render_widget(
+            flow_table::heading(cells, state.columns, state.rows.order(), theme),
+            Rect { height: 1, ..inner },
+        );
         y += 1;
     }
     for flow in &state.window {
@@ -109,15 +159,19 @@ fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
         }
         let place = Rect { y, height: areas.row_height, ..inner };
         if areas.row_height == 1 {
-            frame.render_widget(flow_table::row(flow, cells, look), place);
+            frame.render_widget(flow_table::row(flow, cells, state.columns, look), place);
         } else {
             frame.render_widget(Paragraph::new(flow_table::two_lines(flow, cells, look).to_vec()), place);
         }
-        if state.selected == Some(flow.id.0) {
+        let selected = state.selected == Some(flow.id.0);
+        if selected {
             frame.buffer_mut().set_style(place, theme.cursor(active));
-            if let Some(cell) = frame.buffer_mut().cell_mut((place.x, place.y)) {
-                cell.set_symbol(theme.symbols().cursor);
-            }
+        }
+        let marked = state.marks.contains_key(&flow.id.0);
+        if (marked || selected)
+            && let Some(cell) = frame.buffer_mut().cell_mut((place.x, place.y))
+        {
+            cell.set_symbol(if marked { theme.symbols().mark } else { theme.symbols().cursor });
         }
         y += areas.row_height;
     }
@@ -151,26 +205,90 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
     let side = if which == Pane::Request { &detail.request } else { &detail.response };
     let right = if which == Pane::Request { request_title(detail, theme) } else { response_title(model, flow) };
     block = block.title(pane::title(&right).right_aligned());
+    if let Some(found) = &side.found {
+        let at = if found.places.is_empty() { 0 } else { found.at + 1 };
+        let found = format!("find: {} {at}/{}", text::fit(&found.needle, 16, ""), found.places.len());
+        block = block.title_bottom(pane::title(&found).right_aligned());
+    }
     if breadth(model.size) == Breadth::Narrow {
         let other = if which == Pane::Request { "Tab: response" } else { "Tab: list" };
         block = block.title_bottom(pane::title(other).right_aligned());
     }
     if side.there {
-        block = block.title_bottom(pane::title(&format!(
-            "JSON {} {} B",
-            theme.symbols().dot,
-            number::count(side.tree.whole().len() as u64)
-        )));
+        let view = match side.view {
+            View::Tree => "JSON",
+            View::Sent => "as passed on",
+            View::Raw => "raw bytes",
+            View::Facts => "facts",
+        };
+        let size = number::count(side.tree.whole().len() as u64);
+        block = block.title_bottom(pane::title(&format!("{view} {} {size} B", theme.symbols().dot)));
     }
     frame.render_widget(block, area);
-    let inner = inside(area);
+    let mut inner = inside(area);
+    if let Some(input) = state.searched().filter(|_| state.pane == which) {
+        let field = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
+        inner.height = inner.height.saturating_sub(1);
+        let mut line = input.line(usize::from(field.width).saturating_sub(9), theme);
+        line.spans.insert(0, Span::styled(" / find ", theme.key()));
+        frame.render_widget(line, field);
+    }
+    if side.view == View::Facts {
+        let lines = super::facts::lines(model, detail, usize::from(inner.width));
+        return lines_at(lines, side.cursor, active, theme, inner, frame);
+    }
+    if let (View::Raw, Some(raw)) = (side.view, &side.raw) {
+        let per_line = Side::per_line(usize::from(inner.width));
+        let n = raw.len().div_ceil(per_line);
+        let shown = side.cursor.top..(side.cursor.top + usize::from(inner.height)).min(n);
+        let mut lines: Vec<Line<'static>> = shown.map(|at| raw_line(raw, at * per_line, per_line, theme)).collect();
+        if lines.len() < usize::from(inner.height) {
+            lines.extend(json_view::left_out(&side.tree, theme));
+        }
+        let top = Cursor { at: side.cursor.at.saturating_sub(side.cursor.top), top: 0 };
+        return lines_at(lines, top, active, theme, inner, frame);
+    }
     if !side.there {
         let lines = text::wrap(nothing(flow, which), usize::from(inner.width).saturating_sub(2), 3);
         let lines: Vec<Line<'_>> = lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim())).collect();
         return frame.render_widget(Paragraph::new(lines), inner);
     }
     let below = below(detail, side, which, usize::from(inner.width), theme);
-    json_view::draw(&side.tree, &below, side.cursor, active, theme, inner, frame);
+    let needle = side.found.as_ref().map_or("", |f| f.needle.as_str());
+    json_view::draw_found(&side.tree, &below, side.cursor, active, needle, theme, inner, frame);
+}
+
+/// Lines from the first one on the screen on, the selected one marked.
+fn lines_at(lines: Vec<Line<'static>>, cursor: Cursor, active: bool, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
+    let last = lines.len().saturating_sub(1);
+    for (y, (at, line)) in (area.y..area.bottom()).zip(lines.into_iter().enumerate().skip(cursor.top)) {
+        let place = Rect { y, height: 1, ..area };
+        frame.render_widget(line, place);
+        if at == cursor.at.min(last) && active {
+            frame.buffer_mut().set_style(place, theme.cursor(true));
+        }
+    }
+}
+
+/// A line of bytes: their place, each of them, and what they say.
+fn raw_line(raw: &[u8], from: usize, n: usize, theme: Theme) -> Line<'static> {
+    let bytes = &raw[from.min(raw.len())..(from + n).min(raw.len())];
+    let mut hex = String::with_capacity(3 * n + 1);
+    let mut said = String::with_capacity(n);
+    for i in 0..n {
+        match bytes.get(i) {
+            Some(b) => {
+                hex.push_str(&format!("{b:02x} "));
+                said.push(if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' });
+            }
+            None => hex.push_str("   "),
+        }
+    }
+    Line::from(vec![
+        Span::styled(format!(" {from:07x}  "), theme.dim()),
+        Span::raw(hex),
+        Span::styled(format!(" {said}"), theme.json_text()),
+    ])
 }
 
 fn nothing(flow: &Flow, which: Pane) -> &'static str {
@@ -284,8 +402,9 @@ fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
         ("queue", t.queue, Tone::Warn),
         (server, t.server, Tone::Busy),
         ("client", t.client, Tone::Quiet),
+        ("held", t.held, Tone::Warn),
     ] {
-        if name == "client" && part.is_zero() {
+        if matches!(name, "client" | "held") && part.is_zero() {
             continue;
         }
         let bars = usize::try_from(part.as_nanos() * bar as u128 / total.as_nanos().max(1))
@@ -318,14 +437,30 @@ fn relation(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
     let (theme, flow) = (model.theme, &detail.flow);
     let s = theme.symbols();
     let mut parts = Vec::new();
-    if let Some(parent) = flow.parent {
-        parts.push(format!("belongs to {parent} (p)"));
+    let r = &detail.relations;
+    if let Some(mark) = model.inspect.marks.get(&flow.id.0).filter(|m| !m.comment.is_empty()) {
+        parts.push(format!("{} {}", s.mark, mark.comment));
     }
-    if let Some(child) = detail.children.first() {
-        let more =
-            if detail.children.len() > 1 { format!(" and {} more", detail.children.len() - 1) } else { String::new() };
-        parts.push(format!("led to {child}{more} (c)"));
+    if let Some(leg) = model.inspect.held(flow.id) {
+        let what = if leg == Leg::Request { "request" } else { "answer" };
+        parts.push(format!("{} its {what} is held: a releases, e edits, X drops", s.held));
     }
+    match (flow.parent, flow.kind) {
+        (Some(parent), FlowKind::Call) => parts.push(format!("replay of {parent} (p)")),
+        (Some(parent), _) => parts.push(format!("belongs to {parent} (p)")),
+        (None, _) => {}
+    }
+    if let Some(earlier) = r.retry_of {
+        parts.push(format!("retry of {earlier} (R)"));
+    }
+    let mut led = |word: &str, ids: &[CallId]| {
+        if let Some(first) = ids.first() {
+            let more = if ids.len() > 1 { format!(" and {} more", ids.len() - 1) } else { String::new() };
+            parts.push(format!("{word} {first}{more} (c)"));
+        }
+    };
+    led("led to", &r.children);
+    led("replayed as", &r.replays);
     if flow.n_open > 0 {
         parts.push(format!("{} open", number::plural(u64::from(flow.n_open), "question")));
     }

@@ -1,0 +1,182 @@
+//! Recordings: flows in a file, one a line, after a line that says what it is. Pure; `runtime/` reads and writes the files.
+//!
+//! Secrets are masked when a flow is written, so no recording holds one.
+
+use std::collections::BTreeMap;
+
+use mcp_proxy_core::observe::Flow;
+use mcp_proxy_core::protocol::CallId;
+use serde::{Deserialize, Serialize};
+
+use crate::export::masked;
+
+/// The format written; what is written by a later one is refused.
+const FORMAT: u32 = 1;
+/// Flows read from one file, at most.
+pub(crate) const MAX_FLOWS: usize = 1_000_000;
+
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    recording: String,
+    format: u32,
+    written_by: String,
+}
+
+/// A line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    flow: Flow,
+    /// What was written beside it, if it was marked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recording {
+    flows: BTreeMap<u64, Flow>,
+    /// What was written beside those that are marked.
+    pub(crate) comments: Vec<(CallId, String)>,
+    /// Lines that are none.
+    pub(crate) n_bad: usize,
+}
+
+/// The first line of a file.
+#[must_use]
+pub(crate) fn header() -> String {
+    let header =
+        Header { recording: "mcp-proxy".to_owned(), format: FORMAT, written_by: env!("CARGO_PKG_VERSION").to_owned() };
+    line_of(&header)
+}
+
+/// The line of a flow.
+#[must_use]
+pub(crate) fn line(flow: &Flow, comment: Option<&str>) -> String {
+    line_of(&Line { flow: masked(flow), comment: comment.map(str::to_owned) })
+}
+
+/// The line that says how many flows were lost before they could be written.
+#[must_use]
+pub(crate) fn lost(n: u64) -> String {
+    format!("{{\"lost\":{n}}}\n")
+}
+
+fn line_of(value: &impl Serialize) -> String {
+    // Only maps with keys that are no text could fail.
+    let mut text = serde_json::to_string(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Reads a recording.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn read(text: &str) -> Result<Recording, String> {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let header: Header =
+        serde_json::from_str(first).map_err(|_| "its first line does not say that it is a recording".to_owned())?;
+    if header.recording != "mcp-proxy" {
+        return Err("it is a recording of another program".to_owned());
+    }
+    if header.format > FORMAT {
+        let by: String = header.written_by.chars().take(20).collect();
+        return Err(format!("it was written by mcp-proxy {by}, in a format this one does not know"));
+    }
+    let mut recording = Recording::default();
+    for line in lines.filter(|l| !l.trim().is_empty()) {
+        if recording.flows.len() >= MAX_FLOWS {
+            break;
+        }
+        match serde_json::from_str::<Line>(line) {
+            Ok(Line { flow, comment }) => {
+                recording.comments.extend(comment.map(|c| (flow.id, c)));
+                recording.flows.insert(flow.id.0, flow);
+            }
+            Err(_) if line.starts_with("{\"lost\":") => {}
+            // The last line may be cut: whoever wrote it was killed.
+            Err(_) => recording.n_bad += 1,
+        }
+    }
+    Ok(recording)
+}
+
+impl Recording {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// The first id, and the one after the last.
+    pub(crate) fn ends(&self) -> (u64, u64) {
+        let first = self.flows.first_key_value().map_or(0, |(id, _)| *id);
+        let next = self.flows.last_key_value().map_or(0, |(id, _)| id.saturating_add(1));
+        (first, next)
+    }
+
+    /// Up to `limit` flows from `from` on.
+    pub(crate) fn from(&self, from: u64, limit: usize) -> impl Iterator<Item = &Flow> {
+        self.flows.range(from..).take(limit).map(|(_, flow)| flow)
+    }
+
+    /// Up to `limit` flows before `id`, the nearest first.
+    pub(crate) fn before(&self, id: u64, limit: usize) -> impl Iterator<Item = &Flow> {
+        self.flows.range(..id).rev().take(limit).map(|(_, flow)| flow)
+    }
+
+    /// A flow.
+    pub(crate) fn get(&self, id: CallId) -> Option<&Flow> {
+        self.flows.get(&id.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample;
+
+    fn written() -> String {
+        let mut text = header();
+        for flow in [sample::echo(), sample::timed_out(), sample::divide()] {
+            text.push_str(&line(&flow, (flow.id.0 == 4).then_some("slow")));
+        }
+        text + &lost(7)
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_without_secrets() {
+        let text = written();
+        assert!(!text.contains("sk-very-secret"));
+        let read = read(&text).expect("a recording");
+        assert_eq!((read.len(), read.ends(), read.n_bad), (3, (3, 6), 0));
+        assert_eq!(read.comments, [(CallId(4), "slow".to_owned())]);
+        let (echo, was) = (read.get(CallId(3)).expect("there"), sample::echo());
+        assert_eq!((&echo.target, &echo.status, echo.timing, echo.at), (&was.target, &was.status, was.timing, was.at));
+        assert!(echo.frames.returned == was.frames.returned && echo.frames.sent.is_some());
+        assert_eq!(read.from(4, 1).map(|f| f.id.0).collect::<Vec<_>>(), [4]);
+        assert_eq!(read.before(5, 9).map(|f| f.id.0).collect::<Vec<_>>(), [4, 3]);
+    }
+
+    #[test]
+    fn a_cut_line_costs_itself_and_other_files_are_refused() {
+        let text = written();
+        let cut = &text[..text.len() - lost(7).len() - 9];
+        let cut = read(cut).expect("a recording");
+        assert_eq!((cut.len(), cut.n_bad), (2, 1));
+        assert!(read("").is_err() && read("{}").is_err() && read(r#"{"log":{}}"#).is_err());
+        let later = header().replace("\"format\":1", "\"format\":2");
+        assert!(read(&later).expect_err("too new").contains("does not know"));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_files_do_no_harm(rest in "\\PC{0,200}") {
+            let _ = read(&rest);
+            let _ = read(&(header() + &rest));
+        }
+    }
+}
