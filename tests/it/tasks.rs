@@ -386,7 +386,6 @@ fn an_instance_stays_its_clients_while_its_task_runs() {
     assert_eq!(a.request("tasks/get", &json!({ "taskId": task }))["status"], "working");
     a.request("tasks/cancel", &json!({ "taskId": task }));
     assert_eq!(web.status("/servers/0/open_tasks"), 0);
-    assert_eq!(pid(&mut a), of_a);
 }
 
 #[test]

@@ -217,9 +217,9 @@ fn secrets_are_named_and_never_shown_and_comments_stay() {
     let text = fs::read_to_string(&config).expect("there");
     assert!(text.starts_with("# mine\n") && text.ends_with("# end\n") && text.contains("git: # local\n"), "{text}");
     assert!(
-        text.contains(&format!(
-            "  hub:\n    command: npx\n    args: [-y, hub]\n    env:\n      GITHUB_TOKEN: \"${{keyring:GITHUB_TOKEN}}\"\n"
-        )),
+        text.contains(
+            "  hub:\n    command: npx\n    args: [-y, hub]\n    env:\n      GITHUB_TOKEN: \"${keyring:GITHUB_TOKEN}\"\n"
+        ),
         "{text}"
     );
     let kept = read(&home, ".config/mcp-proxy/credentials.json");
