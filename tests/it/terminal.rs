@@ -55,7 +55,7 @@ fn a_filter_leaves_what_passes() {
         let contents = s.contents();
         contents.contains("library://") && !contents.contains("tools__echo")
     });
-    screen.keys("\r").shows(&["/ ~be library", "F follow"]);
+    screen.keys("\r").shows(&["/ ~be library", "▶ FOLLOW"]);
     screen.keys("\x1b").shows(&["no filter", "tools__echo"]);
 }
 
