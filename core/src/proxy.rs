@@ -322,6 +322,11 @@ impl Proxy {
         let now = self.config.borrow().clone();
         let place = |config: &Config| (config.host.clone(), config.port, config.tls.clone());
         let mover = self.mover.as_ref().filter(|_| place(&before) != place(&now));
+        let mut plan = plan;
+        if self.mover.as_ref().is_none_or(|mover| mover.is_port_fixed) {
+            // It is where it was told to be when it was started, or nowhere.
+            plan.at_once.retain(|key| *key != "proxy.port");
+        }
         let Some(Mover { moves, is_port_fixed }) = mover else {
             // Who asked may have left.
             let _ = done.map(|done| done.send(plan));
@@ -340,7 +345,9 @@ impl Proxy {
         match result {
             Ok(place) => tracing::info!("listening on {place}"),
             Err(why) => {
-                let text = format!("{why}: still listening where it was (`proxy.host`, `port`, `tls`)");
+                let text = format!(
+                    "{why}: still listening where it was; mend `proxy.host`, `port` or `tls`, then `mcp-proxy reload`"
+                );
                 self.engine.ctx.observer.notice(NoticeLevel::Error, None, text.clone());
                 let now = self.config.borrow().clone();
                 let Config { host, port, tls, .. } = &*before;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mcp_proxy_core::backend::{ItemKind, Memory};
-use mcp_proxy_core::catalog::{Catalog, Item, Scope, Views, remembered};
+use mcp_proxy_core::catalog::{Catalog, Item, Scope, Views, remembered, tokens};
 use mcp_proxy_core::config::{self, Config, Diagnostic, Environment, Level, Located, NoteKind, Target, render};
 use mcp_proxy_core::transport::{NotFound, SearchPath, login_shell_path_with};
 use serde_json::Value;
@@ -396,9 +396,7 @@ fn profile_in(entry: &Value) -> Option<&str> {
 
 /// So many tools, and what reading them costs a model.
 fn cost(what: &str, tools: &[Item]) -> String {
-    /// Of JSON with English in it, roughly.
-    const BYTES_A_TOKEN: usize = 4;
-    let n_tokens = tools.iter().map(|t| t.legacy.len()).sum::<usize>() / BYTES_A_TOKEN;
+    let n_tokens = tokens(tools.iter().map(|t| t.legacy.len()).sum());
     format!("{} tools {what}, about {n_tokens} tokens", tools.len())
 }
 

@@ -96,6 +96,10 @@ pub(super) fn run(config: Option<&Path>, args: &Import) -> Result<(), Failure> {
 
 /// Asks for what clients keep themselves or ask for, and keeps it; what is not given stays missing.
 fn ask_values(plan: &mut Plan, vault: &secret::Place) -> Result<(), Failure> {
+    if !cfg!(unix) {
+        // A value cannot be asked for without showing it here: what is missing is said with what is written.
+        return Ok(());
+    }
     let mut done: Vec<&str> = Vec::new();
     for planned in plan.servers.iter().filter(|p| matches!(p.fate, Fate::Off(_))) {
         let missing = planned.found.asked.iter().filter(|name| !vault.has(name));
@@ -144,12 +148,15 @@ impl Moving {
             // Somebody else's secret of that name stays what it is.
             let is_taken = |name: &str| literals[..at].iter().any(|l| l.name == name && l.value != value);
             let names = std::iter::once(name.clone()).chain((2..100).map(|n| format!("{name}-{n}")));
+            let mut free = None;
             for name in names {
                 if !is_taken(&name) && vault.is_free(&name, &value)? {
-                    literals[at].name = name;
+                    free = Some(name);
                     break;
                 }
             }
+            let Some(free) = free else { return Ok(None) };
+            literals[at].name = free;
         }
         let new = with_references(text, &ours.path, &literals, &loaded.sources).filter(|_| !literals.is_empty());
         Ok(new.map(|new| Self { after: new.into_bytes(), literals }))

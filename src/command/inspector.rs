@@ -76,6 +76,11 @@ fn version(text: &str) -> Option<(u32, u32)> {
 
 /// A command line that can be pasted into a shell.
 fn shell_line(program: &str, words: &[String]) -> String {
+    format!("{program} {}", shell_words(words))
+}
+
+/// Words as a shell takes them: where one ends and the next begins can be seen.
+pub(super) fn shell_words(words: &[String]) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%".contains(c);
     let quoted = |word: &String| {
         if !word.is_empty() && word.chars().all(is_plain) {
@@ -84,8 +89,7 @@ fn shell_line(program: &str, words: &[String]) -> String {
             format!("'{}'", word.replace('\'', "'\\''"))
         }
     };
-    let words: Vec<String> = words.iter().map(quoted).collect();
-    format!("{program} {}", words.join(" "))
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -70,12 +70,15 @@ pub(super) fn here(
     if !chosen.config.transports.http {
         return Ok(chosen);
     }
-    let is_there = project::find(&environment).is_some();
-    let mut chosen = choose(environment)?;
-    if is_there {
-        let name = project::FILE_NAME;
-        chosen.warnings.push(format!("`{name}` of this folder is not used: clients from elsewhere come by HTTP too"));
+    if project::find(&environment).is_none() {
+        // Nothing else would come of reading it again, but for whom it asks.
+        let mut chosen = chosen;
+        chosen.origin.iter_mut().for_each(|origin| origin.environment = environment.clone());
+        return Ok(chosen);
     }
+    let mut chosen = choose(environment)?;
+    let name = project::FILE_NAME;
+    chosen.warnings.push(format!("`{name}` of this folder is not used: clients from elsewhere come by HTTP too"));
     Ok(chosen)
 }
 

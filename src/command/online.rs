@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mcp_proxy_core::backend::{BackendState, Failure as ServerFailure};
 use mcp_proxy_core::check;
-use mcp_proxy_core::check::probe::{LAST_WORD, is_settled, once};
+use mcp_proxy_core::check::probe::{AT_ONCE, LAST_WORD, is_settled, once};
 use mcp_proxy_core::config::{self, Config, Diagnostic, Level, Loaded, NoteKind};
 use mcp_proxy_core::control::BackendView;
 use serde_json::{Value, json};
@@ -35,7 +35,8 @@ pub(super) async fn probe(loaded: &mut Loaded) -> Result<Vec<Probed>, Failure> {
     let Some(config) = loaded.config.clone() else { return Ok(Vec::new()) };
     port(&config, loaded);
     let longest = config.servers.iter().map(|s| s.startup_timeout).max().unwrap_or_default();
-    let until = Instant::now() + longest + LAST_WORD;
+    let n_turns = u32::try_from(config.servers.len().div_ceil(AT_ONCE)).unwrap_or(u32::MAX).max(1);
+    let until = Instant::now() + longest.saturating_mul(n_turns) + LAST_WORD;
     let engine = Engine::start(once(config), Face::Command, None, None)?;
     let handle = engine.handle().clone();
     // Servers are opened with the first client's word, and their lists are waited for by who asks for them.

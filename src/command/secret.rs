@@ -79,6 +79,8 @@ impl Place {
                 Err(error) => Some(error.to_string()),
             }
         };
+        // What stands there would count more. Where it cannot be reached, nothing can be read from it either.
+        let _ = Keyring::new(&self.environment).remove(name);
         self.credentials.set_variable(name, value).map_err(failed)?;
         Ok(Kept::Credentials(missing))
     }
@@ -139,7 +141,8 @@ impl Place {
 
     /// The names of `${keyring:…}` in the configuration.
     fn referenced(&self) -> Vec<String> {
-        let loaded = load(&self.located, &self.environment);
+        // Only the text is wanted: no program is run for a value.
+        let loaded = load(&self.located, &self.environment.clone().without_commands());
         let text = loaded.sources.get(0).and_then(|s| s.text.as_deref()).unwrap_or_default();
         let names = text.split("${keyring:").skip(1).filter_map(|rest| rest.split('}').next());
         names.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect()
@@ -277,7 +280,7 @@ pub(super) fn typed(name: &str) -> Result<String, Failure> {
     drop(restore);
     report::note("");
     if given_up {
-        return Err(Failure::usage("nothing was kept"));
+        return Err(Failure::usage("given up: this value was not kept"));
     }
     String::from_utf8(bytes).map_err(|_| Failure::usage("the value is no text"))
 }

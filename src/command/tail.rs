@@ -262,19 +262,6 @@ mod following {
         RemoteError::Garbled("another answer".to_owned())
     }
 
-    fn outcome(status: &Status) -> String {
-        match status {
-            Status::Pending => "open".to_owned(),
-            Status::Ok => "ok".to_owned(),
-            Status::ToolError => "tool error".to_owned(),
-            Status::Fault(code) => format!("error {code}"),
-            Status::Cancelled => "cancelled".to_owned(),
-            Status::TimedOut => "timeout".to_owned(),
-            Status::Sent => "sent".to_owned(),
-            Status::Dropped(why) => format!("dropped: {why}"),
-        }
-    }
-
     /// Where it came from and where it went.
     fn way(row: &Flow) -> String {
         let server = row.backend.as_deref().unwrap_or("-");
@@ -296,7 +283,7 @@ mod following {
         parts.extend(pid.map(|pid| paint("2", pid.to_string())));
         parts.extend([row.id.to_string(), clean(&way(row)), clean(&row.method)]);
         parts.extend(row.target.as_deref().map(clean));
-        let outcome = clean(&outcome(&row.status));
+        let outcome = clean(&row.status.to_string());
         parts.push(if failed(&row.status) { paint("31", outcome) } else { outcome });
         if !matches!(row.status, Status::Sent | Status::Dropped(_)) {
             parts.push(render::duration(row.timing.total()));
@@ -328,7 +315,7 @@ mod following {
             "server": row.backend,
             "method": row.method,
             "target": row.target,
-            "status": outcome(&row.status),
+            "status": row.status.to_string(),
             "is_error": failed(&row.status),
             "latency_ms": ms(row.timing.total()),
             "timing_ms": {

@@ -7,6 +7,7 @@ use mcp_proxy_core::config::trust::{self, Standing};
 use mcp_proxy_core::config::{Environment, Level, render};
 use serde_json::json;
 
+use super::inspector::shell_words;
 use super::install::{asked, can_ask, short};
 use super::load;
 use crate::cli::Trust;
@@ -78,12 +79,18 @@ fn described(proposal: &Proposal, standing: Standing, environment: &Environment)
     let changed = if standing == Standing::Changed { " (changed since it was trusted)" } else { "" };
     let path = short(&proposal.path, environment);
     let mut out = format!("{path}{changed} brings {n} server{}\n", if n == 1 { "" } else { "s" });
-    let width = proposal.servers.iter().map(|(name, _, _)| name.chars().count()).max().unwrap_or(0);
-    for (name, target, variables) in &proposal.servers {
-        out.push_str(&format!("  + {name:width$}  {}\n", printable(target)));
-        if !variables.is_empty() {
-            out.push_str(&format!("      with {}\n", printable(&variables.join(", "))));
+    let mut with = |what: String, rest: &[(String, String)]| {
+        out.push_str(&format!("  + {}\n", printable(&what)));
+        for (key, value) in rest {
+            out.push_str(&format!("      {}\n", printable(&format!("{key}: {value}"))));
         }
+    };
+    let width = proposal.servers.iter().map(|s| s.name.chars().count()).max().unwrap_or(0);
+    for server in &proposal.servers {
+        with(format!("{:width$}  {}", server.name, shell_words(&server.words)), &server.rest);
+    }
+    if !proposal.defaults.is_empty() {
+        with("for each of them".to_owned(), &proposal.defaults);
     }
     if !proposal.references.is_empty() {
         out.push_str(&format!("  it is given: {}\n", printable(&proposal.references.join(", "))));

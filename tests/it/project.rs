@@ -160,6 +160,22 @@ fn it_brings_servers_and_nothing_else() {
     assert_eq!(trusted.code, Some(0), "{}", trusted.stderr);
     assert!(trusted.stderr.contains("not yet there: `NOT_YET` is not set"), "{}", trusted.stderr);
     assert!(trusted.stdout.contains("it is given: NOT_YET"), "{}", trusted.stdout);
+    // Nothing of it is left out or hidden, however it is written.
+    world.write(concat!(
+        "defaults: { env: { NODE_OPTIONS: --require ./x.js } }\n",
+        "servers: { p: { command: sh, args: [-c, \"echo token: ; evil\"], cwd: sub, env: { T: \"\\u0024{SHY}\" } } }\n",
+    ));
+    let shown = world.run(&["trust"]).stdout;
+    for words in [
+        "sh -c 'echo token: ; evil'",
+        "cwd: sub",
+        "env.T: ${SHY}",
+        "it is given: SHY",
+        "env.NODE_OPTIONS: --require ./x.js",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    world.write(&format!("{}  p: {{ command: x, env: {{ T: \"${{NOT_YET}}\" }} }}\n", world.server("a")));
     let checked = world.run(&["check", "--config", &world.config]);
     assert!(checked.stdout.contains("`a` is a server of your own already"), "{}", checked.stdout);
     assert!(checked.stdout.contains("MP201"), "{}", checked.stdout);

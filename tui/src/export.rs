@@ -36,7 +36,7 @@ fn quoted(text: &str) -> String {
 /// # Errors
 /// Why there is none.
 pub(crate) fn curl(flow: &Flow) -> Result<String, String> {
-    let first = flow.rounds.first().map_or(&flow.frames, |r| &r.frames);
+    let first = flow.first_frames();
     let frame = first.received.clone().ok_or_else(|| format!("the request of {} is not kept", flow.id))?;
     let message = Message::parse(frame).map_err(|_| format!("the request of {} cannot be read", flow.id))?;
     let method = message.method().filter(|m| {
@@ -102,19 +102,6 @@ fn answered(flow: &Flow) -> Option<Bytes> {
     flow.frames.answered.as_ref().map(Spliced::to_bytes).or_else(|| flow.frames.returned.clone())
 }
 
-fn said(status: &Status) -> String {
-    match status {
-        Status::Pending => "open".to_owned(),
-        Status::Ok => "ok".to_owned(),
-        Status::ToolError => "tool error".to_owned(),
-        Status::Fault(code) => format!("error {code}"),
-        Status::Cancelled => "cancelled".to_owned(),
-        Status::TimedOut => "timeout".to_owned(),
-        Status::Sent => "sent".to_owned(),
-        Status::Dropped(why) => format!("dropped: {why}"),
-    }
-}
-
 fn ms(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -135,7 +122,7 @@ pub(crate) fn json(flows: &[(Flow, Option<String>)]) -> String {
             "server": flow.backend,
             "method": flow.method,
             "target": flow.target,
-            "status": said(&flow.status),
+            "status": flow.status.to_string(),
             "parent": flow.parent.map(|p| p.to_string()),
             "comment": comment.as_ref().filter(|c| !c.is_empty()),
             "timing_ms": {
@@ -180,7 +167,7 @@ pub(crate) fn har(flows: &[(Flow, Option<String>)]) -> String {
             },
             "response": {
                 "status": if matches!(flow.status, Status::Ok | Status::Sent) { 200 } else { 500 },
-                "statusText": said(&flow.status),
+                "statusText": flow.status.to_string(),
                 "httpVersion": "MCP",
                 "cookies": [], "headers": [],
                 "content": {

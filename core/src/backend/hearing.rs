@@ -35,7 +35,7 @@ impl Instance {
     /// Whether `call` has to wait for the server's word that it is done with what was before: the last one who heard was another
     /// user. It does not wait for long.
     pub(super) fn hushes(&mut self, call: &Call) -> bool {
-        if !self.may_hear(call) || self.is_anybodys() || !self.is_heard_by_turns() {
+        if !self.is_heard_by_turns() || self.is_anybodys() || !self.may_hear(call) {
             return false;
         }
         if self.hearing.last.replace(call.peer.clone()).is_none_or(|last| last.is_same_user(&call.peer)) {
@@ -56,7 +56,7 @@ impl Instance {
     /// Whether nobody else hears at the moment, and `call` has a right to.
     fn may_hear(&mut self, call: &Call) -> bool {
         let asks = call.peer.level().or(call.facts.level).is_some();
-        if self.era() == Era::Legacy || (!asks && call.facts.revision.era() == Era::Modern) {
+        if !asks && call.facts.revision.era() == Era::Modern {
             return false;
         }
         if !asks && !self.users.is_only(&call.peer) {
@@ -71,7 +71,7 @@ impl Instance {
 
     /// Whether `call`, which is sent next, may ask for log lines, if its client wants them.
     pub(super) fn hears(&mut self, call: &Call) -> bool {
-        if self.era() == Era::Legacy || self.is_anybodys() || !self.is_heard_by_turns() {
+        if !self.is_heard_by_turns() || self.is_anybodys() {
             return true;
         }
         let hears = self.may_hear(call);

@@ -83,11 +83,11 @@ impl AllHeld {
         self.0.iter().map(Held::until).min()
     }
 
-    /// The results over what may be kept are dropped.
-    fn fit(&mut self) {
+    /// The results over what may be kept are dropped, but for the newest: its client could ask for it again and again.
+    fn fit(&mut self, newest: &str) {
         let size = |h: &Held| h.end.as_ref().map_or(0, |m| m.raw().len());
         let mut n: usize = self.0.iter().map(size).sum();
-        for held in &mut self.0 {
+        for held in self.0.iter_mut().filter(|h| &*h.own != newest) {
             if n <= MAX_BYTES {
                 return;
             }
@@ -245,7 +245,7 @@ impl Instance {
         for question in questions {
             self.is_over_for(question, Status::Cancelled);
         }
-        self.held.fit();
+        self.held.fit(own);
         self.idle_since = self.now;
         self.take_from_backlog();
     }

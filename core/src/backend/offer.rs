@@ -290,10 +290,16 @@ impl Offers {
         (tenant, session, profile): (&Tenant, SessionId, Option<Profile>),
         recall: impl FnOnce(Profile, &Offer) -> (Option<Offer>, bool),
     ) -> Seen {
+        let of_all = |entry: &Entry| entry.offer().filter(|_| entry.number == base.number).cloned();
+        let unknown = self.entry(base, |entry| {
+            let profile = profile.filter(|p| !entry.apart.knows(*p))?;
+            Some((profile, of_all(entry)?))
+        });
+        // Files are read for it, and nobody waits for that here.
+        let recalled = unknown.flatten().map(|(profile, known)| (profile, recall(profile, &known), known));
         let seen = self.entry(base, |entry| {
-            let known = entry.offer().filter(|_| entry.number == base.number).cloned()?;
-            if let Some(profile) = profile.filter(|p| !entry.apart.knows(*p)) {
-                let (offer, is_fresh) = recall(profile, &known);
+            let known = of_all(entry)?;
+            if let Some((profile, (offer, is_fresh), _)) = recalled.filter(|(_, _, of)| Arc::ptr_eq(of, &known)) {
                 let offer = offer.map(|offer| entry.kept(offer));
                 entry.apart.recall(profile, offer, is_fresh);
                 self.is_apart.store(true, Ordering::Relaxed);

@@ -83,6 +83,9 @@ pub async fn probe(handle: &ProxyHandle, config: Config) -> Option<Probed> {
     Some(Probed { view, tools, took })
 }
 
+/// So many servers are started at the same time.
+pub const AT_ONCE: usize = 64;
+
 /// Every server at once, and each only once.
 #[must_use]
 pub fn once(mut config: Config) -> Config {
@@ -91,7 +94,7 @@ pub fn once(mut config: Config) -> Config {
         server.start = StartPolicy::Eager;
         server.restart.policy = RestartPolicy::Never;
     }
-    config.limits.max_starting = config.limits.max_starting.max(config.servers.len().min(64));
+    config.limits.max_starting = config.limits.max_starting.max(config.servers.len().min(AT_ONCE));
     config
 }
 

@@ -17,7 +17,7 @@ use super::source::{FileSeen, MAX_FILE_BYTES, Sources};
 use super::syntax::{self, Format};
 use super::trust::{Standing, Trust, digest};
 use super::variables::Variables;
-use super::{Config, Environment, Loaded, Server, Target, mask, render};
+use super::{Config, Environment, Loaded, Server, Target, render};
 
 /// The name of the file.
 pub const FILE_NAME: &str = ".mcp-proxy.yaml";
@@ -126,6 +126,8 @@ impl Project {
 pub(super) struct Theirs {
     pub(super) servers: Vec<Arc<Server>>,
     pub(super) placed: Vec<Placed>,
+    /// What counts for each of them.
+    defaults: Option<Node>,
     /// Files that it names.
     pub(super) files: Vec<FileSeen>,
 }
@@ -170,7 +172,8 @@ fn read(
             *cwd = Some(base.to_owned());
         }
     }
-    Some(Theirs { servers, placed: built.servers, files: of_project.seen() })
+    let defaults = root.get("defaults").cloned();
+    Some(Theirs { servers, placed: built.servers, defaults, files: of_project.seen() })
 }
 
 /// MP010
@@ -198,10 +201,23 @@ pub struct Proposal {
     pub text: String,
     /// All there is to say about it.
     pub loaded: Loaded,
-    /// Its servers: name, command line or address as written, and the names of the variables it gives them.
-    pub servers: Vec<(String, String, Vec<String>)>,
+    /// Its servers.
+    pub servers: Vec<Brought>,
+    /// What it says for all of them: keys and values, as written.
+    pub defaults: Vec<(String, String)>,
     /// What its values refer to: names of variables, `keyring:NAME`, `file:PATH`.
     pub references: Vec<String>,
+}
+
+/// A server of a project, as written: nothing is left out or hidden, for this is what is agreed to.
+#[derive(Debug)]
+pub struct Brought {
+    /// Its name.
+    pub name: String,
+    /// Its program and arguments, or its address.
+    pub words: Vec<String>,
+    /// All else that is said of it: keys and values.
+    pub rest: Vec<(String, String)>,
 }
 
 /// Reads a project's file as if it were trusted.
@@ -217,7 +233,11 @@ pub fn propose(path: &Path, environment: &Environment) -> Result<Proposal, Strin
     let (mut unseen, mut untold) = (Sources::default(), Vec::new());
     let variables = Variables::open(environment, &base, &mut unseen, &mut untold);
     let theirs = read(&text, path, &variables, environment, &mut sources, &mut out).unwrap_or_default();
-    let servers: Vec<_> = theirs.placed.iter().map(described).collect();
+    let servers: Vec<_> = theirs.placed.iter().map(brought).collect();
+    let mut defaults = Vec::new();
+    theirs.defaults.iter().for_each(|node| leaves(node, "", &mut defaults));
+    let values = servers.iter().flat_map(|s| s.words.iter().chain(s.rest.iter().map(|(_, value)| value)));
+    let references = references(values.chain(defaults.iter().map(|(_, value)| value)));
     let loaded = Loaded {
         config: Some(Config { servers: theirs.servers, ..Config::default() }),
         n_servers: servers.len(),
@@ -225,7 +245,7 @@ pub fn propose(path: &Path, environment: &Environment) -> Result<Proposal, Strin
         ..closed(path)
     };
     let loaded = loaded.with(out, sources);
-    Ok(Proposal { path: path.to_owned(), references: references(&text), text, loaded, servers })
+    Ok(Proposal { path: path.to_owned(), text, loaded, servers, defaults, references })
 }
 
 impl Proposal {
@@ -236,28 +256,40 @@ impl Proposal {
     }
 }
 
-fn described(placed: &Placed) -> (String, String, Vec<String>) {
-    let node = &placed.node;
-    let words =
-        ["command", "args", "url"].into_iter().filter_map(|key| node.get(key)).flat_map(|value| match &value.value {
-            Value::List(items) => items.iter().collect(),
-            _ => vec![value],
-        });
-    let words: Vec<&str> = words.filter_map(Node::as_scalar).map(|s| s.text.as_str()).collect();
-    let variables = node.get("env").and_then(Node::as_map).unwrap_or_default();
-    (placed.name.clone(), mask::line(&words.join(" ")), variables.iter().map(|e| e.key.clone()).collect())
+fn brought(placed: &Placed) -> Brought {
+    const TARGET: [&str; 3] = ["command", "args", "url"];
+    let mut words = Vec::new();
+    for value in TARGET.into_iter().filter_map(|key| placed.node.get(key)) {
+        leaves(value, "", &mut words);
+    }
+    let mut rest = Vec::new();
+    let others = placed.node.as_map().unwrap_or_default().iter().filter(|e| !TARGET.contains(&e.key.as_str()));
+    others.for_each(|entry| leaves(&entry.value, &entry.key, &mut rest));
+    Brought { name: placed.name.clone(), words: words.into_iter().map(|(_, word)| word).collect(), rest }
 }
 
-fn references(text: &str) -> Vec<String> {
+/// Every value below `node`, with the keys that lead to it.
+fn leaves(node: &Node, path: &str, out: &mut Vec<(String, String)>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match &node.value {
+        Value::Null => {}
+        Value::Scalar(scalar) => out.push((path.to_owned(), scalar.text.clone())),
+        Value::List(items) => items.iter().for_each(|item| leaves(item, path, out)),
+        Value::Map(entries) => entries.iter().for_each(|entry| leaves(&entry.value, &below(&entry.key), out)),
+    }
+}
+
+/// What values, as they are after the file's own escapes, refer to.
+fn references<'a>(values: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut all = BTreeSet::new();
-    for rest in text.split("${").skip(1) {
+    for rest in values.flat_map(|value| value.split("${").skip(1)) {
         let inner = rest.split('}').next().unwrap_or_default();
         let name = match inner.split_once(':') {
             Some(("keyring" | "file" | "cmd", _)) => inner,
             Some(("env", name)) => name,
             _ => inner.split([':', '-']).next().unwrap_or_default(),
         };
-        let plain: String = name.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+        let plain: String = name.trim().chars().filter(|c| !c.is_control()).collect();
         if !plain.is_empty() {
             all.insert(plain);
         }

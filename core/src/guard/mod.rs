@@ -135,9 +135,8 @@ impl Guard {
     }
 
     fn take(&self, principal: Option<&Principal>, backend: Option<&str>) -> Result<(), RetryAfter> {
-        let config = self.config.borrow();
         let mut last = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let rules = refreshed(&mut last, &config);
+        let rules = refreshed(&mut last, &self.config.borrow());
         let of_principal = principal.and_then(|p| Some((p, rules.of_principal?)));
         let of_server = backend.and_then(|b| rules.of_server(b));
         if of_principal.is_none() && of_server.is_none() {

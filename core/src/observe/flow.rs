@@ -59,6 +59,22 @@ impl Status {
     }
 }
 
+impl std::fmt::Display for Status {
+    /// In a word or two.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pending => f.write_str("open"),
+            Self::Ok => f.write_str("ok"),
+            Self::ToolError => f.write_str("tool error"),
+            Self::Fault(code) => write!(f, "error {code}"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::TimedOut => f.write_str("timeout"),
+            Self::Sent => f.write_str("sent"),
+            Self::Dropped(why) => write!(f, "dropped: {why}"),
+        }
+    }
+}
+
 /// Where the time of a call went. All durations are zero until known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
@@ -158,6 +174,12 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// The frames of its first round: what its client asked for to begin with.
+    #[must_use]
+    pub fn first_frames(&self) -> &Frames {
+        self.rounds.first().map_or(&self.frames, |round| &round.frames)
+    }
+
     /// A row of `kind` for `method` that starts now, everything else empty.
     #[must_use]
     pub fn new(kind: FlowKind, method: Arc<str>) -> Self {

@@ -85,6 +85,10 @@ impl Session {
 
     /// A list that is cut short is told to whoever looks after us: its client does not know.
     fn tell_cut(&self) {
+        if self.shares_status {
+            // Each of its client's messages has a session of its own.
+            return;
+        }
         let n_all = self.engine.catalog.borrow().items[ItemKind::Tool as usize].len();
         if let Some(most) = self.scope.most_tools().filter(|most| n_all > *most) {
             let client = self.status.said().0;

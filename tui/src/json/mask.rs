@@ -71,6 +71,11 @@ pub(crate) fn masked(b: &[u8]) -> Vec<u8> {
         }
         let Some(value) = scan::value(b, first) else { break };
         if !is_secret(&b[key.start..key.end], number) {
+            if let Some(text) = masked_text(&b[value.start..value.end]) {
+                out.extend_from_slice(&b[kept..value.start]);
+                out.extend_from_slice(&text);
+                kept = value.end;
+            }
             i = value.end;
         } else if is_bare(b, value) {
             i = first + 1;
@@ -83,6 +88,21 @@ pub(crate) fn masked(b: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(&b[kept..]);
     out
+}
+
+/// A JSON string whose text is JSON itself, with its secrets replaced: servers repeat structured results in that way. `None`: it has
+/// none.
+fn masked_text(string: &[u8]) -> Option<Vec<u8>> {
+    let inside = string.get(1..)?;
+    let first = inside.iter().find(|c| !c.is_ascii_whitespace())?;
+    if !matches!(first, b'{' | b'[' | b'\\') || memchr::memmem::find(inside, b"\\\"").is_none() {
+        return None;
+    }
+    let text: String = serde_json::from_slice(string).ok()?;
+    text.trim_start().starts_with(['{', '[']).then_some(())?;
+    let hidden = masked(text.as_bytes());
+    (hidden != text.as_bytes())
+        .then(|| serde_json::Value::from(String::from_utf8_lossy(&hidden)).to_string().into_bytes())
 }
 
 /// A line of JSON, a member a line, with the text of a secret starred character for character.
@@ -128,6 +148,20 @@ pub(crate) fn is_bare(b: &[u8], value: scan::Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_in_a_text_hides_its_secrets_too() {
+        let hidden = |b: &str| String::from_utf8(masked(b.as_bytes())).unwrap();
+        assert_eq!(
+            hidden(r#"{"type":"text","text":"{\"token\":\"abc\",\"n\":1}","x":"\n [{\"password\": 7}]"}"#),
+            r#"{"type":"text","text":"{\"token\":\"***\",\"n\":1}","x":"\n [{\"password\": \"***\"}]"}"#
+        );
+        for same in
+            [r#"{"text":"say \"token\": it is a word"}"#, r#"{"text":"{\"n\":\"é\"}"}"#, r#"{"text":"{\"token\":\"abc"#]
+        {
+            assert_eq!(hidden(same), same);
+        }
+    }
 
     #[test]
     fn names_tell() {

@@ -395,7 +395,7 @@ impl<'a> Loop<'a> {
             })
             .collect();
         let Some(((first, _), n)) = flows.first().map(|f| (f, flows.len())) else {
-            return Err("they have all left the journal".to_owned());
+            return Err("they have all left the journal: W writes calls into a file as they end".to_owned());
         };
         let what = if n == 1 { first.id.to_string() } else { format!("{n} flows") };
         let (name, text) = match format {
@@ -450,10 +450,13 @@ impl<'a> Loop<'a> {
         // Ended ones have told all they had to.
         while self.streams.try_join_next().is_some() {}
         self.streams.spawn(async move {
-            if let Err(error) = recorder::run(handle, file, stop).await {
-                let _ = out.send(Msg::Copied(Err(format!("{shown} could not be written: {error}")))).await;
-            }
+            let written = recorder::run(handle, file, stop).await;
             let _ = out.send(Msg::Streaming(None)).await;
+            // The last word: that it is complete would be none.
+            if let Err(error) = written {
+                let why = format!("{shown} is not complete, it could not be written: {error}; W begins another file");
+                let _ = out.send(Msg::Copied(Err(why))).await;
+            }
         });
         Some(Msg::Streaming(Some(path.display().to_string())))
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
+use mcp_proxy_core::config::edit::replace::create_private;
 use serde_json::Value;
 
 use crate::input::keymap::Keymap;
@@ -52,11 +53,7 @@ fn write(path: &Path, state: &Value) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
     let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
+    let mut file = create_private(&beside)?;
     let written = file.write_all(format!("{state:#}\n").as_bytes());
     drop(file);
     let done = written.and_then(|()| fs::rename(&beside, path));

@@ -49,6 +49,10 @@ pub(super) fn write(typed: &str, text: &str) -> Result<String, String> {
 pub(super) fn read(typed: &str) -> Result<Recording, String> {
     let path = path(typed);
     let shown = path.display();
+    // Another one could be waited for, for ever.
+    if !std::fs::metadata(&path).map_err(|e| format!("{shown} cannot be read: {e}"))?.is_file() {
+        return Err(format!("{shown} is no file with a recording"));
+    }
     let file = File::open(&path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
     let is_large = file.metadata().is_ok_and(|m| m.len() > MAX_BYTES);
     if is_large {

@@ -148,7 +148,7 @@ pub(super) fn flow(handle: &ProxyHandle, recording: Option<&Recording>, id: Call
 
 /// The arguments of a call, as they were written.
 fn arguments(flow: &Flow) -> Option<Bytes> {
-    let first = flow.rounds.first().map_or(&flow.frames, |r| &r.frames);
+    let first = flow.first_frames();
     let message = Message::parse(first.received.clone()?).ok()?;
     Some(message.slice(Field::Arguments).unwrap_or_default())
 }

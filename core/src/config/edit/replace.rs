@@ -221,7 +221,10 @@ impl Seen {
 }
 
 /// An empty file that only its owner may read, in the place of whatever somebody left behind who was ended in the middle.
-pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// As the system; also when somebody else puts one there at the same moment.
+pub fn create_private(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}

@@ -174,7 +174,8 @@ impl Inner {
     }
 
     fn place<'p>(&self, path: &'p str) -> Place<'p> {
-        match Place::of(self.engine.config.borrow().path.trim_end_matches('/'), path) {
+        let place = Place::of(self.engine.config.borrow().path.trim_end_matches('/'), path);
+        match place {
             Place::Endpoint(Some(_)) if self.engine.is_metrics(path) => Place::Elsewhere,
             place => place,
         }

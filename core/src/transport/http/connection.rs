@@ -135,6 +135,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for Felt<I> {
             let n = self.first.len().min(buf.remaining());
             buf.put_slice(&self.first[..n]);
             self.first.advance(n);
+            // It may be half a head: until the rest comes, or too late, this is no silence.
+            self.pulse.on_read();
             return Poll::Ready(Ok(()));
         }
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
@@ -245,6 +247,12 @@ mod tests {
                 .await
                 .expect("memory");
             answer(&mut client, "/e").await;
+            // One and a half.
+            client.write_all(b"GET /g HTTP/1.1\r\nhost: x\r\n\r\nGET").await.expect("memory");
+            answer(&mut client, "/g").await;
+            settle().await;
+            client.write_all(b" /h HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+            answer(&mut client, "/h").await;
             for _ in 0..20 {
                 client.write_all(b"GET /f HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
                 answer(&mut client, "/f").await;

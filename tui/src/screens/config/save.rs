@@ -109,7 +109,10 @@ pub(crate) fn saved(model: &mut Model, result: Result<Box<Saved>, NotSaved>, eff
         Err(NotSaved::Changed) => {
             // What it is now has to be known first.
             effects.push(Effect::Config(Wish::Read));
-            model.say(Tone::Warn, format!("{} not saved: the file has changed on disk", s.warn));
+            model.say(
+                Tone::Warn,
+                format!("{} not saved: the file has changed on disk; Ctrl-S asks what to keep", s.warn),
+            );
         }
         Err(NotSaved::Failed(why)) => model.say(Tone::Bad, format!("{} not saved: {why}", s.bad)),
     }

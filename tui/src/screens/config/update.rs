@@ -39,6 +39,8 @@ fn find_wanted(model: &mut Model) {
         open.cursor.at = at;
         enter(open, true);
         model.config.focus = Focus::Text;
+    } else {
+        model.say(Tone::Warn, format!("`{name}` does not stand in this file"));
     }
     model.config.wanted = None;
 }
@@ -80,8 +82,9 @@ pub(crate) fn told(model: &mut Model, told: Told, effects: &mut Vec<Effect>) {
             let Some(open) = model.config.open_mut() else { return };
             if checked.version != open.editor.version() {
                 // What was typed meanwhile is checked by itself; saving is not what was asked for any more.
-                if checked.is_final {
+                if checked.is_final && open.saving == Saving::Checking {
                     open.saving = Saving::No;
+                    model.say(Tone::Warn, "not saved: the text was changed while it was checked; Ctrl-S saves it");
                 }
                 return;
             }

@@ -36,7 +36,7 @@ pub(crate) fn compare(a: &Flow, b: &Flow) -> Compared {
     fact("target", name(a.target.as_deref()), name(b.target.as_deref()));
     fact("server", name(a.backend.as_deref()), name(b.backend.as_deref()));
     fact("client", a.client.to_string(), b.client.to_string());
-    fact("status", format!("{:?}", a.status), format!("{:?}", b.status));
+    fact("status", a.status.to_string(), b.status.to_string());
     fact("time", number::latency(a.timing.total()), number::latency(b.timing.total()));
     fact("bytes answered", number::count(u64::from(a.n_bytes_out)), number::count(u64::from(b.n_bytes_out)));
     Compared {

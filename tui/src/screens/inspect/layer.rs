@@ -281,7 +281,10 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             }
         }
         (Layer::Edit(draft), Action::OutsideEditor) => {
-            return effects.push(Effect::Edit { what: draft.what.clone(), text: draft.editor.text() });
+            let (what, text) = (draft.what.clone(), draft.editor.text());
+            // It is there again if nothing comes of the other editor.
+            model.inspect.draft = Some((what.clone(), text.clone()));
+            return effects.push(Effect::Edit { what, text });
         }
         (Layer::Edit(draft), Action::Undo | Action::Redo) => {
             let done = if action == Action::Undo { draft.editor.undo() } else { draft.editor.redo() };

@@ -44,7 +44,7 @@ pub(crate) fn ready(flow: &Flow, catalog: &CatalogView) -> Result<Ready, String>
     if flow.kind != FlowKind::Call {
         return Err(format!("{} is no call of a client", flow.id));
     }
-    let first = flow.rounds.first().map_or(&flow.frames, |r| &r.frames);
+    let first = flow.first_frames();
     let frame = first.received.clone().ok_or("the request is not kept any more: it cannot be made again")?;
     let message = Message::parse(frame).map_err(|_| "the request cannot be read")?;
     let params = message.span(Field::Params).ok_or("the request has no params")?;
@@ -120,6 +120,7 @@ fn ask(model: &mut Model, ready: Ready, question: &str, effects: &mut Vec<Effect
 
 /// Sends it.
 pub(crate) fn send(model: &mut Model, again: Again, effects: &mut Vec<Effect>) {
+    model.inspect.draft.take_if(|(what, _)| matches!(what, Edited::Call { of, .. } if *of == again.of));
     model.say(Tone::Busy, format!("{} {} is made again", model.theme.symbols().wait, again.of));
     effects.push(Effect::Replay(again));
 }
@@ -159,13 +160,21 @@ pub(crate) fn edit(model: &mut Model, effects: &mut Vec<Effect>) {
 
 /// A text comes back from another editor: it is shown before it goes anywhere.
 pub(crate) fn edited(model: &mut Model, what: Edited, text: Result<Option<String>, String>) {
-    match text {
-        Ok(Some(text)) => layer::edit(model, what, &text, None),
-        Ok(None) => model.say(Tone::Quiet, "nothing was changed, so nothing is sent"),
+    let before = model.inspect.draft.take().filter(|(of, _)| *of == what).map(|(_, text)| text);
+    let text = match text {
+        Ok(Some(text)) => Some(text),
+        Ok(None) => {
+            model.say(Tone::Quiet, "nothing was changed, so nothing is sent");
+            before
+        }
         Err(why) => {
             let s = model.theme.symbols();
             model.say(Tone::Bad, format!("{} {why}", s.bad));
+            before
         }
+    };
+    if let Some(text) = text {
+        layer::edit(model, what, &text, None);
     }
 }
 
@@ -177,6 +186,8 @@ pub(crate) fn take(model: &mut Model, what: Edited, text: String, effects: &mut 
             let name = serde_json::from_str::<serde_json::Value>(&params).ok();
             let name = name.as_ref().and_then(|v| v.get("name").or_else(|| v.get("uri"))).and_then(|n| n.as_str());
             let what = name.map_or_else(|| method.clone(), str::to_owned);
+            // Who says no finds it again.
+            model.inspect.draft = Some((Edited::Call { of, method: method.clone(), asks }, text));
             ask(model, Ready { of, method, params, what, asks }, "Make the edited call?", effects);
         }
         Edited::Held(call) => hold::release_edited(model, call, text, effects),
