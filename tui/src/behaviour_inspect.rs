@@ -82,9 +82,14 @@ fn an_edited_call_is_sent_when_it_is_json_and_kept_when_it_is_not() {
     d.keys("delete ctrl-s");
     let Some(Effect::Replay(again)) = d.wishes.pop() else { panic!("sent: {:?} {:?}", d.wishes, text(&d)) };
     assert!(!again.params.contains('\n') && again.params.contains(r#""times": 2"#), "{}", again.params);
-    d.keys("e f4");
+    d.keys("e y f4");
+    for unused in [Ok(None), Err("it is not there".to_owned())] {
+        let Some(Effect::Edit { what, .. }) = d.wishes.pop() else { panic!("another editor") };
+        d.tell(Msg::Edited(what, unused));
+        assert_eq!(text(&d), Some(format!("y{first}")), "what was written before is there again");
+        d.keys("f4");
+    }
     let Some(Effect::Edit { what, .. }) = d.wishes.pop() else { panic!("another editor") };
-    d.tell(Msg::Edited(what.clone(), Ok(None)));
     assert!(text(&d).is_none() && d.wishes.is_empty());
     let new = "{\n \"name\": \"demo__echo\",\n \"arguments\": {\"message\": \"x\"}\n}";
     d.tell(Msg::Edited(what, Ok(Some(new.into()))));
