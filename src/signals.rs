@@ -56,6 +56,19 @@ impl Signals {
         }
     }
 
+    /// Waits for one that does not want to wait for the end: HUP comes along with TERM when a terminal or a session closes.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn impatient(&mut self) -> &'static str {
+        loop {
+            let signal = self.next().await;
+            if signal != "HUP" {
+                return signal;
+            }
+        }
+    }
+
     /// Waits for Ctrl-C.
     ///
     /// # Cancel safety

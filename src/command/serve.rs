@@ -71,11 +71,11 @@ pub(super) fn run(config: Option<&Path>, args: &Serve) -> Result<(), Failure> {
                 ended = engine.ended() => return ended,
             }
         }
-        // The next signal does not wait for the servers: the guardian ends them.
+        // The next INT or TERM does not wait for the servers: the guardian ends them.
         tokio::select! {
             biased;
             stopped = engine.stop() => stopped,
-            signal = signals.next() => Err(Failure::failed(format!("ended by {signal} before the servers were stopped"))),
+            signal = signals.impatient() => Err(Failure::failed(format!("ended by {signal} before the servers were stopped"))),
         }
     });
     // A read on stdin cannot be taken back and would keep the process.

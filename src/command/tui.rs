@@ -76,11 +76,8 @@ fn stopping(mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
             tokio::select! {
                 biased;
                 _ = &mut stopped => return Ok(()),
-                signal = signals.next() => {
-                    // A terminal that goes away may tell us twice.
-                    if signal != "HUP" {
-                        return Err(Failure::failed(format!("ended by {signal} before the servers were stopped")));
-                    }
+                signal = signals.impatient() => {
+                    return Err(Failure::failed(format!("ended by {signal} before the servers were stopped")));
                 }
                 () = tokio::time::sleep(SILENCE), if !told => {
                     told = true;

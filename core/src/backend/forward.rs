@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::call::{Call, Delivery, may_ask};
 use super::context::Context;
 use super::port::{Mail, Port};
-use crate::protocol::{Fault, code};
 
 /// Gives a call that was not sent to whoever serves its caller now. `Err`: nobody does but the instance it comes from.
 pub(super) fn forward(from: &Port, ctx: &Context, mut call: Box<Call>) -> Result<(), Box<Call>> {
@@ -25,11 +24,7 @@ pub(super) fn forward(from: &Port, ctx: &Context, mut call: Box<Call>) -> Result
     let (client_id, id) = (call.client_id.clone(), call.id);
     // First, so that its session knows where it is when its answer comes.
     let _ = call.peer.mailbox.push_owed(Delivery::Moved { client_id, call: id, port: port.clone() });
-    if let Err(Mail::Call(call)) = port.mailbox.push(Mail::Call(call)) {
-        let text = format!("server `{}` has too many calls waiting, or is being removed", port.name());
-        let data = serde_json::json!({ "backend": &**port.name(), "reason": "busy" });
-        call.fail(Fault::new(code::INTERNAL, text).with_data(&data));
-    }
+    port.hand_over(call);
     Ok(())
 }
 

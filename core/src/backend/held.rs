@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Outcome};
+use super::input_request::input_request;
 use super::instance::Instance;
 use super::lease::Seat;
 use super::peer::ClientFacts;
@@ -95,20 +96,6 @@ impl AllHeld {
             held.end = None;
         }
     }
-}
-
-/// A question of a server as one of the `inputRequests`: what only concerns the hop, and what the newest edition lacks, is left out.
-fn input_request(message: &Message, method: Method) -> String {
-    let params = message.span(Field::Params).map_or_else(String::new, |params| {
-        let raw = message.raw();
-        let mut out = Spliced::new(raw.slice(params.start as usize..params.end as usize));
-        for span in walk::cuts(raw, params, &["_meta", "task", "elicitationId"]) {
-            let at = Span { start: span.start - params.start, end: span.end - params.start };
-            out.patch(at, Patch::Bytes(bytes::Bytes::new()));
-        }
-        format!(r#","params":{}"#, String::from_utf8_lossy(&out.to_bytes()))
-    });
-    format!(r#"{{"method":"{}"{params}}}"#, method.name())
 }
 
 /// A task as 2025-11-25 describes it in the words of the extension, but for its status and what belongs to that.

@@ -13,7 +13,7 @@ use super::status::Status;
 use super::tenant::Tenant;
 use super::wanted::Wanted;
 use crate::config::Server;
-use crate::protocol::{Fault, Message, RequestId, SessionId};
+use crate::protocol::{Fault, Message, RequestId, SessionId, code};
 use crate::transport::Mailbox;
 
 /// Calls waiting for one server, at most. More are refused as busy.
@@ -143,6 +143,18 @@ pub enum Control {
 }
 
 impl Port {
+    /// Hands a call over to its task; one that there is no room for fails at once.
+    pub fn hand_over(&self, call: Box<Call>) {
+        if let Err(Mail::Call(call)) = self.mailbox.push(Mail::Call(call)) {
+            let text = format!(
+                "server `{}` has too many calls waiting, or is being removed: call again in a moment",
+                self.name()
+            );
+            let data = serde_json::json!({ "backend": &**self.name(), "reason": "busy" });
+            call.fail(Fault::new(code::INTERNAL, text).with_data(&data));
+        }
+    }
+
     /// A port nobody reads yet, without an engine: the only instance of its server.
     #[must_use]
     pub fn new(server: Arc<Server>) -> Self {

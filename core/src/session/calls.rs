@@ -316,11 +316,7 @@ impl Session {
         });
         self.calls.insert(client_id, active);
         self.count();
-        if let Err(Mail::Call(call)) = port.mailbox.push(Mail::Call(call)) {
-            let text = format!("server `{}` has too many calls waiting, or is being removed", port.name());
-            let data = json!({ "backend": &**port.name(), "reason": "busy" });
-            call.fail(Fault::new(code::INTERNAL, text).with_data(&data));
-        }
+        port.hand_over(call);
     }
 
     /// A call begins that is kept beside us: its client waits here until it is told something.

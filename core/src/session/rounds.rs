@@ -303,11 +303,7 @@ impl Session {
         call.retried = false;
         call.handed = self.now;
         active.handed = self.now;
-        if let Err(Mail::Call(call)) = active.port.mailbox.push(Mail::Call(call)) {
-            let text = format!("server `{}` has too many calls waiting, or is being removed", active.port.name());
-            let data = serde_json::json!({ "backend": &**active.port.name(), "reason": "busy" });
-            call.fail(Fault::new(code::INTERNAL, text).with_data(&data));
-        }
+        active.port.hand_over(call);
     }
 
     /// When the first call between two rounds is due.

@@ -51,7 +51,7 @@ impl Session {
         };
         let Some((base, own)) = self.task(&id) else {
             let brief: String = id.chars().take(200).collect();
-            let text = format!("Unknown task: {brief}");
+            let text = format!("Unknown task: {brief} (it has expired, or is another client's): make the call again");
             return self.fault_own(&message, &facts, &Fault::new(code::INVALID_PARAMS, text));
         };
         let found = self.engine.ctx.tasks.ask(&id, &self.peer);

@@ -19,10 +19,11 @@ fn old(endpoint: impl Fn(u16) -> String + Send + Sync + 'static) -> (Server, Str
             let port = r.header("host").and_then(|h| h.rsplit(':').next()?.parse().ok()).unwrap_or(0);
             let first = format!("event: endpoint\ndata: {}\n\n", endpoint(port));
             Reply::Wild(Box::new(move |stream| {
-                let _ = stream.write_all(&events(&first));
+                // Before its first event: a message may come at once.
                 if let Ok(copy) = stream.try_clone() {
                     open.lock().expect("no panic").insert("now", copy);
                 }
+                let _ = stream.write_all(&events(&first));
                 let _ = std::io::Read::read(stream, &mut [0]);
             }))
         }

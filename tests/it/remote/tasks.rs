@@ -112,6 +112,7 @@ fn what_comes_on_the_stream_of_the_result_is_of_the_call() {
     let home = super::home_of(&server);
     let mut client = home.serve();
     client.initialize("2025-11-25", &json!({"elicitation": {}}));
+    client.request("tools/list", &json!({}));
     let call = client.ask("tools/call", &json!({"name": "a__echo", "arguments": {}}));
     let question = client.question("elicitation/create");
     client.reply(&question, &json!({"action": "decline"}));

@@ -142,18 +142,14 @@ impl Filter {
     /// Whether an answer or progress may change what it says about a row.
     #[must_use]
     pub fn is_volatile(&self) -> bool {
-        fn walk(e: &Expr) -> bool {
-            match e {
-                Expr::And(a, b) | Expr::Or(a, b) => walk(a) || walk(b),
-                Expr::Not(a) => walk(a),
-                // The server of a call is known only when it has been routed.
-                Expr::Atom(
-                    Atom::Notification | Atom::Upcall | Atom::Own | Atom::Marked | Atom::Inward(_) | Atom::Since(_),
-                ) => false,
-                Expr::Atom(_) => true,
-            }
-        }
-        self.0.as_ref().is_some_and(walk)
+        // The server of a call is known only when it has been routed.
+        let is_fixed = |atom: &Atom| {
+            matches!(
+                atom,
+                Atom::Notification | Atom::Upcall | Atom::Own | Atom::Marked | Atom::Inward(_) | Atom::Since(_)
+            )
+        };
+        self.has(&|atom| !is_fixed(atom))
     }
 
     /// Whether it looks into frames: rows without theirs do not pass then.
@@ -266,8 +262,7 @@ fn has(text: &[u8], word: &[u8]) -> bool {
 /// Whether `text` contains `word`, which is lower case already; capitals of ASCII do not count.
 #[must_use]
 pub fn contains(text: &str, word: &str) -> bool {
-    let (text, word) = (text.as_bytes(), word.as_bytes());
-    word.is_empty() || text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+    has(text.as_bytes(), word.as_bytes())
 }
 
 #[cfg(test)]

@@ -483,11 +483,7 @@ impl Keeper {
             task: None,
             seat: kept.port.seat(kept.peer.id),
         });
-        if let Err(Mail::Call(call)) = kept.port.mailbox.push(Mail::Call(call)) {
-            let text = format!("server `{}` has too many calls waiting, or is being removed", kept.port.name());
-            let data = json!({ "backend": &**kept.port.name(), "reason": "busy" });
-            call.fail(Fault::new(code::INTERNAL, text).with_data(&data));
-        }
+        kept.port.hand_over(call);
     }
 }
 

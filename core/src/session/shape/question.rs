@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::{at, inside};
 use crate::backend::ClientFacts;
 use crate::protocol::{Fault, Field, Message, Method, Patch, Revision, Span, Spliced, code, walk};
 
@@ -74,17 +75,8 @@ pub(in crate::session) fn undeclared(capability: &str, code: i32) -> Fault {
     Fault::new(code, format!("the client did not declare the capability `{capability}`"))
 }
 
-fn at(raw: &[u8], span: Span) -> &[u8] {
-    raw.get(span.start as usize..span.end as usize).unwrap_or_default()
-}
-
 fn text<'a>(raw: &'a [u8], object: Span, key: &str) -> Option<std::borrow::Cow<'a, str>> {
     walk::member(raw, object, key).and_then(|(_, v)| walk::decode(at(raw, v)))
-}
-
-/// The place before the first member of an object.
-const fn inside(object: Span) -> Span {
-    Span { start: object.start + 1, end: object.start + 1 }
 }
 
 /// Before 2025-11-25 a choice had its titles in `enumNames`, and there was no choice of several (MCP 2025-06-18,
