@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -97,7 +98,51 @@ pub struct Body {
 
 enum Kind {
     Runs(Runs),
-    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    Stream(Going),
+}
+
+/// A stream of pieces.
+pub(super) type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
+/// A stream that its connection may take from whoever writes it now.
+#[derive(Clone)]
+pub(super) struct Going(Arc<Mutex<Gone>>);
+
+struct Gone {
+    /// `None`: it was taken.
+    pieces: Option<Pieces>,
+    busy: Option<Busy>,
+    /// It was asked and has nothing yet: all that came before has been handed over.
+    waits: bool,
+}
+
+impl Going {
+    fn of(pieces: Pieces) -> Self {
+        Self(Arc::new(Mutex::new(Gone { pieces: Some(pieces), busy: None, waits: false })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Gone> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all it had has been handed over, and it goes on.
+    pub(super) fn waits(&self) -> bool {
+        self.lock().waits
+    }
+
+    /// The stream, and what ends its request; for whoever has it now it is at its end.
+    pub(super) fn take(&self) -> Option<(Pieces, Option<Busy>)> {
+        let mut gone = self.lock();
+        let busy = gone.busy.take();
+        gone.pieces.take().map(|pieces| (pieces, busy))
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut gone = self.lock();
+        let piece = gone.pieces.as_mut().map_or(Poll::Ready(None), |pieces| pieces.as_mut().poll_next(cx));
+        gone.waits = piece.is_pending();
+        piece
+    }
 }
 
 impl Body {
@@ -110,13 +155,24 @@ impl Body {
     /// What the stream gives, until it ends. It is dropped when the peer has gone.
     #[must_use]
     pub fn stream(stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> Self {
-        Self { kind: Kind::Stream(stream), busy: None }
+        Self { kind: Kind::Stream(Going::of(stream)), busy: None }
     }
 
     /// The request goes on until this body has been written.
     pub(super) fn ends(mut self, busy: Busy) -> Self {
-        self.busy = Some(busy);
+        match &self.kind {
+            Kind::Runs(_) => self.busy = Some(busy),
+            Kind::Stream(going) => going.lock().busy = Some(busy),
+        }
         self
+    }
+
+    /// The stream, if it is one.
+    pub(super) fn going(&self) -> Option<Going> {
+        match &self.kind {
+            Kind::Runs(_) => None,
+            Kind::Stream(going) => Some(going.clone()),
+        }
     }
 }
 
@@ -139,7 +195,7 @@ impl http_body::Body for Body {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let part = match &mut self.kind {
             Kind::Runs(runs) => runs.next_part(),
-            Kind::Stream(stream) => match stream.as_mut().poll_next(cx) {
+            Kind::Stream(going) => match going.poll(cx) {
                 Poll::Ready(part) => part,
                 Poll::Pending => return Poll::Pending,
             },

@@ -1,24 +1,28 @@
 //! One connection: hyper's HTTP/1.1 on a socket whose pulse is felt.
 //!
 //! hyper keeps buffers of 16 KiB for as long as it has a connection. Most connections of a client that is there are silent: unless it is
-//! at work, one is taken from hyper after each answer, and given to it again with the first byte that comes.
+//! at work, one is taken from hyper after each answer, and given to it again with the first byte that comes. A stream that has begun and
+//! has nothing to say goes on without hyper ([`Chunks`]).
 
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
-use http::Method;
+use http::header::CONNECTION;
+use http::{Method, Request, Version};
 use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::body::Going;
+use super::chunks::Chunks;
 use super::listener::Serve;
 use super::pulse::Pulse;
 
@@ -37,9 +41,17 @@ where
 {
     let mut felt = Felt { io, pulse, first: Bytes::new() };
     loop {
-        match serve_busy(felt, &service, peer).await {
-            Ok(silent) => felt = silent,
+        let chunks = match serve_busy(felt, &service, peer).await {
+            Ok((silent, chunks)) => {
+                felt = silent;
+                chunks
+            }
             Err(served) => return told(served, peer),
+        };
+        if let Some(chunks) = chunks
+            && !chunks.write_to(&mut felt).await
+        {
+            return;
         }
         if !felt.wakes().await {
             return;
@@ -47,25 +59,34 @@ where
     }
 }
 
-/// Serves until the connection is at its end, or has been silent for so long that it is given back.
-async fn serve_busy<S, I>(io: Felt<I>, service: &S, peer: SocketAddr) -> Result<Felt<I>, hyper::Result<()>>
+/// Serves until the connection is at its end, has been silent for so long that it is given back, or carries a stream that goes on without
+/// hyper.
+async fn serve_busy<S, I>(
+    io: Felt<I>,
+    service: &S,
+    peer: SocketAddr,
+) -> Result<(Felt<I>, Option<Chunks>), hyper::Result<()>>
 where
     S: Serve,
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let pulse = io.pulse.clone();
+    let last = Mutex::new(None::<Going>);
+    let stream = || last.lock().unwrap_or_else(PoisonError::into_inner);
     let answer = service_fn(|request| {
         let busy = pulse.begin();
         // Who serves reads the whole body of a POST that it takes.
         let (has_body, is_post) = (!request.is_end_stream(), request.method() == Method::POST);
-        let pulse = pulse.clone();
+        let (is_chunked, pulse) = (is_chunked(&request), pulse.clone());
         let answer = service.answer(request, peer);
         async move {
             let answer = answer.await;
-            if has_body && !(is_post && answer.status().is_success()) {
+            let is_read = !has_body || (is_post && answer.status().is_success());
+            if !is_read {
                 // What is left of the body is hyper's business: it may have to close the connection for it.
                 pulse.on_shutdown();
             }
+            *stream() = if is_read && is_chunked { answer.body().going() } else { None };
             Ok::<_, Infallible>(answer.map(|body| body.ends(busy)))
         }
     });
@@ -75,19 +96,26 @@ where
     // In a box: a silent connection has no room for it.
     let mut served = Box::new(builder.serve_connection(TokioIo::new(io), answer));
     let ended = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
-        Poll::Ready(ended) => Poll::Ready(Some(ended)),
-        Poll::Pending if pulse.rests(cx.waker()) => Poll::Ready(None),
+        Poll::Ready(ended) => Poll::Ready(Err(ended)),
+        Poll::Pending if pulse.rests(cx.waker()) => Poll::Ready(Ok(None)),
+        Poll::Pending if pulse.is_flushed() && stream().as_ref().is_some_and(Going::waits) => {
+            Poll::Ready(Ok(stream().take().and_then(|going| Chunks::of(&going))))
+        }
         Poll::Pending => Poll::Pending,
     });
-    match ended.await {
-        Some(ended) => Err(ended),
-        None => {
-            let parts = served.into_parts();
-            // A copy: what is left of hyper's buffer, were it nothing, would keep all of it.
-            let first = Bytes::copy_from_slice(&parts.read_buf);
-            Ok(Felt { first, ..parts.io.into_inner() })
-        }
-    }
+    let chunks = ended.await?;
+    let parts = served.into_parts();
+    // A copy: what is left of hyper's buffer, were it nothing, would keep all of it.
+    let first = Bytes::copy_from_slice(&parts.read_buf);
+    Ok((Felt { first, ..parts.io.into_inner() }, chunks))
+}
+
+/// Whether a stream in answer to this is sent in chunks, with another request to follow.
+fn is_chunked<B>(request: &Request<B>) -> bool {
+    let closes = |value: &http::HeaderValue| {
+        value.to_str().map_or(true, |v| v.split(',').any(|word| word.trim().eq_ignore_ascii_case("close")))
+    };
+    request.version() == Version::HTTP_11 && !request.headers().get_all(CONNECTION).iter().any(closes)
 }
 
 /// Says how a connection ended, if that is worth it.
@@ -103,7 +131,7 @@ fn told(served: hyper::Result<()>, peer: SocketAddr) {
 }
 
 /// A stream that tells the pulse what goes through it.
-struct Felt<I> {
+pub(super) struct Felt<I> {
     io: I,
     pulse: Arc<Pulse>,
     /// What was read before somebody wanted it.
@@ -113,19 +141,29 @@ struct Felt<I> {
 impl<I: AsyncRead + Unpin> Felt<I> {
     /// Waits until the peer says something. `false`: it does not any more.
     async fn wakes(&mut self) -> bool {
-        if !self.first.is_empty() {
-            return true;
+        if self.first.is_empty() {
+            poll_fn(|cx| self.poll_first(cx)).await;
+            self.pulse.wakes();
         }
+        !self.first.is_empty()
+    }
+
+    /// Keeps the first bytes that come; none: the peer has gone.
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut room = [0; 64];
-        let n = poll_fn(|cx| {
-            let mut buf = ReadBuf::new(&mut room);
-            Pin::new(&mut *self).poll_read(cx, &mut buf).map_ok(|()| buf.filled().len())
-        })
-        .await
-        .unwrap_or(0);
-        self.first = Bytes::copy_from_slice(&room[..n]);
-        self.pulse.wakes();
-        n > 0
+        let mut buf = ReadBuf::new(&mut room);
+        // What fails to be read is not there.
+        let _ = ready!(Pin::new(&mut *self).poll_read(cx, &mut buf));
+        self.first = Bytes::copy_from_slice(buf.filled());
+        Poll::Ready(())
+    }
+
+    /// Whether the peer has gone. What it says meanwhile is kept until somebody wants it; until then its end is not seen.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.first.is_empty() {
+            ready!(self.poll_first(cx));
+        }
+        if self.first.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -184,8 +222,10 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Felt<I> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+
+    use hyper::Response;
     use hyper::body::Incoming;
-    use hyper::{Request, Response};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
     use super::*;
@@ -272,5 +312,99 @@ mod tests {
         tokio::time::timeout(std::time::Duration::from_secs(10), async { tokio::join!(served, talk) })
             .await
             .expect("it ends with its client");
+    }
+
+    /// Answers with a stream of what it is told.
+    #[derive(Clone)]
+    struct Tells(Arc<Mutex<Option<tokio::sync::mpsc::Receiver<Bytes>>>>);
+
+    impl Serve for Tells {
+        async fn answer(&self, request: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+            match self.0.lock().expect("no panic").take_if(|_| request.uri().path() == "/stream") {
+                Some(mut told) => {
+                    let pieces = futures_util::stream::poll_fn(move |cx| told.poll_recv(cx));
+                    Response::new(Body::stream(Box::pin(pieces)))
+                }
+                None => Response::new(Bytes::from(request.uri().path().to_owned()).into()),
+            }
+        }
+    }
+
+    /// A client, its stream's teller, and what serves it.
+    fn telling() -> (DuplexStream, tokio::sync::mpsc::Sender<Bytes>, Arc<Pulse>, impl Future<Output = ()>) {
+        let (client, io) = tokio::io::duplex(256);
+        let (tell, told) = tokio::sync::mpsc::channel(4);
+        let (pulse, _) = Pulse::for_test();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        (client, tell, pulse.clone(), serve(io, Tells(Arc::new(Mutex::new(Some(told)))), peer, pulse))
+    }
+
+    /// Reads until what came ends so.
+    async fn reads(client: &mut DuplexStream, end: &str) -> String {
+        let mut all = Vec::new();
+        while !all.ends_with(end.as_bytes()) {
+            assert!(client.read_buf(&mut all).await.expect("memory") > 0, "{}", String::from_utf8_lossy(&all));
+        }
+        String::from_utf8(all).expect("text")
+    }
+
+    #[tokio::test]
+    async fn a_stream_goes_on_without_hyper_and_hyper_goes_on_after_it() {
+        let (mut client, tell, pulse, served) = telling();
+        let talk = async {
+            client.write_all(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+            let head = reads(&mut client, "\r\n\r\n").await;
+            assert!(head.starts_with("HTTP/1.1 200") && head.contains("transfer-encoding: chunked"), "{head}");
+            settle().await;
+            assert!(!pulse.is_idle(), "it goes on");
+            tell.send(Bytes::from_static(b"first")).await.expect("it listens");
+            assert_eq!(reads(&mut client, "first\r\n").await, "5\r\nfirst\r\n");
+            // Nothing is no chunk: a chunk of nothing is the end.
+            tell.send(Bytes::new()).await.expect("it listens");
+            // More than fits on the way, and the next request before the stream's end.
+            client.write_all(b"GET /next HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+            let much = "y".repeat(3000);
+            tell.send(Bytes::from(much.clone())).await.expect("it listens");
+            assert_eq!(reads(&mut client, "y\r\n").await, format!("bb8\r\n{much}\r\n"));
+            drop(tell);
+            let rest = reads(&mut client, "/next").await;
+            assert!(rest.starts_with("0\r\n\r\nHTTP/1.1 200"), "{rest}");
+            settle().await;
+            assert!(pulse.is_idle());
+            drop(client);
+        };
+        let both = async { tokio::join!(served, talk) };
+        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its client");
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_its_client_and_one_that_is_the_last_with_its_connection() {
+        let (mut client, tell, _, served) = telling();
+        let leaves = async {
+            client.write_all(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+            reads(&mut client, "\r\n\r\n").await;
+            settle().await;
+            drop(client);
+            tell.closed().await;
+        };
+        let both = async { tokio::join!(served, leaves) };
+        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its client");
+        for request in
+            ["GET /stream HTTP/1.1\r\nhost: x\r\nconnection: x, Close\r\n\r\n", "GET /stream HTTP/1.0\r\n\r\n"]
+        {
+            let (mut client, tell, _, served) = telling();
+            let asks = async {
+                client.write_all(request.as_bytes()).await.expect("memory");
+                reads(&mut client, "\r\n\r\n").await;
+                settle().await;
+                tell.send(Bytes::from_static(b"word")).await.expect("it listens");
+                drop(tell);
+                let mut rest = String::new();
+                client.read_to_string(&mut rest).await.expect("text");
+                assert!(rest.contains("word"), "{rest}");
+            };
+            let both = async { tokio::join!(served, asks) };
+            tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its stream");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP, and no MCP: a client for servers reached by URL, a listener for clients (HTTP/1.1), and server-sent events both ways.
 
 mod body;
+mod chunks;
 mod client;
 mod connection;
 mod events;

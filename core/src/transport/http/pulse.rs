@@ -29,6 +29,8 @@ pub(super) struct Pulse {
     busy: AtomicBool,
     /// A response is complete, but not all of it has been written.
     owing: AtomicBool,
+    /// Nothing that was to be written is left.
+    flushed: AtomicBool,
     reading: AtomicBool,
     since: AtomicU32,
     /// Since when the peer takes nothing; 0: it does.
@@ -61,6 +63,7 @@ impl Pulse {
             clock,
             busy,
             owing,
+            flushed: false.into(),
             reading,
             since,
             stuck: 0.into(),
@@ -119,6 +122,7 @@ impl Pulse {
 
     /// The peer took bytes, or did not.
     pub(super) fn on_write(&self, taken: bool) {
+        self.flushed.store(false, Relaxed);
         if taken {
             self.stuck.store(0, Relaxed);
         } else if self.stuck.load(Relaxed) == 0 {
@@ -129,6 +133,12 @@ impl Pulse {
     /// Everything has been written.
     pub(super) fn on_flush(&self) {
         self.owing.store(false, Relaxed);
+        self.flushed.store(true, Relaxed);
+    }
+
+    /// Whether all that was to be written has been.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.flushed.load(Relaxed)
     }
 
     /// A request has been read; it ends with what is given.
