@@ -1,4 +1,4 @@
-//! What each code of [`super::Diagnostic`] means: the text of `mcp-proxy check --explain` and of the page `docs/codes.md`.
+//! What each code of [`super::Diagnostic`] means: the text of `mcp-proxy check --explain` and of the pages in `docs/codes/`.
 
 /// One code.
 #[derive(Clone, Copy, Debug)]
@@ -299,18 +299,57 @@ pub fn explain(code: &str) -> Option<&'static Code> {
     CODES.iter().find(|c| c.code.eq_ignore_ascii_case(code.trim()))
 }
 
-/// `docs/codes.md`
+impl Code {
+    /// Its page in `docs/codes/`.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let Self { code, title, text } = self;
+        format!(
+            "# {code}: {title}\n\n{text}\n\n`mcp-proxy check --explain {code}` says the same. [All codes](README.md)\n"
+        )
+    }
+
+    /// Where that page can be read.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}/blob/main/docs/codes/{}.md", env!("CARGO_PKG_REPOSITORY"), self.code)
+    }
+}
+
+/// What the first digit of a code says it is about.
+const SUBJECTS: [&str; 9] = [
+    "the file as a whole",
+    "keys and values",
+    "variables and secrets",
+    "programs",
+    "addresses",
+    "the own port",
+    "tools, as clients see them",
+    "servers that were started (`--online`)",
+    "clients' files (`--clients`)",
+];
+
+/// `docs/codes/README.md`
 #[must_use]
-pub fn page() -> String {
-    let mut out = "# Codes of `mcp-proxy check`\n\nThe same as `mcp-proxy check --explain CODE`; made from `core/src/config/codes.rs`, a test compares.\n".to_owned();
-    for Code { code, title, text } in CODES {
-        out.push_str(&format!("\n## {code}\n\n**{title}.** {text}\n"));
+pub fn index() -> String {
+    let mut out =
+        "# Codes of `mcp-proxy check`\n\nOne page each, with the text of `mcp-proxy check --explain CODE`. Made from \
+                   `core/src/config/codes.rs`; a test compares.\n"
+            .to_owned();
+    for (digit, subject) in SUBJECTS.iter().enumerate() {
+        let begins = format!("MP{digit}");
+        out.push_str(&format!("\n{begins}…: {subject}\n\n"));
+        let of_it = CODES.iter().filter(|c| c.code.starts_with(&begins));
+        for Code { code, title, .. } in of_it {
+            out.push_str(&format!("- [{code}]({code}.md): {title}\n"));
+        }
     }
     out
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use super::*;
@@ -345,13 +384,20 @@ mod tests {
     }
 
     #[test]
-    fn the_page_on_codes_is_the_table() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/codes.md");
-        let made = page();
+    fn the_pages_on_codes_are_the_table() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/codes"));
+        let pages = CODES.iter().map(|c| (format!("{}.md", c.code), c.page()));
+        let made: BTreeMap<String, String> = pages.chain([("README.md".to_owned(), index())]).collect();
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, &made).unwrap();
+            let _ = std::fs::remove_dir_all(folder);
+            std::fs::create_dir_all(folder).unwrap();
+            made.iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).unwrap());
         }
-        let kept = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(kept == made, "docs/codes.md is old: UPDATE_DOCS=1 cargo test -p mcp-proxy-core codes");
+        let files = std::fs::read_dir(folder).unwrap().flatten();
+        let kept: BTreeMap<String, String> =
+            files.map(|f| (f.file_name().into_string().unwrap(), std::fs::read_to_string(f.path()).unwrap())).collect();
+        assert!(kept == made, "docs/codes is old: UPDATE_DOCS=1 cargo test -p mcp-proxy-core codes");
+        // Every code is under a subject.
+        assert!(CODES.iter().all(|c| index().contains(&format!("]({}.md)", c.code))));
     }
 }

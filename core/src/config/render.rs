@@ -246,7 +246,14 @@ pub fn sarif(loaded: &Loaded, root: &Path) -> String {
     let rules: Vec<Value> = used
         .iter()
         .filter_map(|code| super::codes::explain(code))
-        .map(|c| json!({ "id": c.code, "shortDescription": { "text": c.title }, "help": { "text": c.text, "markdown": c.text } }))
+        .map(|c| {
+            json!({
+                "id": c.code,
+                "shortDescription": { "text": c.title },
+                "help": { "text": c.text, "markdown": c.text },
+                "helpUri": c.address(),
+            })
+        })
         .collect();
     let results: Vec<Value> = loaded
         .diagnostics
