@@ -171,6 +171,21 @@ fn online_says_of_each_server_what_came_of_it() {
     }
 }
 
+/// It gets both openings within its own time, not within that of the slowest server, and that is told of it.
+#[test]
+fn a_server_that_says_nothing_fails_within_its_own_time() {
+    let home = Home::new()
+        .fake("good", &[])
+        .server("silent", "/bin/sh", &["-c".to_owned(), "while read -r l; do :; done".to_owned()])
+        .and("startup_timeout: 1s");
+    home.config();
+    let ended = check(&home, &["--online", "--format", "json"]);
+    let all: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let told = all["diagnostics"].as_array().expect("a list").iter().find(|d| d["code"] == "MP701").expect("told");
+    let message = told["message"].as_str().expect("text");
+    assert!(message.contains("`silent` did not start: it did not answer within"), "{message}");
+}
+
 #[test]
 fn online_says_who_has_the_port() {
     let home = Home::new();

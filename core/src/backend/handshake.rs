@@ -122,7 +122,10 @@ impl Instance {
     ) -> Result<(), OpenError> {
         let phase = "probe";
         let probe = self.port.server().probe_timeout;
-        let patience = if is_last { until } else { until.min(Instant::now() + probe * UNSTARTED_FACTOR) };
+        let now = Instant::now();
+        // The second opening has as much time as the first, however short that is.
+        let half = until.saturating_duration_since(now) / 2;
+        let patience = if is_last { until } else { now + half.min(probe * UNSTARTED_FACTOR) };
         let message = match self.answer_to(&[wire], patience, phase).await {
             Ok((_, message)) => message,
             Err(e) => {
@@ -259,10 +262,16 @@ impl Instance {
                     return Err(OpenError::Failed { phase, trouble });
                 }
             }
+            // A turn that is ready is taken even when the time is over: whoever talks all the time would never be silent.
+            if Instant::now() >= until {
+                return Err(OpenError::Silent { phase, waited: begun.elapsed() });
+            }
             let turn = tokio::time::timeout_at(until.into(), self.turn(false)).await;
             let ended = match turn {
                 Err(_) => return Err(OpenError::Silent { phase, waited: begun.elapsed() }),
-                Ok(Turn::Nothing | Turn::Mail | Turn::Timer) => None,
+                Ok(Turn::Nothing | Turn::Mail) => None,
+                // What is due and not looked after would be due again at once, and again.
+                Ok(Turn::Timer) => self.on_timer(),
                 Ok(Turn::Read) => self.on_read(),
                 Ok(Turn::Control) => self.on_control(),
                 Ok(Turn::Gone(exit)) => {
@@ -279,7 +288,9 @@ impl Instance {
                 Some(End::Junk) => return Err(OpenError::Junk),
                 Some(End::Gone(exit)) => return Err(OpenError::Gone { phase, exit }),
                 Some(End::Lost(trouble)) => return Err(OpenError::Failed { phase, trouble }),
-                Some(End::Idle | End::Stale | End::Outdated(_)) => {}
+                // Who is being opened has something to do.
+                Some(End::Idle) => self.idle_since = Instant::now(),
+                Some(End::Stale | End::Outdated(_)) => {}
             }
         }
     }

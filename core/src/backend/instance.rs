@@ -607,7 +607,7 @@ impl Instance {
         self.take_from_backlog();
     }
 
-    fn on_timer(&mut self) -> Option<End> {
+    pub(super) fn on_timer(&mut self) -> Option<End> {
         if self.relist_at.is_some_and(|at| at <= self.now) {
             self.relist_at = None;
             self.relist();
