@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::{ClientFacts, Context, Control, Delivery, Offers, Peers, Port, Ports, Roots, Supervisor, Tasks};
 pub use crate::backend::{Memory, TaskIds};
 use crate::catalog::{Refresher, Views};
-use crate::config::{Config, HostName, Plan};
+use crate::config::{Config, HostName, Plan, TlsFiles};
 use crate::control::{Errand, ProxyHandle};
 use crate::guard::Guard;
 use crate::observe::{NoticeLevel, Observer};
@@ -84,11 +84,28 @@ struct Mover {
     moves: mpsc::Sender<Move>,
     /// It was chosen on the command line.
     is_port_fixed: bool,
+    /// Where it is, as far as is known; a move may be on its way.
+    at: Doorway,
+}
+
+/// What a configuration says of where we listen.
+#[derive(Clone, Debug, PartialEq)]
+struct Doorway {
+    host: String,
+    port: u16,
+    tls: Option<TlsFiles>,
+}
+
+impl Doorway {
+    fn of(config: &Config) -> Self {
+        Self { host: config.host.clone(), port: config.port, tls: config.tls.clone() }
+    }
 }
 
 /// What came of a move, and who waits to hear of the reload.
 struct Moved {
-    before: Arc<Config>,
+    /// Where it was to go.
+    to: Doorway,
     plan: Plan,
     done: Option<oneshot::Sender<Plan>>,
     /// Where it is now, or why it is not.
@@ -223,7 +240,7 @@ impl Proxy {
         self.doors.push(door.clone());
         let stop = self.stop.clone();
         let (moves, mut moved) = mpsc::channel(N_MOVES);
-        self.mover = Some(Mover { moves, is_port_fixed });
+        self.mover = Some(Mover { moves, is_port_fixed, at: Doorway::of(&self.config.borrow()) });
         self.listeners.spawn(async move {
             tokio::select! {
                 () = listener.serve(door.clone(), stop.cancelled(), &mut moved) => {}
@@ -248,7 +265,7 @@ impl Proxy {
                             Errand::Reload { config, done } => {
                                 let before = self.config.borrow().clone();
                                 let plan = self.reload(config);
-                                self.move_door(before, plan, done);
+                                self.move_door(&before, plan, done);
                             }
                             Errand::Shutdown => break 'running,
                         }
@@ -318,16 +335,16 @@ impl Proxy {
     }
 
     /// Has the port be where the configuration says now, if it was elsewhere, and then tells what was done.
-    fn move_door(&mut self, before: Arc<Config>, plan: Plan, done: Option<oneshot::Sender<Plan>>) {
+    fn move_door(&mut self, before: &Config, plan: Plan, done: Option<oneshot::Sender<Plan>>) {
         let now = self.config.borrow().clone();
-        let place = |config: &Config| (config.host.clone(), config.port, config.tls.clone());
-        let mover = self.mover.as_ref().filter(|_| place(&before) != place(&now));
+        let to = Doorway::of(&now);
+        let mover = self.mover.as_ref().filter(|_| Doorway::of(before) != to);
         let mut plan = plan;
         if self.mover.as_ref().is_none_or(|mover| mover.is_port_fixed) {
             // It is where it was told to be when it was started, or nowhere.
             plan.at_once.retain(|key| *key != "proxy.port");
         }
-        let Some(Mover { moves, is_port_fixed }) = mover else {
+        let Some(Mover { moves, is_port_fixed, .. }) = mover else {
             // Who asked may have left.
             let _ = done.map(|done| done.send(plan));
             return;
@@ -335,24 +352,29 @@ impl Proxy {
         let (moves, port) = (moves.clone(), (!is_port_fixed).then_some(now.port));
         self.moving.spawn(async move {
             let result = moved(&moves, &now, port).await;
-            Moved { before, plan, done, result }
+            Moved { to, plan, done, result }
         });
     }
 
     /// Where that did not work, what is in force says where we still are: the next reload tries again.
     fn door_has_moved(&mut self, moved: Moved) {
-        let Moved { before, mut plan, done, result } = moved;
+        let Moved { to, mut plan, done, result } = moved;
         match result {
-            Ok(place) => tracing::info!("listening on {place}"),
+            Ok(place) => {
+                tracing::info!("listening on {place}");
+                self.mover.iter_mut().for_each(|mover| mover.at = to.clone());
+            }
             Err(why) => {
                 let text = format!(
                     "{why}: still listening where it was; mend `proxy.host`, `port` or `tls`, then `mcp-proxy reload`"
                 );
                 self.engine.ctx.observer.notice(NoticeLevel::Error, None, text.clone());
                 let now = self.config.borrow().clone();
-                let Config { host, port, tls, .. } = &*before;
-                let kept = Config { host: host.clone(), port: *port, tls: tls.clone(), ..Config::clone(&now) };
-                self.config.send_replace(Arc::new(kept));
+                // A later reload may have another place to go to already: then what comes of that counts.
+                if let Some(mover) = self.mover.as_ref().filter(|_| Doorway::of(&now) == to) {
+                    let Doorway { host, port, tls } = mover.at.clone();
+                    self.config.send_replace(Arc::new(Config { host, port, tls, ..Config::clone(&now) }));
+                }
                 plan.at_once.retain(|key| !["proxy.host", "proxy.port", "proxy.tls"].contains(&key.as_str()));
                 plan.failed.push(text);
             }

@@ -265,6 +265,48 @@ async fn what_has_failed_is_tried_again_under_other_rules() {
     world.end().await;
 }
 
+/// A port that is free, by what the system gave somebody a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port()
+}
+
+#[tokio::test]
+async fn a_move_that_fails_late_does_not_undo_the_next_one() {
+    let listener = Listener::bind("127.0.0.1", 0).await.expect("a port");
+    let first = listener.address().expect("bound").port();
+    let config = Config { port: first, ..Config::default() };
+    let options = Options {
+        has_screen: false,
+        await_client: false,
+        guardian: Guardian::none(),
+        memory: Memory::new(None),
+        task_ids: TaskIds::new(None),
+    };
+    let mut proxy = Proxy::start(config.clone(), options);
+    proxy.listen(listener, false);
+    let (handle, engine) = (proxy.handle(), proxy.engine.clone());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut running = JoinSet::new();
+    running.spawn(proxy.run(async { drop(stopped.await) }));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().map(|a| (taken, a.port())).expect("bound");
+    let good = free_port();
+    // Both are there before the first has failed.
+    let to = |port| handle.reload(Config { port, ..config.clone() });
+    let (failed, moved) = tokio::join!(to(taken.1), to(good));
+    assert_eq!(failed.expect("it runs").failed.len(), 1);
+    assert_eq!(moved.expect("it runs").failed, Vec::<String>::new());
+    assert_eq!(engine.config.borrow().port, good);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", good)).is_ok(), "it listens where it says");
+    // One that fails afterwards leaves it there, whatever was tried in between.
+    let (one, two) =
+        tokio::join!(to(taken.1), handle.reload(Config { port: taken.1, name: "x".into(), ..config.clone() }));
+    assert_eq!((one.expect("it runs").failed.len(), two.expect("it runs").failed.len()), (1, 0));
+    assert_eq!(engine.config.borrow().port, good);
+    stop.send(()).expect("it runs");
+    running.join_next().await;
+}
+
 /// A small generator with a seed: the same edits in every run.
 struct Dice(u64);
 
