@@ -90,8 +90,13 @@ impl Memory {
         Self::new(dirs::cache_dir().map(|d| d.join("mcp-proxy").join("servers")))
     }
 
-    /// What decides what a server offers: how it is started, not what its secrets are.
+    /// Where what `server` offers to clients of `profile` is kept.
     fn path(&self, server: &Server, profile: &str) -> Option<PathBuf> {
+        Some(self.dir.as_ref()?.join(format!("{}-{}.json", server.name, Self::mark(server, profile))))
+    }
+
+    /// What decides what a server offers: how it is started, not what its secrets are.
+    fn mark(server: &Server, profile: &str) -> String {
         let mut hash = Sha256::new();
         let mut add = |text: &[u8]| {
             hash.update((text.len() as u64).to_le_bytes());
@@ -111,8 +116,7 @@ impl Memory {
                 headers.keys().for_each(|k| add(k.as_bytes()));
             }
         }
-        let hex: String = hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
-        Some(self.dir.as_ref()?.join(format!("{}-{hex}.json", server.name)))
+        hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect()
     }
 
     /// What is remembered of `server` for clients of `profile`.
@@ -153,28 +157,19 @@ impl Memory {
         Some(Remembered { eras: stored.eras, offer, beside: stored.beside })
     }
 
-    /// The names of the servers of which something is remembered: whoever looks for many asks for the others not at all.
+    /// All there is, by one look at the folder.
     #[must_use]
-    pub fn names(&self) -> HashSet<String> {
+    pub fn kept(&self) -> Kept<'_> {
         let files = self.dir.as_ref().and_then(|dir| std::fs::read_dir(dir).ok()).into_iter().flatten().flatten();
-        let name = |file: std::fs::DirEntry| Some(file.file_name().to_str()?.rsplit_once('-')?.0.to_owned());
-        files.filter_map(name).collect()
-    }
-
-    /// What `server` offered last, whatever kind of client asked.
-    #[must_use]
-    pub fn offer(&self, server: &Server) -> Option<Offer> {
-        let marks = |i: usize, name: &'static str| if i > 0 { name } else { "-" };
-        let kinds = (0..16).map(|i| {
-            let era = if i & 8 == 0 { Era::Legacy } else { Era::Modern };
-            format!("{era:?}{}{}{}", marks(i & 4, "e"), marks(i & 2, "s"), marks(i & 1, "r"))
-        });
-        let kinds = kinds.chain(Profile::all().map(Profile::key));
-        let written = |kind: &String| self.path(server, kind).and_then(|p| std::fs::metadata(p).ok()?.modified().ok());
-        let mut kinds: Vec<(std::time::SystemTime, String)> =
-            kinds.filter_map(|kind| Some((written(&kind)?, kind))).collect();
-        kinds.sort();
-        kinds.into_iter().rev().find_map(|(_, kind)| self.load(server, &kind).1)
+        let mut marks: HashMap<String, HashSet<String>> = HashMap::new();
+        for file in files {
+            let file = file.file_name();
+            let parts = file.to_str().and_then(|f| f.strip_suffix(".json")?.rsplit_once('-'));
+            if let Some((name, mark)) = parts {
+                marks.entry(name.to_owned()).or_default().insert(mark.to_owned());
+            }
+        }
+        Kept { memory: self, marks }
     }
 
     /// Remembers tools of a server at once, for tests of whoever only looks.
@@ -233,6 +228,34 @@ impl Memory {
         if let Err(error) = write(path, bytes) {
             tracing::debug!(path = %path.display(), %error, "could not remember what a server offers");
         }
+    }
+}
+
+/// What is remembered of all servers, for whoever asks after many: see [`Memory::kept`].
+#[derive(Debug)]
+pub struct Kept<'m> {
+    memory: &'m Memory,
+    /// By server, what tells its files apart.
+    marks: HashMap<String, HashSet<String>>,
+}
+
+impl Kept<'_> {
+    /// What `server` offered last, whatever kind of client asked. Of a server that is not known no file is looked for.
+    #[must_use]
+    pub fn offer(&self, server: &Server) -> Option<Offer> {
+        let there = self.marks.get(&*server.name)?;
+        let marks = |i: usize, name: &'static str| if i > 0 { name } else { "-" };
+        let kinds = (0..16).map(|i| {
+            let era = if i & 8 == 0 { Era::Legacy } else { Era::Modern };
+            format!("{era:?}{}{}{}", marks(i & 4, "e"), marks(i & 2, "s"), marks(i & 1, "r"))
+        });
+        let kinds = kinds.chain(Profile::all().map(Profile::key));
+        let mut kinds: Vec<String> = kinds.filter(|kind| there.contains(&Memory::mark(server, kind))).collect();
+        if kinds.len() > 1 {
+            let path = |kind: &String| self.memory.path(server, kind);
+            kinds.sort_by_cached_key(|kind| path(kind).and_then(|p| std::fs::metadata(p).ok()?.modified().ok()));
+        }
+        kinds.iter().rev().find_map(|kind| self.memory.load(server, kind).1)
     }
 }
 
@@ -323,7 +346,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary folder");
         let memory = Memory::new(Some(dir.path().to_owned()));
         let server = Server::stdio("s", "cmd", &[]);
-        assert_eq!(memory.offer(&server), None);
+        assert_eq!(memory.kept().offer(&server), None);
         let capabilities = Bytes::from_static(br#"{"roots":{},"sampling":{}}"#);
         let info = Bytes::from_static(b"{}");
         let facts = ClientFacts {
@@ -336,7 +359,15 @@ mod tests {
         };
         let path = memory.path(&server, &facts.profile()).expect("a folder was given");
         write(&path, &render(Eras::default(), Some(&offer()), None)).expect("writes");
-        assert_eq!(memory.offer(&server), Some(offer()));
+        assert_eq!(memory.kept().offer(&server), Some(offer()));
+        // A later one counts, whatever kind of client it was for.
+        let newer = Offer { instructions: Some("newer".into()), ..offer() };
+        let other = memory.path(&server, "Modern---").expect("a folder was given");
+        write(&other, &render(Eras::default(), Some(&newer), None)).expect("writes");
+        let later =
+            std::fs::metadata(&path).and_then(|m| m.modified()).expect("there") + std::time::Duration::from_secs(9);
+        std::fs::File::options().append(true).open(&other).and_then(|f| f.set_modified(later)).expect("set");
+        assert_eq!(memory.kept().offer(&server), Some(newer));
     }
 
     #[test]

@@ -61,9 +61,9 @@ pub fn merge(sources: &[Source], routing: &Routing, preface: Option<&str>, versi
 /// The catalog as far as it is remembered from earlier runs. Starts nothing.
 #[must_use]
 pub fn remembered(config: &Config, memory: &Memory) -> Catalog {
-    let names = memory.names();
+    let kept = memory.kept();
     let known = |server: &Arc<Server>| {
-        let offer = names.contains(&*server.name).then(|| memory.offer(server)).flatten().map(Arc::new);
+        let offer = kept.offer(server).map(Arc::new);
         let state = offer.map_or(OfferState::Absent, |offer| OfferState::Known { offer, cached: true });
         Source { server: server.clone(), state }
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::backend::{ItemKind, Memory, OfferState};
-use crate::catalog::{Catalog, Source, matches, merge};
+use crate::catalog::{Catalog, Item, Source, matches, merge};
 use crate::config::{Config, Diagnostic, Level, Naming, Node, NoteKind, Placed, Server, Span, Value, nearest};
 
 use super::{Findings, enabled, find};
@@ -26,11 +26,10 @@ pub(super) fn names<'p>(
     out: &mut Findings<'_>,
 ) {
     let mut all_known = true;
-    let names = memory.names();
+    let kept = memory.kept();
     let sources: Vec<Source> = enabled(config)
         .map(|server| {
-            let offer = names.contains(&*server.name).then(|| memory.offer(server)).flatten();
-            let state = match offer {
+            let state = match kept.offer(server) {
                 Some(offer) => OfferState::Known { offer: Arc::new(offer), cached: true },
                 None => {
                     all_known = false;
@@ -45,16 +44,21 @@ pub(super) fn names<'p>(
     }
     let note = "by the lists that the servers gave last";
     let catalog = merge(&sources, &config.routing, None, 0);
-    let own = own_tools(&catalog);
+    // What would be mended, if it may be.
+    let mended = (!config.routing.schema_fixes).then(|| {
+        let mending = crate::config::Routing { schema_fixes: true, ..config.routing.clone() };
+        merge(&sources, &mending, None, 0)
+    });
+    let tools = by_server(&catalog);
     for source in &sources {
         let Some(place) = placed(&source.server.name) else { continue };
         if !matches!(source.state, OfferState::Known { .. }) {
             continue;
         }
-        long_names(config, &catalog, &source.server, place, note, out);
-        let tools = own.get(&*source.server.name).map_or(&[][..], Vec::as_slice);
+        let tools = tools.get(&*source.server.name).map_or(&[][..], Vec::as_slice);
+        long_names(config, tools, &source.server, place, note, out);
         idle_patterns(source, place, tools, note, out);
-        defects(&sources, source, config, &catalog, place, note, out);
+        defects(&source.server.name, &catalog, mended.as_ref(), place, note, out);
     }
     if config.routing.naming == Naming::Flat {
         clashes(&catalog, placed, note, out);
@@ -68,22 +72,22 @@ pub(super) fn names<'p>(
     }
 }
 
-/// The servers' own names for their tools, as far as they are shown.
-fn own_tools(catalog: &Catalog) -> HashMap<&str, Vec<&str>> {
-    let mut own: HashMap<&str, Vec<&str>> = HashMap::new();
+/// The tools of each server, as far as they are shown.
+fn by_server(catalog: &Catalog) -> HashMap<&str, Vec<&Item>> {
+    let mut all: HashMap<&str, Vec<&Item>> = HashMap::new();
     for item in &catalog.items[ItemKind::Tool as usize] {
-        own.entry(&item.backend).or_default().push(&item.own);
+        all.entry(&item.backend).or_default().push(item);
     }
-    own
+    all
 }
 
 /// MP601
-fn long_names(config: &Config, catalog: &Catalog, server: &Server, place: &Placed, note: &str, out: &mut Findings<'_>) {
+fn long_names(config: &Config, tools: &[&Item], server: &Server, place: &Placed, note: &str, out: &mut Findings<'_>) {
     let prefix = crate::catalog::exposed_prefix(server, &config.routing);
     let rules = &server.tools.rename;
     let mut longest: Option<(String, &str)> = None;
     let mut n = 0;
-    for item in catalog.items[ItemKind::Tool as usize].iter().filter(|i| *i.backend == *server.name) {
+    for item in tools {
         let shown = rules.get(&*item.own).map_or(&*item.own, String::as_str);
         let full = format!("{prefix}{shown}");
         let is_cut = full.len() > config.routing.max_tool_name;
@@ -143,7 +147,7 @@ fn clashes<'p>(catalog: &Catalog, placed: &impl Fn(&str) -> Option<&'p Placed>, 
 }
 
 /// MP603: rules for tools that the server has not.
-fn idle_patterns(source: &Source, place: &Placed, shown: &[&str], note: &str, out: &mut Findings<'_>) {
+fn idle_patterns(source: &Source, place: &Placed, shown: &[&Item], note: &str, out: &mut Findings<'_>) {
     let OfferState::Known { offer, .. } = &source.state else { return };
     // All it has, also what the rules hide.
     let all: Vec<String> = offer.items[ItemKind::Tool as usize]
@@ -166,7 +170,7 @@ fn idle_patterns(source: &Source, place: &Placed, shown: &[&str], note: &str, ou
             if let Some(meant) = nearest(pattern, all.iter().map(String::as_str)) {
                 d = d.label(format!("did you mean `{meant}`?"));
             }
-            let some: Vec<&str> = shown.iter().take(8).copied().collect();
+            let some: Vec<&str> = shown.iter().take(8).map(|t| &*t.own).collect();
             let d = d.note(
                 NoteKind::Fix,
                 format!("its tools: {}{}", some.join(", "), if shown.len() > 8 { ", …" } else { "" }),
@@ -240,32 +244,26 @@ fn thousands(n: usize) -> String {
     if n < 1000 { n.to_string() } else { format!("{} 000", n / 1000) }
 }
 
-/// MP605
+/// MP605. `mended`: what would come of mending it, where that is switched off.
 fn defects(
-    sources: &[Source],
-    source: &Source,
-    config: &Config,
+    name: &Arc<str>,
     catalog: &Catalog,
+    mended: Option<&Catalog>,
     place: &Placed,
     note: &str,
     out: &mut Findings<'_>,
 ) {
-    let name = &source.server.name;
-    if config.routing.schema_fixes {
-        let Some(notes) = catalog.quarantined.get(name).filter(|n| !n.is_empty()) else { return };
-        let d = Diagnostic::new("MP605", Level::Hint, format!("what `{name}` offers has defects, which are mended"))
+    let Some(notes) = mended.unwrap_or(catalog).quarantined.get(name).filter(|n| !n.is_empty()) else { return };
+    let d = if mended.is_none() {
+        Diagnostic::new("MP605", Level::Hint, format!("what `{name}` offers has defects, which are mended"))
             .note(NoteKind::Note, some_of(notes))
-            .note(NoteKind::Note, note);
-        out.report(d, place.key_span);
-        return;
-    }
-    let mending = crate::config::Routing { schema_fixes: true, ..config.routing.clone() };
-    let mended = merge(sources, &mending, None, 0);
-    let Some(notes) = mended.quarantined.get(name).filter(|n| !n.is_empty()) else { return };
-    let d = Diagnostic::new("MP605", Level::Warning, format!("some clients refuse what `{name}` offers"))
-        .note(NoteKind::Note, some_of(notes))
-        .note(NoteKind::Note, note)
-        .note(NoteKind::Fix, "take `routing.schema_fixes: false` out: they are mended then");
+            .note(NoteKind::Note, note)
+    } else {
+        Diagnostic::new("MP605", Level::Warning, format!("some clients refuse what `{name}` offers"))
+            .note(NoteKind::Note, some_of(notes))
+            .note(NoteKind::Note, note)
+            .note(NoteKind::Fix, "take `routing.schema_fixes: false` out: they are mended then")
+    };
     out.report(d, place.key_span);
 }
 

@@ -1,9 +1,11 @@
 //! What whoever runs us may look at over HTTP: `/health`, `/ready`, `/status`, `/metrics`. Pure readers: each is made from
 //! what the rooms publish, when somebody asks, and says no secret. The door decides who may ask.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use serde_json::{Value, json};
 
 use super::engine::Engine;
@@ -112,7 +114,8 @@ pub fn status(engine: &Engine, visitor: &Visitor) -> Page {
     let (start, n_calls, n_errors, n_in_flight, latency) =
         observer.metrics(|m| (m.start(), m.n_calls, m.n_errors, m.n_in_flight, m.latency()));
     let shown = config.servers.iter().filter(|s| visitor.may_use(&s.name));
-    let servers: Vec<Value> = shown.map(|s| server(engine, s, &catalog)).collect();
+    let tally = Tally::of(engine, &catalog);
+    let servers: Vec<Value> = shown.map(|s| server(engine, s, &catalog, &tally)).collect();
     let (sessions, n_sessions) = sessions(engine);
     let paths: Vec<String> = config.paths.iter().map(|p| p.display().to_string()).collect();
     let counts = |kind: ItemKind| catalog.items[kind as usize].len();
@@ -169,10 +172,38 @@ pub(super) fn state_of(status: Option<&StatusView>) -> BackendState {
     status.map_or(BackendState::Stopped, |s| s.state.clone())
 }
 
-fn server(engine: &Engine, server: &Server, catalog: &Catalog) -> Value {
+/// What is counted of all servers in one go, however many they are.
+pub(super) struct Tally {
+    items: HashMap<Arc<str>, [usize; ItemKind::ALL.len()]>,
+    open_tasks: HashMap<Arc<str>, usize>,
+}
+
+impl Tally {
+    pub(super) fn of(engine: &Engine, catalog: &Catalog) -> Self {
+        let mut items: HashMap<Arc<str>, [usize; ItemKind::ALL.len()]> = HashMap::default();
+        for kind in ItemKind::ALL {
+            for item in &catalog.items[kind as usize] {
+                items.entry(item.backend.clone()).or_default()[kind as usize] += 1;
+            }
+        }
+        Self { items, open_tasks: engine.ctx.tasks.open_at(Instant::now()) }
+    }
+
+    /// What clients are offered of a server.
+    pub(super) fn items(&self, server: &str, kind: ItemKind) -> usize {
+        self.items.get(server).map_or(0, |n| n[kind as usize])
+    }
+
+    /// Tasks of a server that have not ended.
+    pub(super) fn open_tasks(&self, server: &str) -> usize {
+        self.open_tasks.get(server).copied().unwrap_or_default()
+    }
+}
+
+fn server(engine: &Engine, server: &Server, catalog: &Catalog, tally: &Tally) -> Value {
     let status = engine.port(&server.name).map(|p| p.status.view());
     let state = state_of(status.as_ref());
-    let counts = |kind: ItemKind| catalog.items[kind as usize].iter().filter(|i| i.backend == server.name).count();
+    let counts = |kind: ItemKind| tally.items(&server.name, kind);
     let (n_calls, n_errors, n_in_flight, n_open, latency) = engine.ctx.observer.metrics(|m| {
         m.backend(&server.name)
             .map_or_else(Default::default, |b| (b.n_calls, b.n_errors, b.n_in_flight, b.counts.n_open, b.latency()))
@@ -205,7 +236,7 @@ fn server(engine: &Engine, server: &Server, catalog: &Catalog) -> Value {
         "in_flight": n_in_flight,
         "open_questions": n_open,
         "parked": engine.parks.at(&server.name),
-        "open_tasks": engine.ctx.tasks.at(&server.name, Instant::now()),
+        "open_tasks": tally.open_tasks(&server.name),
         "latency_ms": { "p50": ms(latency.p50), "p95": ms(latency.p95), "p99": ms(latency.p99) },
         "restarts": status.as_ref().map_or(0, |s| s.n_restarts),
         "failure": failure,

@@ -3,10 +3,10 @@
 //! Counting costs the message path a few additions; everything else happens here, when somebody looks.
 
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use super::engine::Engine;
-use super::ops;
+use super::ops::{self, Tally};
 use crate::backend::{BackendState, ItemKind, StatusView};
 use crate::catalog::{Catalog, Scope};
 use crate::config::{Access, Server};
@@ -55,11 +55,12 @@ pub(super) fn text(engine: &Engine, visitor: &Visitor) -> String {
     requests(&mut out, &rows);
     out.family("mcp_proxy_overhead_seconds", Histogram, "Our own share of the time of calls a server answered.");
     out.histogram(&[], &overhead);
-    server_states(&mut out, &catalog, &servers);
+    let tally = Tally::of(engine, &catalog);
+    server_states(&mut out, &tally, &servers);
     let off = config.servers.iter().filter(|s| !s.enabled && visitor.may_use(&s.name)).count();
     out.family("mcp_proxy_servers_disabled", Gauge, "Servers with `enabled: false`.");
     out.sample(&[], off);
-    sessions(&mut out, engine, &servers);
+    sessions(&mut out, engine, &tally, &servers);
     http(&mut out, &observer.http);
     if let Some(used) = ProcessUse::now() {
         process(&mut out, &used);
@@ -167,7 +168,7 @@ fn requests(out: &mut Exposition, rows: &[Row]) {
     }
 }
 
-fn server_states(out: &mut Exposition, catalog: &Catalog, servers: &[(&Arc<Server>, Option<StatusView>)]) {
+fn server_states(out: &mut Exposition, tally: &Tally, servers: &[(&Arc<Server>, Option<StatusView>)]) {
     out.family("mcp_proxy_server_up", Gauge, "1 while the server can be called.");
     for (server, status) in servers {
         let is_ready = ops::state_of(status.as_ref()) == BackendState::Ready;
@@ -187,13 +188,12 @@ fn server_states(out: &mut Exposition, catalog: &Catalog, servers: &[(&Arc<Serve
     out.family("mcp_proxy_server_items", Gauge, "What clients are offered of the server, by kind.");
     for (server, _) in servers {
         for kind in ItemKind::ALL {
-            let n = catalog.items[kind as usize].iter().filter(|i| i.backend == server.name).count();
-            out.sample(&[("server", &server.name), ("kind", kind.key())], n);
+            out.sample(&[("server", &server.name), ("kind", kind.key())], tally.items(&server.name, kind));
         }
     }
 }
 
-fn sessions(out: &mut Exposition, engine: &Engine, servers: &[(&Arc<Server>, Option<StatusView>)]) {
+fn sessions(out: &mut Exposition, engine: &Engine, tally: &Tally, servers: &[(&Arc<Server>, Option<StatusView>)]) {
     let (by, _) = ops::sessions(engine);
     out.family("mcp_proxy_sessions", Gauge, "Clients connected now, by transport.");
     for via in ["stdio", "http", "sse", "memory"] {
@@ -208,12 +208,11 @@ fn sessions(out: &mut Exposition, engine: &Engine, servers: &[(&Arc<Server>, Opt
     out.sample(&[], engine.parks.n_ever());
     let what = "Tasks of clients that have not ended, as far as their server has said.";
     out.family("mcp_proxy_open_tasks", Gauge, what);
-    let (tasks, now) = (&engine.ctx.tasks, Instant::now());
     for (server, _) in servers {
-        out.sample(&[("server", &server.name)], tasks.at(&server.name, now));
+        out.sample(&[("server", &server.name)], tally.open_tasks(&server.name));
     }
     out.family("mcp_proxy_tasks_total", Counter, "Tasks that clients have made.");
-    out.sample(&[], tasks.n_ever());
+    out.sample(&[], engine.ctx.tasks.n_ever());
     out.family("mcp_proxy_sessions_total", Counter, "Clients that have connected.");
     out.sample(&[], engine.clients.n_ever());
 }
