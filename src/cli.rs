@@ -1,6 +1,8 @@
 //! What may be typed: clap types only, nothing that acts. [`crate::command`] carries it out.
 
 mod clients;
+mod kept;
+mod running;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_proxy_core::config::LogLevel;
 
 pub use clients::{Doctor, Import, Install, Trust, Undo, Uninstall};
+pub use kept::{Secret, SecretMove, SecretSet, Token, TokenAdd};
+pub use running::{Diff, Reload, Status, Tail, Which};
 
 /// One endpoint for all your MCP servers, and a terminal that shows what happens on it.
 #[derive(Debug, Parser)]
@@ -122,41 +126,6 @@ pub struct Serve {
     pub log_level: Option<LogLevel>,
 }
 
-/// `token`
-#[derive(Debug, Subcommand)]
-pub enum Token {
-    /// Make a token: it is printed once, and only its hash is kept
-    Add(TokenAdd),
-    /// Name the tokens that are known, and what they open
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Take a token away: who shows it is refused from then on
-    #[command(visible_alias = "remove")]
-    Rm {
-        /// Its name
-        name: String,
-    },
-}
-
-/// `token add`
-#[derive(Debug, Args)]
-pub struct TokenAdd {
-    /// Who will show it, e.g. laptop
-    pub name: String,
-    /// Open this server only, by name; `*` stands for any characters [default: all; may be repeated]
-    #[arg(long = "server", value_name = "SERVER")]
-    pub servers: Vec<String>,
-    /// Open these tools only, by the name clients see, e.g. 'files__read*' [default: all; may be repeated]
-    #[arg(long = "tool", value_name = "PATTERN")]
-    pub tools: Vec<String>,
-    /// Never open these tools [may be repeated]
-    #[arg(long = "deny-tool", value_name = "PATTERN")]
-    pub deny: Vec<String>,
-}
-
 /// `check`
 #[derive(Debug, Args)]
 pub struct Check {
@@ -178,48 +147,6 @@ pub struct Check {
     /// Say what a code means, e.g. MP104
     #[arg(long, value_name = "CODE")]
     pub explain: Option<String>,
-}
-
-/// `secret`
-#[derive(Debug, Subcommand)]
-pub enum Secret {
-    /// Keep a value in the keyring (else in credentials.json); it is asked for, or read from stdin
-    Set(SecretSet),
-    /// Name what is kept and where, and what the configuration asks the keyring for; never a value
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Take one away
-    #[command(visible_alias = "remove")]
-    Rm {
-        /// Its name
-        name: String,
-    },
-    /// Move the secrets that stand in the configuration, and write references in their place
-    Move(SecretMove),
-}
-
-/// `secret set`
-#[derive(Debug, Args)]
-pub struct SecretSet {
-    /// What `${keyring:NAME}` or `${NAME}` refers to
-    pub name: String,
-    /// Keep it in credentials.json even where there is a keyring, e.g. for a service
-    #[arg(long)]
-    pub credentials: bool,
-}
-
-/// `secret move`
-#[derive(Debug, Args)]
-pub struct SecretMove {
-    /// Only say what would be moved
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Keep them in credentials.json even where there is a keyring
-    #[arg(long)]
-    pub credentials: bool,
 }
 
 /// `init`
@@ -271,66 +198,6 @@ pub struct Read {
     /// The resource's URI as clients see it (`mcp-proxy list resources`)
     pub uri: String,
     /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which of the engines that run; with `--config` only those of that file.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Which {
-    /// Only the engine of this process [default: all; may be repeated]
-    #[arg(long = "pid", value_name = "PID")]
-    pub pids: Vec<u32>,
-}
-
-/// `reload`
-#[derive(Debug, Args)]
-pub struct Reload {
-    #[command(flatten)]
-    /// Which.
-    pub which: Which,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `diff`
-#[derive(Debug, Args)]
-pub struct Diff {
-    /// The other configuration [default: the file itself, against what running engines go by]
-    pub file: Option<PathBuf>,
-    #[command(flatten)]
-    /// Which.
-    pub which: Which,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `status`
-#[derive(Debug, Args)]
-pub struct Status {
-    #[command(flatten)]
-    /// Which.
-    pub which: Which,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `tail`
-#[derive(Debug, Args)]
-pub struct Tail {
-    #[command(flatten)]
-    /// Which.
-    pub which: Which,
-    /// Only what passes, as in the terminal, e.g. '~be github ~e' or '~lat >1s'
-    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
-    pub filter: String,
-    /// Begin with so many of the last ones
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 0)]
-    pub last: u64,
-    /// Print one JSON object a line
     #[arg(long)]
     pub json: bool,
 }

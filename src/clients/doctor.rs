@@ -1,18 +1,19 @@
 //! What is wrong between a client, its file and us. Reads files; starts nothing and changes nothing.
 
-use std::ffi::OsString;
+mod programs;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mcp_proxy_core::backend::{ItemKind, Memory};
 use mcp_proxy_core::catalog::{Catalog, Item, Scope, Views, remembered, tokens};
-use mcp_proxy_core::config::{self, Config, Diagnostic, Environment, Level, Located, NoteKind, Target, render};
-use mcp_proxy_core::transport::{NotFound, SearchPath, login_shell_path_with};
+use mcp_proxy_core::config::{self, Config, Diagnostic, Environment, Level, Located, NoteKind, render};
+use mcp_proxy_core::transport::SearchPath;
+pub use programs::programs;
 use serde_json::Value;
 
 use super::entry::{self, Put, Way};
-use super::foreign::translate;
-use super::merge::{Fate, Plan};
+use super::merge;
 use super::place::{self, System};
 use super::table::{Client, OUR_NAME, Passes};
 use super::{ClientFile, ClientFileError};
@@ -104,7 +105,7 @@ pub struct Subject<'a> {
     pub located: &'a Located,
     /// What it says, if it has no errors.
     pub config: Option<&'a Config>,
-    /// Ours.
+    /// Ours; programs that references name are not started with it.
     pub environment: &'a Environment,
     /// What `install` would write.
     pub way: Option<&'a Way>,
@@ -276,37 +277,15 @@ impl<'a> Subject<'a> {
 
     /// Servers that the client starts itself and we do too.
     fn doubles(&self, client: &'static Client, all: &[(String, &Value)], findings: &mut Vec<Finding>) {
-        let mut plan = Plan::new(self.our_servers());
-        for (name, entry) in all {
-            if entry["disabled"] != true
-                && entry["enabled"] != false
-                && let Ok(found) = translate(&client.form, name, entry, self.port())
-            {
-                plan.add(found, client.title, client.id);
-            }
-        }
-        let known: Vec<String> =
-            plan.servers.iter().filter(|p| p.fate == Fate::Known).map(|p| format!("`{}`", p.found.name)).collect();
-        if !known.is_empty() {
+        let Some(config) = self.config else { return };
+        let doubles = merge::doubles(client, all, &merge::in_use(config, self.located), self.port());
+        let names: Vec<String> = doubles.iter().map(|name| format!("`{name}`")).collect();
+        if !names.is_empty() {
             let what =
-                format!("it also starts {} itself, as mcp-proxy does: their tools are there twice", known.join(", "));
-            findings
-                .push(Finding::new(Weight::Warning, what).fix("take them out of its file, or switch them off there"));
+                format!("it also starts {} itself, as mcp-proxy does: their tools are there twice", names.join(", "));
+            let fix = format!("mcp-proxy install --replace {} (takes them out of its file)", client.id);
+            findings.push(Finding::new(Weight::Warning, what).fix(fix));
         }
-    }
-
-    /// Our servers as the file has them.
-    fn our_servers(&self) -> Vec<(String, Value)> {
-        let Some(config) = self.config else { return Vec::new() };
-        let servers = config.servers.iter().filter(|s| s.enabled);
-        let entry = |s: &config::Server| match &s.target {
-            Target::Stdio { command, args, .. } => {
-                let args: Vec<&str> = args.iter().map(config::Secret::reveal).collect();
-                serde_json::json!({ "command": command, "args": args })
-            }
-            Target::Http { url, .. } => serde_json::json!({ "url": url.reveal() }),
-        };
-        servers.map(|s| (s.name.to_string(), entry(s))).collect()
     }
 
     /// Variables that our configuration needs and that client does not pass on.
@@ -315,6 +294,7 @@ impl<'a> Subject<'a> {
         if self.config.is_none() {
             return;
         }
+        // What programs say is the same for all; they have been asked, or are not.
         let loaded = config::load(self.located, &theirs);
         let missing: Vec<&Diagnostic> = loaded.diagnostics.iter().filter(|d| d.level == Level::Error).collect();
         if let Some(first) = missing.first() {
@@ -404,7 +384,10 @@ fn cost(what: &str, tools: &[Item]) -> String {
 fn as_passed(passes: Passes, environment: &Environment) -> Option<Environment> {
     let keeps: Box<dyn Fn(&str) -> bool> = match passes {
         Passes::Shell => return None,
-        Passes::Desktop => Box::new(|name: &str| DESKTOP_ENV.contains(&name)),
+        Passes::Desktop => {
+            let kept = environment.only(|name| DESKTOP_ENV.contains(&name));
+            return Some(kept.with("PATH", DESKTOP_PATH));
+        }
         Passes::Only(names) => Box::new(move |name: &str| names.contains(&name)),
         Passes::Without(parts) => Box::new(move |name: &str| {
             let upper = name.to_ascii_uppercase();
@@ -413,63 +396,6 @@ fn as_passed(passes: Passes, environment: &Environment) -> Option<Environment> {
     };
     // Which configuration it is stands in our entry.
     Some(environment.only(keeps))
-}
-
-/// Whether the programs of our servers can be found, as a client would start us that has hardly a PATH: the login shell is
-/// asked with its environment, not with ours.
-pub async fn programs(config: &Config, environment: &Environment) -> Vec<(String, Finding)> {
-    let mut findings = Vec::new();
-    // Asked at most once.
-    let mut shells: Option<SearchPath> = None;
-    for server in config.servers.iter().filter(|s| s.enabled) {
-        let Target::Stdio { command, cwd, env, .. } = &server.target else { continue };
-        let name = server.name.to_string();
-        let own = env.get("PATH").map(|p| SearchPath::new(p.reveal().as_ref()));
-        let from_menu = own.clone().unwrap_or_else(|| SearchPath::new(DESKTOP_PATH.as_ref()));
-        let mut found = from_menu.resolve(command, cwd.as_deref());
-        if config.env.path_from_login_shell && matches!(found, Err(NotFound::OnPath { .. })) {
-            if shells.is_none() {
-                shells = Some(login_shell_path_with(of_desktop(environment)).await);
-            }
-            let mut wider = from_menu;
-            wider.add(shells.iter().flat_map(SearchPath::dirs).cloned());
-            found = wider.resolve(command, cwd.as_deref());
-        }
-        let finding = match found {
-            Ok(program) => Finding::new(Weight::Fine, format!("`{command}` is {}", program.display())),
-            Err(error) => {
-                let here = own.unwrap_or_else(SearchPath::current);
-                match here.resolve(command, cwd.as_deref()) {
-                    Ok(program) => Finding::new(
-                        Weight::Warning,
-                        format!(
-                            "`{command}` is {} for your shell, and not found by clients started from a menu",
-                            program.display()
-                        ),
-                    )
-                    .fix(format!(
-                        "write `command: {}`, or have your login shell put its folder on PATH{}",
-                        program.display(),
-                        if config.env.path_from_login_shell {
-                            ""
-                        } else {
-                            " and set `proxy.env.path_from_login_shell: true`"
-                        }
-                    )),
-                    Err(_) => Finding::new(Weight::Problem, error.to_string())
-                        .fix("install it, or give the full path in `command`"),
-                }
-            }
-        };
-        findings.push((name, finding));
-    }
-    findings
-}
-
-/// The environment of a client that was started from a menu.
-fn of_desktop(environment: &Environment) -> Vec<(OsString, OsString)> {
-    let kept = DESKTOP_ENV.iter().filter_map(|name| Some((OsString::from(name), environment.get(name)?.into())));
-    kept.chain([("PATH".into(), DESKTOP_PATH.into())]).collect()
 }
 
 /// What is wrong with clients' files, as `check` says it.

@@ -2,6 +2,7 @@
 //! files are changed in one place, [`journal::Operation::change`], and put back from there.
 
 pub mod beside;
+pub mod client;
 pub mod doctor;
 pub mod entry;
 pub mod foreign;

@@ -6,15 +6,17 @@
 //! broken, is never written over. Input: what is typed at the command line. Output: `credentials.json`; the text of a new
 //! token goes back to the caller and nowhere else.
 
-use std::fmt;
+mod content;
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::json;
 use serde_json::value::RawValue;
+
+use content::Content;
 
 use super::build::is_token_name;
 use super::edit::replace::{create_private, keep_owner};
@@ -22,8 +24,6 @@ use super::source::{FileSeen, MAX_FILE_BYTES};
 use super::variables::{FILE_NAME, OURS, named};
 use super::{Access, Environment, Located, Secret, TokenHash, locate, new_token};
 
-const TOKENS: &str = "tokens";
-const KEYRING: &str = "keyring";
 /// Longest name of a secret.
 const MAX_SECRET_NAME: usize = 128;
 /// Another writer has the lock for milliseconds.
@@ -321,15 +321,6 @@ impl Credentials {
     }
 }
 
-/// The file: what is not ours, what may be ours in a later version, and the tokens.
-#[derive(Default)]
-struct Content {
-    others: Members,
-    ours: Members,
-    tokens: Members,
-    in_keyring: Vec<String>,
-}
-
 /// A name that is one word in a reference, in a file's name, and for the keyring's tool.
 fn check_secret_name(name: &str) -> Result<(), CredentialsError> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
@@ -338,95 +329,6 @@ fn check_secret_name(name: &str) -> Result<(), CredentialsError> {
         return Ok(());
     }
     Err(CredentialsError::SecretName { name: name.to_owned() })
-}
-
-impl Content {
-    fn parse(text: &str) -> Option<Self> {
-        if text.trim().is_empty() {
-            return Some(Self::default());
-        }
-        let mut others: Members = serde_json::from_str(text).ok()?;
-        let mut ours = others.take(OURS)?;
-        let tokens = ours.take(TOKENS)?;
-        let at = ours.0.iter().position(|(n, _)| n == KEYRING);
-        let names = at.map(|at| ours.0.remove(at).1);
-        let in_keyring = names.map_or(Some(Vec::new()), |raw| serde_json::from_str(raw.get()).ok())?;
-        Some(Self { others, ours, tokens, in_keyring })
-    }
-
-    fn to_text(&self) -> String {
-        let mut ours = self.ours.clone();
-        if !self.tokens.0.is_empty() {
-            ours.put(TOKENS, &self.tokens, 2);
-        }
-        if let (Ok(raw), false) = (serde_json::value::to_raw_value(&self.in_keyring), self.in_keyring.is_empty()) {
-            ours.0.push((KEYRING.to_owned(), raw));
-        }
-        let mut all = self.others.clone();
-        if !ours.0.is_empty() {
-            all.put(OURS, &ours, 1);
-        }
-        all.to_text(0) + "\n"
-    }
-}
-
-/// The members of an object, values as they are written.
-#[derive(Clone, Default)]
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl Members {
-    /// Takes out the object under `key`; an empty one if there is none. `None`: it is there twice, or is no object.
-    fn take(&mut self, key: &str) -> Option<Self> {
-        let at: Vec<usize> = self.0.iter().enumerate().filter(|(_, m)| m.0 == key).map(|(i, _)| i).collect();
-        match at.as_slice() {
-            [] => Some(Self::default()),
-            [at] => serde_json::from_str(self.0.remove(*at).1.get()).ok(),
-            _ => None,
-        }
-    }
-
-    fn put(&mut self, key: &str, value: &Self, depth: usize) {
-        // What we write is JSON.
-        if let Ok(raw) = RawValue::from_string(value.to_text(depth)) {
-            self.0.push((key.to_owned(), raw));
-        }
-    }
-
-    /// One member a line.
-    fn to_text(&self, depth: usize) -> String {
-        let inner = "  ".repeat(depth + 1);
-        let lines: Vec<String> = self
-            .0
-            .iter()
-            .map(|(k, v)| format!("{inner}{}: {}", serde_json::Value::from(k.as_str()), v.get()))
-            .collect();
-        if lines.is_empty() {
-            return "{}".to_owned();
-        }
-        format!("{{\n{}\n{}}}", lines.join(",\n"), "  ".repeat(depth))
-    }
-}
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Reader)
-    }
 }
 
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
@@ -470,174 +372,5 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_are_kept_beside_what_is_there() {
-        let dir = tempfile::tempdir().unwrap();
-        let credentials = open(dir.path());
-        fs::write(credentials.path(), "{\n  \"A\": \"1\",\n  \"srv\": {\"type\":  \"bearer\"},\n  \"N\": 1.50\n}\n")
-            .unwrap();
-        credentials.set_variable("B", &Secret::new("two \"words\"\n")).unwrap();
-        credentials.set_variable("A", &Secret::new("one")).unwrap();
-        credentials.note_keyring("notion", true).unwrap();
-        credentials.note_keyring("notion", true).unwrap();
-        credentials.add("laptop", &Access::default()).unwrap();
-        assert_eq!(credentials.variables().unwrap(), ["A", "B"]);
-        assert_eq!(credentials.variable("B").unwrap(), Some(Secret::new("two \"words\"\n")));
-        assert_eq!((credentials.variable("srv").unwrap(), credentials.variable("none").unwrap()), (None, None));
-        assert_eq!(credentials.keyring_names().unwrap(), ["notion"]);
-        let text = fs::read_to_string(credentials.path()).unwrap();
-        let first = "{\n  \"A\": \"one\",\n  \"srv\": {\"type\":  \"bearer\"},\n  \"N\": 1.50,\n  \"B\": \"two \\\"words\\\"\\n\",\n";
-        assert!(text.starts_with(first), "{text}");
-        assert!(matches!(credentials.set_variable("srv", &Secret::new("x")), Err(CredentialsError::NotText { .. })));
-        for name in ["", "mcp-proxy", "-x", "a b", "a/b", "..", "é", &"a".repeat(129)] {
-            let refused = credentials.set_variable(name, &Secret::new("x"));
-            assert!(matches!(refused, Err(CredentialsError::SecretName { .. })), "{name}");
-        }
-        assert_eq!(
-            (credentials.remove_variable("B").unwrap(), credentials.remove_variable("B").unwrap()),
-            (true, false)
-        );
-        credentials.note_keyring("notion", false).unwrap();
-        assert_eq!(
-            (credentials.variables().unwrap(), credentials.keyring_names().unwrap()),
-            (vec!["A".to_owned()], vec![])
-        );
-        assert_eq!(names(&credentials), ["laptop"]);
-    }
-
-    fn open(dir: &Path) -> Credentials {
-        Credentials { path: dir.join(FILE_NAME) }
-    }
-
-    fn names(credentials: &Credentials) -> Vec<String> {
-        credentials.tokens().unwrap().into_iter().map(|t| t.name).collect()
-    }
-
-    #[test]
-    fn what_is_added_is_there_until_it_is_taken_away() {
-        let dir = tempfile::tempdir().unwrap();
-        let credentials = open(&dir.path().join("new/folder"));
-        assert_eq!(names(&credentials), [""; 0]);
-        let access = Access {
-            servers: vec!["a".into()],
-            allow: vec!["a__*".into()],
-            deny: vec!["a__x".into()],
-            ..Access::default()
-        };
-        let token = credentials.add("laptop", &access).unwrap();
-        credentials.add("phone", &Access::default()).unwrap();
-        let kept = credentials.tokens().unwrap();
-        assert_eq!(kept[0], Kept { name: "laptop".to_owned(), access });
-        assert!(kept[1].access.is_full());
-        let text = fs::read_to_string(credentials.path()).unwrap();
-        assert!(text.contains(&TokenHash::of(token.reveal()).to_text()) && !text.contains(token.reveal()), "{text}");
-        assert!(matches!(credentials.add("laptop", &Access::default()), Err(CredentialsError::Exists { .. })));
-        assert_eq!(fs::read_to_string(credentials.path()).unwrap(), text);
-        credentials.remove("laptop").unwrap();
-        assert_eq!(names(&credentials), ["phone"]);
-        assert!(matches!(credentials.remove("laptop"), Err(CredentialsError::Unknown { .. })));
-        credentials.remove("phone").unwrap();
-        assert_eq!(fs::read_to_string(credentials.path()).unwrap(), "{}\n");
-        assert_eq!(fs::read_dir(credentials.path().parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
-    }
-
-    #[test]
-    fn what_is_not_ours_stays_as_it_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let credentials = open(dir.path());
-        let values = ["\"h\\u00e9\\/\"", "1.10", "{ \"type\" : \"bearer\",\n\t\"token\": \"x\" }", "\"\""];
-        let text = format!(
-            "{{\"KEY\": {}, \"n\":{},\"server\": {}, \"mcp-proxy\": {{\"later\": [1,  2], \"tokens\": {{}}}}, \"e\": {}}}",
-            values[0], values[1], values[2], values[3]
-        );
-        fs::write(credentials.path(), text).unwrap();
-        credentials.add("laptop", &Access::default()).unwrap();
-        let text = fs::read_to_string(credentials.path()).unwrap();
-        for value in values.iter().chain(&["[1,  2]"]) {
-            assert!(text.contains(value), "{value} in {text}");
-        }
-        let order: Vec<_> =
-            ["KEY", "\"n\"", "\"server\"", "\"e\"", "mcp-proxy"].map(|k| text.find(k).unwrap()).to_vec();
-        assert!(order.is_sorted(), "{text}");
-    }
-
-    #[test]
-    fn what_would_lose_something_is_not_written() {
-        for text in
-            ["// mine\n{}", "{\"a\": 1,}", "[]", "{", "{\"mcp-proxy\": 1}", "{\"mcp-proxy\": {}, \"mcp-proxy\": {}}"]
-        {
-            let dir = tempfile::tempdir().unwrap();
-            let credentials = open(dir.path());
-            fs::write(credentials.path(), text).unwrap();
-            let error = credentials.add("laptop", &Access::default()).unwrap_err();
-            assert!(matches!(error, CredentialsError::NotJson { .. }), "{text}: {error}");
-            assert_eq!(fs::read_to_string(credentials.path()).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn names_that_cannot_be() {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["", "two words", "a/b", "a\nb", "é", &"a".repeat(65)] {
-            assert!(
-                matches!(open(dir.path()).add(name, &Access::default()), Err(CredentialsError::Name { .. })),
-                "{name}"
-            );
-        }
-        assert!(!dir.path().join(FILE_NAME).exists());
-    }
-
-    #[test]
-    fn many_at_once_come_one_after_the_other() {
-        let dir = tempfile::tempdir().unwrap();
-        let credentials = open(dir.path());
-        std::thread::scope(|scope| {
-            for i in 0..8 {
-                let credentials = credentials.clone();
-                scope.spawn(move || {
-                    for j in 0..4 {
-                        credentials.add(&format!("t{i}-{j}"), &Access::default()).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(names(&credentials).len(), 32);
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn the_file_is_for_its_owner_only_and_a_link_stays_one() {
-        use std::os::unix::fs::{PermissionsExt as _, symlink};
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("dots")).unwrap();
-        let real = dir.path().join("dots/real.json");
-        fs::write(&real, "{\"KEY\": \"x\"}").unwrap();
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o644)).unwrap();
-        symlink(&real, dir.path().join(FILE_NAME)).unwrap();
-        open(dir.path()).add("laptop", &Access::default()).unwrap();
-        assert!(dir.path().join(FILE_NAME).is_symlink());
-        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(names(&open(dir.path())), ["laptop"]);
-    }
-
-    #[test]
-    fn they_are_kept_where_they_are_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let home = Environment::empty().with_home(dir.path());
-        let nothing = Located::Nothing { looked: Vec::new() };
-        let file = Located::File { path: dir.path().join("x/config.yaml") };
-        let of = |located: &Located, environment: &Environment| {
-            Credentials::of(located, environment).map(|c| c.path().strip_prefix(dir.path()).unwrap().to_owned()).ok()
-        };
-        assert_eq!(of(&file, &home), Some("x/credentials.json".into()));
-        assert_eq!(of(&nothing, &home), Some(".config/mcp-proxy/credentials.json".into()));
-        assert_eq!(of(&nothing, &Environment::empty()), None);
-        let named = |path: &str| home.clone().with("MCP_CREDENTIALS_PATH", dir.path().join(path).to_str().unwrap());
-        fs::create_dir(dir.path().join("folder")).unwrap();
-        assert_eq!(of(&file, &named("folder")), Some("folder/credentials.json".into()));
-        assert_eq!(of(&file, &named("my.json")), Some("my.json".into()));
-    }
-}
+#[path = "credentials_tests.rs"]
+mod tests;
