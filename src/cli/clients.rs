@@ -36,6 +36,9 @@ pub struct Install {
     /// Let them see this part only, one of `profiles`
     #[arg(long, value_name = "NAME", conflicts_with = "url")]
     pub profile: Option<String>,
+    /// Take out of their files what mcp-proxy starts too; `undo` puts it back
+    #[arg(long)]
+    pub replace: bool,
     /// Show what would be changed, and change nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -162,12 +162,12 @@ impl Journal {
         (record.format == FORMAT).then_some(record)
     }
 
-    /// What a file held before the operation that left it as it is now.
+    /// What a file held before the operation that left it with this hash; `None`: with none of it left.
     #[must_use]
-    pub fn before(&self, what: &str, seen: &Seen) -> Option<Option<Vec<u8>>> {
+    pub fn before(&self, what: &str, path: &Path, after: Option<&str>) -> Option<Option<Vec<u8>>> {
         self.numbers().into_iter().rev().find_map(|number| {
             let record = self.read(number).filter(|r| r.what == what)?;
-            let index = record.files.iter().position(|f| f.path == seen.path && f.after == seen.digest())?;
+            let index = record.files.iter().position(|f| f.path == path && f.after.as_deref() == after)?;
             self.kept(number, index, &record.files[index])
         })
     }
@@ -367,7 +367,10 @@ mod tests {
         }
         assert_eq!(journal.numbers().len(), N_KEPT);
         let seen = Seen::read(&file).expect("read");
-        assert_eq!(journal.before("install", &seen), Some(Some((N_KEPT + 3).to_string().into_bytes())));
-        assert_eq!(journal.before("import", &seen), None);
+        assert_eq!(
+            journal.before("install", &seen.path, seen.digest().as_deref()),
+            Some(Some((N_KEPT + 3).to_string().into_bytes()))
+        );
+        assert_eq!(journal.before("import", &seen.path, seen.digest().as_deref()), None);
     }
 }

@@ -3,11 +3,14 @@
 
 use std::path::Path;
 
-use mcp_proxy_core::config::{self, Environment, Level};
+use mcp_proxy_core::config::edit::Document;
+use mcp_proxy_core::config::edit::replace::Seen;
+use mcp_proxy_core::config::{self, Config, Environment, Level, Located, Target};
 use serde_json::{Map, Value, json};
 
 use super::entry::{address, command_line};
-use super::foreign::Found;
+use super::foreign::{Found, translate};
+use super::table::Client;
 
 /// One server on its way into our file.
 #[derive(Clone, Debug)]
@@ -111,11 +114,65 @@ impl Plan {
     }
 }
 
+/// The servers in a file of ours, under whatever key they are.
+#[must_use]
+pub fn servers_in(tree: &Value) -> Vec<(String, Value)> {
+    let places =
+        [&["servers"][..], &["mcpServers"], &["mcp", "servers"], &["mcp"], &["context_servers"], &["mcp.servers"]];
+    let maps = places.iter().filter_map(|keys| keys.iter().try_fold(tree, |node, key| node.get(key))?.as_object());
+    maps.flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// What we start or ask, as it is written in our file and as it is once variables have their values: clients write both.
+#[must_use]
+pub fn in_use(config: &Config, located: &Located) -> Vec<(String, Value)> {
+    let valued = |s: &config::Server| match &s.target {
+        Target::Stdio { command, args, .. } => {
+            let args: Vec<&str> = args.iter().map(config::Secret::reveal).collect();
+            json!({ "command": command, "args": args })
+        }
+        Target::Http { url, .. } => json!({ "url": url.reveal() }),
+    };
+    let on = config.servers.iter().filter(|s| s.enabled);
+    let mut all: Vec<(String, Value)> = on.map(|s| (s.name.to_string(), valued(s))).collect();
+    if let Located::File { path } = located
+        && let Ok(seen) = Seen::read(path)
+        && let Ok(text) = seen.text()
+        && let Ok(document) = Document::parse(text.as_bytes(), config::change::syntax_of(path, text))
+    {
+        all.extend(servers_in(document.tree()).into_iter().filter(|(_, entry)| is_on(entry)));
+    }
+    all
+}
+
+/// Whether an entry is not switched off, in any client's word for it.
+fn is_on(entry: &Value) -> bool {
+    entry["disabled"] != true && entry["enabled"] != false && entry["active"] != false
+}
+
+/// The entries of a client's file that are servers of `ours` as well, by their names there: their tools are there twice.
+#[must_use]
+pub fn doubles(client: &Client, entries: &[(String, &Value)], ours: &[(String, Value)], port: u16) -> Vec<String> {
+    let is_ours = |name: &str, entry: &Value| {
+        translate(&client.form, name, entry, port).is_ok_and(|found| {
+            let theirs = Value::Object(found.entry);
+            let same = |(name, ours): &(String, Value)| {
+                ours.as_object().is_some_and(|ours| is_same(name, ours, &found.name, &theirs))
+            };
+            ours.iter().any(same)
+        })
+    };
+    let doubles = entries.iter().filter(|(name, entry)| is_on(entry) && is_ours(name, entry));
+    doubles.map(|(name, _)| name.clone()).collect()
+}
+
 /// What our check says against an entry.
 fn problem(found: &Found, file: &Path, environment: &Environment) -> Option<String> {
     let text = json!({ "version": 1, "servers": { found.name.as_str(): found.entry } }).to_string();
-    // As if it stood beside our file, so that relative paths and credentials are the same.
-    let loaded = config::load_text(&text, &file.with_file_name("import.json"), environment);
+    // As if it stood beside our file, so that relative paths and credentials are the same; but it is somebody else's, and nobody has
+    // looked at it yet.
+    let environment = environment.clone().without_commands();
+    let loaded = config::load_text(&text, &file.with_file_name("import.json"), &environment);
     let error = loaded.diagnostics.into_iter().find(|d| d.level == Level::Error)?;
     let fix = error.notes.iter().find(|(kind, _)| *kind == config::NoteKind::Fix).map(|(_, fix)| format!("; {fix}"));
     Some(error.message + &fix.unwrap_or_default())

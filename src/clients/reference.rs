@@ -63,8 +63,12 @@ fn reference(text: &str, variables: Variables, out: &mut Translated) -> Option<(
         }
         Variables::Shell => {
             let (inner, length) = between("${", "}")?;
-            let name = inner.split([':', '-']).next().unwrap_or_default();
-            is_name(name).then(|| (text[..length].to_owned(), length))
+            // Nothing else is a reference there, and to us `${cmd:…}` would be one.
+            let (name, default) =
+                inner.split_once(":-").map_or((&*inner, None), |(name, default)| (name, Some(default)));
+            // Its default is a text, whatever stands in it.
+            let default = default.map_or_else(String::new, |text| format!(":-{}", text.replace('$', "$$")));
+            is_name(name).then(|| (format!("${{{name}{default}}}"), length))
         }
         Variables::EnvOnly => {
             if let Some((name, length)) = between("${", "}").or_else(|| between("%", "%")).filter(|(n, _)| is_name(n)) {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use mcp_proxy_core::config::{self, Diagnostic, Environment, Level, locate};
+use mcp_proxy_core::config::{self, Answers, Diagnostic, Environment, Level, locate};
 use serde_json::json;
 
 use super::install::{short, started};
@@ -19,7 +19,10 @@ use crate::report::{self, Failure};
 pub(super) fn run(config: Option<&Path>, args: &Doctor) -> Result<(), Failure> {
     let environment = Environment::of_process().with_project(true);
     let located = locate(config, &environment);
-    let loaded = config::load(&located, &environment);
+    // Programs are asked once, whoever might start us.
+    let answers = Answers::default();
+    let loaded = config::load(&located, &environment.clone().with_answers(answers.asking()));
+    let environment = environment.with_answers(answers);
     let way = started(config, None, &environment).ok();
     let mut own = own(&loaded, way.as_ref(), &environment);
     let servers = match &loaded.config {
@@ -44,7 +47,7 @@ pub(super) fn run(config: Option<&Path>, args: &Doctor) -> Result<(), Failure> {
 
 /// What is wrong with the files of the clients that are here, for `check --clients`.
 pub(super) fn of_clients(config: Option<&Path>, loaded: &config::Loaded) -> Vec<Diagnostic> {
-    let environment = Environment::of_process();
+    let environment = Environment::of_process().without_programs();
     let located = locate(config, &environment);
     let way = started(config, None, &environment).ok();
     let subject = Subject::new(&located, loaded.config.as_ref(), &environment, way.as_ref());

@@ -14,7 +14,7 @@ use crate::cli::Import;
 use crate::clients::beside::{self, Beside, Project};
 use crate::clients::foreign::{Found, Skip, translate};
 use crate::clients::journal::Journal;
-use crate::clients::merge::{Fate, Plan, Planned};
+use crate::clients::merge::{Fate, Plan, Planned, servers_in};
 use crate::clients::place::{self, System};
 use crate::clients::table::{CLIENTS, Client, Form};
 use crate::clients::{self, entry};
@@ -140,7 +140,7 @@ impl Moving {
         environment: &Environment,
     ) -> Result<Option<Self>, Failure> {
         let Ok(text) = std::str::from_utf8(after) else { return Ok(None) };
-        let (all, loaded) = literals(text, &ours.path, &environment.clone().without_commands());
+        let (all, loaded) = literals(text, &ours.path, &environment.clone().without_programs());
         let is_new = |l: &Literal| plan.written().any(|p| l.path.starts_with(&format!("servers.{}.", p.found.name)));
         let mut literals: Vec<Literal> = all.into_iter().filter(is_new).collect();
         for at in 0..literals.len() {
@@ -216,7 +216,7 @@ impl Ours {
             (None, _) => b"{\n  \"version\": 1\n}\n".to_vec(),
         };
         if seen.bytes.is_some() {
-            let loaded = config::load(&located, environment);
+            let loaded = config::load(&located, &environment.clone().without_programs());
             let names = loaded.diagnostics.iter().find(|d| d.level == Level::Error);
             if let Some(error) = names {
                 return Err(failed()
@@ -228,13 +228,9 @@ impl Ours {
         Ok(Self { path, seen, document })
     }
 
-    /// Its servers, under whatever key they are.
+    /// Its servers.
     fn servers(&self) -> Vec<(String, Value)> {
-        let tree = self.document.tree();
-        let places =
-            [&["servers"][..], &["mcpServers"], &["mcp", "servers"], &["mcp"], &["context_servers"], &["mcp.servers"]];
-        let maps = places.iter().filter_map(|keys| keys.iter().try_fold(tree, |node, key| node.get(key))?.as_object());
-        maps.flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
+        servers_in(self.document.tree())
     }
 
     /// The bytes of before, and those with the new servers.
@@ -394,8 +390,15 @@ fn form_by_keys(tree: &Value) -> Option<&'static Form> {
 
 /// What lies in this folder and is not read by itself: it is somebody's project, not the user.
 fn project_files(environment: &Environment) -> Vec<String> {
-    let files = CLIENTS.iter().flat_map(|c| c.projects);
-    let mut there: Vec<&str> = files.copied().filter(|p| environment.absolute_here(Path::new(p)).is_file()).collect();
+    // In the home directory the file of a project is that of the user, which was read.
+    let own =
+        |client: &Client, path: &Path| place::file_of(client, System::current(), environment).as_deref() == Some(path);
+    let is_there = |client: &Client, file: &str| {
+        let path = environment.absolute_here(Path::new(file));
+        path.is_file() && !own(client, &path)
+    };
+    let files = CLIENTS.iter().flat_map(|c| c.projects.iter().map(move |file| (c, *file)));
+    let mut there: Vec<&str> = files.filter(|(client, file)| is_there(client, file)).map(|(_, file)| file).collect();
     there.dedup();
     let hint = |file: &&str| {
         format!("this folder has servers of its own: `mcp-proxy import --from {file}` takes them over too")

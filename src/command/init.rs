@@ -1,9 +1,8 @@
-//! `mcp-proxy init`: writes a commented configuration, and never over an existing one unless told to.
+//! `mcp-proxy init`: writes a commented configuration, and never over an existing one unless told to: that one is kept beside it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen};
 use mcp_proxy_core::config::{Environment, TEMPLATE, default_path, template_from};
 
 use crate::cli::Init;
@@ -16,12 +15,13 @@ pub(super) fn run(args: &Init) -> Result<(), Failure> {
             .hint("say where with --path")
     })?;
     let text = args.from.as_deref().map_or_else(|| Ok(TEMPLATE.to_owned()), taken_over)?;
-    write(&path, &text, args.force)?;
+    let old = write(&path, &text, args.force)?;
     let named = args.path.as_ref().map_or_else(String::new, |p| format!(" --config {}", p.display()));
     report::out(
         format!(
-            "wrote {}\nnext: {}`mcp-proxy check{named}` and `mcp-proxy tui{named}`\n",
+            "wrote {}{}\nnext: {}`mcp-proxy check{named}` and `mcp-proxy tui{named}`\n",
             path.display(),
+            old.map_or_else(String::new, |old| format!("; the old one is {}", old.display())),
             if args.from.is_some() { "" } else { "add your servers to it, then " },
         )
         .as_bytes(),
@@ -31,36 +31,31 @@ pub(super) fn run(args: &Init) -> Result<(), Failure> {
 /// The servers of a client's file as a configuration.
 fn taken_over(file: &Path) -> Result<String, Failure> {
     let failed = || Failure::usage(format!("cannot take over `{}`", file.display()));
-    let json = fs::read_to_string(file).map_err(|e| failed().because(e))?;
-    template_from(&json).map_err(|e| {
+    let seen = Seen::read(file).map_err(|e| failed().because(e))?;
+    if seen.bytes.is_none() {
+        return Err(failed().because("it does not exist"));
+    }
+    let json = seen.text().map_err(|e| failed().because(e))?;
+    template_from(json).map_err(|e| {
         failed().because(e).hint("a JSON file such as Claude Desktop's or Cursor's is needed, without comments")
     })
 }
 
-fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    let failed = |e: io::Error| match e.kind() {
-        io::ErrorKind::AlreadyExists => Failure::usage(format!("`{}` exists already", path.display()))
-            .hint("keep it, choose another place with --path, or overwrite it with --force"),
-        _ => Failure::failed(format!("cannot write `{}`", path.display())).because(e),
-    };
-    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(failed)?;
+/// Puts `text` at `path`, for its owner only: secrets may be written into it. Gives where an older file is kept.
+fn write(path: &Path, text: &str, force: bool) -> Result<Option<PathBuf>, Failure> {
+    let failed = |e: ReplaceError| Failure::failed(format!("cannot write `{}`", path.display())).because(e);
+    let seen = Seen::read(path).map_err(failed)?;
+    if seen.bytes.is_some() && !force {
+        return Err(Failure::usage(format!("`{}` exists already", path.display()))
+            .hint("keep it, choose another place with --path, or overwrite it with --force"));
     }
-    let mut options = OpenOptions::new();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true);
-    } else {
-        options.create_new(true);
-    }
-    // Secrets may be written into it: for its owner only.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).and_then(|mut f| f.write_all(text.as_bytes())).map_err(failed)
+    seen.replace_keeping(text.as_bytes()).map_err(failed)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::report::Exit;
 
@@ -76,8 +71,9 @@ mod tests {
         assert_eq!(refused.exit, Exit::Usage);
         assert_eq!(fs::read_to_string(&path).expect("there"), "mine");
 
-        write(&path, TEMPLATE, true).expect("forced");
+        let old = write(&path, TEMPLATE, true).expect("forced").expect("kept");
         assert_eq!(fs::read_to_string(&path).expect("there"), TEMPLATE);
+        assert_eq!(fs::read_to_string(old).expect("there"), "mine");
     }
 
     #[cfg(unix)]

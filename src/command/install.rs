@@ -1,17 +1,19 @@
 //! `mcp-proxy install` and `uninstall`: our entry in the clients' files. What else is in them stays, byte for byte; what was there
 //! before is kept for `mcp-proxy undo`.
 
+use std::cell::Cell;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen};
+use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen, digest};
 use mcp_proxy_core::config::edit::{Document, EditError};
-use mcp_proxy_core::config::{self, Environment, Located, masked, render};
+use mcp_proxy_core::config::{self, Config, Environment, Located, masked, render};
 use serde_json::{Value, json};
 
 use crate::cli::{Install, Uninstall};
 use crate::clients::entry::{self, Put, Way};
 use crate::clients::journal::{Journal, JournalError, Operation};
+use crate::clients::merge;
 use crate::clients::place::{self, System};
 use crate::clients::table::{CLIENTS, Client, OUR_NAME, menu};
 use crate::clients::{self, ClientFile, ClientFileError};
@@ -19,11 +21,14 @@ use crate::report::{self, Failure};
 
 /// Somebody else may write in the same moment; who does so all the time is left alone.
 const TRIES: usize = 3;
+/// Times that one entry was brought up to date, looked back at most.
+const MAX_INSTALLS: usize = 100;
 
 /// What came of one client.
 enum Outcome {
-    Added,
-    Updated,
+    /// And these servers of ours were taken out.
+    Added(Vec<String>),
+    Updated(Vec<String>),
     Removed,
     AsItWas,
     /// To be put in by hand.
@@ -42,11 +47,24 @@ pub(super) fn install(config: Option<&Path>, args: &Install) -> Result<(), Failu
     };
     let port = port(config, &environment);
     let chosen = chosen(&args.clients, args.all, args.yes, args.dry_run, &environment)?;
+    let ours = ours(config, args, &environment)?;
+    let n_doubles = Cell::new(0);
     let put = |file: &mut Document, client: &Client| -> Result<Outcome, String> {
-        match entry::put(file, &client.form, &way, port).map_err(|e| e.to_string())? {
-            Put::Added => Ok(Outcome::Added),
-            Put::Updated => Ok(Outcome::Updated),
-            Put::AsItWas => Ok(Outcome::AsItWas),
+        let put = entry::put(file, &client.form, &way, port).map_err(|e| e.to_string())?;
+        let tree = file.tree().clone();
+        let doubles = merge::doubles(client, &entry::all(&client.form, &tree), &ours, port);
+        if !args.replace {
+            n_doubles.set(n_doubles.get() + doubles.len());
+        }
+        let mut replaced = Vec::new();
+        for name in doubles.into_iter().filter(|_| args.replace) {
+            file.remove(&entry::path(&client.form, &name)).map_err(|e| e.to_string())?;
+            replaced.push(name);
+        }
+        match put {
+            Put::Added => Ok(Outcome::Added(replaced)),
+            Put::AsItWas if replaced.is_empty() => Ok(Outcome::AsItWas),
+            Put::Updated | Put::AsItWas => Ok(Outcome::Updated(replaced)),
             Put::Taken => Err(format!("it has an entry `{OUR_NAME}` that is another program: rename that one")),
             Put::NoRemote => Err("its file cannot hold an address; install without --url".to_owned()),
         }
@@ -54,6 +72,11 @@ pub(super) fn install(config: Option<&Path>, args: &Install) -> Result<(), Failu
     let by_hand = |client: &Client| Outcome::Shown(snippet(client, &way));
     let outcomes = each("install", &chosen, args.dry_run, &environment, put, by_hand)?;
     told(&outcomes, args.dry_run, &environment)?;
+    if n_doubles.get() > 0 {
+        report::note(
+            "note: some of them still start themselves what mcp-proxy starts; `mcp-proxy install --replace` takes it out of their files",
+        );
+    }
     if outcomes.iter().any(|(c, o, _)| c.limits.reads_others && !matches!(o, Outcome::Failed(_))) {
         report::note(
             "note: Warp may also start what it finds in other clients' files: switch that off there, or do not add it",
@@ -116,7 +139,7 @@ pub(super) fn started(config: Option<&Path>, profile: Option<&str>, environment:
     }
     args.extend(["serve".to_owned(), "--stdio".to_owned()]);
     if let Some(profile) = profile {
-        let known = config::load(&config::locate(config, environment), environment).config.map(|c| c.clients.profiles);
+        let known = read(config, environment).map(|c| c.clients.profiles);
         if let Some(known) = known.filter(|k| !k.contains_key(profile)) {
             let known: Vec<String> = known.into_keys().collect();
             return Err(Failure::usage(format!("there is no profile `{profile}`"))
@@ -130,7 +153,22 @@ pub(super) fn started(config: Option<&Path>, profile: Option<&str>, environment:
 /// Where we listen, if we do.
 pub(super) fn port(config: Option<&Path>, environment: &Environment) -> u16 {
     const DEFAULT: u16 = 8000;
-    config::load(&config::locate(config, environment), environment).config.map_or(DEFAULT, |c| c.port)
+    read(config, environment).map_or(DEFAULT, |c| c.port)
+}
+
+/// What clients need not start themselves. Nothing is taken out of a file for a configuration that does not work.
+fn ours(config: Option<&Path>, args: &Install, environment: &Environment) -> Result<Vec<(String, Value)>, Failure> {
+    match read(config, environment) {
+        Some(ours) => Ok(merge::in_use(&ours, &config::locate(config, environment))),
+        None if args.replace => Err(Failure::usage("nothing is replaced by a configuration that cannot be used")
+            .hint("`mcp-proxy check` says what is wrong with it")),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Our configuration, if it has no errors. Neither names nor ports are secrets: no program is started for one.
+fn read(config: Option<&Path>, environment: &Environment) -> Option<Config> {
+    config::load(&config::locate(config, environment), &environment.clone().without_programs()).config
 }
 
 fn named(ids: &[String]) -> Result<Vec<&'static Client>, Failure> {
@@ -263,11 +301,18 @@ fn one(
 
 /// What was in the file before `install`, if it is as that left it.
 fn untouched(journal: &Journal, seen: &Seen, client: &Client) -> Option<Option<Vec<u8>>> {
-    let before = journal.before("install", seen)?;
-    let bytes = before.as_deref().unwrap_or_default();
-    let document = Document::parse(bytes, client.form.syntax).ok()?;
+    let mut now = seen.digest();
     // It may have been there already, and only been brought up to date.
-    document.get(&entry::path(&client.form, OUR_NAME)).is_none().then_some(before)
+    for _ in 0..MAX_INSTALLS {
+        let before = journal.before("install", &seen.path, now.as_deref())?;
+        let bytes = before.as_deref().unwrap_or_default();
+        let document = Document::parse(bytes, client.form.syntax).ok()?;
+        if document.get(&entry::path(&client.form, OUR_NAME)).is_none() {
+            return Some(before);
+        }
+        now = before.as_deref().map(digest);
+    }
+    None
 }
 
 fn why(error: &ClientFileError, environment: &Environment) -> String {
@@ -284,6 +329,8 @@ pub(super) fn failure(error: &JournalError) -> Failure {
     match error {
         JournalError::Locked => failure.hint("wait for it to end, and try again"),
         JournalError::NoFolder => failure.hint("set HOME"),
+        JournalError::Io { .. } => failure
+            .hint("nothing is changed without a copy of what was there; XDG_STATE_HOME names another folder for them"),
         JournalError::ChangedSince { kept, .. } => {
             let kept: Vec<String> = kept.iter().map(|p| p.display().to_string()).collect();
             let hint = "nothing was touched: undoing would lose what was written since";
@@ -301,6 +348,12 @@ pub(super) fn short(path: &Path, environment: &Environment) -> String {
     render::short_path(path, environment.home())
 }
 
+/// What mcp-proxy starts now in a client's place.
+fn instead(replaced: &[String]) -> String {
+    let names: Vec<String> = replaced.iter().map(|name| format!("`{}`", crate::render::printable(name))).collect();
+    if names.is_empty() { String::new() } else { format!(", in the place of {}", names.join(", ")) }
+}
+
 /// One line a client, and what to do now.
 fn told(
     outcomes: &[(&'static Client, Outcome, Option<PathBuf>)],
@@ -313,8 +366,8 @@ fn told(
     for (client, outcome, path) in outcomes {
         let shown = path.as_ref().map_or_else(String::new, |p| short(p, environment));
         let text = match outcome {
-            Outcome::Added => format!("{would}added to {shown}"),
-            Outcome::Updated => format!("{would}updated in {shown}"),
+            Outcome::Added(replaced) => format!("{would}added to {shown}{}", instead(replaced)),
+            Outcome::Updated(replaced) => format!("{would}updated in {shown}{}", instead(replaced)),
             Outcome::Removed => format!("{would}removed from {shown}"),
             Outcome::AsItWas => format!("nothing to do in {shown}"),
             Outcome::Shown(text) => text.clone(),
@@ -329,7 +382,7 @@ fn told(
             " (its place is not documented: see whether it is used)"
         };
         out.push_str(&format!("{:16} {text}{unsure}\n", client.title));
-        if matches!(outcome, Outcome::Added | Outcome::Updated | Outcome::Removed) {
+        if matches!(outcome, Outcome::Added(_) | Outcome::Updated(_) | Outcome::Removed) {
             changed.push(client.title);
         }
     }

@@ -141,8 +141,8 @@ impl Place {
 
     /// The names of `${keyring:…}` in the configuration.
     fn referenced(&self) -> Vec<String> {
-        // Only the text is wanted: no program is run for a value.
-        let loaded = load(&self.located, &self.environment.clone().without_commands());
+        // Only the text is wanted.
+        let loaded = load(&self.located, &self.environment.clone().without_programs());
         let text = loaded.sources.get(0).and_then(|s| s.text.as_deref()).unwrap_or_default();
         let names = text.split("${keyring:").skip(1).filter_map(|rest| rest.split('}').next());
         names.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).collect()
@@ -152,11 +152,13 @@ impl Place {
         let Located::File { path } = &self.located else {
             return Err(Failure::usage("there is no configuration").hint("--config FILE names one"));
         };
-        let loaded = load(&self.located, &self.environment);
+        // What stands in the file is moved, not what its references lead to.
+        let quiet = self.environment.clone().without_programs();
+        let loaded = load(&self.located, &quiet);
         let Some(text) = loaded.sources.get(0).filter(|s| s.path == *path).and_then(|s| s.text.clone()) else {
             return Err(Failure::usage(format!("cannot read `{}`", path.display())).hint("`mcp-proxy check` says why"));
         };
-        let (found, loaded) = literals(&text, path, &self.environment);
+        let (found, loaded) = literals(&text, path, &quiet);
         if found.is_empty() {
             report::note("no secrets stand in the configuration");
             return Ok(());

@@ -25,7 +25,8 @@ pub(super) fn run(config: Option<&Path>, args: Token) -> Result<(), Failure> {
     let credentials = Credentials::of(&located, &environment).map_err(|e| failure(&e))?;
     let config = match &located {
         Located::File { .. } => {
-            let loaded = config::load(&located, &environment);
+            // Who may come in, not what the servers' secrets are.
+            let loaded = config::load(&located, &environment.clone().without_programs());
             if loaded.config.is_none() {
                 report::note(
                     "note: the configuration has errors, its own tokens are not known (see `mcp-proxy check`)",

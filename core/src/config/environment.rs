@@ -19,6 +19,8 @@ pub struct Environment {
     has_project: bool,
     /// Variables that stand for what was typed, and how it was typed.
     typed: BTreeMap<String, &'static str>,
+    /// Where the keyring of the desktop is reached, though no variable says so.
+    session_bus: Option<String>,
 }
 
 impl Environment {
@@ -37,6 +39,7 @@ impl Environment {
             answers: None,
             has_project: false,
             typed: BTreeMap::new(),
+            session_bus: session_bus(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Environment {
             answers: None,
             has_project: false,
             typed: BTreeMap::new(),
+            session_bus: None,
         }
     }
 
@@ -117,6 +121,13 @@ impl Environment {
         self
     }
 
+    /// The same for whoever asks what a file says, not what programs say to it: none is started, neither for `${cmd:…}` nor for the
+    /// keyring, and what they would say stands open.
+    #[must_use]
+    pub fn without_programs(self) -> Self {
+        self.with_answers(Answers::default())
+    }
+
     pub(crate) fn answers(&self) -> Option<&Answers> {
         self.answers.as_ref()
     }
@@ -160,6 +171,12 @@ impl Environment {
         self.get(name).filter(|v| !v.is_empty())
     }
 
+    /// The same where no variable names the bus of the desktop session and it is known all the same: clients that pass few variables
+    /// on leave it out.
+    pub(crate) fn with_session_bus(&self) -> Option<Self> {
+        self.session_bus.as_deref().map(|bus| self.clone().with(BUS, bus))
+    }
+
     /// All variables, in the order of their names.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(k, v)| (k.as_str(), v.as_str()))
@@ -187,6 +204,22 @@ impl Environment {
     pub fn absolute_here(&self, path: &Path) -> PathBuf {
         path.to_str().map_or_else(|| self.current_dir.join(path), |p| self.absolute(p, &self.current_dir))
     }
+}
+
+/// What programs look for the session's bus in.
+const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
+
+/// Where systemd has the bus of whoever is signed in.
+#[cfg(target_os = "linux")]
+fn session_bus() -> Option<String> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let path = format!("/run/user/{}/bus", rustix::process::getuid().as_raw());
+    std::fs::metadata(&path).is_ok_and(|m| m.file_type().is_socket()).then(|| format!("unix:path={path}"))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn session_bus() -> Option<String> {
+    None
 }
 
 /// Names only: values may be secret.

@@ -91,14 +91,16 @@ impl<'a> Keyring<'a> {
         let program = words[0];
         // Where there is no session there is no service, and the tool would wait for one to be started.
         let needs_bus = program == "secret-tool";
-        if needs_bus
+        let lacks_bus = needs_bus
             && ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY"]
                 .iter()
-                .all(|v| self.environment.get_filled(v).is_none())
-        {
+                .all(|v| self.environment.get_filled(v).is_none());
+        let found = if lacks_bus { self.environment.with_session_bus() } else { None };
+        if lacks_bus && found.is_none() {
             return Err(KeyringError::Missing("no desktop session (D-Bus)".to_owned()));
         }
-        ask(words, input, self.environment, Path::new("/"), PATIENCE).map_err(|refusal| match &refusal {
+        let environment = found.as_ref().unwrap_or(self.environment);
+        ask(words, input, environment, Path::new("/"), PATIENCE).map_err(|refusal| match &refusal {
             // `secret-tool` says nothing then, `security` names its error.
             Refusal::Failed(1, said) if said.is_empty() => KeyringError::NoEntry,
             Refusal::Failed(44, _) => KeyringError::NoEntry,

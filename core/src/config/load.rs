@@ -162,10 +162,12 @@ fn load_file(path: &Path, environment: &Environment, project: Option<Project>) -
                 ReadError::Special => "name a file of text; pipes and devices are not read",
                 ReadError::TooLong(_) | ReadError::OverLimit(_) => "this is no configuration; name another file",
                 ReadError::NotText(_) => "save it as UTF-8",
+                ReadError::LinkToNothing | ReadError::LinksInCircle => "mend the link, or put a file in its place",
                 ReadError::Io(e) if e.kind() == std::io::ErrorKind::NotFound => {
                     "`mcp-proxy init` writes one; `--config FILE` names another"
                 }
-                ReadError::Io(_) => "make it readable for you",
+                ReadError::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied => "make it readable for you",
+                ReadError::Io(_) => "see whether you can read it with another program",
             };
             let message = format!("cannot read the configuration `{shown}`: {error}");
             let mut d = Diagnostic::new(code, Level::Error, message).note(NoteKind::Fix, fix);

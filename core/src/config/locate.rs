@@ -3,6 +3,7 @@
 //! Order: the command line, `MCP_CONFIG_PATH`, the user's folder. A file that was named is taken even if it is missing:
 //! the one who named it wants to hear about it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Environment;
@@ -35,10 +36,16 @@ pub fn locate(named: Option<&Path>, environment: &Environment) -> Located {
         return Located::File { path: environment.absolute_here(Path::new(path)) };
     }
     let looked: Vec<PathBuf> = user_dir(environment).iter().flat_map(|dir| NAMES.map(|name| dir.join(name))).collect();
-    match looked.iter().find(|path| path.exists()) {
+    match looked.iter().find(|path| is_there(path)) {
         Some(path) => Located::File { path: path.clone() },
         None => Located::Nothing { looked },
     }
+}
+
+/// Whether there is something, be it a link that leads nowhere or what we may not look at: whoever put it there wants to hear about it.
+fn is_there(path: &Path) -> bool {
+    let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    path.symlink_metadata().map_or_else(|e| !missing.contains(&e.kind()), |_| true)
 }
 
 /// The user's folder for our files: `$XDG_CONFIG_HOME/mcp-proxy`, else `~/.config/mcp-proxy`; on Windows
@@ -119,6 +126,22 @@ mod tests {
         let xdg = home.path().join("elsewhere");
         let environment = environment.with("XDG_CONFIG_HOME", xdg.to_str().unwrap());
         check(&locate(None, &environment), xdg.join("mcp-proxy/config.jsonc"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_broken_link_is_a_configuration_that_cannot_be_read() {
+        let (home, environment) = in_home(&[".config/mcp-proxy/other"]);
+        let path = home.path().join(".config/mcp-proxy/config.yaml");
+        for target in [Path::new("/nowhere/config.yaml"), &path] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            check(&locate(None, &environment), &path);
+            let loaded = crate::config::load(&locate(None, &environment), &environment);
+            let told = &loaded.diagnostics[0];
+            assert!(loaded.is_unreadable && told.message.contains("link"), "{told:?}");
+            assert!(told.notes.iter().any(|(_, note)| note.starts_with("mend the link")), "{told:?}");
+            std::fs::remove_file(&path).unwrap();
+        }
     }
 
     #[test]

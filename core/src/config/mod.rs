@@ -56,6 +56,7 @@ pub use model::*;
 pub(crate) use node::{Entry, Node, Scalar, Value};
 pub use origin::{HostName, Origin};
 pub use outside::Answers;
+pub(crate) use outside::{ask, well_known_dirs};
 pub use pattern::matches;
 pub(crate) use plan::step as plan_step;
 pub use plan::{Plan, ServerChange, Step};

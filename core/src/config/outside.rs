@@ -1,10 +1,11 @@
 //! Asks another program for a text: `${cmd:…}`, and the tool of the system's keyring. Never by a shell, never for longer than
-//! [`PATIENCE`], never for more than [`MAX_OUTPUT_BYTES`]; what it started beside is ended with it. The texts are secrets: they go back to
-//! whoever asked and nowhere else.
+//! [`PATIENCE`], never for more than [`MAX_OUTPUT_BYTES`]; what it started beside is ended with it where it gave no answer, and not
+//! waited for where it did. The texts are secrets: they go back to whoever asked and nowhere else.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -18,12 +19,19 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_OUTPUT_BYTES: u64 = 64 << 10;
 /// Of what it complains, this much is repeated.
 const MAX_COMPLAINT: usize = 160;
-/// How often an ended output is looked at for an ended process.
+/// How often it is looked whether the process has ended.
 const TICK: Duration = Duration::from_millis(5);
+/// A process that has ended has said all: what is in its pipes comes at once. Who holds them still is something it left running, an
+/// agent perhaps.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// Pieces of output that wait to be put together.
+const N_PIECES: usize = 16;
+/// Bytes of such a piece, at most.
+const PIECE_BYTES: usize = 8 << 10;
 
 /// Why there is no text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// There is no such program.
     NotFound,
     /// It ended with this code (-1: by a signal), and this was the first it said on stderr.
@@ -55,8 +63,14 @@ pub struct Answers {
 
 /// References somebody can have answered at once; who writes more of them is asked again.
 const MAX_ANSWERS: usize = 1_000;
-/// Stands for a text that is not known.
-const OPEN: &str = "unknown";
+
+/// Stands for a text that is not known. Another one for each, and fit for all that secrets are used as: an address, a token that is
+/// long enough, a user and password with a `:` between.
+fn open(key: &str) -> String {
+    let mut hash = DefaultHasher::new();
+    key.hash(&mut hash);
+    format!("https://unknown.invalid/{:016x}", hash.finish())
+}
 
 impl Answers {
     /// The same, for a reading in which programs may be started: what they say is known from then on.
@@ -65,19 +79,29 @@ impl Answers {
         Self { known: self.known.clone(), asks: true }
     }
 
+    /// Whether programs may be started.
+    pub(super) const fn may_ask(&self) -> bool {
+        self.asks
+    }
+
+    /// The answer to `key` is known from now on.
+    pub(super) fn keep(&self, key: &str, answer: Result<String, String>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_ANSWERS {
+            known.clear();
+        }
+        known.insert(key.to_owned(), answer);
+    }
+
     /// The answer to `key`, by `ask` if that may be.
     pub(crate) fn get(&self, key: &str, ask: impl FnOnce() -> Result<String, String>) -> Result<String, String> {
         if self.asks {
             let answer = ask();
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= MAX_ANSWERS {
-                known.clear();
-            }
-            known.insert(key.to_owned(), answer.clone());
+            self.keep(key, answer.clone());
             return answer;
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(key).cloned().unwrap_or_else(|| Ok(OPEN.to_owned()))
+        known.get(key).cloned().unwrap_or_else(|| Ok(open(key)))
     }
 }
 
@@ -98,7 +122,7 @@ impl fmt::Debug for Answers {
 }
 
 /// What `words[0]` prints when it is given the others and, on stdin, `input`.
-pub(super) fn ask(
+pub(crate) fn ask(
     words: &[&str],
     input: Option<&str>,
     environment: &Environment,
@@ -122,55 +146,112 @@ pub(super) fn ask(
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(|e| other(format!("cannot be started: {e}")))?;
     let until = Instant::now() + patience;
-    let (tell, told) = mpsc::channel();
-    let stdout = child.stdout.take();
-    let stderr = child.stderr.take();
+    let (tell, told) = mpsc::sync_channel(N_PIECES);
+    read(child.stdout.take(), Stream::Answer, tell.clone());
+    read(child.stderr.take(), Stream::Complaint, tell);
     // Small enough for a pipe, so it can be written before anything is read.
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
         // Who does not listen says why on stderr.
         let _ = stdin.write_all(input.as_bytes());
     }
-    let read = |pipe: Option<Box<dyn std::io::Read + Send>>, tell: mpsc::Sender<(bool, Vec<u8>)>, is_answer: bool| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let _ = pipe.map(|p| p.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut bytes));
-            let _ = tell.send((is_answer, bytes));
-        })
-    };
-    read(stdout.map(|p| Box::new(p) as Box<_>), tell.clone(), true);
-    read(stderr.map(|p| Box::new(p) as Box<_>), tell, false);
-    let (mut answer, mut complaint) = (None, None);
-    while answer.is_none() || complaint.is_none() {
-        match told.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok((true, bytes)) => answer = Some(bytes),
-            Ok((false, bytes)) => complaint = Some(bytes),
-            Err(_) => break,
+    let mut said = Said::default();
+    let mut status = None;
+    let mut last_word = Instant::now();
+    let status = loop {
+        match told.recv_timeout(TICK) {
+            Ok(piece) => {
+                said.take(piece);
+                last_word = Instant::now();
+            }
+            // Both ends are there: only the process itself is waited for.
+            Err(mpsc::RecvTimeoutError::Disconnected) if status.is_none() => std::thread::sleep(TICK),
+            Err(_) => {}
         }
-        if answer.as_ref().is_some_and(|a| a.len() as u64 > MAX_OUTPUT_BYTES) {
+        if said.answer.len() as u64 > MAX_OUTPUT_BYTES {
             end(&mut child);
             return Err(other(format!("printed more than {} KiB", MAX_OUTPUT_BYTES >> 10)));
         }
-    }
-    let code = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status.code().unwrap_or(-1),
-            Ok(None) if Instant::now() < until => std::thread::sleep(TICK),
-            Ok(None) => {
-                end(&mut child);
-                return Err(other(format!("did not end within {} s", patience.as_secs())));
+        if status.is_none() {
+            status = child.try_wait().map_err(|e| other(format!("was lost: {e}")))?;
+            last_word = Instant::now();
+        }
+        if let Some(status) = status {
+            let is_quiet = last_word.elapsed() >= LAST_WORDS;
+            let has_said = !said.answer.is_empty() || !status.success();
+            if said.is_whole() || (is_quiet && (said.answer_has_ended || has_said)) {
+                break status;
             }
-            Err(e) => return Err(other(format!("was lost: {e}"))),
+        }
+        if Instant::now() >= until {
+            end(&mut child);
+            let seconds = patience.as_secs();
+            return Err(other(match status {
+                Some(_) => "ended, and its output did not".to_owned(),
+                None => format!("did not end within {seconds} s"),
+            }));
         }
     };
-    if code != 0 {
-        return Err(Refusal::Failed(code, first_line(&complaint.unwrap_or_default())));
+    if !status.success() {
+        return Err(Refusal::Failed(status.code().unwrap_or(-1), first_line(&said.complaint, words[0])));
     }
-    let Some(answer) = answer else {
-        // It has ended, and something it started holds the pipe.
-        end(&mut child);
-        return Err(other("ended, and its output did not".to_owned()));
-    };
-    String::from_utf8(answer).map_err(|_| other("printed something that is no text".to_owned()))
+    String::from_utf8(said.answer).map_err(|_| other("printed something that is no text".to_owned()))
+}
+
+/// Which of its pipes.
+#[derive(Clone, Copy)]
+enum Stream {
+    /// stdout
+    Answer,
+    /// stderr
+    Complaint,
+}
+
+/// What came out of a pipe; nothing any more, if it is empty.
+type Piece = (Stream, Vec<u8>);
+
+/// What it has said so far.
+#[derive(Default)]
+struct Said {
+    answer: Vec<u8>,
+    answer_has_ended: bool,
+    complaint: Vec<u8>,
+    complaint_has_ended: bool,
+}
+
+impl Said {
+    fn take(&mut self, (stream, bytes): Piece) {
+        let (all, has_ended) = match stream {
+            Stream::Answer => (&mut self.answer, &mut self.answer_has_ended),
+            Stream::Complaint => (&mut self.complaint, &mut self.complaint_has_ended),
+        };
+        *has_ended |= bytes.is_empty();
+        if all.len() as u64 <= MAX_OUTPUT_BYTES {
+            all.extend(bytes);
+        }
+    }
+
+    const fn is_whole(&self) -> bool {
+        self.answer_has_ended && self.complaint_has_ended
+    }
+}
+
+/// Reads a pipe until its end, or until nobody wants to hear of it any more. The thread is there for as long as somebody holds the
+/// other end.
+fn read(pipe: Option<impl std::io::Read + Send + 'static>, stream: Stream, tell: mpsc::SyncSender<Piece>) {
+    std::thread::spawn(move || {
+        let mut pipe = pipe;
+        let mut bytes = vec![0; PIECE_BYTES];
+        loop {
+            let n = match pipe.as_mut().map_or(Ok(0), |pipe| pipe.read(&mut bytes)) {
+                Ok(n) => n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(_) => 0,
+            };
+            if tell.send((stream, bytes[..n].to_vec())).is_err() || n == 0 {
+                return;
+            }
+        }
+    });
 }
 
 /// Ends it and all it started.
@@ -183,21 +264,38 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// The first thing it said, fit to be shown.
-fn first_line(said: &[u8]) -> String {
+/// The first thing it said, fit to be shown; without its own name, which stands before it already (and `secret-tool: …` would be
+/// taken for a secret).
+fn first_line(said: &[u8], program: &str) -> String {
     let text = String::from_utf8_lossy(said);
     let line = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
+    let own = Path::new(program).file_name().and_then(|n| n.to_str()).unwrap_or(program);
+    let line = line.strip_prefix(own).and_then(|l| l.strip_prefix(": ")).unwrap_or(line);
     let plain: String = line.chars().filter(|c| !c.is_control()).take(MAX_COMPLAINT).collect();
     super::mask::line(&plain)
 }
 
-/// A path as it is, a name on the PATH we were given.
+/// Where installers put programs without always telling the shell; `~` is the home directory.
+const WELL_KNOWN_DIRS: [&str; 4] = ["~/.local/bin", "~/.cargo/bin", "/opt/homebrew/bin", "/usr/local/bin"];
+
+/// Those of them that are there.
+pub(crate) fn well_known_dirs(home: Option<&Path>) -> impl Iterator<Item = PathBuf> {
+    let whole = move |dir: &str| match dir.strip_prefix("~/") {
+        Some(rest) => home.map(|home| home.join(rest)),
+        None => Some(PathBuf::from(dir)),
+    };
+    WELL_KNOWN_DIRS.into_iter().filter_map(whole).filter(|dir| dir.is_dir())
+}
+
+/// A path as it is; a name on the PATH we were given, then in the well-known directories: a client that was started from a menu has
+/// a short PATH for us.
 fn find(program: &str, environment: &Environment, base: &Path) -> Option<PathBuf> {
-    if program.contains('/') {
+    if program.contains(std::path::is_separator) {
         return Some(environment.absolute(program, base)).filter(|p| p.is_file());
     }
     let path = environment.get_filled("PATH").filter(|_| !program.is_empty())?;
-    std::env::split_paths(path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(program)).find(|p| p.is_file())
+    let on_path = std::env::split_paths(path).filter(|dir| dir.is_absolute());
+    on_path.chain(well_known_dirs(environment.home())).map(|dir| dir.join(program)).find(|p| p.is_file())
 }
 
 /// A command line to words, as a shell would without expanding anything: quotes of both kinds, and `\`. `None`: a quote is not
@@ -285,6 +383,41 @@ mod tests {
         assert_eq!(asked(&[""], None, PATIENCE), Err(Refusal::NotFound));
         let told = asked(&["sh", "-c", "echo token: hunter2 >&2; exit 1"], None, PATIENCE).unwrap_err().words("sh");
         assert!(!told.contains("hunter2"), "{told}");
+        assert_eq!(
+            first_line(b"\nsecret-tool: Cannot autolaunch D-Bus\nmore", "secret-tool"),
+            "Cannot autolaunch D-Bus"
+        );
+    }
+
+    /// What it leaves running holds its pipes for longer than anybody waits here.
+    #[test]
+    fn what_it_leaves_running_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pid = dir.path().join("pid");
+        let long = Duration::from_secs(600);
+        for (holds, says, expected) in [
+            ("", "echo s3cret; echo note >&2", Ok("s3cret\n".to_owned())),
+            ("", "echo locked >&2; exit 2", Err(Refusal::Failed(2, "locked".to_owned()))),
+            (">/dev/null", "true", Ok(String::new())),
+        ] {
+            let line = format!("sleep 1000 {holds} & echo $! > {}; {says}", pid.display());
+            assert_eq!(asked(&["sh", "-c", &line], None, long), expected, "{says}");
+            let agent = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
+            let agent = rustix::process::Pid::from_raw(agent).unwrap();
+            // It was left alone.
+            rustix::process::kill_process(agent, rustix::process::Signal::KILL).unwrap();
+        }
+        // Of who has said nothing yet, somebody else may say it.
+        let late = asked(&["sh", "-c", "(sleep 1; echo late) &"], None, long);
+        assert_eq!(late.as_deref(), Ok("late\n"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_fit_for_all_it_is_used_as() {
+        let answers = Answers::default();
+        let open = |key| answers.get(key, || Err("asked".to_owned())).unwrap();
+        assert_ne!(open("cmd:a"), open("cmd:b"));
+        assert!(open("cmd:a").len() >= 24 && open("cmd:a").contains(':') && open("cmd:a").starts_with("https://"));
     }
 
     #[test]

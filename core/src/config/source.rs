@@ -219,6 +219,10 @@ pub(crate) enum ReadError {
     Directory,
     #[error("is not a regular file")]
     Special,
+    #[error("it is a link that leads nowhere")]
+    LinkToNothing,
+    #[error("its links lead around in a circle")]
+    LinksInCircle,
     #[error("is {0} bytes long; the limit is {limit} MiB", limit = MAX_FILE_BYTES >> 20)]
     TooLong(u64),
     #[error("is longer than {0} bytes")]
@@ -233,8 +237,25 @@ impl ReadError {
     /// There is no such file, or no folder where it would be.
     pub(crate) fn is_missing(&self) -> bool {
         let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-        matches!(self, Self::Io(e) if missing.contains(&e.kind()))
+        match self {
+            Self::Io(e) => missing.contains(&e.kind()),
+            Self::LinkToNothing => true,
+            _ => false,
+        }
     }
+}
+
+/// Why nothing can be said of what is at `path`.
+fn unseen(path: &Path, error: io::Error) -> ReadError {
+    let is_link = || path.symlink_metadata().is_ok_and(|m| m.is_symlink());
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return ReadError::LinksInCircle;
+    }
+    if error.kind() == io::ErrorKind::NotFound && is_link() {
+        return ReadError::LinkToNothing;
+    }
+    error.into()
 }
 
 /// What the operating system said, without its number.
@@ -251,7 +272,7 @@ fn reason(error: &io::Error) -> String {
 
 /// Reads a text file of at most `limit` bytes, a byte order mark removed. Opens regular files only: a pipe would block.
 fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
-    let meta = fs::metadata(path)?;
+    let meta = fs::metadata(path).map_err(|e| unseen(path, e))?;
     if meta.is_dir() {
         return Err(ReadError::Directory);
     }

@@ -189,8 +189,8 @@ impl<'a> Variables<'a> {
 
     /// Asks the programs that `root` is certain to ask for, side by side.
     pub(crate) fn ask_ahead(&self, root: &Node) {
-        // Where answers are kept, they are there already, or come one after the other.
-        if self.environment.refuses_commands() || self.environment.answers().is_some() {
+        let answers = self.environment.answers();
+        if self.environment.refuses_commands() || answers.is_some_and(|a| !a.may_ask()) {
             return;
         }
         let all = ahead::certain(root);
@@ -199,9 +199,14 @@ impl<'a> Variables<'a> {
             return;
         }
         let (environment, base) = (self.environment, self.base.as_path());
-        let answers = ahead::asked(&all, |words| run(words, environment, base));
-        let known = all.iter().map(|words| command_key(words)).zip(answers);
-        self.asked.borrow_mut().extend(known);
+        let said = ahead::asked(&all, |words| run(words, environment, base));
+        for (words, said) in all.iter().zip(said) {
+            let key = command_key(words);
+            if let Some(answers) = answers {
+                answers.keep(&key, said.clone());
+            }
+            self.asked.borrow_mut().insert(key, said);
+        }
     }
 
     /// The `auth` of a server from the credentials.

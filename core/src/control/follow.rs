@@ -122,11 +122,11 @@ impl Following {
         self.handle.file_was_read();
         let mut report = self.report(loaded);
         if report.outcome == Verdict::Refused {
-            let summary = render::summary(loaded);
+            let problem = first_problem(loaded).unwrap_or_else(|| render::summary(loaded));
             tracing::warn!(
-                "the configuration was not reloaded, the one before stays: {summary} (see `mcp-proxy check`)"
+                "the configuration was not reloaded, the one before stays: {problem}; `mcp-proxy check` shows all of it"
             );
-            self.handle.refuse_reload(first_problem(loaded).unwrap_or(summary));
+            self.handle.refuse_reload(problem);
             return report;
         }
         for warning in loaded.diagnostics.iter().filter(|d| d.level == Level::Warning) {

@@ -3,7 +3,13 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::config::{self, Environment};
+
+/// A program says which one it is at once; what takes longer is something else.
+const FIRST_LINE_TIME: Duration = Duration::from_secs(5);
 
 /// A program to be run as a shell would run it.
 #[expect(clippy::disallowed_methods, reason = "it takes our place: there is nothing to look after")]
@@ -13,11 +19,15 @@ fn plain(program: &Path, args: &[impl AsRef<OsStr>]) -> Command {
     command
 }
 
-/// The first line a program prints, e.g. with `--version`; `None` if it cannot be run or says nothing.
+/// The first line a program prints, e.g. with `--version`; `None` if it cannot be run, fails, says nothing, or does not come to an end.
 #[must_use]
 pub fn first_line(program: &Path, args: &[&str]) -> Option<String> {
-    let output = plain(program, args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    said_by(program, args, FIRST_LINE_TIME)
+}
+
+fn said_by(program: &Path, args: &[&str], time: Duration) -> Option<String> {
+    let words: Vec<&str> = std::iter::once(program.to_str()?).chain(args.iter().copied()).collect();
+    let text = config::ask(&words, None, &Environment::of_process(), Path::new("/"), time).ok()?;
     text.lines().next().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty())
 }
 
@@ -47,5 +57,8 @@ mod tests {
         assert_eq!(first_line(Path::new("/bin/echo"), &["v22.19.0"]).as_deref(), Some("v22.19.0"));
         assert_eq!(first_line(Path::new("/bin/true"), &[]), None);
         assert_eq!(first_line(Path::new("/no/such/program"), &[]), None);
+        let short = Duration::from_millis(100);
+        assert_eq!(said_by(Path::new("/bin/sh"), &["-c", "echo v1; sleep 1000"], short), None, "nobody waits for ever");
+        assert_eq!(first_line(Path::new("/bin/sh"), &["-c", "yes"]), None, "nor reads for ever");
     }
 }

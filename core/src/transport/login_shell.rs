@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::child::{Child, ChildSpec, Grace};
 use super::{Guardian, NotFound, SearchPath};
+use crate::config::well_known_dirs;
 
 /// How long a shell may take: version managers in rc files need up to two seconds on a cold disk.
 const SHELL_TIME: Duration = Duration::from_secs(5);
@@ -28,8 +29,6 @@ const LEAVE_TIME: Duration = Duration::from_millis(200);
 const MAX_OUTPUT_BYTES: usize = 256 * 1024;
 /// The shell of those who have none.
 const NO_SHELL: &str = "/bin/sh";
-/// Where installers put programs without always telling the shell; `~` is the home directory.
-const WELL_KNOWN_DIRS: [&str; 4] = ["~/.local/bin", "~/.cargo/bin", "/opt/homebrew/bin", "/usr/local/bin"];
 
 /// Finds the program of a server: in `own` first (our PATH, or the one its configuration sets), and only if it is not
 /// there, and `ask_login_shell`, in the login shell's directories and the well-known ones too. Gives the program and
@@ -92,11 +91,7 @@ fn merged(own: SearchPath, shells: Option<&OsStr>) -> SearchPath {
     if let Some(shells) = shells {
         path.add(SearchPath::new(shells).dirs().iter().cloned());
     }
-    let home = dirs::home_dir();
-    path.add(WELL_KNOWN_DIRS.iter().filter_map(|dir| match dir.strip_prefix("~/") {
-        Some(rest) => home.as_ref().map(|home| home.join(rest)).filter(|dir| dir.is_dir()),
-        None => Some(PathBuf::from(dir)).filter(|dir| dir.is_dir()),
-    }));
+    path.add(well_known_dirs(dirs::home_dir().as_deref()));
     path
 }
 

@@ -369,3 +369,111 @@ fn doctor_says_what_a_client_does_not_pass_on() {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
     }
 }
+
+#[test]
+fn nothing_that_stands_in_a_client_s_file_is_run() {
+    let home = world();
+    let mark = home.path("was-run");
+    let run = format!("${{cmd:touch {}}}", mark.display());
+    let entry = serde_json::json!({ "mcpServers": { "a": {
+        "type": "stdio", "command": "cat", "args": [run, format!("${{NONE:-{run}}}"), "${keyring:k}", "${HOME:-x}"],
+    } } });
+    put(&home, ".claude.json", entry.to_string());
+    let other = put(&home, "other.json", entry.to_string());
+    let other = other.to_str().expect("text");
+    for args in [
+        &["import", "--yes"][..],
+        &["check"],
+        &["import", "--dry-run", "--from", other],
+        &["init", "--from", other, "--path", "new.yaml"],
+        &["check", "--config", "new.yaml"],
+    ] {
+        let ran = home.run(args);
+        assert!(!mark.exists(), "{args:?}: {}{}", ran.stdout, ran.stderr);
+    }
+    let text = read(&home, ".config/mcp-proxy/config.yaml");
+    for words in ["\"$${cmd:touch ", "\"${NONE:-$${cmd:touch ", "$${keyring:k}", "${HOME:-x}"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn programs_of_references_are_asked_by_those_who_need_their_answer_and_once() {
+    let home = world();
+    let counted = home.path("counted");
+    put(
+        &home,
+        ".config/mcp-proxy/config.yaml",
+        format!(
+            "version: 1\nproxy: {{ env: {{ path_from_login_shell: false }} }}\nclients: {{ tokens: {{ t: '${{cmd:sh -c \"echo x >> {0}; echo 0123456789012345678901234\"}}' }} }}\nservers:\n  a: {{ command: cat, env: {{ API_KEY: hunter2hunter2, T: '${{cmd:sh -c \"echo x >> {0}; echo value\"}}' }} }}\n",
+            counted.display()
+        ),
+    );
+    let n_asked = || fs::read_to_string(&counted).unwrap_or_default().lines().count();
+    for client in [CURSOR, ".codeium/windsurf/mcp_config.json"] {
+        put(&home, client, "{}");
+    }
+    put(&home, ".codex/config.toml", "");
+    for args in [
+        &["install", "--all", "--yes"][..],
+        &["token", "list"],
+        &["secret", "list"],
+        &["secret", "move", "--credentials"],
+        &["import", "--yes"],
+        &["uninstall"],
+        &["undo"],
+    ] {
+        let ran = home.run(args);
+        assert_eq!((ran.code, n_asked()), (Some(0), 0), "{args:?}: {}{}", ran.stdout, ran.stderr);
+    }
+    assert!(read(&home, ".config/mcp-proxy/config.yaml").contains("API_KEY: \"${keyring:API_KEY}\""));
+    let doctor = home.run(&["doctor"]);
+    assert_eq!(n_asked(), 2, "each once, whatever clients there are: {}", doctor.stdout);
+    assert!(!doctor.stdout.contains("does not pass on"), "{}", doctor.stdout);
+}
+
+#[test]
+fn in_the_home_directory_there_is_no_project_to_be_told_of() {
+    let home = world();
+    put(&home, CURSOR, "{\"mcpServers\": {\"a\": {\"command\": \"a-mcp\"}}}");
+    put(&home, ".vscode/mcp.json", "{\"servers\": {\"b\": {\"command\": \"b-mcp\"}}}");
+    let mut command = home.command(&["import", "--yes"]);
+    command.current_dir(home.path("home"));
+    let ran = crate::harness::Running::to_end(command);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--from .vscode/mcp.json") && !ran.stderr.contains("--from .cursor"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_we_start_now_is_taken_out_of_clients_on_request_and_put_back() {
+    let home = world();
+    put(
+        &home,
+        ".config/mcp-proxy/config.yaml",
+        "version: 1\nproxy: { env: { path_from_login_shell: false } }\nservers:\n  notes: { command: npx, args: [-y, notes-mcp, \"${HOME}/n\"] }\n  off: { command: off-mcp, enabled: false }\n",
+    );
+    let cursor = "{ \"mcpServers\": {\n  \"mine\": {\"command\": \"mine-mcp\"},\n  \"notes\": {\"command\": \"npx\", \"args\": [\"-y\", \"notes-mcp\", \"${env:HOME}/n\"]},\n  \"off\": {\"command\": \"off-mcp\"}\n} }";
+    let codex = "# mine\n[mcp_servers.notes] # theirs\ncommand = \"npx\"\nargs = [\"-y\", \"notes-mcp\", \"HOME/n\"]\n";
+    let codex = codex.replace("HOME", home.path("home").to_str().expect("text"));
+    put(&home, CURSOR, cursor);
+    put(&home, ".codex/config.toml", &codex);
+    let told = home.run(&["install", "--all"]);
+    assert!(told.stderr.contains("`mcp-proxy install --replace`"), "{}", told.stderr);
+    assert!(home.run(&["doctor"]).stdout.contains("install --replace cursor"));
+    let ran = home.run(&["install", "--all", "--replace"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stdout.matches("in the place of `notes`").count(), 2, "{}", ran.stdout);
+    let now = read(&home, CURSOR);
+    assert!(now.contains("mine-mcp") && now.contains("off-mcp") && !now.contains("notes-mcp"), "{now}");
+    let now = read(&home, ".codex/config.toml");
+    assert!(now.contains("# mine") && now.contains("[mcp_servers.mcp-proxy]") && !now.contains("notes-mcp"), "{now}");
+    let doctor = home.run(&["doctor"]).stdout;
+    assert!(!doctor.contains("tools are there twice"), "{doctor}");
+    // As if neither had been typed.
+    assert_eq!(home.run(&["uninstall"]).code, Some(0));
+    assert_eq!((read(&home, CURSOR).as_str(), read(&home, ".codex/config.toml")), (cursor, codex.clone()));
+    assert_eq!(home.run(&["undo"]).code, Some(0));
+    assert!(!read(&home, CURSOR).contains("notes-mcp"));
+    put(&home, ".config/mcp-proxy/config.yaml", "servers: { notes: { comand: npx } }\n");
+    assert_eq!(home.run(&["install", "--all", "--replace"]).code, Some(2));
+}
