@@ -12,9 +12,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
-use http::header::CONNECTION;
-use http::{Method, Request, Version};
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::header::{CONNECTION, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Uri, Version};
 use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -73,8 +74,9 @@ where
     let pulse = io.pulse.clone();
     let last = Mutex::new(None::<Going>);
     let stream = || last.lock().unwrap_or_else(PoisonError::into_inner);
-    let answer = service_fn(|request| {
+    let answer = service_fn(|mut request| {
         let busy = pulse.begin();
+        let_go(&mut request);
         // Who serves reads the whole body of a POST that it takes.
         let (has_body, is_post) = (!request.is_end_stream(), request.method() == Method::POST);
         let (is_chunked, pulse) = (is_chunked(&request), pulse.clone());
@@ -110,9 +112,33 @@ where
     Ok((Felt { first, ..parts.io.into_inner() }, chunks))
 }
 
+/// Copies what a request shares with the buffer it was read into: hyper reads on while it is answered, and would take another one.
+fn let_go<B>(request: &mut Request<B>) {
+    let place =
+        request.uri().path_and_query().filter(|_| request.uri().authority().is_none()).map(PathAndQuery::as_str);
+    let place = place.unwrap_or_default();
+    let n = place.len();
+    let mut all = BytesMut::with_capacity(n + request.headers().values().map(HeaderValue::len).sum::<usize>());
+    all.extend_from_slice(place.as_bytes());
+    request.headers().values().for_each(|value| all.extend_from_slice(value.as_bytes()));
+    let mut all = all.freeze();
+    // What was valid before is so again.
+    let place = all.split_to(n);
+    if let Ok(uri) = Uri::from_maybe_shared(place)
+        && n > 0
+    {
+        *request.uri_mut() = uri;
+    }
+    for value in request.headers_mut().values_mut() {
+        if let Ok(copy) = HeaderValue::from_maybe_shared(all.split_to(value.len())) {
+            *value = copy;
+        }
+    }
+}
+
 /// Whether a stream in answer to this is sent in chunks, with another request to follow.
 fn is_chunked<B>(request: &Request<B>) -> bool {
-    let closes = |value: &http::HeaderValue| {
+    let closes = |value: &HeaderValue| {
         value.to_str().map_or(true, |v| v.split(',').any(|word| word.trim().eq_ignore_ascii_case("close")))
     };
     request.version() == Version::HTTP_11 && !request.headers().get_all(CONNECTION).iter().any(closes)
@@ -253,6 +279,17 @@ mod tests {
     async fn settle() {
         for _ in 0..20 {
             tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn a_request_let_go_of_says_the_same() {
+        for uri in ["/mcp?a=1", "http://x/mcp", "*"] {
+            let request = Request::get(uri).header("a", "1").header("b", "").header("a", b"\xff 2".as_slice());
+            let mut request = request.body(()).expect("a request");
+            let before = (request.uri().clone(), request.headers().clone());
+            let_go(&mut request);
+            assert_eq!((request.uri(), request.headers()), (&before.0, &before.1));
         }
     }
 
