@@ -1,8 +1,9 @@
 //! Drives a model in tests as the runtime does, with a journal made of plain rows.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use mcp_proxy_core::control::{CatalogView, InterceptView, Snapshot};
+use mcp_proxy_core::control::{CatalogView, InterceptView, Leg, Snapshot};
 use mcp_proxy_core::observe::Flow;
 use mcp_proxy_core::protocol::CallId;
 use std::sync::Arc;
@@ -72,6 +73,15 @@ impl Driver {
         };
         driver.look(None);
         driver
+    }
+
+    /// Holds the request of the slow call, by this filter.
+    pub(crate) fn hold(&mut self, filter: &str) -> &mut Self {
+        self.journal[11].is_held = true;
+        self.intercept.filter = Some(filter.to_owned());
+        self.intercept.held = vec![(CallId(11), Leg::Request, sample::now() + Duration::from_secs(290))];
+        self.look(Some(vec![CallId(11)]));
+        self
     }
 
     /// Tells the model that something is new.

@@ -125,8 +125,13 @@ fn the_pictures_are_what_the_screens_look_like() {
         ("catalog", "3 j j d"),
         ("metrics", "6"),
         ("config", "7 enter end enter r e"),
+        ("compare", "2 g j j j m j j C"),
+        ("held", "2 k k"),
     ] {
         let mut d = Driver::new((110, 32));
+        if name == "held" {
+            d.hold("~t demo__slow & ~q");
+        }
         d.keys(keys);
         let made = svg(&draw(&d.model));
         let path = format!("{folder}/{name}.svg");

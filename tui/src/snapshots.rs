@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use mcp_proxy_core::control::Leg;
-use mcp_proxy_core::protocol::CallId;
+use mcp_proxy_core::control::{Holding, Leg};
+use mcp_proxy_core::observe::{FlowKind, Status};
+use mcp_proxy_core::protocol::{CallId, SessionId};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::app::effect::Edited;
 use crate::app::model::Model;
 use crate::app::msg::{Loaded, Msg};
 use crate::app::theme::Theme;
@@ -260,11 +262,7 @@ fn inspect() {
 /// A request is held, and its filter still is.
 fn held(size: (u16, u16)) -> Driver {
     let mut d = Driver::new(size);
-    d.journal[11].is_held = true;
-    d.intercept.filter = Some("~t demo__slow & ~q".into());
-    d.intercept.held = vec![(CallId(11), Leg::Request, crate::sample::now() + Duration::from_secs(290))];
-    d.look(Some(vec![CallId(11)]));
-    d.keys("2 k k");
+    d.hold("~t demo__slow & ~q").keys("2 k k");
     d
 }
 
@@ -368,14 +366,24 @@ fn clients() {
         d.keys("4");
         d
     });
-    each_size("clients_detail", |size| {
-        let mut d = Driver::new(size);
-        d.snapshot.clients[0].n_open = 2;
-        d.look(Some(Vec::new()));
-        d.keys("4 d");
-        d
-    });
+    each_size("clients_detail", waits_for_a_client);
     each_size("clients_confirm", after("4 X"));
+}
+
+/// Two questions wait for a client.
+fn waits_for_a_client(size: (u16, u16)) -> Driver {
+    let mut d = Driver::new(size);
+    d.snapshot.clients[0].n_open = 2;
+    for (id, parent) in [(14, 11), (15, 11)] {
+        let mut question = crate::sample::echo();
+        (question.id, question.parent) = (CallId(id), Some(CallId(parent)));
+        (question.kind, question.status) = (FlowKind::Upcall, Status::Pending);
+        (question.method, question.target) = ("elicitation/create".into(), None);
+        d.journal.push(question);
+    }
+    d.look(Some(vec![CallId(14), CallId(15)]));
+    d.keys("4 d");
+    d
 }
 
 #[test]
@@ -526,6 +534,81 @@ fn colours_are_these_and_none_without() {
             assert!(matches!(style.fg, None | Some(ratatui::style::Color::Reset)), "{style:?}");
         }
     }
+}
+
+/// A state in every style: its colours, on a light background, without colours, in ASCII, and in words.
+fn each_style(name: &str, build: impl Fn((u16, u16)) -> Driver) {
+    use ratatui::style::Color;
+    let mut d = build((120, 40));
+    let dark = draw(&d.model);
+    snapshot!(format!("{name}_styles_120x40"), styles(&dark));
+    d.model.theme.light = true;
+    let light = draw(&d.model);
+    assert_eq!(text(&light), text(&dark), "{name}: the background changes colours only");
+    let faint = |c: &ratatui::buffer::Cell| matches!(c.style().fg, Some(Color::Green | Color::Yellow | Color::Cyan));
+    assert!(!light.content().iter().any(faint), "{name}: cannot be read on white");
+    d.model.theme = Theme { color: false, ..Theme::default() };
+    let plain = draw(&d.model);
+    assert_eq!(text(&plain), text(&dark), "{name}: colour tells something words do not");
+    for cell in plain.content() {
+        assert!(matches!(cell.style().fg, None | Some(Color::Reset)), "{name}: {:?}", cell.style());
+    }
+    let foreign = |drawn: &str| {
+        let foreign: Vec<char> = drawn.chars().filter(|c| !c.is_ascii() && !"日本語のメモüßö".contains(*c)).collect();
+        assert!(foreign.is_empty(), "{name}: {foreign:?}");
+    };
+    d.model.theme = Theme { ascii: true, ..Theme::default() };
+    let ascii = text(&draw(&d.model));
+    foreign(&ascii);
+    snapshot!(format!("{name}_ascii_120x40"), ascii);
+    let mut d = build((80, 24));
+    d.model.theme = Theme { accessible: true, ascii: true, ..Theme::default() };
+    let words = text(&draw(&d.model));
+    foreign(&words);
+    snapshot!(format!("{name}_words_80x24"), words);
+}
+
+#[test]
+fn inspect_in_every_style() {
+    each_style("inspect_held", held);
+    each_style("inspect_held_editor", |size| {
+        let mut d = held(size);
+        let message =
+            br#"{"jsonrpc":"2.0","id":12,"method":"tools/call","params":{"name":"slow","arguments":{"steps":3}}}"#;
+        let held = Holding {
+            call: CallId(11),
+            session: SessionId(2),
+            leg: Leg::Request,
+            since: crate::sample::now(),
+            until: crate::sample::now(),
+            message: Bytes::from_static(message),
+        };
+        d.tell(Msg::Held(Edited::Held(CallId(11)), Some(Box::new(held))));
+        d
+    });
+    each_style("inspect_compare", after("2 g j j j m j j C"));
+    each_style("inspect_replay", after("2 g j j j j j r"));
+    each_style("inspect_filter_mistake", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 /").text("~e").text(" | ~lat 5");
+        d
+    });
+    each_style("inspect_detail", |size| {
+        let mut d = Driver::new(size);
+        d.open_echo().keys("enter tab");
+        d
+    });
+}
+
+#[test]
+fn other_screens_in_every_style() {
+    each_style("catalog_form_error", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 j j enter").text("x").keys("tab").text("many").keys("enter");
+        d
+    });
+    each_style("clients_detail", waits_for_a_client);
+    each_style("metrics_one", after("6 j ]"));
 }
 
 /// The configuration, after keys.

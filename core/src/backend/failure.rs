@@ -224,7 +224,18 @@ fn explain(command: &str, missing: &NotFound) -> (String, String) {
 /// What the last words of a server usually mean.
 fn hint(stderr: &[String]) -> Option<String> {
     let has = |text: &str| stderr.iter().any(|l| l.contains(text));
-    let hint = if has("canceled due to missing packages") {
+    let has_one = |texts: &[&str]| texts.iter().any(|t| has(t));
+    let hint = if has("E404") && has("npm") {
+        "npm knows no package of this name: look at it in `args`"
+    } else if has_one(&["was not found in the package registry", "No matching distribution found"]) {
+        "PyPI knows no package of this name: look at it in `args`"
+    } else if has_one(&["ENOTFOUND", "EAI_AGAIN", "Temporary failure in name resolution", "dns error"]) {
+        "a name could not be looked up: is the network there, is a proxy needed?"
+    } else if has_one(&["EADDRINUSE", "Address already in use"]) {
+        "the port it wants is taken: end what has it, or give it another one"
+    } else if has_one(&["invalid_api_key", "401 Unauthorized", "Bad credentials", "Invalid API key"]) {
+        "it was refused: look at the token in `env`"
+    } else if has("canceled due to missing packages") {
         "`npx` asked whether it may install the package: add `-y` before its name"
     } else if has("AttributeError") && has("mcp") {
         "an old Python server with a newer `mcp` package: pin it, e.g. `uvx --with 'mcp<2' PACKAGE`"

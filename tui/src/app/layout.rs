@@ -103,6 +103,17 @@ pub(crate) const fn breadth(size: (u16, u16)) -> Breadth {
     }
 }
 
+/// Rows that details need to say something below a list.
+const WORTHWHILE: u16 = 9;
+
+/// A list of `n` with its frame and headings, and details below it, if these get enough of `body`.
+#[must_use]
+pub(crate) fn below_list(body: Rect, n: u16) -> Option<[Rect; 2]> {
+    let list = n.saturating_add(3);
+    let rest = body.height.checked_sub(list).filter(|rest| *rest >= WORTHWHILE)?;
+    Some(Layout::vertical([Constraint::Length(list), Constraint::Length(rest)]).areas(body))
+}
+
 /// The parts of the terminal.
 #[must_use]
 pub(crate) fn frame(size: (u16, u16)) -> Frame {

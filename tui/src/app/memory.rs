@@ -25,7 +25,7 @@ pub(crate) fn of(model: &Model) -> Value {
         "version": 1,
         "screen": name(model.screen),
         "mouse": model.mouse,
-        "light": model.theme.light,
+        "background": model.chosen_light.map(|light| if light { "light" } else { "dark" }),
         "backends": {
             "order": model.backends.order.title(),
             "tab": model.backends.tab.title(),
@@ -62,8 +62,9 @@ pub(crate) fn recall(model: &mut Model, kept: &Value) {
     if let Some(mouse) = kept.get("mouse").and_then(Value::as_bool) {
         model.mouse = mouse;
     }
-    if let Some(light) = kept.get("light").and_then(Value::as_bool) {
+    if let Some(light) = word("background").map(|w| w == "light") {
         model.theme.light = light;
+        model.chosen_light = Some(light);
     }
     let share = |name: &str| text(name, "share").and_then(Share::named).unwrap_or_default();
     let filter = |name: &str| Input::new(text(name, "filter").unwrap_or_default().to_owned());
@@ -92,7 +93,7 @@ pub(crate) fn recall(model: &mut Model, kept: &Value) {
     let order = text("clients", "order").and_then(clients::state::Order::named);
     model.clients.order = order.unwrap_or_default();
     model.clients.in_detail = model.clients.share == Share::Details;
-    model.logs.sources = part("logs").get("sources").and_then(Value::as_bool) != Some(false);
+    model.logs.sources = part("logs").get("sources").and_then(Value::as_bool);
     let window = text("metrics", "window");
     model.metrics.window =
         [Window::Short, Window::Long].into_iter().find(|w| Some(w.word()) == window).unwrap_or_default();
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back() {
         let mut d = Driver::new((120, 40));
-        d.keys("1 o o ] + 2 /").text("~be demo").keys("enter 3 ] o / a enter J 4 o o 5 h 6 ]");
+        d.keys("1 o o ] + 2 /").text("~be demo").keys("enter 3 ] o / a enter J 4 o o 5 h f6 6 ]");
         let kept = of(&d.model);
         let mut again = Driver::new((120, 40));
         recall(&mut again.model, &kept);

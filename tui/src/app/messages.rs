@@ -12,7 +12,7 @@ use crate::widgets::number;
 /// Opens it, at its end.
 pub(crate) fn open(model: &mut Model) {
     let text = text(model);
-    model.popups.push(Popup::Reader { title: "Messages".to_owned(), text, top: usize::MAX });
+    model.popups.push(Popup::Reader { title: "Messages".to_owned(), text: text.into(), top: usize::MAX });
 }
 
 /// One line each, the oldest first.
@@ -57,7 +57,7 @@ mod tests {
         d.keys("j f3");
         let Some(Popup::Reader { text, .. }) = d.model.popups.last() else { panic!("open") };
         let last = text.lines().last().unwrap_or_default();
-        assert!(last.ends_with("error  it went wrong"), "{text}");
+        assert!(last.ends_with("error  it went wrong"), "{}", &**text);
         assert!(text.contains("broken: failed 5 times in a row"));
         d.keys("esc");
         assert!(d.model.popups.is_empty());

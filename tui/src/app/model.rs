@@ -82,6 +82,8 @@ pub(crate) struct Model {
     pub(crate) focused: bool,
     /// The mouse is ours.
     pub(crate) mouse: bool,
+    /// Which background was chosen, whatever the terminal says of its own.
+    pub(crate) chosen_light: Option<bool>,
     /// How to begin; `None` when dismissed.
     pub(crate) first_run: Option<String>,
     /// The servers are the embedded ones.
@@ -128,6 +130,7 @@ impl Model {
             theme,
             focused: true,
             mouse: true,
+            chosen_light: None,
             first_run: None,
             demo: false,
             screen: Screen::Backends,

@@ -27,6 +27,11 @@ pub(crate) enum Msg {
     Resize(u16, u16),
     /// The terminal window came to the front or left it.
     Focus(bool),
+    /// The terminal said what its background is.
+    Background {
+        /// It is light.
+        light: bool,
+    },
     /// The wall clock moved while something on the screen tells a time.
     Tick,
     /// The proxy has something new.

@@ -16,6 +16,7 @@ use super::effect::Again;
 use super::palette::Palette;
 use crate::json::mask;
 use crate::widgets::input::Input;
+use crate::widgets::wrapped::Wrapped;
 
 /// One layer.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) enum Popup {
         /// What it is.
         title: String,
         /// The text.
-        text: String,
+        text: Wrapped,
         /// The first line shown.
         top: usize,
     },

@@ -38,6 +38,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Mouse(what, x, y) => mouse::on_mouse(model, what, x, y, &mut effects),
         Msg::Resize(w, h) => model.size = (w, h),
         Msg::Focus(front) => model.focused = front,
+        Msg::Background { light } => model.theme.light = model.chosen_light.unwrap_or(light),
         Msg::Tick => effects.push(Effect::Look(model.inspect.version)),
         Msg::Seen(seen) => {
             model.inspect.intercept = seen.intercept;
@@ -299,6 +300,7 @@ pub(crate) fn act(model: &mut Model, contexts: &[Context], action: Action, effec
         Action::Messages => messages::open(model),
         Action::Light => {
             model.theme.light ^= true;
+            model.chosen_light = Some(model.theme.light);
             let text =
                 if model.theme.light { "colours for a light background" } else { "colours for a dark background" };
             model.say(Tone::Plain, text);
@@ -413,7 +415,7 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
         (Popup::Changed, Action::SeeDifference) => {
             let text = model.config.open().map_or_else(String::new, config::save::difference);
             model.popups.push(top);
-            return model.popups.push(Popup::Reader { title: "Difference".to_owned(), text, top: 0 });
+            return model.popups.push(Popup::Reader { title: "Difference".to_owned(), text: text.into(), top: 0 });
         }
         (Popup::Confirm { .. }, Action::No | Action::Back) | (_, Action::Back) => return,
         (Popup::Confirm { then, .. }, Action::Yes) => return agreed(model, then.clone(), effects),
@@ -447,7 +449,7 @@ fn act_on_popup(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
             open.cursor.go(action, open.shown.len(), page);
         }
         (Popup::Reader { text, .. }, Action::Copy) => {
-            effects.push(Effect::Copy { what: "text".to_owned(), text: text.clone() });
+            effects.push(Effect::Copy { what: "text".to_owned(), text: text.to_string() });
         }
         (Popup::Reader { .. }, _) => {
             let n = popup::reader_lines(model, &top).saturating_sub(page) + 1;

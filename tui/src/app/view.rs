@@ -95,7 +95,8 @@ fn tab(model: &Model, screen: Screen) -> String {
     if model.size.0 < WHOLE_TABS && screen != model.screen {
         return format!(" {}", title.split(' ').next().unwrap_or_default());
     }
-    if layout::breadth(model.size) == Breadth::Narrow { format!(" {title}") } else { format!(" {title} ") }
+    // The state of the servers is worth more than air.
+    if layout::breadth(model.size) == Breadth::Wide { format!(" {title} ") } else { format!(" {title}") }
 }
 
 /// What the proxy is called, cut to leave room for the tabs; nothing where there is none.
@@ -159,13 +160,11 @@ fn alerts(model: &Model) -> Vec<Line<'static>> {
         Line::from(spans)
     };
     let ready_word = (tone, format!("{} {ready}/{wanted} ready", s.full));
-    let short = (tone, format!("{} {ready}/{wanted}", s.full));
-    let full = [alerts.clone(), vec![ready_word]].concat();
-    let less = [alerts.clone(), vec![short.clone()]].concat();
-    let first = [alerts.iter().take(1).cloned().collect(), vec![short]].concat();
-    let only: Vec<_> = alerts.into_iter().take(1).collect();
-    let mut lines = vec![line(&full), line(&less), line(&first)];
-    lines.extend((!only.is_empty()).then(|| line(&only)));
+    let first: Vec<_> = alerts.iter().take(1).cloned().collect();
+    let full = [alerts.clone(), vec![ready_word.clone()]].concat();
+    let both = [first.clone(), vec![ready_word]].concat();
+    let all = [full, alerts, both, first];
+    let mut lines: Vec<_> = all.iter().filter(|parts| !parts.is_empty()).map(|parts| line(parts)).collect();
     lines.push(line(&[(tone, format!("{worst} {ready}/{wanted}"))]));
     lines
 }

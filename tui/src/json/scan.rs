@@ -1,5 +1,7 @@
 //! Finds where JSON values begin and end. Tolerant: what is broken ends at the end of the bytes.
 
+use std::collections::HashMap;
+
 /// What kind of value stands somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -116,6 +118,84 @@ fn container(b: &[u8], start: usize, kind: Kind) -> Value {
     Value { kind, start, end: b.len(), n_children: if any { commas + 1 } else { 0 }, cut: true }
 }
 
+/// Containers that are long to read, by where they begin: so that each is read once, not once for every container around it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Long(HashMap<usize, Value>);
+
+/// Shorter ones are read again in less time than it takes to look them up. So many of them fit into a body of 10 MB that the map stays small.
+const LONG_BYTES: usize = 16 * 1024;
+
+impl Long {
+    /// Reads a body once. What it knows of a container is what [`value`] finds there.
+    #[must_use]
+    pub(crate) fn of(b: &[u8]) -> Self {
+        let mut found = HashMap::new();
+        let mut keep = |v: Value| {
+            if v.end - v.start >= LONG_BYTES {
+                found.insert(v.start, v);
+            }
+        };
+        // The containers around the place: kind, first byte, commas, and whether there is anything in them.
+        let mut around: Vec<(Kind, usize, usize, bool)> = Vec::new();
+        let ended = |(kind, start, commas, any): (Kind, usize, usize, bool), end: usize, cut: bool| Value {
+            kind,
+            start,
+            end,
+            n_children: if any { commas + 1 } else { 0 },
+            cut,
+        };
+        let mut i = 0;
+        while let Some(c) = b.get(i) {
+            let inner = around.last_mut();
+            match c {
+                b'"' => {
+                    if let Some(inner) = inner {
+                        inner.3 = true;
+                    }
+                    i = text(b, i).0;
+                    continue;
+                }
+                b'{' | b'[' => {
+                    if let Some(inner) = inner {
+                        inner.3 = true;
+                    }
+                    around.push((if *c == b'{' { Kind::Object } else { Kind::Array }, i, 0, false));
+                }
+                b'}' | b']' => match around.pop() {
+                    Some(inner) => keep(ended(inner, i + 1, false)),
+                    None => break,
+                },
+                b',' => {
+                    if let Some(inner) = inner {
+                        inner.2 += 1;
+                    }
+                }
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                _ => {
+                    if let Some(inner) = inner {
+                        inner.3 = true;
+                    }
+                }
+            }
+            i += 1;
+        }
+        for inner in around {
+            keep(ended(inner, b.len(), true));
+        }
+        Self(found)
+    }
+
+    /// The value that begins at or after `at`; `None` at the end of the bytes.
+    pub(crate) fn value(&self, b: &[u8], at: usize) -> Option<Value> {
+        self.0.get(&blanks(b, at)).copied().or_else(|| value(b, at))
+    }
+
+    /// Steps through the children of `parent`.
+    pub(crate) fn children<'a>(&'a self, b: &'a [u8], parent: Value) -> Children<'a> {
+        Children { long: Some(self), ..children(b, parent) }
+    }
+}
+
 /// The children of a container, in order. What does not read as a child comes as one last child of junk.
 #[derive(Debug)]
 pub(crate) struct Children<'a> {
@@ -123,12 +203,13 @@ pub(crate) struct Children<'a> {
     at: usize,
     object: bool,
     done: bool,
+    long: Option<&'a Long>,
 }
 
 /// Steps through the children of `parent`.
 pub(crate) fn children(b: &[u8], parent: Value) -> Children<'_> {
     let container = matches!(parent.kind, Kind::Object | Kind::Array);
-    Children { b, at: parent.start + 1, object: parent.kind == Kind::Object, done: !container }
+    Children { b, at: parent.start + 1, object: parent.kind == Kind::Object, done: !container, long: None }
 }
 
 impl Children<'_> {
@@ -173,7 +254,8 @@ impl Iterator for Children<'_> {
             key = Some((at, end));
             from = colon + 1;
         }
-        let Some(value) = value(self.b, from).filter(|v| v.kind != Kind::Junk) else { return self.junk(at) };
+        let found = self.long.map_or_else(|| value(self.b, from), |long| long.value(self.b, from));
+        let Some(value) = found.filter(|v| v.kind != Kind::Junk) else { return self.junk(at) };
         let after = blanks(self.b, value.end);
         match self.b.get(after) {
             Some(b',') => self.at = after + 1,
@@ -204,6 +286,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn long_containers_are_read_once_and_in_the_same_way() {
+        let row = r#"{"id":1,"tags":["a, ]","b\\\"{"],"none":{},"note":null}"#;
+        let rows = vec![row; 2_000].join(", ");
+        let body = format!(r#"{{"result": {{"rows": [{rows}], "empty": [ ]}}, "id": 1}}"#);
+        for b in [body.as_bytes(), &body.as_bytes()[..60_000], format!("{body}]]}}").as_bytes()] {
+            let long = Long::of(b);
+            assert!((3..10).contains(&long.0.len()), "{:?}", long.0);
+            for (at, found) in &long.0 {
+                assert_eq!(Some(*found), value(b, *at));
+            }
+            let root = value(b, 0).unwrap();
+            let plain: Vec<Child> = children(b, root).collect();
+            assert_eq!(long.children(b, root).collect::<Vec<_>>(), plain);
+        }
+    }
 
     fn texts(json: &str) -> Vec<String> {
         let b = json.as_bytes();

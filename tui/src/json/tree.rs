@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::change::push_step;
 use super::mask;
-use super::scan::{self, Child, Kind, Value};
+use super::scan::{self, Child, Children, Kind, Long, Value};
 
 /// How much of a big body is looked at until the whole is asked for.
 pub(crate) const PREVIEW_BYTES: usize = 256 * 1024;
@@ -43,6 +43,8 @@ pub(crate) struct Tree {
     whole: Bytes,
     shown: Bytes,
     lines: Vec<Line>,
+    /// What is long in it.
+    long: Long,
     /// Members of the outermost object that are left out.
     skip: &'static [&'static str],
     /// Starts of values that are shown though they are secret.
@@ -60,13 +62,14 @@ impl Tree {
     #[must_use]
     pub(crate) fn without(whole: Bytes, skip: &'static [&'static str]) -> Self {
         let shown = whole.slice(..whole.len().min(PREVIEW_BYTES));
-        let mut tree = Self { whole, shown, lines: Vec::new(), skip, revealed: HashSet::new() };
+        let mut tree = Self { whole, shown, lines: Vec::new(), long: Long::default(), skip, revealed: HashSet::new() };
         tree.fill();
         tree
     }
 
     fn fill(&mut self) {
-        let Some(root) = scan::value(&self.shown, 0) else { return };
+        self.long = Long::of(&self.shown);
+        let Some(root) = self.long.value(&self.shown, 0) else { return };
         if matches!(root.kind, Kind::Object | Kind::Array) {
             self.lines = self.lines_of(root, 0, false, false);
         } else {
@@ -92,7 +95,7 @@ impl Tree {
 
     fn lines_of(&self, parent: Value, depth: u16, secret: bool, nested: bool) -> Vec<Line> {
         let mut out = Vec::new();
-        for (index, child) in scan::children(&self.shown, parent).enumerate() {
+        for (index, child) in self.children(parent).enumerate() {
             if index >= MAX_CHILDREN {
                 let mut last = line(child, depth, index, false);
                 last.more = parent.n_children.saturating_sub(MAX_CHILDREN).max(1);
@@ -122,6 +125,11 @@ impl Tree {
     /// The bytes the lines point into.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.shown
+    }
+
+    /// Steps through the children of a container.
+    pub(crate) fn children(&self, parent: Value) -> Children<'_> {
+        self.long.children(&self.shown, parent)
     }
 
     /// All of the body.

@@ -4,11 +4,11 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crossterm::event::EventStream;
+use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use mcp_proxy_core::control::ProxyHandle;
 use mcp_proxy_core::observe::Flow;
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::background::{Background, Heard, QUESTION};
 use super::client::{self, Order};
 use super::config::{self, Desk};
 use super::signals::Signals;
@@ -151,6 +152,7 @@ impl<'a> Loop<'a> {
     async fn turn(&mut self) -> io::Result<Outcome> {
         let mut signals = Signals::new()?;
         let mut input = EventStream::new();
+        let mut background = Background::default();
         let mut news = self.handle.subscribe();
         // Taken out so that waiting on it does not borrow all of self.
         let Some(mut inbox) = self.inbox.take() else { return Ok(Outcome::Quit) };
@@ -159,6 +161,7 @@ impl<'a> Loop<'a> {
         self.look()?;
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
+        self.ask_background()?;
         while !self.quit {
             let look_due = self.stale.then_some((looked + LOOK).max(last_frame + FRAME));
             let draw_due = self.model.dirty.then_some(last_frame + FRAME);
@@ -184,11 +187,18 @@ impl<'a> Loop<'a> {
                     // A stream that ended before this one began was woken up in the middle of its waiting.
                     Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                     Some(Err(error)) => return Err(error),
-                    Some(Ok(event)) => {
-                        if let Some(msg) = super::keys::message(event) {
-                            self.take(msg)?;
+                    Some(Ok(event)) => match background.hear(&event) {
+                        Heard::Part => {}
+                        Heard::Light(light) => self.take(Msg::Background { light })?,
+                        Heard::Typed => {
+                            if event == Event::FocusGained {
+                                self.ask_background()?;
+                            }
+                            if let Some(msg) = super::keys::message(event) {
+                                self.take(msg)?;
+                            }
                         }
-                    }
+                    },
                 },
                 Some(msg) = inbox.recv() => self.take(msg)?,
                 Some(ended) = self.tasks.join_next() => {
@@ -245,6 +255,16 @@ impl<'a> Loop<'a> {
             }
         }
         Ok(Outcome::Quit)
+    }
+
+    /// Asks the terminal for its background: it may have changed with the time of day.
+    fn ask_background(&mut self) -> io::Result<()> {
+        if !self.model.theme.color {
+            return Ok(());
+        }
+        let writer = self.screen.writer();
+        writer.write_all(QUESTION)?;
+        writer.flush()
     }
 
     /// Looks at everything that may be new.

@@ -1,5 +1,6 @@
 //! The only code that touches the terminal, the clock, signals, the clipboard and the proxy.
 
+mod background;
 mod client;
 mod clipboard;
 pub(crate) mod config;
@@ -64,7 +65,7 @@ impl Theme {
         // Without any locale most terminals of today still are UTF-8; `C` and `POSIX` say that they are not.
         let ascii = !locale.is_empty() && !locale.contains("utf-8") && !locale.contains("utf8");
         let accessible = var("ACCESSIBLE").is_some_and(|v| v != "0");
-        // `0;15`: black on white (rxvt, Konsole, and who follows them). The last number is the background.
+        // Until the terminal says it itself. `0;15`: black on white (rxvt, Konsole, and who follows them). The last number is the background.
         let light = var("COLORFGBG").is_some_and(|v| matches!(v.rsplit(';').next(), Some("7" | "15")));
         Self { color: var("NO_COLOR").is_none(), ascii: ascii || accessible, light, accessible }
     }

@@ -22,8 +22,14 @@ pub(crate) fn beside(
         let mut spans = left.next().unwrap_or_default();
         let used = width(&spans);
         spans.spans.push(Span::raw(" ".repeat(cells.saturating_sub(used))));
+        // A line's own style is for all of it: the other half keeps its own.
+        let whole = std::mem::take(&mut spans.style);
+        for span in &mut spans.spans {
+            span.style = whole.patch(span.style);
+        }
         spans.spans.push(Span::styled(rule, style));
-        spans.spans.extend(right.next().unwrap_or_default().spans);
+        let other = right.next().unwrap_or_default();
+        spans.spans.extend(other.spans.into_iter().map(|s| Span { style: other.style.patch(s.style), ..s }));
         spans
     };
     (0..n).map(line).collect()

@@ -125,8 +125,11 @@ fn line(tree: &Tree, l: &tree::Line, cells: usize, theme: Theme) -> Line<'static
     let gap = if key.is_empty() { "" } else { "  " };
     let used = indent + 2 + text::width(&key) + gap.len();
     let room = cells.saturating_sub(used + if tail.is_empty() { 0 } else { tail.len() + 1 });
-    let (value, style) =
-        if masked { (format!("{} (masked, s shows it)", mask::MASK), theme.dim()) } else { value(b, l, room, theme) };
+    let (value, style) = if masked {
+        (format!("{} (masked, s shows it)", mask::MASK), theme.dim())
+    } else {
+        value(tree, l, room, theme)
+    };
     let value = text::pad(&value, room, s.ellipsis);
     let mut spans = vec![
         Span::raw(" ".repeat(indent)),
@@ -141,7 +144,8 @@ fn line(tree: &Tree, l: &tree::Line, cells: usize, theme: Theme) -> Line<'static
     Line::from(spans)
 }
 
-fn value(b: &[u8], l: &tree::Line, room: usize, theme: Theme) -> (String, Style) {
+fn value(tree: &Tree, l: &tree::Line, room: usize, theme: Theme) -> (String, Style) {
+    let b = tree.bytes();
     let shown = &b[l.value.start..l.value.end.min(l.value.start + room * 4 + 16)];
     match l.value.kind {
         Kind::Text => (String::from_utf8_lossy(shown).into_owned(), theme.json_text()),
@@ -151,17 +155,17 @@ fn value(b: &[u8], l: &tree::Line, room: usize, theme: Theme) -> (String, Style)
         Kind::Array if l.value.n_children == 0 => ("[]".to_owned(), theme.dim()),
         Kind::Array if l.open => (number::plural(l.value.n_children as u64, "item"), theme.dim()),
         Kind::Object if l.open => (String::new(), theme.dim()),
-        Kind::Object => (format!("{{{}}}", names(b, l.value, theme)), theme.dim()),
-        Kind::Array => (list(b, l.value, theme), theme.dim()),
+        Kind::Object => (format!("{{{}}}", names(tree, l.value, theme)), theme.dim()),
+        Kind::Array => (list(tree, l.value, theme), theme.dim()),
     }
 }
 
 /// `[37 × {number, title, …}]`
-fn list(b: &[u8], v: scan::Value, theme: Theme) -> String {
-    let s = theme.symbols();
-    let Some(first) = scan::children(b, v).next() else { return "[]".to_owned() };
+fn list(tree: &Tree, v: scan::Value, theme: Theme) -> String {
+    let (b, s) = (tree.bytes(), theme.symbols());
+    let Some(first) = tree.children(v).next() else { return "[]".to_owned() };
     let inner = match first.value.kind {
-        Kind::Object => format!("{{{}}}", names(b, first.value, theme)),
+        Kind::Object => format!("{{{}}}", names(tree, first.value, theme)),
         Kind::Array => "[..]".to_owned(),
         _ => text::fit(
             &text::clean_bytes(&b[first.value.start..first.value.end.min(first.value.start + 200)]),
@@ -172,8 +176,10 @@ fn list(b: &[u8], v: scan::Value, theme: Theme) -> String {
     format!("[{} {} {inner}]", number::count(v.n_children as u64), s.times)
 }
 
-fn names(b: &[u8], v: scan::Value, theme: Theme) -> String {
-    let mut names: Vec<String> = scan::children(b, v)
+fn names(tree: &Tree, v: scan::Value, theme: Theme) -> String {
+    let b = tree.bytes();
+    let mut names: Vec<String> = tree
+        .children(v)
         .take(PREVIEW_NAMES)
         .filter_map(|c| c.key)
         .map(|(start, end)| scan::decode(&b[start..end.min(start + 200)]))

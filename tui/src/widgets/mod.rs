@@ -16,3 +16,4 @@ pub(crate) mod popup;
 pub(crate) mod spark;
 pub(crate) mod table;
 pub(crate) mod text;
+pub(crate) mod wrapped;

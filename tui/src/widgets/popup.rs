@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
+use super::wrapped::Wrapped;
 use super::{help, number, palette, pane, text};
 use crate::app::cursor::Cursor;
 use crate::app::layout::{centered, frame as parts, inside};
@@ -52,7 +53,7 @@ fn menu_area(model: &Model, popup: &Popup) -> Rect {
         }
         Popup::Reader { text, .. } => {
             let width = body.width.saturating_sub(6).min(110);
-            let n = text::wrap(text, usize::from(width).saturating_sub(4), usize::MAX).len();
+            let n = text.wrapped(usize::from(width).saturating_sub(4)).len();
             centered(
                 body,
                 width,
@@ -85,7 +86,7 @@ pub(crate) fn page(model: &Model, popup: &Popup) -> usize {
 pub(crate) fn reader_lines(model: &Model, popup: &Popup) -> usize {
     let Popup::Reader { text, .. } = popup else { return 0 };
     let width = parts(model.size).body.width.saturating_sub(6).min(110);
-    text::wrap(text, usize::from(width).saturating_sub(4), usize::MAX).len()
+    text.wrapped(usize::from(width).saturating_sub(4)).len()
 }
 
 fn help_lines(keys: &Keymap, contexts: &[Context], cells: usize, theme: Theme) -> Vec<Line<'static>> {
@@ -158,12 +159,12 @@ pub(crate) fn menu(
     }
 }
 
-fn reader(model: &Model, popup: &Popup, title: &str, content: &str, top: usize, frame: &mut Frame<'_>) {
+fn reader(model: &Model, popup: &Popup, title: &str, content: &Wrapped, top: usize, frame: &mut Frame<'_>) {
     let theme = model.theme;
     let area = menu_area(model, popup);
     frame.render_widget(Clear, area);
     let inner = inside(area);
-    let lines = text::wrap(content, usize::from(inner.width).saturating_sub(2), usize::MAX);
+    let lines = content.wrapped(usize::from(inner.width).saturating_sub(2));
     let page = usize::from(inner.height);
     let top = top.min(lines.len().saturating_sub(page));
     let mut block = pane::block(theme, true).title(pane::title(title));
@@ -172,7 +173,7 @@ fn reader(model: &Model, popup: &Popup, title: &str, content: &str, top: usize, 
         block = block.title_bottom(pane::title(&seen).right_aligned());
     }
     frame.render_widget(block, area);
-    for (y, line) in (inner.y..inner.bottom()).zip(lines.into_iter().skip(top)) {
+    for (y, line) in (inner.y..inner.bottom()).zip(lines.iter().skip(top)) {
         frame.render_widget(Line::raw(format!(" {line}")), Rect { y, height: 1, ..inner });
     }
 }

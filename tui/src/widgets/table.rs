@@ -64,7 +64,8 @@ impl Table {
         Line::from(spans)
     }
 
-    /// Draws headings and as many rows as fit, the selected one marked; `active` when the table has the keys.
+    /// Draws headings and as many `rows` as fit, of which the first is that on top; the selected one marked, `active` when the table has the
+    /// keys.
     pub(crate) fn draw(
         &self,
         area: Rect,
@@ -77,7 +78,7 @@ impl Table {
         let cells = usize::from(area.width);
         let headings: Vec<Cell> = self.columns.iter().map(|c| (c.title.to_owned(), theme.dim())).collect();
         frame.render_widget(self.row(&headings, cells, theme), Rect { height: 1.min(area.height), ..area });
-        for (y, (at, values)) in (area.y.saturating_add(1)..area.bottom()).zip(rows.enumerate().skip(cursor.top)) {
+        for (y, (at, values)) in (area.y.saturating_add(1)..area.bottom()).zip((cursor.top..).zip(rows)) {
             let place = Rect { y, height: 1, ..area };
             frame.render_widget(self.row(&values, cells, theme), place);
             if at == cursor.at {

@@ -134,17 +134,23 @@ pub(crate) fn head(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
+/// Where a text goes on that is not shown. Every terminal has dots.
+const MORE: &str = "...";
+
 /// Text as lines of at most `cells`, broken between words where possible; its own line breaks are kept. Stops after
-/// `limit` lines.
+/// `limit` lines; the last of them says then that there was more.
 #[must_use]
 pub(crate) fn wrap(text: &str, cells: usize, limit: usize) -> Vec<String> {
     let cells = cells.max(1);
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for paragraph in text.lines() {
         let paragraph = clean(paragraph);
         let mut rest: &str = &paragraph;
         loop {
             if lines.len() >= limit {
+                if let Some(last) = lines.last_mut() {
+                    *last = format!("{}{MORE}", take(last, cells.saturating_sub(MORE.len())).trim_end());
+                }
                 return lines;
             }
             let piece = take(rest, cells);
@@ -192,6 +198,8 @@ mod tests {
         assert_eq!(wrap("one two three", 7, 9), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3, 9), ["abc", "def", "gh"]);
         assert_eq!(wrap("日本", 1, 9), ["日", "本"]);
-        assert_eq!(wrap("a\nb\nc", 9, 2), ["a", "b"]);
+        assert_eq!(wrap("a\nb\nc", 9, 2), ["a", "b..."]);
+        assert_eq!(wrap("one two three", 7, 1), ["one..."]);
+        assert_eq!(wrap("one two", 9, 1), ["one two"]);
     }
 }

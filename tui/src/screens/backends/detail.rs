@@ -7,8 +7,8 @@ use super::state::Tab;
 use super::{health, log, setup, tools, view};
 use crate::app::model::Model;
 use crate::app::theme::Tone;
-use crate::widgets::facts::{heading, named};
-use crate::widgets::{number, text};
+use crate::widgets::facts::{heading, in_a_row, named};
+use crate::widgets::number;
 
 /// Stderr lines of a failure that are shown.
 const STDERR_LINES: usize = 8;
@@ -42,7 +42,7 @@ fn facts(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'stati
     let (word, tone) = view::state(b, model);
     let age = number::age(number::since(model.now, b.since));
     let since = if matches!(b.state, BackendState::Backoff { .. }) { String::new() } else { format!(" for {age}") };
-    let mut facts = vec![Span::raw(" "), Span::styled(word, theme.tone(tone)), Span::raw(since)];
+    let first = vec![Span::raw(" "), Span::styled(word, theme.tone(tone)), Span::raw(since)];
     let mut more = Vec::new();
     more.extend(b.pid.map(|pid| format!("pid {pid}")));
     more.extend(b.revision.map(|r| format!("MCP {}", r.date())));
@@ -53,11 +53,7 @@ fn facts(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'stati
     if b.n_restarts > 0 {
         more.push(format!("restarted {}{}", b.n_restarts, s.times));
     }
-    for fact in more {
-        facts.push(Span::styled(format!(" {} ", s.dot), theme.dim()));
-        facts.push(Span::raw(text::clean(&fact).into_owned()));
-    }
-    out.push(Line::from(facts));
+    out.extend(in_a_row(first, &more, cells, theme));
     out.extend(named("runs", &b.target, cells, theme));
     let mut served = format!("{}, {} failed", number::plural(b.n_calls, "call"), number::count(b.n_errors));
     if b.n_open > 0 {
@@ -85,9 +81,9 @@ fn failure(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'sta
         let end = f.exit.map_or_else(String::new, |e| format!("{e}, "));
         out.extend(named("ended", &format!("{end}{} after its start", number::latency(f.after)), cells, theme));
     }
-    if let Some(hint) = &f.hint {
-        out.extend(named("do", hint, cells, theme));
-    }
+    let hint =
+        f.hint.as_deref().unwrap_or("read its last words, try its command in a shell; e: its entry, r: start it again");
+    out.extend(named("do", hint, cells, theme));
     let skipped = f.stderr.len().saturating_sub(STDERR_LINES);
     for (i, line) in f.stderr.iter().skip(skipped).enumerate() {
         out.extend(named(if i == 0 { "stderr" } else { "" }, line, cells, theme));

@@ -67,7 +67,8 @@ fn past(b: &BackendView, seen: &ServerDetail, cells: usize, model: &Model) -> Li
     let mut spans = vec![Span::styled(" health 60 min  ", theme.dim())];
     let room = cells.saturating_sub(16 + share.len() + text::width(&ping) + 3).max(10);
     let per_cell = seen.slices.len().div_ceil(room).max(1);
-    for chunk in seen.slices.chunks(per_cell) {
+    // Cells mean nothing to who hears them: the share says it.
+    for chunk in seen.slices.chunks(per_cell).filter(|_| !theme.accessible) {
         let of = |of: fn(&HealthSlice) -> Duration| chunk.iter().map(of).sum::<Duration>();
         let (up, down, starting) = (of(|p| p.up), of(|p| p.down), of(|p| p.starting));
         let (symbol, tone) = match (up.is_zero(), down.is_zero(), starting.is_zero()) {
@@ -221,7 +222,7 @@ fn open_call(model: &Model, flow: &Flow, seen: &ServerDetail, cells: usize) -> L
         Span::styled(client, theme.dim()),
         Span::raw(format!(" {took} ")),
         Span::styled(s.bar.repeat(filled.max(1)), theme.tone(tone)),
-        Span::styled(s.dot.repeat(BAR - filled.max(1)), theme.dim()),
+        Span::styled(if theme.accessible { String::new() } else { s.dot.repeat(BAR - filled.max(1)) }, theme.dim()),
         Span::raw(format!(" {end}")),
     ])
 }

@@ -22,9 +22,14 @@ fn areas(model: &Model) -> [Rect; 3] {
     let n = u16::try_from(model.servers().len()).unwrap_or(u16::MAX).max(1);
     match breadth(model.size) {
         Breadth::Narrow if model.backends.in_detail => [sums, none, body],
-        Breadth::Narrow => [sums, body, none],
-        _ if model.backends.share == Share::List => [sums, body, none],
+        // Nothing has no details.
+        _ if model.backends.share == Share::List || model.servers().is_empty() => [sums, body, none],
         _ if model.backends.share == Share::Details => [sums, none, body],
+        // What is left below a short list is worth a look at the selected one.
+        Breadth::Narrow => match layout::below_list(body, n) {
+            Some([list, detail]) => [sums, list, detail],
+            None => [sums, body, none],
+        },
         Breadth::Normal => {
             let list = n.saturating_add(3).min(body.height / 2);
             let [list, detail] = Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(body);
@@ -146,8 +151,7 @@ pub(crate) fn state_of(state: &BackendState, model: &Model) -> (String, Tone) {
 /// Why the selected server failed, where its card is not on the screen.
 #[must_use]
 pub(crate) fn failure_note(model: &Model) -> Option<(Tone, String)> {
-    let hidden = breadth(model.size) == Breadth::Narrow && !model.backends.in_detail;
-    let b = model.server().filter(|_| hidden && model.screen == Screen::Backends)?;
+    let b = model.server().filter(|_| model.screen == Screen::Backends && !shows_detail(model))?;
     let failure = b.failure.as_ref().filter(|_| b.state != BackendState::Ready)?;
     let (_, tone) = state(b, model);
     // The end of a line is cut off: what the server said last tells more than our sentence about it.
@@ -182,6 +186,9 @@ fn cells_of(b: &BackendView, model: &Model) -> Vec<Cell> {
     let measured = |d| if b.latency.n == 0 { none.to_owned() } else { number::latency(d) };
     let error = if b.n_calls == 0 { none.to_owned() } else { number::percent(b.n_errors, b.n_calls) };
     let error_tone = if b.n_errors * 20 > b.n_calls { Tone::Bad } else { Tone::Plain };
+    let offers = format!("{}/{}/{}", b.n_tools, b.n_resources, b.n_prompts);
+    // One that was never there has not said that it has nothing.
+    let has_listed = b.state == BackendState::Ready || b.n_tools + b.n_resources + b.n_prompts > 0;
     vec![
         (b.name.to_string(), theme.strong()),
         (b.kind.to_owned(), plain()),
@@ -194,7 +201,7 @@ fn cells_of(b: &BackendView, model: &Model) -> Vec<Cell> {
         (measured(b.latency.p95), plain()),
         (measured(b.latency.p99), plain()),
         (error, theme.tone(error_tone)),
-        (format!("{}/{}/{}", b.n_tools, b.n_resources, b.n_prompts), plain()),
+        (if has_listed { offers } else { none.to_owned() }, plain()),
         (if b.n_tokens == 0 { none.to_owned() } else { number::bytes(b.n_tokens as u64) }, plain()),
     ]
 }
@@ -222,7 +229,7 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         };
         return frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1, ..inner });
     }
-    let rows = model.servers().iter().map(|b| cells_of(b, model));
+    let rows = model.servers().iter().skip(model.backends.cursor.top).map(|b| cells_of(b, model));
     TABLE.draw(inner, rows, model.backends.cursor, active, theme, frame);
 }
 

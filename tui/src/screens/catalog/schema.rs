@@ -206,17 +206,34 @@ fn alternatives(schema: &Map<String, Value>) -> Option<&Vec<Value>> {
 
 /// What a list or an object is made of, in one line.
 fn inside(root: &Value, schema: &Map<String, Value>) -> Option<String> {
-    const MAX_KEYS: usize = 12;
     if let Some(items) = schema.get("items") {
-        return Some(format!("a list of: {}", short(root, items)?));
+        let items = follow(root, items);
+        return match items.as_object().and_then(|i| members(root, i)) {
+            Some(members) => Some(format!("a list of objects, each with: {members}")),
+            None => Some(format!("a list of: {}", short(root, items)?)),
+        };
     }
+    Some(format!("an object with: {}", members(root, schema)?))
+}
+
+/// The members of an object with their types, those that must be there with a star.
+fn members(root: &Value, schema: &Map<String, Value>) -> Option<String> {
+    const MAX_KEYS: usize = 12;
     let properties = schema.get("properties")?.as_object().filter(|p| !p.is_empty())?;
-    let keys: Vec<String> = properties
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut keys: Vec<String> = properties
         .iter()
         .take(MAX_KEYS)
-        .map(|(name, s)| short(root, s).map_or_else(|| name.clone(), |what| format!("{name} ({what})")))
+        .map(|(name, s)| {
+            let star = if required.contains(&name.as_str()) { "*" } else { "" };
+            short(root, s).map_or_else(|| format!("{name}{star}"), |what| format!("{name}{star} ({what})"))
+        })
         .collect();
-    Some(format!("an object with: {}", keys.join(", ")))
+    if properties.len() > MAX_KEYS {
+        keys.push(format!("{} more", properties.len() - MAX_KEYS));
+    }
+    Some(keys.join(", "))
 }
 
 /// A schema in a word or its choices.
@@ -228,6 +245,10 @@ fn short(root: &Value, schema: &Value) -> Option<String> {
         return Some(all.join(" or "));
     }
     let (types, _) = types(root, schema.as_object()?);
+    if types.as_slice() == ["array"] {
+        let items = schema.get("items").and_then(|i| only_type(root, i));
+        return Some(items.map_or_else(|| "list".to_owned(), |of| format!("list of {of}")));
+    }
     (!types.is_empty()).then(|| types.join(" or "))
 }
 
@@ -361,6 +382,8 @@ mod tests {
                 "drink": {"$ref": "#/$defs/drink", "description": "for you", "default": "tea"},
                 "cake": {"anyOf": [{"$ref": "#/$defs/drink"}, {"type": "null"}]},
                 "extras": {"type": "array", "items": {"$ref": "#/$defs/drink"}},
+                "people": {"type": "array", "items": {"type": "object", "required": ["name"], "properties": {
+                    "name": {"type": "string"}, "says": {"type": "array", "items": {"type": "string"}}}}},
                 "place": {"type": "object", "properties": {"room": {"type": "string"}, "odd": true}},
                 "nothing": true
             },
@@ -386,6 +409,7 @@ mod tests {
         assert_eq!(kind("drink").default, Some(json!("tea")));
         assert_eq!((&kind("cake").kind, kind("cake").nullable), (&drinks, true));
         assert_eq!(kind("extras").about, r#"a list of: "tea" or "milk""#);
+        assert_eq!(kind("people").about, "a list of objects, each with: name* (string), says (list of string)");
         assert_eq!(kind("place.room").path, ["place", "room"]);
         assert_eq!((&kind("place.room").kind, &kind("place.odd").kind), (&Kind::Text, &Kind::Json("any")));
         assert_eq!(kind("nothing").kind, Kind::Json("any"));

@@ -192,6 +192,11 @@ impl State {
         self.shown.get(self.cursor.at).and_then(|at| self.view.items.get(*at))
     }
 
+    /// Whether there is nothing of the kind at all.
+    pub(crate) fn is_bare(&self) -> bool {
+        !self.view.items.iter().any(|i| i.kind == self.kind)
+    }
+
     /// How many items of a kind clients get.
     pub(crate) fn n_of(&self, kind: ItemKind) -> usize {
         self.of(kind).count()

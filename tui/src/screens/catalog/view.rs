@@ -1,6 +1,6 @@
 //! How Catalog looks: the items of a kind, and all about the selected one.
 
-use mcp_proxy_core::control::{ItemKind, tokens};
+use mcp_proxy_core::control::{CatalogItem, ItemKind, tokens};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -10,7 +10,7 @@ use super::state::{KINDS, Order};
 use super::{about, limits};
 use crate::app::layout::{self, Breadth, Share, breadth, inside};
 use crate::app::model::Model;
-use crate::app::theme::Tone;
+use crate::app::theme::{Theme, Tone};
 use crate::widgets::{json_view, number, pane, text};
 
 /// Where things are: kinds and filter, list, details.
@@ -21,7 +21,8 @@ fn areas(model: &Model) -> [Rect; 3] {
     match breadth(model.size) {
         Breadth::Narrow if model.catalog.in_detail => [top, none, body],
         Breadth::Narrow => [top, body, none],
-        _ if model.catalog.share == Share::List => [top, body, none],
+        // Nothing has no details.
+        _ if model.catalog.share == Share::List || model.catalog.is_bare() => [top, body, none],
         _ if model.catalog.share == Share::Details => [top, none, body],
         _ => {
             let [list, detail] =
@@ -34,13 +35,18 @@ fn areas(model: &Model) -> [Rect; 3] {
 /// Items the list shows at once.
 #[must_use]
 pub(crate) fn list_rows(model: &Model) -> usize {
-    usize::from(inside(areas(model)[1]).height)
+    usize::from(list_area(model).height)
 }
 
 /// The area of the list's rows, for the mouse.
 #[must_use]
 pub(crate) fn list_area(model: &Model) -> Rect {
-    inside(areas(model)[1])
+    below_headings(inside(areas(model)[1]))
+}
+
+/// The rows below the names of the columns.
+const fn below_headings(inner: Rect) -> Rect {
+    Rect { y: inner.y.saturating_add(1), height: inner.height.saturating_sub(1), ..inner }
 }
 
 /// Lines of the schema shown at once.
@@ -79,20 +85,20 @@ pub(crate) const fn kind_title(kind: ItemKind) -> &'static str {
     }
 }
 
+/// What stands where a filter would.
+const NO_FILTER: &str = "no filter";
+
 fn top_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let (state, theme) = (&model.catalog, model.theme);
-    let mut spans = vec![Span::raw(" "), Span::styled("[ ]", theme.key()), Span::raw(" ")];
-    for kind in KINDS {
-        let text = format!(" {} {} ", kind_title(kind), state.n_of(kind));
-        spans.push(Span::styled(text, if kind == state.kind { theme.cursor(true) } else { Style::new() }));
-    }
+    let named = KINDS.map(|kind| (format!("{} {}", kind_title(kind), state.n_of(kind)), kind == state.kind));
+    let mut spans = pane::tabs(named.iter().map(|(name, chosen)| (name.as_str(), *chosen)), theme).spans;
     spans.extend([Span::raw("  "), Span::styled("/", theme.key()), Span::raw(" ")]);
     let used = Line::from(spans.clone()).width();
     let room = usize::from(area.width).saturating_sub(used + 1);
     if state.typing {
         spans.extend(state.input.line(room, theme).spans);
     } else if state.input.text().is_empty() {
-        spans.push(Span::styled(text::fit("no filter", room, ""), theme.dim()));
+        spans.push(Span::styled(if room >= NO_FILTER.len() { NO_FILTER } else { "" }, theme.dim()));
     } else {
         spans.push(Span::raw(text::fit(state.input.text(), room, theme.symbols().ellipsis)));
     }
@@ -131,41 +137,89 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         };
         return frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1.min(inner.height), ..inner });
     }
-    let cells = usize::from(inner.width);
-    let ellipsis = theme.symbols().ellipsis;
-    let (server, name) = if cells >= 60 { (12, cells * 2 / 5) } else { (10, cells.saturating_sub(20)) };
+    let widest = state.shown.iter().filter_map(|at| state.view.items.get(*at)).map(|i| text::width(&i.exposed)).max();
+    let columns = Columns::fit(usize::from(inner.width), widest.unwrap_or(0));
+    let headings = ["NAME", "SERVER", "TOKENS", "", "ABOUT"].map(|h| (h.to_owned(), theme.dim()));
+    frame.render_widget(columns.line(headings, theme), Rect { height: 1.min(inner.height), ..inner });
+    let inner = below_headings(inner);
     let rows = state.shown.iter().enumerate().skip(state.cursor.top);
     for (y, (row, at)) in (inner.y..inner.bottom()).zip(rows) {
         let Some(item) = state.view.items.get(*at) else { continue };
-        let about = item.title.as_deref().or(item.description.as_deref()).unwrap_or_default();
-        let about = about.lines().next().unwrap_or_default();
-        let too_long = !limits::of_name(&model.limits, item).is_empty();
-        let (about, style) = match (item.withheld, too_long) {
-            (true, _) => (format!("{} hidden", theme.symbols().empty), theme.dim()),
-            (_, true) => (format!("{} {about}", theme.symbols().warn), theme.dim()),
-            _ => (about.to_owned(), theme.dim()),
-        };
-        let cost = number::bytes(tokens(item.raw.len()) as u64);
-        let line = Line::from(vec![
-            Span::raw(" "),
-            Span::styled(
-                text::pad(&item.exposed, name, ellipsis),
-                if item.withheld { theme.dim() } else { theme.strong() },
-            ),
-            Span::raw(" "),
-            Span::styled(text::pad(&item.backend, server, ellipsis), Style::new()),
-            Span::raw(format!(" {} ", text::pad_left(&cost, 5, ""))),
-            Span::raw(" "),
-            Span::styled(text::fit(&about, cells.saturating_sub(name + server + 11), ellipsis), style),
-        ]);
         let place = Rect { y, height: 1, ..inner };
-        frame.render_widget(line, place);
+        frame.render_widget(columns.line(cells_of(item, model), theme), place);
         if row == state.cursor.at {
             frame.buffer_mut().set_style(place, theme.cursor(active));
             if let Some(cell) = frame.buffer_mut().cell_mut((place.x, place.y)) {
                 cell.set_symbol(theme.symbols().cursor);
             }
         }
+    }
+}
+
+/// An item's name, server, cost, what is to be known about it in a sign, and what it is about.
+fn cells_of(item: &CatalogItem, model: &Model) -> [(String, Style); 5] {
+    let (theme, s) = (model.theme, model.theme.symbols());
+    let about = item.title.as_deref().or(item.description.as_deref()).unwrap_or_default();
+    let about = about.lines().next().unwrap_or_default();
+    let too_long = !limits::of_name(&model.limits, item).is_empty();
+    let (sign, about) = match (item.withheld, too_long) {
+        (true, _) => (s.empty, about.to_owned()),
+        (_, true) => (s.warn, format!("name too long, {about}")),
+        _ => ("", about.to_owned()),
+    };
+    let tone = if item.withheld { Tone::Quiet } else { Tone::Warn };
+    let name = if item.withheld { theme.dim() } else { theme.strong() };
+    // What clients do not get costs them nothing.
+    let cost = if item.withheld { "hidden".to_owned() } else { number::bytes(tokens(item.raw.len()) as u64) };
+    [
+        (item.exposed.to_string(), name),
+        (item.backend.to_string(), Style::new()),
+        (cost, if item.withheld { theme.dim() } else { Style::new() }),
+        (sign.to_owned(), theme.tone(tone)),
+        (about, theme.dim()),
+    ]
+}
+
+/// Cells of the columns; what has none is left out.
+struct Columns {
+    name: usize,
+    server: usize,
+    about: usize,
+}
+
+impl Columns {
+    /// Cells of what an item costs, a blank, and its sign.
+    const COST: usize = 8;
+    const SERVER: usize = 12;
+    /// Less of what it is about says nothing.
+    const ABOUT: usize = 16;
+
+    /// The name is never cut where it need not be; a prefix tells the server too, so that goes before what the item is about.
+    fn fit(cells: usize, widest: usize) -> Self {
+        let beside = 1 + 1 + Self::COST + 1;
+        let name = widest.clamp(16, 64).min(cells.saturating_sub(beside));
+        let rest = cells.saturating_sub(name + beside);
+        let (server, about) = match rest {
+            0..Self::ABOUT if rest > Self::SERVER => (Self::SERVER, 0),
+            0..Self::ABOUT => (0, 0),
+            _ if rest > Self::SERVER + Self::ABOUT => (Self::SERVER, rest - Self::SERVER - 2),
+            _ => (0, rest - 1),
+        };
+        Self { name: if about + server == 0 { name + rest } else { name }, server, about }
+    }
+
+    fn line(&self, [name, server, cost, sign, about]: [(String, Style); 5], theme: Theme) -> Line<'static> {
+        let ellipsis = theme.symbols().ellipsis;
+        let mut spans = vec![Span::raw(" "), Span::styled(text::pad(&name.0, self.name, ellipsis), name.1)];
+        if self.server > 0 {
+            spans.extend([Span::raw(" "), Span::styled(text::pad(&server.0, self.server, ellipsis), server.1)]);
+        }
+        spans.extend([Span::raw(" "), Span::styled(text::pad_left(&cost.0, Self::COST - 2, ""), cost.1)]);
+        spans.extend([Span::raw(" "), Span::styled(text::pad(&sign.0, 1, ""), sign.1)]);
+        if self.about > 0 {
+            spans.extend([Span::raw(" "), Span::styled(text::fit(&about.0, self.about, ellipsis), about.1)]);
+        }
+        Line::from(spans)
     }
 }
 

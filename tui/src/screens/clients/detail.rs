@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::app::model::Model;
 use crate::app::theme::Tone;
 use crate::screens::backends;
-use crate::widgets::facts::{heading, named};
+use crate::widgets::facts::{heading, in_a_row, named};
 use crate::widgets::{number, text};
 
 /// Calls and questions shown, of each.
@@ -22,13 +22,13 @@ pub(crate) fn lines(model: &Model, c: &ClientView, cells: usize) -> Vec<Line<'st
     let mut out = Vec::new();
     let since = number::time_of_day(c.since, model.utc_offset, false);
     let age = number::age(number::since(model.now, c.since));
-    let mut facts = vec![Span::raw(" "), Span::styled(format!("{} connected", s.full), theme.tone(Tone::Good))];
-    facts.push(Span::raw(format!(" for {age}, since {since}")));
-    for fact in [c.id.to_string(), format!("by {}", c.via)] {
-        facts.push(Span::styled(format!(" {} ", s.dot), theme.dim()));
-        facts.push(Span::raw(text::clean(&fact).into_owned()));
-    }
-    out.push(Line::from(facts));
+    let word = format!("{} connected", s.full);
+    let first = vec![
+        Span::raw(" "),
+        Span::styled(word.trim_start().to_owned(), theme.tone(Tone::Good)),
+        Span::raw(format!(" for {age}, since {since}")),
+    ];
+    out.extend(in_a_row(first, &[c.id.to_string(), format!("by {}", c.via)], cells, theme));
     let revision = c.revision.map_or_else(
         || "not known yet: it has not opened the talk".to_owned(),
         |r| match r.era() {

@@ -20,9 +20,10 @@ fn areas(model: &Model) -> [Rect; 2] {
     let n = u16::try_from(model.sessions().len()).unwrap_or(u16::MAX).max(1);
     match breadth(model.size) {
         Breadth::Narrow if model.clients.in_detail => [none, body],
-        Breadth::Narrow => [body, none],
-        _ if model.clients.share == Share::List => [body, none],
+        // Nobody has no details.
+        _ if model.clients.share == Share::List || model.sessions().is_empty() => [body, none],
         _ if model.clients.share == Share::Details => [none, body],
+        Breadth::Narrow => layout::below_list(body, n).unwrap_or([body, none]),
         Breadth::Normal => {
             let list = n.saturating_add(3).min(body.height / 2);
             Layout::vertical([Constraint::Length(list), Constraint::Min(0)]).areas(body)
@@ -139,7 +140,7 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         }
         return;
     }
-    let rows = model.sessions().iter().map(|c| cells_of(c, model));
+    let rows = model.sessions().iter().skip(model.clients.cursor.top).map(|c| cells_of(c, model));
     TABLE.draw(inner, rows, model.clients.cursor, active, theme, frame);
 }
 

@@ -13,6 +13,9 @@ use crate::app::model::Model;
 use crate::app::theme::{Theme, Tone};
 use crate::widgets::{pane, text};
 
+/// Lines that a reason may take.
+const WHY_LINES: usize = 3;
+
 /// What the cursor is on: what is wrong there, else what the key is for.
 pub(super) fn here(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
     let theme = model.theme;
@@ -38,7 +41,8 @@ pub(super) fn here(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>
         let doc = doc.replace('`', "");
         lines.extend(text::wrap(&doc, cells, 12).into_iter().map(|l| Line::styled(format!(" {l}"), Style::new())));
     } else if lines.is_empty() {
-        lines.push(Line::styled(" nothing to say about this line; Ctrl-N offers what may stand here", theme.dim()));
+        let nothing = "nothing to say about this line; Ctrl-N offers what may stand here";
+        lines.extend(text::wrap(nothing, cells, 3).into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim())));
     }
     pane::text(&title, lines, 0, false, area, theme, frame);
 }
@@ -58,8 +62,7 @@ pub(super) fn plan(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>
             for p in checked.problems.iter().filter(|p| p.level == Level::Error) {
                 let (tone, sign) = sign(p.level, theme);
                 let at = p.at.map_or_else(String::new, |(l, ..)| format!("line {}: ", l + 1));
-                let line = text::fit(&format!("{sign} {at}{}", p.message), cells, s.ellipsis);
-                lines.push(Line::styled(format!(" {line}"), theme.tone(tone)));
+                said(&format!("{sign} {at}{}", p.message), tone, cells, theme, &mut lines);
             }
             match &checked.plan {
                 Some(plan) if !plan.is_empty() => lines.extend(plan_lines(plan, cells, theme)),
@@ -71,8 +74,7 @@ pub(super) fn plan(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>
             }
             let elsewhere = checked.problems.iter().filter(|p| p.at.is_none() && p.level == Level::Warning);
             for p in elsewhere {
-                let line = text::fit(&format!("{} {}", s.warn, p.message), cells, s.ellipsis);
-                lines.push(Line::styled(format!(" {line}"), theme.tone(Tone::Warn)));
+                said(&format!("{} {}", s.warn, p.message), Tone::Warn, cells, theme, &mut lines);
             }
         }
     }
@@ -85,20 +87,30 @@ pub(super) fn plan(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>
     pane::text(title, lines, 0, false, area, theme, frame);
 }
 
+/// A sentence that begins with a sign, wrapped.
+fn said(sentence: &str, tone: Tone, cells: usize, theme: Theme, out: &mut Vec<Line<'static>>) {
+    for (i, piece) in text::wrap(sentence, cells.saturating_sub(3), WHY_LINES).into_iter().enumerate() {
+        out.push(Line::styled(format!("{}{piece}", if i == 0 { " " } else { "   " }), theme.tone(tone)));
+    }
+}
+
 /// The rows of a plan in columns.
 pub(crate) fn plan_lines(plan: &Plan, cells: usize, theme: Theme) -> Vec<Line<'static>> {
     let s = theme.symbols();
     let rows = save::plan_rows(plan);
     let name = rows.iter().map(|r| text::width(&r.who)).max().unwrap_or(0).clamp(4, 20);
     let word = rows.iter().map(|r| text::width(&r.what)).max().unwrap_or(0);
+    let indent = name + word + 7;
     let line = |row: save::Row| {
-        let room = cells.saturating_sub(name + word + 6);
-        Line::from(vec![
+        let mut pieces = text::wrap(&row.why, cells.saturating_sub(indent).max(8), WHY_LINES).into_iter();
+        let first = Line::from(vec![
             Span::styled(format!(" {} ", row.sign), theme.tone(row.tone)),
             Span::raw(format!("{}  ", text::pad(&row.who, name, s.ellipsis))),
             Span::styled(format!("{}  ", text::pad(&row.what, word, s.ellipsis)), theme.tone(row.tone)),
-            Span::styled(text::fit(&row.why, room, s.ellipsis), theme.dim()),
-        ])
+            Span::styled(pieces.next().unwrap_or_default(), theme.dim()),
+        ]);
+        let more = pieces.map(|p| Line::styled(format!("{}{p}", " ".repeat(indent)), theme.dim()));
+        std::iter::once(first).chain(more).collect::<Vec<_>>()
     };
-    rows.into_iter().map(line).collect()
+    rows.into_iter().flat_map(line).collect()
 }

@@ -324,13 +324,13 @@ fn text_pane(model: &Model, open: &Open, area: Rect, frame: &mut Frame<'_>) {
     let is_active = model.config.in_text() && model.popups.is_empty();
     let (undo, redo) = open.editor.steps();
     let title = match open.entry_of(open.editor.cursor().line).and_then(|at| open.outline.get(at)) {
-        Some(entry) if entry.is_server => format!("{} {} {}", open.name(), s.dot, entry.name),
+        Some(entry) if entry.is_server => format!("{}{}{}", open.name(), s.sep, entry.name),
         _ => open.name(),
     };
     let mut block = pane::block(theme, is_active).title(pane::title(&title));
     let find = &open.editor.find;
     if open.line.is_none() && open.naming.is_none() && !find.is_open {
-        block = block.title_bottom(pane::title(&format!("undo {undo} {} redo {redo}", s.dot)).right_aligned());
+        block = block.title_bottom(pane::title(&format!("undo {undo}{}redo {redo}", s.sep)).right_aligned());
     }
     frame.render_widget(block, area);
     let inner = inside(area);

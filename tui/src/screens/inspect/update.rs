@@ -385,7 +385,7 @@ pub(crate) fn reader(tree: &Tree, at: usize) -> Option<Popup> {
         text.truncate(end);
         text.push_str("\n(the rest is left out: copy it with y)");
     }
-    Some(Popup::Reader { title: tree.path(at), text, top: 0 })
+    Some(Popup::Reader { title: tree.path(at), text: text.into(), top: 0 })
 }
 
 /// Entries to copy from a tree.

@@ -8,8 +8,8 @@ use tui_logger::{LevelFilter, TuiWidgetState};
 pub(crate) struct State {
     /// What tui-logger keeps about the selected source, levels and place.
     pub(crate) widget: TuiWidgetState,
-    /// The list of sources is shown.
-    pub(crate) sources: bool,
+    /// The list of sources is shown, or not; `None`: where there is room beside the lines.
+    pub(crate) sources: Option<bool>,
     /// Only lines of this server are shown.
     pub(crate) only: Option<Arc<str>>,
     /// Only lines of the selected source are shown.
@@ -34,7 +34,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             widget: TuiWidgetState::new().set_default_display_level(LevelFilter::Trace),
-            sources: true,
+            sources: None,
             only: None,
             focused: false,
             hide_off: false,
@@ -52,7 +52,7 @@ impl State {
             .set_default_display_level(LevelFilter::Off)
             .set_level_for_target(&name, LevelFilter::Trace)
             .set_level_for_target(&crate::runtime::logging::messages_of(&name), LevelFilter::Trace);
-        (self.focused, self.paused, self.sources) = (false, false, false);
+        (self.focused, self.paused, self.sources) = (false, false, Some(false));
         self.only = Some(name);
     }
 

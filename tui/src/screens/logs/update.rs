@@ -8,6 +8,7 @@ use crate::input::action::Action;
 
 /// Does what a key asks.
 pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    let shows_sources = super::view::shows_sources(model);
     let logs = &mut model.logs;
     let event = match action {
         Action::OnlySource if logs.only.is_some() => return logs.show_all(),
@@ -39,7 +40,7 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
             E::EscapeKey
         }
         Action::Sources => {
-            logs.sources ^= true;
+            logs.sources = Some(!shows_sources);
             return;
         }
         _ => return,

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use tui_logger::{ExtLogRecord, LogFormatter, TuiLoggerTargetWidget, TuiLoggerWidget};
 
-use crate::app::layout;
+use crate::app::layout::{self, Breadth};
 use crate::app::model::Model;
 use crate::app::theme::{Theme, Tone};
 use crate::widgets::{number, pane, text};
@@ -20,12 +20,18 @@ const SOURCE: usize = 12;
 /// Lines one log line may take.
 const MAX_LINES: usize = 8;
 
+/// Whether the list of sources is on the screen.
+#[must_use]
+pub(crate) fn shows_sources(model: &Model) -> bool {
+    model.logs.sources.unwrap_or(layout::breadth(model.size) != Breadth::Narrow)
+}
+
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let body = layout::frame(model.size).body;
     let logs = &model.logs;
     let theme = model.theme;
-    let sources = if logs.sources { (body.width / 3).min(36) } else { 0 };
+    let sources = if shows_sources(model) { (body.width / 3).min(36) } else { 0 };
     let [left, right] = Layout::horizontal([Constraint::Length(sources), Constraint::Min(0)]).areas(body);
     if left.width > 0 {
         let block =

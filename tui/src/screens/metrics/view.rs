@@ -177,24 +177,27 @@ fn list(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     }
 }
 
-/// Steps a column stands for, so that the window fits into `cells`.
-fn steps_a_column(window: Window, cells: u16) -> usize {
-    window.n_steps().div_ceil(usize::from(cells).max(1)).max(1)
-}
-
-/// One value a column, the newest last; columns are cut from the newest end so that a full one stays full.
-fn by_column(points: &[Point], per_column: usize, value: impl Fn(&[Point]) -> f64) -> Vec<f64> {
-    let mut out: Vec<f64> = points.rchunks(per_column).map(value).collect();
+/// One value a cell, so that the window takes all of them; the newest last. Where there are more cells than steps, a step takes several.
+fn by_cell(points: &[Point], window: Window, cells: u16, value: impl Fn(&[Point]) -> f64) -> Vec<f64> {
+    let (n, cells) = (window.n_steps(), usize::from(cells));
+    let of = |i: usize| {
+        let from = i * n / cells;
+        let to = ((i + 1) * n / cells).max(from + 1);
+        // Counted from the newest, which is the last.
+        let end = points.len().checked_sub(from).filter(|end| *end > 0)?;
+        Some(value(&points[end.saturating_sub(to - from)..end]))
+    };
+    let mut out: Vec<f64> = (0..cells).map_while(of).collect();
     out.reverse();
     out
 }
 
-/// A frame for a chart; gives the area of its bars.
-fn chart(title: &str, highest: &str, per_column: usize, area: Rect, theme: Theme, frame: &mut Frame<'_>) -> Rect {
-    let step = number::age(HISTORY_STEP * u32::try_from(per_column).unwrap_or(1));
+/// A frame for a chart, with where its time begins and ends; gives the area of its bars.
+fn chart(title: &str, highest: &str, window: Window, area: Rect, theme: Theme, frame: &mut Frame<'_>) -> Rect {
     let block = pane::block(theme, false)
         .title(pane::title(title))
-        .title_bottom(pane::title(&format!("a column is {step}, now at the right")).right_aligned());
+        .title_bottom(pane::title(&format!("{} ago", number::age(window.length()))))
+        .title_bottom(pane::title("now").right_aligned());
     frame.render_widget(block, area);
     let inner = inside(area);
     let axis = AXIS.min(inner.width);
@@ -212,15 +215,15 @@ fn chart(title: &str, highest: &str, per_column: usize, area: Rect, theme: Theme
 
 fn requests(points: &[Point], window: Window, model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let theme = model.theme;
-    let per_column = steps_a_column(window, inside(area).width.saturating_sub(AXIS));
+    let cells = inside(area).width.saturating_sub(AXIS);
     let rate = |count: fn(&Point) -> u32| {
         move |chunk: &[Point]| {
             let n: u32 = chunk.iter().map(count).sum();
             f64::from(n) / (HISTORY_STEP.as_secs_f64() * f64::from(u32::try_from(chunk.len()).unwrap_or(1)))
         }
     };
-    let all = by_column(points, per_column, rate(|p| p.n));
-    let failed = by_column(points, per_column, rate(|p| p.n_errors));
+    let all = by_cell(points, window, cells, rate(|p| p.n));
+    let failed = by_cell(points, window, cells, rate(|p| p.n_errors));
     let max = all.iter().copied().fold(0.0, f64::max);
     let n: u64 = points.iter().map(|p| u64::from(p.n)).sum();
     let n_errors: u64 = points.iter().map(|p| u64::from(p.n_errors)).sum();
@@ -234,7 +237,7 @@ fn requests(points: &[Point], window: Window, model: &Model, area: Rect, frame: 
         let title = format!("{title}, over {}", window.word());
         return in_words(&title, &all, &|n| format!("{} a second", short(n)), area, theme, frame);
     }
-    let inner = chart(&title, &short(max), per_column, area, theme, frame);
+    let inner = chart(&title, &short(max), window, area, theme, frame);
     bars::draw(&all, max, theme.tone(Tone::Busy), inner, theme, frame);
     bars::draw(&failed, max, theme.tone(Tone::Bad), inner, theme, frame);
 }
@@ -270,21 +273,22 @@ fn short(rate: f64) -> String {
 fn latency(points: &[Point], window: Window, model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let theme = model.theme;
     let s = theme.symbols();
-    let per_column = steps_a_column(window, inside(area).width.saturating_sub(AXIS));
+    let cells = inside(area).width.saturating_sub(AXIS);
     let highest = |of: fn(&Point) -> Duration| {
         move |chunk: &[Point]| chunk.iter().map(of).max().unwrap_or_default().as_secs_f64()
     };
-    let p95 = by_column(points, per_column, highest(|p| p.p95));
-    let p50 = by_column(points, per_column, highest(|p| p.p50));
+    let p95 = by_cell(points, window, cells, highest(|p| p.p95));
+    let p50 = by_cell(points, window, cells, highest(|p| p.p50));
     let max = p95.iter().copied().fold(0.0, f64::max);
     let worst = points.iter().map(|p| p.p99).max().unwrap_or_default();
-    let title = format!("latency: {} p50  {} p95   highest p99 {}", s.bar, s.shade, number::latency(worst));
+    let highest = if worst.is_zero() { String::new() } else { format!("   highest p99 {}", number::latency(worst)) };
+    let title = format!("latency: {} p50  {} p95{highest}", s.bar, s.shade);
     if theme.accessible {
         let title = format!("95th percentile of the latency, over {}", window.word());
         let time = |n| number::latency(Duration::from_secs_f64(n));
         return in_words(&title, &p95, &time, area, theme, frame);
     }
-    let inner = chart(&title, &number::latency(Duration::from_secs_f64(max)), per_column, area, theme, frame);
+    let inner = chart(&title, &number::latency(Duration::from_secs_f64(max)), window, area, theme, frame);
     bars::shade(&p95, max, theme.tone(Tone::Warn), inner, theme, frame);
     bars::draw(&p50, max, theme.tone(Tone::Busy), inner, theme, frame);
 }
@@ -292,7 +296,7 @@ fn latency(points: &[Point], window: Window, model: &Model, area: Rect, frame: &
 /// How requests ended, since the start.
 fn ended(seen: &MetricsView, model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let theme = model.theme;
-    frame.render_widget(pane::block(theme, false).title(pane::title("how they ended, since the start")), area);
+    frame.render_widget(pane::block(theme, false).title(pane::title("how they ended since the start")), area);
     let inner = inside(area);
     let all: u64 = seen.ended.iter().map(|(_, n)| n).sum();
     for (y, (outcome, n)) in (inner.y..inner.bottom()).zip(&seen.ended) {
@@ -325,14 +329,14 @@ fn ended(seen: &MetricsView, model: &Model, area: Rect, frame: &mut Frame<'_>) {
 }
 
 /// The columns; the tool takes what is left.
-const TABLE: Table = Table { columns: &COLUMNS, min_name: 12 };
+const TABLE: Table = Table { columns: &COLUMNS, min_name: 18 };
 const COLUMNS: [Column; 7] = [
     column("SLOWEST TOOLS", 0, false, 0),
     column("SERVER", 12, false, 3),
-    column("CALLS", 7, true, 2),
+    column("CALLS", 7, true, 1),
     column("P50", 6, true, 1),
     column("P95", 6, true, 0),
-    column("P99", 6, true, 1),
+    column("P99", 6, true, 2),
     column("MAX", 6, true, 4),
 ];
 
