@@ -320,6 +320,53 @@ fn a_running_call_is_cancelled_by_escape_and_yes() {
 }
 
 #[test]
+fn the_first_item_is_selected_until_another_one_is_chosen() {
+    let with_one_before = |d: &mut Driver| {
+        let mut view = (*d.catalog).clone();
+        let mut first = view.items[0].clone();
+        first.exposed = "a__first".into();
+        view.items.insert(0, first);
+        view.version += 1;
+        d.catalog = view.into();
+        d.look(Some(Vec::new()));
+    };
+    let selected = |d: &Driver| d.model.catalog.item().map(|i| i.exposed.to_string());
+    let mut d = driver();
+    d.keys("3");
+    with_one_before(&mut d);
+    assert_eq!(selected(&d).as_deref(), Some("a__first"), "nobody has chosen the one below");
+    let mut d = driver();
+    d.keys("3 g");
+    let chosen = selected(&d);
+    with_one_before(&mut d);
+    assert_eq!(selected(&d), chosen);
+}
+
+#[test]
+fn the_background_is_as_the_terminal_says_until_one_is_chosen() {
+    let mut d = driver();
+    d.tell(Msg::Background { light: true });
+    assert!(d.model.theme.light);
+    d.keys("f6");
+    d.tell(Msg::Background { light: true });
+    assert!(!d.model.theme.light, "chosen with a key");
+}
+
+#[test]
+fn a_short_list_leaves_room_for_the_selected_one() {
+    let mut d = Driver::new((80, 24));
+    d.keys("1 j j j");
+    assert!(crate::screens::backends::view::shows_detail(&d.model));
+    d.keys("d");
+    assert_eq!(crate::screens::backends::view::list_area(&d.model).height, 0, "all of the screen");
+    d.keys("esc");
+    let b = d.snapshot.backends[0].clone();
+    d.snapshot.backends = vec![b; 20];
+    d.look(Some(Vec::new()));
+    assert!(!crate::screens::backends::view::shows_detail(&d.model), "a long list needs the rows itself");
+}
+
+#[test]
 fn the_catalog_keeps_its_item_when_the_list_changes() {
     let mut d = driver();
     d.keys("3 j j");

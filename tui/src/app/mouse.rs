@@ -141,6 +141,7 @@ fn select(model: &mut Model, x: u16, y: u16) {
         Screen::Catalog => {
             if let Some(row) = row(catalog::view::list_area(model)) {
                 model.catalog.cursor.at = model.catalog.cursor.top + row;
+                model.catalog.is_chosen = true;
             }
         }
         Screen::Clients => {

@@ -37,6 +37,8 @@ pub(crate) fn status(flow: &Flow, look: Look) -> (String, Tone) {
         Status::Fault(code) => (format!("{} {code}", s.bad), Tone::Bad),
         Status::Cancelled => (format!("{} cancel", s.empty), Tone::Quiet),
         Status::TimedOut => (format!("{} timeout", s.bad), Tone::Bad),
+        // In words the arrow is one, and one too many.
+        Status::Sent if look.theme.accessible => ("sent".to_owned(), Tone::Quiet),
         Status::Sent => (format!("{} sent", s.right), Tone::Quiet),
         Status::Dropped(_) => (format!("{} dropped", s.bad), Tone::Bad),
     }

@@ -125,7 +125,8 @@ fn histogram(seen: &ServerDetail, cells: usize, theme: Theme) -> Vec<Line<'stati
             Span::raw(text::pad_left(&label, 8, "")),
             Span::raw(" "),
             Span::styled(theme.symbols().bar.repeat(filled), theme.tone(Tone::Busy)),
-            Span::raw(" ".repeat(room - filled)),
+            // Nobody hears how long a bar is.
+            Span::raw(if theme.accessible { String::new() } else { " ".repeat(room - filled) }),
             Span::raw(text::pad_left(&number::count(n), 9, "")),
         ]));
     }

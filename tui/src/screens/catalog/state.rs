@@ -67,6 +67,8 @@ pub(crate) struct State {
     pub(crate) shown: Vec<usize>,
     /// The selected row of `shown`.
     pub(crate) cursor: Cursor,
+    /// Somebody chose that row: it stays selected when others come. Before, the first one is, whatever it is.
+    pub(crate) is_chosen: bool,
     /// The schema has the keys.
     pub(crate) in_detail: bool,
     /// How list and details share the screen.
@@ -102,6 +104,7 @@ impl Default for State {
             order: Order::default(),
             shown: Vec::new(),
             cursor: Cursor::default(),
+            is_chosen: false,
             in_detail: false,
             share: Share::default(),
             tree: None,
@@ -120,7 +123,7 @@ impl State {
         if view.version == self.view.version && view.items.len() == self.view.items.len() {
             return false;
         }
-        let selected = self.item().map(|i| i.exposed.clone());
+        let selected = self.item().filter(|_| self.is_chosen).map(|i| i.exposed.clone());
         self.view = view;
         self.tree = None;
         self.find();
@@ -144,6 +147,7 @@ impl State {
             self.find();
         }
         self.select(Some(exposed));
+        self.is_chosen = true;
     }
 
     fn select(&mut self, name: Option<&str>) {

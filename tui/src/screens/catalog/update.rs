@@ -22,6 +22,7 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
     let page = view::list_rows(model);
     let detail_page = view::tree_rows(model);
     let state = &mut model.catalog;
+    state.is_chosen = true;
     match action {
         Action::Filter => {
             state.typing = true;

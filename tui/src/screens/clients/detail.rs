@@ -133,6 +133,12 @@ fn instances(model: &Model, c: &ClientView, cells: usize, out: &mut Vec<Line<'st
     for instance in all {
         let line = backends::setup::line(model, instance);
         let name = text::pad(&instance.backend, 12, model.theme.symbols().ellipsis);
-        out.push(Line::raw(text::fit(&format!("   {name}{line}"), cells, model.theme.symbols().ellipsis)));
+        let mut whole = format!("   {name}{line}");
+        // Rather out of line than cut off.
+        if text::width(&whole) > cells {
+            let facts: Vec<&str> = whole.split("  ").map(str::trim).filter(|f| !f.is_empty()).collect();
+            whole = format!("   {}", facts.join("  "));
+        }
+        out.push(Line::raw(text::fit(&whole, cells, model.theme.symbols().ellipsis)));
     }
 }

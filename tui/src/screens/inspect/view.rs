@@ -222,7 +222,7 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
             View::Facts => "facts",
         };
         let size = number::count(side.tree.whole().len() as u64);
-        block = block.title_bottom(pane::title(&format!("{view} {} {size} B", theme.symbols().dot)));
+        block = block.title_bottom(pane::title(&format!("{view}{}{size} B", theme.symbols().sep)));
     }
     frame.render_widget(block, area);
     let mut inner = inside(area);
@@ -318,7 +318,6 @@ fn request_title(detail: &Detail, theme: Theme) -> String {
 
 fn response_title(model: &Model, flow: &Flow) -> String {
     let look = Look { theme: model.theme, now: model.now, utc_offset: model.utc_offset };
-    let dot = model.theme.symbols().dot;
     let mut parts = vec![flow_table::status(flow, look).0];
     if let Status::Dropped(why) = flow.status {
         parts.push(why.to_owned());
@@ -328,7 +327,7 @@ fn response_title(model: &Model, flow: &Flow) -> String {
         parts.push(format!("{} B", number::bytes(u64::from(flow.n_bytes_out))));
     }
     parts.retain(|p| !p.is_empty());
-    parts.join(&format!(" {dot} "))
+    parts.join(model.theme.symbols().sep)
 }
 
 /// What stands below a tree: what was left out, and what the proxy changed.
@@ -485,6 +484,6 @@ fn relation(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
         }
         .to_owned(),
     );
-    let line = format!(" {} {}", s.from, parts.join(&format!(" {} ", s.dot)));
+    let line = format!(" {} {}", s.from, parts.join(s.sep));
     Line::styled(text::fit(&line, cells, s.ellipsis), theme.dim())
 }

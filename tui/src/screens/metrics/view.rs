@@ -234,7 +234,7 @@ fn requests(points: &[Point], window: Window, model: &Model, area: Rect, frame: 
         number::percent(n_errors, n)
     );
     if theme.accessible {
-        let title = format!("{title}, over {}", window.word());
+        let title = format!("{title}, over the last {}", window.word());
         return in_words(&title, &all, &|n| format!("{} a second", short(n)), area, theme, frame);
     }
     let inner = chart(&title, &short(max), window, area, theme, frame);
@@ -284,7 +284,7 @@ fn latency(points: &[Point], window: Window, model: &Model, area: Rect, frame: &
     let highest = if worst.is_zero() { String::new() } else { format!("   highest p99 {}", number::latency(worst)) };
     let title = format!("latency: {} p50  {} p95{highest}", s.bar, s.shade);
     if theme.accessible {
-        let title = format!("95th percentile of the latency, over {}", window.word());
+        let title = format!("95th percentile of the latency, over the last {}", window.word());
         let time = |n| number::latency(Duration::from_secs_f64(n));
         return in_words(&title, &p95, &time, area, theme, frame);
     }
@@ -360,4 +360,29 @@ fn tools(seen: &MetricsView, model: &Model, area: Rect, frame: &mut Frame<'_>) {
     // No row is selected: they are only looked at.
     let nowhere = Cursor { at: usize::MAX, top: 0 };
     TABLE.draw(inside(area), seen.slowest.iter().map(row), nowhere, false, theme, frame);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_takes_all_cells_and_a_short_past_the_newest() {
+        let points: Vec<Point> = (1..=60).map(|n| Point { n, ..Point::default() }).collect();
+        let newest = |chunk: &[Point]| f64::from(chunk.iter().map(|p| p.n).max().unwrap_or(0));
+        let n_steps = Window::Short.n_steps();
+        assert_eq!(n_steps, points.len());
+        for cells in [7, 30, 60, 71, 161] {
+            let all = by_cell(&points, Window::Short, cells, newest);
+            assert_eq!(all.len(), usize::from(cells));
+            assert_eq!(all.last(), Some(&60.0));
+            assert!(all.is_sorted(), "{all:?}");
+            let short = by_cell(&points[..6], Window::Short, cells, newest);
+            assert_eq!(short.last(), Some(&6.0));
+            assert!(short.len() <= usize::from(cells).div_ceil(10) + 1, "{short:?}");
+        }
+        let steps = by_cell(&points, Window::Short, 60, |chunk| f64::from(u32::try_from(chunk.len()).unwrap_or(0)));
+        assert!(steps.iter().all(|n| *n == 1.0), "each step once");
+        assert!(by_cell(&[], Window::Short, 60, newest).is_empty());
+    }
 }
