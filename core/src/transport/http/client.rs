@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 
+use super::head;
 use super::redirect::{MAX_REDIRECTS, Redirect, redirect};
 use super::tls;
 
@@ -157,9 +158,12 @@ impl HttpClient {
             if method == Method::POST {
                 *request.body_mut() = Some(body.clone().into());
             }
-            let response = self.client.execute(request).await.map_err(|e| self.error(e))?;
+            let mut response = self.client.execute(request).await.map_err(|e| self.error(e))?;
             match redirect(url, response.status(), response.headers()) {
-                Redirect::No => return Ok(HttpResponse { response, ahead: None }),
+                Redirect::No => {
+                    head::of_headers(response.headers_mut());
+                    return Ok(HttpResponse { response, ahead: None });
+                }
                 Redirect::To(to) => redirected = Some(to),
                 Redirect::Foreign(origin) => return Err(HttpError::Redirect(origin)),
                 Redirect::Bad => return Err(HttpError::BadRedirect),

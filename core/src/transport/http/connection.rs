@@ -12,10 +12,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use http::header::{CONNECTION, HeaderValue};
-use http::uri::PathAndQuery;
-use http::{Method, Request, Uri, Version};
+use http::{Method, Request, Version};
 use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::Going;
 use super::chunks::Chunks;
+use super::head;
 use super::listener::Serve;
 use super::pulse::Pulse;
 
@@ -76,7 +76,7 @@ where
     let stream = || last.lock().unwrap_or_else(PoisonError::into_inner);
     let answer = service_fn(|mut request| {
         let busy = pulse.begin();
-        let_go(&mut request);
+        head::of_request(&mut request);
         // Who serves reads the whole body of a POST that it takes.
         let (has_body, is_post) = (!request.is_end_stream(), request.method() == Method::POST);
         let (is_chunked, pulse) = (is_chunked(&request), pulse.clone());
@@ -110,30 +110,6 @@ where
     // A copy: what is left of hyper's buffer, were it nothing, would keep all of it.
     let first = Bytes::copy_from_slice(&parts.read_buf);
     Ok((Felt { first, ..parts.io.into_inner() }, chunks))
-}
-
-/// Copies what a request shares with the buffer it was read into: hyper reads on while it is answered, and would take another one.
-fn let_go<B>(request: &mut Request<B>) {
-    let place =
-        request.uri().path_and_query().filter(|_| request.uri().authority().is_none()).map(PathAndQuery::as_str);
-    let place = place.unwrap_or_default();
-    let n = place.len();
-    let mut all = BytesMut::with_capacity(n + request.headers().values().map(HeaderValue::len).sum::<usize>());
-    all.extend_from_slice(place.as_bytes());
-    request.headers().values().for_each(|value| all.extend_from_slice(value.as_bytes()));
-    let mut all = all.freeze();
-    // What was valid before is so again.
-    let place = all.split_to(n);
-    if let Ok(uri) = Uri::from_maybe_shared(place)
-        && n > 0
-    {
-        *request.uri_mut() = uri;
-    }
-    for value in request.headers_mut().values_mut() {
-        if let Ok(copy) = HeaderValue::from_maybe_shared(all.split_to(value.len())) {
-            *value = copy;
-        }
-    }
 }
 
 /// Whether a stream in answer to this is sent in chunks, with another request to follow.
@@ -279,17 +255,6 @@ mod tests {
     async fn settle() {
         for _ in 0..20 {
             tokio::task::yield_now().await;
-        }
-    }
-
-    #[test]
-    fn a_request_let_go_of_says_the_same() {
-        for uri in ["/mcp?a=1", "http://x/mcp", "*"] {
-            let request = Request::get(uri).header("a", "1").header("b", "").header("a", b"\xff 2".as_slice());
-            let mut request = request.body(()).expect("a request");
-            let before = (request.uri().clone(), request.headers().clone());
-            let_go(&mut request);
-            assert_eq!((request.uri(), request.headers()), (&before.0, &before.1));
         }
     }
 

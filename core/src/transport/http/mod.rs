@@ -5,6 +5,7 @@ mod chunks;
 mod client;
 mod connection;
 mod events;
+mod head;
 mod listener;
 mod pulse;
 mod redirect;
