@@ -386,6 +386,9 @@ fn there_is_no_timer_when_no_time_is_on_the_screen() {
     let mut d = driver();
     d.keys("2");
     assert_eq!(d.model.tick_in(), Some(Duration::from_secs(1)), "a call is running");
+    d.model.theme.accessible = true;
+    assert_eq!(d.model.tick_in(), Some(Duration::from_secs(15)), "nobody is talked to every second");
+    d.model.theme.accessible = false;
     d.tell(Msg::Focus(false));
     assert_eq!(d.model.tick_in(), None);
     d.tell(Msg::Focus(true));

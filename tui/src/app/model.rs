@@ -261,7 +261,8 @@ impl Model {
     /// How long until something on the screen reads differently though nothing happened; `None` if nothing will.
     #[must_use]
     pub(crate) fn tick_in(&self) -> Option<Duration> {
-        const SECOND: Duration = Duration::from_secs(1);
+        // Who hears the screen is interrupted by whatever changes on it.
+        let second = Duration::from_secs(if self.theme.accessible { 15 } else { 1 });
         if !self.focused {
             return None;
         }
@@ -271,11 +272,11 @@ impl Model {
             _ => false,
         };
         if self.popups.iter().any(is_running) {
-            return Some(SECOND);
+            return Some(second);
         }
         match self.screen {
             Screen::Inspect if self.inspect.postponed => Some(DETAIL_EVERY),
-            Screen::Inspect => self.inspect.shows_running().then_some(SECOND),
+            Screen::Inspect => self.inspect.shows_running().then_some(second),
             Screen::Backends => {
                 let moving = |b: &BackendView| {
                     b.per_second.iter().any(|n| *n > 0) || matches!(b.state, BackendState::Backoff { .. })
@@ -283,18 +284,23 @@ impl Model {
                 // Calls in flight stand in the details, with their age.
                 let shows_open = self.server().is_some_and(|b| b.n_in_flight > 0) && backends::view::shows_detail(self);
                 if shows_open || self.servers().iter().any(moving) {
-                    return Some(SECOND);
+                    return Some(second);
                 }
-                self.servers().iter().map(|b| number::age_lasts(number::since(self.now, b.since))).min()
+                let ages = self.servers().iter().map(|b| number::age_lasts(number::since(self.now, b.since)));
+                ages.min().map(|age| age.max(second))
             }
             Screen::Clients => {
-                self.sessions().iter().map(|c| number::age_lasts(number::since(self.now, c.since))).min()
+                if self.session().is_some_and(|c| c.n_in_flight > 0) && clients::view::shows_detail(self) {
+                    return Some(second);
+                }
+                let ages = self.sessions().iter().map(|c| number::age_lasts(number::since(self.now, c.since)));
+                ages.min().map(|age| age.max(second))
             }
             Screen::Metrics => self.metrics.is_moving().then_some(mcp_proxy_core::control::HISTORY_STEP),
             // The outline says when a server is tried again.
             Screen::Config => {
                 let waits = |b: &BackendView| matches!(b.state, BackendState::Backoff { .. });
-                self.servers().iter().any(waits).then_some(SECOND)
+                self.servers().iter().any(waits).then_some(second)
             }
             Screen::Catalog | Screen::Logs => None,
         }

@@ -38,7 +38,12 @@ impl Keymap {
                     problems.push(format!("`{id}` is nothing that can be done there: see docs/keys.md"));
                     continue;
                 };
-                keymap.keys[at] = keys(&id, value, TABLE[at].context, &mut problems);
+                let wanted = keys(&id, value, TABLE[at].context, &mut problems);
+                // An empty list takes the keys away; a mistake does not.
+                if wanted.is_empty() && !value.as_array().is_some_and(Vec::is_empty) {
+                    continue;
+                }
+                keymap.keys[at] = wanted;
                 given[at] = true;
             }
         }
@@ -156,12 +161,12 @@ mod tests {
         check("[backends]\nping = \"x\"\nrestart = \"x\"", "backends.ping", "", "x is `backends.restart` now");
         check("[backends]\nping = \"r\"", "backends.restart", "", "r is `backends.ping` now");
         check("[backends]\nping = \"q\"", "backends.ping", "q", "hides `everywhere.close`");
-        check("[backends]\nping = \"ctrl-h\"", "backends.ping", "", "Backspace");
-        check("[backends]\nping = \"hyper-x\"", "backends.ping", "", "no key `hyper-x`");
-        check("[backends]\nping = 3", "backends.ping", "", "wants a key");
+        check("[backends]\nping = \"ctrl-h\"", "backends.ping", "t", "Backspace");
+        check("[backends]\nping = \"hyper-x\"", "backends.ping", "t", "no key `hyper-x`");
+        check("[backends]\nping = 3", "backends.ping", "t", "wants a key");
         check("[backends]\nfly = \"x\"", "backends.ping", "t", "nothing that can be done");
         check("[nowhere]\nfly = \"x\"", "backends.ping", "t", "no part of the screen");
-        check("[form]\nsend = \"x\"", "form.send", "", "typed as text");
+        check("[form]\nsend = \"x\"", "form.send", "Enter", "typed as text");
         check("[everywhere]\nquit = []", "everywhere.quit", "Ctrl-C", "a way out");
         check("[[[", "backends.ping", "t", "cannot be read");
     }
