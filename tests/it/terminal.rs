@@ -37,7 +37,8 @@ fn digits_go_to_the_screens_and_help_names_the_keys() {
     screen.shows(&["3/3 ready"]);
     screen.keys("3").shows(&["Tools 11", "tools__add"]);
     screen.keys("4").shows(&["CLIENT", "demo"]);
-    screen.keys("5").shows(&["Sources", "newest last"]);
+    screen.keys("5").shows(&["newest last"]);
+    screen.keys("h").shows(&["Sources", "newest last"]);
     screen.keys("6").shows(&["requests/s", "latency:"]);
     screen.keys("1").shows(&["STATE", "library"]);
     screen.keys("2").shows(&["Calls"]);
@@ -197,9 +198,11 @@ fn why_a_server_failed_is_on_the_screen() {
     let home = Home::with_fake(&[]).server("broken", "no-such-program", &[]).fake("crash", &["--exit", "3"]);
     let mut screen = with(&home);
     screen.shows(&["broken", "failed"]);
-    // Narrow: the note line says it, `d` opens the card.
-    screen.keys("j").shows(&["(d) broken: `no-such-program` was not found"]);
-    screen.keys("d").shows(&["phase resolve", "was not found", "install it"]);
+    // The card stands below the list, `d` gives it the whole screen.
+    screen.keys("j").shows(&["▸broken", "phase resolve", "was not found"]);
+    screen
+        .keys("d")
+        .until("the card alone", |s| s.contents().contains("install it") && !s.contents().contains("STATE"));
     screen.keys("\x1b").shows(&["STATE"]);
     screen.keys("jd").shows(&["crash", "exit code 3", "stderr"]);
 }

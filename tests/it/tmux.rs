@@ -144,11 +144,11 @@ fn a_day_with_the_terminal() {
 
     // Any size is drawn.
     tmux.run(&["resize-window", "-x", "80", "-y", "24"]);
-    tmux.until("the narrow screen", |s| s.contains("? keys") && !s.contains("health 60 min"));
+    tmux.until("the narrow screen", |s| s.contains("? keys") && !s.contains("KIND"));
     tmux.run(&["resize-window", "-x", "40", "-y", "8"]);
     tmux.shows(&["too small"]);
     tmux.run(&["resize-window", "-x", "200", "-y", "60"]);
-    tmux.shows(&["health 60 min", "? keys"]);
+    tmux.shows(&["KIND", "health 60 min", "? keys"]);
 
     // Out and in again: what was chosen is still chosen.
     tmux.types("o").shows(&["sort: state"]);

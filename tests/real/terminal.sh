@@ -115,9 +115,9 @@ shows '3/3 ready'
 
 # Any size.
 pane resize-window -x 80 -y 24
-gone 'health 60 min'
+gone 'KIND'
 pane resize-window -x 200 -y 60
-shows 'health 60 min'
+shows 'KIND'
 
 types Q
 shows 'ready>'
