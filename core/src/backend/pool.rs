@@ -27,9 +27,9 @@ use crate::protocol::{Era, Fault, Revision, code};
 const MAX_PROCESSES: usize = 64;
 /// The same for a server by HTTP: no more than a handshake and a few tables each.
 const MAX_REMOTE: usize = 4096;
-/// Calls that wait for one instance under lease, at most: as many sessions may come at the same moment. One that waits for too
-/// long ends by its own limit.
-const MAX_QUEUE: usize = 1000;
+/// Calls that wait for one instance under lease, at most: with as many instances as there are by default, every connection there may be
+/// can have one waiting. One that waits for too long ends by its own limit.
+const MAX_QUEUE: usize = 4000;
 
 /// The instances of one server beside the base one. Shared by the ports of all of them.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::protocol::{Fault, Message, RequestId, SessionId, code};
 use crate::transport::Mailbox;
 
 /// Calls waiting for one server, at most. More are refused as busy.
-const N_MAIL: usize = 1024;
+const N_MAIL: usize = 4096;
 /// Commands waiting for one server, at most.
 const N_CONTROL: usize = 64;
 
