@@ -21,7 +21,7 @@ each() {
     *'"initialize"'*) init="$l"; ok '{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"prompts":{},"completions":{},"logging":{}},"serverInfo":{"name":"sh","version":"1"}}' ;;
     *'"notifications/initialized"'*) [ -z "$eager" ] || say '{"jsonrpc":"2.0","id":77,"method":"roots/list"}' ;;
     *'"notifications/cancelled"'*) heard="$heard cancelled" ;;
-    *'"notifications/roots/list_changed"'*) heard="$heard roots"; say '{"jsonrpc":"2.0","id":78,"method":"roots/list"}' ;;
+    *'"notifications/roots/list_changed"'*) heard="$heard roots"; [ "$eager" = once ] || say '{"jsonrpc":"2.0","id":78,"method":"roots/list"}' ;;
     *'"prompts/list"'*) ok '{"prompts":[{"name":"p"},{"name":"elicit"}]}' ;;
     *'/list"'*|*'"ping"'*|*'"logging/setLevel"'*) ok '{}' ;;
     *'"tools/call"'*|*'"prompts/get"'*|*'"resources/read"'*) n=$((n+1)); call ;;
@@ -32,6 +32,7 @@ each() {
 }
 answered() {
   case "$l" in
+    *'"id":78,"error"'*) return ;;
     *'"id":77,'*|*'"id":78,'*) r=${l#*\"result\":}; roots=${r%?}; return ;;
     *'"error"'*) e=${l#*\"code\":}; said="{\"code\":${e%%,*}}" ;;
     *) said=${l#*\"result\":}; said=${said%?} ;;
@@ -70,7 +71,7 @@ fn asks() -> Server {
     with("")
 }
 
-/// `yes`: it asks for the roots as soon as it can.
+/// `yes`: it asks for the roots as soon as it can, and when it hears of them; `once`: not then.
 fn with(eager: &str) -> Server {
     let mut server = Server::stdio("s", "/bin/sh", &["-c", &format!("eager='{eager}'\n{ASKS}")]);
     server.protocol = ProtocolChoice::Legacy;
@@ -310,20 +311,79 @@ async fn edge_21_a_server_that_was_restarted_meanwhile() {
 #[tokio::test]
 async fn edge_22_roots_are_asked_for_when_nobody_is_there() {
     let world = World::new(with("yes"));
+    // The instance of those who cannot be asked has asked all the same.
+    let mut mute = world.modern_as(Principal::token("a"), json!({}));
+    let told = async { while mute.call("look").await["roots"] != json!({"roots": []}) {} };
+    tokio::time::timeout(DEADLINE, told).await.expect("it is answered");
+    // So a new one will: the first call of a client that has roots waits for that.
     let mut client = world.modern();
-    // The first call of a client that has roots: the server asks, by itself or because it hears so, and has its answer.
     let asked = client.call("look").await;
     assert_eq!(keys(&asked), ["i1"]);
     assert_eq!(asked["inputRequests"]["i1"]["method"], "roots/list");
     let seen = client.retry("look", &asked, json!({"i1": {"roots": [{"uri": "file:///w"}]}})).await;
-    assert_eq!(seen["n"], 1, "{seen}");
-    let seen = client.call("look").await;
-    assert_eq!(seen["roots"], json!({"roots": [{"uri": "file:///w"}]}));
+    assert_eq!((&seen["n"], &seen["roots"]), (&json!(1), &json!({"roots": [{"uri": "file:///w"}]})), "{seen}");
+    assert_eq!(seen["heard"], "", "it asked by itself");
     // What was said not long ago is good for another question, and for nobody else.
     let seen = client.call("roots").await;
     assert_eq!(seen["got"], json!([{"roots": [{"uri": "file:///w"}]}]));
     let mut other = world.modern_as(Principal::token("b"), everything());
     assert!(!keys(&other.call("roots").await).is_empty());
+    world.end().await;
+}
+
+/// A server that asked for roots when nobody was there, in the instance for this client, too.
+async fn told_of_none(server: Server) -> (World, Modern) {
+    let world = World::new(server);
+    let mut client = world.modern();
+    client.ask("tools/list", json!({})).await;
+    let is_list = |f: &&Flow| f.kind == FlowKind::Own && &*f.method == "tools/list" && f.status == Status::Ok;
+    // It asks before it lists.
+    world.until("both have listed", |_| world.flows().iter().filter(is_list).count() == 2).await;
+    (world, client)
+}
+
+#[tokio::test]
+async fn who_was_told_of_no_roots_hears_of_them_before_the_first_call() {
+    let (world, mut client) = told_of_none(with("yes")).await;
+    let asked = client.call("look").await;
+    assert_eq!((keys(&asked), &asked["inputRequests"]["i1"]["method"]), (vec!["i1"], &json!("roots/list")));
+    // Others of this user need not wait for that.
+    assert_eq!(client.call("hold-not").await["n"], 1);
+    let seen = client.retry("look", &asked, json!({"i1": {"roots": [{"uri": "file:///w"}]}})).await;
+    assert_eq!((&seen["n"], &seen["heard"]), (&json!(2), &json!(" roots")), "{seen}");
+    assert_eq!(seen["roots"], json!({"roots": [{"uri": "file:///w"}]}));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_call_does_not_wait_for_ever_for_roots_to_be_asked_for() {
+    let (world, mut client) = told_of_none(with("once")).await;
+    let seen = client.call("look").await;
+    assert_eq!((&seen["n"], &seen["heard"]), (&json!(1), &json!(" roots")), "{seen}");
+    assert_eq!(seen["roots"], json!({"roots": []}));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_roots_in_vain_is_not_sent() {
+    let server = Server { input_timeout: Duration::from_millis(50), ..with("yes") };
+    let (world, mut client) = told_of_none(server).await;
+    assert_eq!(keys(&client.call("look").await), ["i1"]);
+    world.flow("the call is over", |f| f.kind == FlowKind::Call && f.status == Status::Cancelled).await;
+    world.parked(0).await;
+    let seen = client.call("look").await;
+    assert_eq!((&seen["n"], &seen["heard"]), (&json!(1), &json!(" roots")), "it has not heard of the other: {seen}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_roots_is_lost_with_its_server() {
+    let (world, mut client) = told_of_none(with("yes")).await;
+    let asked = client.call("look").await;
+    assert_eq!(keys(&asked), ["i1"]);
+    world.command(Command::Restart("s".into())).await;
+    world.flow("the call is lost", |f| f.kind == FlowKind::Call && f.status == Status::Fault(-32603)).await;
+    assert_eq!(code(&client.retry("look", &asked, json!({"i1": {"roots": []}})).await), -32603);
     world.end().await;
 }
 

@@ -505,6 +505,73 @@ fn a_modern_client_follows_a_legacy_servers_task() {
     assert_eq!(about(&web, "tasks/update", &format!("{task}0")).refusal(), (200, -32602));
 }
 
+/// What a legacy server tells of a task, and what it asks, is news of it for who listens; for nobody else.
+#[test]
+fn a_modern_client_hears_of_a_legacy_servers_task() {
+    let home = legacy().top("clients: { tokens: { one: abcdefghijklmnopqrstuvwx, two: bcdefghijklmnopqrstuvwxy } }");
+    let web = home.web();
+    let start = |token: &str, id: u64, method: &str, params: Value| {
+        let (headers, body) = modern(id, method, with_tasks(params));
+        let bearer = format!("Bearer {token}");
+        let mut all: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        all.push(("authorization", &bearer));
+        let mut http = web.connect();
+        http.ask("POST", "/mcp", &[&USUAL[..], &all].concat(), body.to_string().as_bytes());
+        http
+    };
+    let (one, two) = ("abcdefghijklmnopqrstuvwx", "bcdefghijklmnopqrstuvwxy");
+    let make = |arguments: Value| {
+        let call = json!({"name": "a__job", "arguments": arguments});
+        start(one, 1, "tools/call", call).reply().json()["result"].clone()
+    };
+    // The first call may come before the server has said what its tools are.
+    eventually("the tool is known", || (make(json!({}))["resultType"] == "task").then_some(()));
+    let listen = |token: &str, tasks: &[&str]| {
+        let mut listens = start(token, 9, "subscriptions/listen", json!({"notifications": {"taskIds": tasks}}));
+        assert_eq!(listens.head().status, 200);
+        let first = listens.message().expect("an acknowledgement").json();
+        (listens, first["params"]["notifications"].clone())
+    };
+    let task = id(&make(json!({"hold": true, "x": 1.5})));
+    let (mut listens, accepted) = listen(one, &[&task]);
+    assert_eq!(accepted, json!({"taskIds": [task]}));
+    assert_eq!(listen(two, &[&task]).1, json!({}), "it is somebody else's");
+    start(one, 2, "tools/call", json!({"name": "a__finish", "arguments": {}})).reply();
+    let told = listens.message().expect("news").json();
+    let params = &told["params"];
+    assert_eq!((&told["method"], &params["taskId"]), (&json!("notifications/tasks"), &json!(task)));
+    assert_eq!(params["_meta"], json!({"io.modelcontextprotocol/subscriptionId": 9}));
+    assert_eq!(
+        (&params["status"], &params["result"]["structuredContent"]["arguments"]["x"]),
+        (&json!("completed"), &json!(1.5))
+    );
+    assert!(params.get("pollIntervalMs").is_some() && params.get("pollInterval").is_none(), "{params}");
+    assert!(params.get("resultType").is_none(), "it is no answer: {params}");
+    // Who comes later hears what was before.
+    let (mut listens, _) = listen(one, &[&task]);
+    assert_eq!(listens.message().expect("news").json()["params"], *params);
+    // What it asks, and that it goes on.
+    let task = id(&make(json!({"ask": true})));
+    let (mut listens, _) = listen(one, &[&task]);
+    let asks = listens.message().expect("news").json()["params"].clone();
+    assert_eq!(
+        (&asks["status"], &asks["inputRequests"]["i1"]["method"]),
+        (&json!("input_required"), &json!("elicitation/create"))
+    );
+    let params = json!({"taskId": task, "inputResponses": {"i1": {"action": "decline"}}});
+    let (headers, body) = modern(5, "tasks/update", with_tasks(params));
+    let bearer = format!("Bearer {one}");
+    let mut all: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    all.extend([("authorization", bearer.as_str()), ("mcp-name", task.as_str())]);
+    web.connect().request("POST", "/mcp", &[&USUAL[..], &all].concat(), body.to_string().as_bytes());
+    assert_eq!(listens.message().expect("news").json()["params"]["status"], "working");
+    let end = listens.message().expect("news").json()["params"].clone();
+    assert_eq!(
+        (&end["status"], &end["result"]["structuredContent"]["answer"]["action"]),
+        (&json!("completed"), &json!("decline"))
+    );
+}
+
 #[test]
 fn who_hangs_up_cancels_the_task() {
     let home = legacy();

@@ -193,7 +193,7 @@ impl Instance {
             }
             if message.kind() == Kind::Error {
                 let error = String::from_utf8_lossy(message.get(Field::Error).unwrap_or_default()).into_owned();
-                let is_modern = message.get(Field::ErrorCode) == Some(code::UNSUPPORTED_VERSION.to_string().as_bytes());
+                let is_modern = message.error_code() == Some(code::UNSUPPORTED_VERSION);
                 eras.legacy = is_modern.then_some(false).or(eras.legacy);
                 return Err(OpenError::Refused { phase, message: format!("`initialize` was answered with {error}") });
             }

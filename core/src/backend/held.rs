@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::call::{Call, Outcome};
 use super::input_request::input_request;
 use super::instance::Instance;
@@ -37,6 +39,8 @@ pub(super) struct Held {
     facts: Arc<ClientFacts>,
     /// The call that made it.
     call: CallId,
+    /// How its server described it last, as raw JSON.
+    said: Bytes,
     /// Our question for its result is open.
     is_asked: bool,
     /// How it ended: the answer to that.
@@ -128,11 +132,8 @@ fn inlined(message: &Message) -> String {
     let mut out = Spliced::new(raw.slice(result.start as usize..result.end as usize));
     let at = |span: Span| Span { start: span.start - result.start, end: span.end - result.start };
     if let Some(meta) = message.span(Field::ResultMeta) {
-        let is_alone =
-            walk::members(raw, meta).all(|(key, _)| walk::decode(slice(raw, key)).as_deref() == Some(RELATED_TASK));
-        let cuts = if is_alone { walk::cuts(raw, result, &["_meta"]) } else { walk::cuts(raw, meta, &[RELATED_TASK]) };
-        for span in cuts {
-            out.patch(at(span), Patch::Bytes(bytes::Bytes::new()));
+        for span in walk::cuts_within(raw, result, ("_meta", meta), &[RELATED_TASK]) {
+            out.patch(at(span), Patch::Bytes(Bytes::new()));
         }
     }
     String::from_utf8_lossy(&out.to_bytes()).into_owned()
@@ -144,9 +145,10 @@ impl Held {
         absent.map_or(self.until, |at| at.min(self.until))
     }
 
-    /// The answer to a client that looks: `said` is how its server describes the task.
-    fn stands(&self, raw: &[u8], said: Span) -> String {
-        let status = text(raw, said, "status").unwrap_or_default();
+    /// How it stands, as the extension writes it: in the answer to a client that looks, and in news of it.
+    fn stands(&self) -> String {
+        let said = Span { start: 0, end: u32::try_from(self.said.len()).unwrap_or(0) };
+        let status = text(&self.said, said, "status").unwrap_or_default();
         let (status, more) = match &self.end {
             Some(end) if end.kind() == Kind::Response => ("completed", format!(r#","result":{}"#, inlined(end))),
             Some(_) if status == "cancelled" => ("cancelled", String::new()),
@@ -163,7 +165,7 @@ impl Held {
             // However it stands there: what belongs to that has not come.
             None => ("working", String::new()),
         };
-        format!(r#"{{"resultType":"complete",{}"status":"{status}"{more}}}"#, renamed(raw, said))
+        format!(r#"{}"status":"{status}"{more}"#, renamed(&self.said, said))
     }
 }
 
@@ -184,11 +186,11 @@ impl Instance {
             renamed(raw, task)
         );
         let seat = call.seat.take();
-        self.hold(own, call, call.id, seat, ttl);
+        self.hold(own, call, call.id, Bytes::copy_from_slice(slice(raw, task)), seat, ttl);
         Message::parse(told.into()).ok()
     }
 
-    fn hold(&mut self, own: &str, of: &Call, call: CallId, seat: Option<Seat>, ttl: Option<Duration>) {
+    fn hold(&mut self, own: &str, of: &Call, call: CallId, said: Bytes, seat: Option<Seat>, ttl: Option<Duration>) {
         if self.held.0.len() >= MAX_HELD {
             let oldest = self.held.0.iter().position(|h| h.end.is_some()).unwrap_or(0);
             let oldest = self.held.0.remove(oldest);
@@ -200,6 +202,7 @@ impl Instance {
             session: of.peer.id,
             facts: of.facts.clone(),
             call,
+            said,
             is_asked: false,
             end: None,
             questions: Vec::new(),
@@ -233,6 +236,7 @@ impl Instance {
             self.is_over_for(question, Status::Cancelled);
         }
         self.held.fit(own);
+        self.tells_of_held(own);
         self.idle_since = self.now;
         self.take_from_backlog();
     }
@@ -273,14 +277,50 @@ impl Instance {
         let row = self.ctx.observer.begin(flow);
         let (key, request) = (format!("i{}", held.n_keys), input_request(message, method));
         held.questions.push(Question { key, server_id, request, row, asked: self.now });
+        self.tells_of_held(own);
         Some(Ok(()))
     }
 
     /// A server takes a question of a held task back. `false`: it was none.
     pub(super) fn held_question_cancelled(&mut self, server_id: &RequestId) -> bool {
         let of = |h: &Held| h.questions.iter().position(|q| q.server_id == *server_id);
-        let found = self.held.0.iter_mut().find_map(|h| of(h).map(|at| h.questions.remove(at)));
-        found.map(|question| self.is_over_for(question, Status::Cancelled)).is_some()
+        let found = self.held.0.iter_mut().find_map(|h| of(h).map(|at| (h.own.clone(), h.questions.remove(at))));
+        let Some((own, question)) = found else { return false };
+        self.is_over_for(question, Status::Cancelled);
+        self.tells_of_held(&own);
+        true
+    }
+
+    /// A legacy server tells how a task stands. `true`: it is one that is held, and who listens for it has been told.
+    pub(super) fn held_status(&mut self, own: &str, raw: &[u8], said: Span) -> bool {
+        let Some(held) = self.held.get(own) else { return false };
+        held.said = Bytes::copy_from_slice(slice(raw, said));
+        let is_over = matches!(text(raw, said, "status").as_deref(), Some("completed" | "failed"));
+        if !is_over {
+            // How it ended is told with what came of it.
+            self.tells_of_held(own);
+        }
+        true
+    }
+
+    /// Somebody listens for a held task from now on: what has happened before is told at once.
+    pub(super) fn tells_follower(&mut self, own: &str) {
+        if self.held.get(own).is_some_and(|h| h.end.is_some() || !h.questions.is_empty()) {
+            self.tells_of_held(own);
+        }
+    }
+
+    /// Something has happened with a held task: who listens for it is told how it stands.
+    fn tells_of_held(&mut self, own: &str) {
+        if self.port.wanted_tasks.is_empty() {
+            return;
+        }
+        let Some(held) = self.held.get(own) else { return };
+        let name = Method::TaskChanged.name();
+        let text = format!(r#"{{"jsonrpc":"2.0","method":"{name}","params":{{{}}}}}"#, held.stands());
+        if let Ok(message) = Message::parse(text.into()) {
+            self.tell_followers(own, message);
+        }
     }
 
     fn is_over_for(&self, question: Question, status: Status) {
@@ -321,7 +361,8 @@ impl Instance {
                     self.wire.push(&out, Parcel::Note);
                     self.is_over_for(question, Status::Ok);
                 }
-                Outcome::Local(bytes::Bytes::from_static(br#"{"resultType":"complete"}"#))
+                self.tells_of_held(&own);
+                Outcome::Local(Bytes::from_static(br#"{"resultType":"complete"}"#))
             }
         };
         call.answer_here(outcome);
@@ -341,12 +382,13 @@ impl Instance {
                 if self.held.get(&own).is_none() {
                     // We have forgotten it, or never knew.
                     let parent = self.ctx.tasks.owner(&self.place(), &own).map_or(call.id, |(_, call)| call);
-                    self.hold(&own, call, parent, None, None);
+                    self.hold(&own, call, parent, Bytes::new(), None, None);
                 }
                 self.wait_for_held(&own);
                 let held = self.held.get(&own)?;
                 held.looked = self.now;
-                held.stands(raw, task)
+                held.said = Bytes::copy_from_slice(slice(raw, task));
+                format!(r#"{{"resultType":"complete",{}}}"#, held.stands())
             }
             Some(Method::TasksCancel) => {
                 if let Some(at) = self.held.0.iter().position(|h| *h.own == own && h.end.is_none()) {

@@ -25,6 +25,7 @@ use super::peer::Level;
 use super::pending::{Entry, Origin, Own, PendingTable};
 use super::port::{Control, Mail, Port};
 use super::remote::Trouble;
+use super::roots::RootsSaid;
 use super::settling::Settling;
 use super::shape;
 use super::tasking::Tasking;
@@ -96,8 +97,8 @@ pub(super) struct Instance {
     pub(super) stale: bool,
     /// Nothing runs on the stale instance any more: it ends then at the latest.
     stale_until: Option<Instant>,
-    /// It asked for roots when no client was there to say them: it is told when one is.
-    pub(super) rootless: bool,
+    /// What it knows of its clients' roots.
+    pub(super) roots: RootsSaid,
     /// The open `subscriptions/listen` of a modern server.
     pub(super) listen: Option<WireId>,
     /// The one before it, open until the server has taken the new one.
@@ -202,7 +203,7 @@ impl Instance {
             barrier: None,
             stale: false,
             stale_until: None,
-            rootless: false,
+            roots: RootsSaid::default(),
             listen: None,
             listen_before: None,
             listen_at: None,
@@ -396,12 +397,16 @@ impl Instance {
         if let Some(task) = call.task.take() {
             return self.goes_on_as_task(call, task);
         }
-        self.tells_of_roots(&call);
+        let waits = self.tells_of_roots(&call);
         let hears = self.hears(&call);
         let wire = self.pending.next_id();
         let out = shape::outgoing(&call, self.era(), wire, self.as_task(&call), hears);
-        self.wire.push(&out, Parcel::Request(wire));
-        self.ctx.observer.sent(call.id, wire.0, out);
+        if waits {
+            self.sends_later(wire, call.id, out);
+        } else {
+            self.wire.push(&out, Parcel::Request(wire));
+            self.ctx.observer.sent(call.id, wire.0, out);
+        }
         self.pending.register(Entry {
             sent: self.now,
             silent_since: self.now,
@@ -513,7 +518,7 @@ impl Instance {
         if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
             self.leaves_traces(&call);
         }
-        if self.ends_task_of(wire, "the client does not wait for it any more") {
+        if self.roots.forget(wire) || self.ends_task_of(wire, "the client does not wait for it any more") {
             self.asks.forget_call(wire);
             return self.take_from_backlog();
         }
@@ -538,7 +543,7 @@ impl Instance {
 
     /// Takes a request back that was given up.
     pub(super) fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
-        if self.ends_task_of(wire, reason) {
+        if self.roots.forget(wire) || self.ends_task_of(wire, reason) {
             return self.asks.forget_call(wire);
         }
         let reason = serde_json::Value::from(reason);
@@ -638,6 +643,7 @@ impl Instance {
             }
         }
         self.pending.look_again();
+        self.roots_are_due();
         self.tasks_are_due();
         if !self.backlog.is_empty() {
             self.expire_backlog();
@@ -702,6 +708,7 @@ impl Instance {
             self.tasking.wake(),
             self.awaited.wake(),
             self.held.wake(),
+            self.roots.wake(),
             first,
         ];
         let earliest = all.into_iter().flatten().min();
@@ -723,11 +730,14 @@ impl Instance {
         self.refuse_all_asks();
         self.end_all_own();
         let mut again: VecDeque<Box<Call>> = VecDeque::new();
-        for entry in self.pending.drain() {
+        let unsent = self.roots.take().and_then(|wire| self.pending.complete(wire)).map(|entry| (entry, false));
+        let sent = self.pending.drain().into_iter().map(|entry| (entry, true));
+        for (entry, was_sent) in unsent.into_iter().chain(sent) {
             let Origin::Call(mut call) = entry.origin else { continue };
+            let may_go_again = !was_sent || (call.is_repeatable() && !call.retried);
             // Who was asked something would be asked it again.
-            if call.is_repeatable() && !call.retried && !entry.was_asked {
-                call.retried = true;
+            if may_go_again && !entry.was_asked {
+                call.retried |= was_sent;
                 again.push_back(call);
             } else {
                 call.end(Outcome::Fault(why.clone()), Some((entry.sent, self.now)));

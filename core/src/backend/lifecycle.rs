@@ -406,7 +406,7 @@ impl Lifecycle {
         self.port.server().startup_timeout
     }
 
-    fn take_mail(&mut self) {
+    pub(super) fn take_mail(&mut self) {
         let mut mail = VecDeque::new();
         self.port.mailbox.drain(&mut mail);
         let now = Instant::now();

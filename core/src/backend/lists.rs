@@ -133,7 +133,7 @@ impl Instance {
                 let text = format!("its {} cannot be listed: {error}", kind.key());
                 self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text);
             }
-            let has_none = message.get(Field::ErrorCode) == Some(code::METHOD_NOT_FOUND.to_string().as_bytes());
+            let has_none = message.error_code() == Some(code::METHOD_NOT_FOUND);
             let known = &mut self.listing.done[kind as usize];
             // Trouble that passes must not take away what is known.
             if has_none || known.is_empty() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{SemaphorePermit, watch};
 
 use super::failure::{Attempt, Life};
+use super::forward::forward;
 use super::handshake::OpenError;
 use super::instance::{End, Instance};
 use super::lifecycle::{Commands, Lifecycle};
@@ -253,6 +254,7 @@ impl Lifecycle {
     }
 
     fn ready(&mut self, instance: &mut Instance) {
+        self.take_mail();
         let info = instance.info.as_deref().and_then(|i| serde_json::from_slice::<serde_json::Value>(i).ok());
         let text = |key: &str| {
             info.as_ref().and_then(|i| i[key].as_str()).unwrap_or_default().chars().take(80).collect::<String>()
@@ -279,9 +281,18 @@ impl Lifecycle {
         instance.relist();
         instance.send_level();
         instance.renew_subscriptions();
-        for call in self.waiting.drain() {
-            // Behind nothing: these came before what is in the mailbox.
-            instance.take_first(Mail::Call(call));
+        if instance.era() == Era::Legacy {
+            instance.may_want_roots();
+        }
+        let waited: Vec<_> = self.waiting.drain().collect();
+        for call in waited {
+            // Those that came before it was known what it speaks may be for instances of their clients' own.
+            let may_part = !self.is_beside() && instance.era() == Era::Legacy;
+            let stays = if may_part { forward(&self.port, &self.ctx, call).err() } else { Some(call) };
+            if let Some(call) = stays {
+                // Behind nothing: these came before what is in the mailbox.
+                instance.take_first(Mail::Call(call));
+            }
         }
     }
 }

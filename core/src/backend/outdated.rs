@@ -10,8 +10,7 @@ use crate::protocol::{Era, Field, Kind, Message, code, walk};
 impl Instance {
     /// Whether an answer says that the server does not speak our edition, and does not contradict itself.
     fn refuses_edition(&self, message: &Message) -> bool {
-        let unsupported = code::UNSUPPORTED_VERSION.to_string();
-        if message.kind() != Kind::Error || message.get(Field::ErrorCode) != Some(unsupported.as_bytes()) {
+        if message.kind() != Kind::Error || message.error_code() != Some(code::UNSUPPORTED_VERSION) {
             return false;
         }
         let raw = message.raw();

@@ -66,10 +66,7 @@ impl Instance {
     /// One of them was answered.
     pub(super) fn on_own_answer(&mut self, own: Own, wire: WireId, sent: std::time::Instant, message: Message) {
         let status = match message.kind() {
-            Kind::Error => {
-                let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok());
-                Status::Fault(code.unwrap_or_default())
-            }
+            Kind::Error => Status::Fault(message.error_code().unwrap_or_default()),
             _ => Status::Ok,
         };
         let timing = Timing { server: self.now.saturating_duration_since(sent), ..Timing::default() };
@@ -88,6 +85,7 @@ impl Instance {
             Own::Other(what) => {
                 self.is_settled(wire);
                 self.is_hushed(wire);
+                self.has_confirmed(wire);
                 if let Some(error) = message.get(Field::Error) {
                     let error = String::from_utf8_lossy(error).into_owned();
                     tracing::debug!(server = %self.port.name(), what, error, "a request of ours was refused");

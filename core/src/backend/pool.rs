@@ -44,6 +44,19 @@ pub(super) struct Pool {
     /// The server gives each of its clients a session.
     has_sessions: AtomicBool,
     warned: AtomicBool,
+    /// How the server asks, as far as any instance has shown.
+    asking: Mutex<Asking>,
+}
+
+/// How a server asks.
+#[derive(Clone, Copy, Debug)]
+struct Asking {
+    /// What it asks beside the calls, over HTTP.
+    beside: Profile,
+    /// For roots, without a call.
+    roots: bool,
+    /// And not as soon as it can.
+    roots_late: bool,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +86,34 @@ impl Pool {
             eras: Mutex::default(),
             has_sessions: AtomicBool::new(false),
             warned: AtomicBool::new(false),
+            asking: Mutex::new(Asking { beside: Profile::NOTHING, roots: false, roots_late: false }),
         }
+    }
+
+    fn asking(&self) -> MutexGuard<'_, Asking> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An instance that several share has asked this, and not on the stream of a call.
+    pub(super) fn has_asked_beside(&self, what: Profile) {
+        let mut asking = self.asking();
+        asking.beside = asking.beside.with(what);
+    }
+
+    /// An instance has asked for roots when nobody was there.
+    pub(super) fn has_asked_for_roots(&self) {
+        self.asking().roots = true;
+    }
+
+    /// A new instance did not ask for roots as soon as it could have.
+    pub(super) fn asks_for_roots_late(&self) {
+        self.asking().roots_late = true;
+    }
+
+    /// Whether instances ask for roots as soon as they can.
+    pub(super) fn asks_for_roots(&self) -> bool {
+        let asking = self.asking();
+        asking.roots && !asking.roots_late
     }
 
     fn lock(&self) -> MutexGuard<'_, Rooms> {
@@ -281,6 +321,11 @@ impl Port {
             Isolation::PerClient => self.warn_of_anonymous(),
             Isolation::Shared | Isolation::Auto => {}
         }
+        let era = era.or_else(|| self.expected(&server));
+        if era.is_none() && matches!(server.target, Target::Stdio { .. }) {
+            // Its base instance is about to find out. A modern one serves all, and what waits there goes on if it is none.
+            return None;
+        }
         // A modern server needs no lease: each request says what its client can do.
         let leases = server.client_features == ClientFeatures::Lease && era != Some(Era::Modern);
         let is_pipe = matches!(server.target, Target::Stdio { .. } | Target::Http { sse: true, .. });
@@ -293,10 +338,28 @@ impl Port {
             Target::Http { sse: true, .. } if is_modern && peer.principal.is_anonymous() => {
                 Some(Tenant::Lease(profile))
             }
+            // This server does not always say for which call it asks.
+            Target::Http { .. }
+                if is_modern && peer.principal.is_anonymous() && profile.has_any(self.pool.asking().beside) =>
+            {
+                Some(Tenant::Lease(profile))
+            }
             // Calls of one user may run beside each other: what the server asks is for this user in any case. By HTTP it
             // says for which call.
             _ if is_modern && !self.speaks_modern() => Some(Tenant::Kind(peer.principal.clone(), profile)),
             _ => None,
+        }
+    }
+
+    /// The era that a server which has not been opened yet is going to be spoken to in by an instance for many, as far as is known.
+    fn expected(&self, server: &Server) -> Option<Era> {
+        match (server.protocol, self.pool.eras()) {
+            (ProtocolChoice::Modern, _) | (ProtocolChoice::Auto, Eras { modern: Some(true), .. }) => Some(Era::Modern),
+            (ProtocolChoice::Legacy, _)
+            | (ProtocolChoice::Auto, Eras { modern: Some(false), .. } | Eras { probe_harms: true, .. }) => {
+                Some(Era::Legacy)
+            }
+            (ProtocolChoice::Auto, _) => None,
         }
     }
 

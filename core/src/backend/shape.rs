@@ -118,13 +118,7 @@ pub(super) fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: S
 
 fn cut_modern_meta(out: &mut Spliced, message: &Message, keys: &[&str]) {
     let (Some(meta), Some(params)) = (message.span(Field::Meta), message.span(Field::Params)) else { return };
-    let raw = message.raw();
-    let is_ours = |key: Span| {
-        walk::decode(&raw[key.start as usize..key.end as usize]).is_some_and(|k| keys.contains(&k.as_ref()))
-    };
-    let only_ours = walk::members(raw, meta).all(|(key, _)| is_ours(key));
-    let cuts = if only_ours { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, keys) };
-    for span in cuts {
+    for span in walk::cuts_within(message.raw(), params, ("_meta", meta), keys) {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
 }

@@ -96,9 +96,12 @@ impl Instance {
     pub(super) fn follow(&mut self, session: SessionId, task: &str, on: bool) {
         let wanted = &self.port.wanted_tasks;
         let is_news = if on { wanted.add(task, session) } else { wanted.remove(task, session) };
-        // A legacy server tells of a task whoever made it.
-        if is_news && self.era() == Era::Modern {
-            self.open_listen();
+        match self.era() {
+            Era::Modern if is_news => self.open_listen(),
+            Era::Modern => {}
+            // It tells of its tasks without being asked to.
+            Era::Legacy if on => self.tells_follower(task),
+            Era::Legacy => {}
         }
     }
 

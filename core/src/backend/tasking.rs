@@ -122,7 +122,7 @@ impl Instance {
         if call.needs_task || message.kind() != Kind::Error || call.method != Some(Method::ToolsCall) {
             return false;
         }
-        let is = |code: i32| message.get(Field::ErrorCode) == Some(code.to_string().as_bytes());
+        let is = |code: i32| message.error_code() == Some(code);
         match self.era() {
             // MCP 2025-11-25, basic/utilities/tasks, tool-level negotiation. The method itself is there.
             Era::Legacy => is(code::METHOD_NOT_FOUND) && self.makes_tasks && self.as_task(call) == AsTask::No,
@@ -282,19 +282,28 @@ impl Instance {
             let own = own.into_owned();
             self.is_said(&own, &message.raw().clone(), params);
             if self.era() == Era::Modern {
+                self.record_news(&own, &message);
                 return self.tell_followers(&own, message);
+            }
+            if self.held_status(&own, &message.raw().clone(), params) {
+                return self.record_news(&own, &message);
             }
         }
         self.on_other_note(message, from);
     }
 
-    /// Modern clients say which tasks they want to hear of.
-    fn tell_followers(&self, own: &str, message: Message) {
-        let sessions = self.port.wanted_tasks.of(own);
-        let status = if sessions.is_empty() { Status::Dropped("nobody listens for it") } else { Status::Sent };
+    fn record_news(&self, own: &str, message: &Message) {
+        let is_wanted = !self.port.wanted_tasks.of(own).is_empty();
+        let status = if is_wanted { Status::Sent } else { Status::Dropped("nobody listens for it") };
         let parent = self.ctx.tasks.owner(&self.place(), own).map(|(_, call)| call);
-        self.record_note(&message, Method::TaskChanged.name(), parent, status);
-        for peer in sessions.into_iter().filter_map(|id| self.ctx.peers.get(id)) {
+        let name = message.text(Field::Method).unwrap_or_default().into_owned();
+        self.record_note(message, &name, parent, status);
+    }
+
+    /// Modern clients say which tasks they want to hear of.
+    pub(super) fn tell_followers(&self, own: &str, message: Message) {
+        let parent = self.ctx.tasks.owner(&self.place(), own).map(|(_, call)| call);
+        for peer in self.port.wanted_tasks.of(own).into_iter().filter_map(|id| self.ctx.peers.get(id)) {
             let (to, port, message) = (peer.id, self.port.clone(), message.clone());
             let note = ServerNote { to, port, message, method: Some(Method::TaskChanged), parent };
             let _ = peer.mailbox.push(Delivery::Note(Box::new(note)));

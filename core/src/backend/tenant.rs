@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::peer::{ClientFacts, Principal};
-use crate::protocol::{Era, SessionId, Span, walk};
+use crate::protocol::{Era, Method, SessionId, Span, walk};
 
 /// Whose calls an instance takes (protocol.md, section 4).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +37,8 @@ const HEARS: u8 = 1 << 6;
 impl Profile {
     /// Of a client that can be asked nothing and wants log lines: on a pipe these are for whoever has the instance.
     pub(super) const HEARS: Self = Self(HEARS);
+    /// Of a client that can be asked nothing.
+    pub(super) const NOTHING: Self = Self(0);
 
     /// Of a client that can be asked anything at all.
     #[must_use]
@@ -64,6 +66,26 @@ impl Profile {
             bits |= ROOTS | if told { ROOTS_CHANGED } else { 0 };
         }
         (bits != 0).then_some(Self(bits))
+    }
+
+    /// What a client needs to be asked this.
+    pub(super) const fn to_be_asked(method: Method) -> Self {
+        Self(match method {
+            Method::ElicitationCreate => FORM | URL,
+            Method::SamplingCreate => SAMPLING,
+            Method::RootsList => ROOTS,
+            _ => 0,
+        })
+    }
+
+    /// As much as either.
+    pub(super) const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether such a client can be asked any of this.
+    pub(super) const fn has_any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
     }
 
     /// All there are of clients that can be asked something.

@@ -9,9 +9,9 @@ use super::call::{Delivery, ServerNote, Upcall};
 use super::instance::Instance;
 use super::peer::{Peer, Principal};
 use super::task_words::{belongs_to, related_to};
-use super::tenant::Tenant;
+use super::tenant::{Profile, Tenant};
 use super::users::Audience;
-use super::wire::Parcel;
+use super::wire::{Parcel, Wire};
 use crate::observe::{LogStream, Status};
 use crate::protocol::{
     CallId, Era, Fault, Field, Message, Method, Patch, RequestId, SessionId, Spliced, WireId, code, walk,
@@ -138,7 +138,7 @@ impl Instance {
         let Some(id) = message.id() else { return };
         let method = message.method();
         if method == Some(Method::Ping) {
-            return self.answer(&id, r#""result":{}"#);
+            return self.answer(&id, r#""result":{}"#, Parcel::Note);
         }
         let is_roots = method == Some(Method::RootsList);
         match self.ask(&id, method, message, stream) {
@@ -151,8 +151,8 @@ impl Instance {
                 let server = self.port.server();
                 let roots: Vec<_> = server.roots.iter().map(|uri| serde_json::json!({ "uri": uri })).collect();
                 let roots = serde_json::Value::from(roots);
-                self.rootless = true;
-                self.answer(&id, &format!(r#""result":{{"roots":{roots}}}"#));
+                self.answer(&id, &format!(r#""result":{{"roots":{roots}}}"#), Parcel::Note);
+                self.got_no_roots();
             }
             Err(fault) => self.refuse(&id, &fault),
         }
@@ -178,6 +178,7 @@ impl Instance {
             return held;
         }
         let Some(owner) = self.owner(stream, capability.map(|(name, _)| name), task.as_deref()) else {
+            self.asks_nobody(method);
             return Err(Fault::new(code::INVALID_PARAMS, "no client request to associate this with"));
         };
         let Some(facts) = owner.peer.facts() else {
@@ -202,7 +203,10 @@ impl Instance {
         }
         let principal = owner.peer.parks.then(|| owner.peer.principal.clone());
         if let Some(known) = principal.as_ref().filter(|_| is_roots).and_then(|p| self.ctx.roots.of(p, self.now)) {
-            self.answer(id, &format!(r#""result":{}"#, String::from_utf8_lossy(&known)));
+            let parcel = self.parcel_of_roots();
+            self.answer(id, &format!(r#""result":{}"#, String::from_utf8_lossy(&known)), parcel);
+            self.asks_for_roots(&owner.parents);
+            self.knows_roots(&owner.parents);
             return Ok(());
         }
         let is_full = !owner.peer.parks && self.asks.open.len() >= MAX_ASKS;
@@ -222,19 +226,30 @@ impl Instance {
         for wire in &owner.parents {
             self.pending.asks(*wire);
         }
+        if is_roots {
+            self.asks_for_roots(&owner.parents);
+        }
         let ask = Ask { session: owner.peer.id, parents: owner.parents, is_roots, principal, task };
         self.asks.open.insert(id.clone(), ask);
         Ok(())
     }
 
-    fn answer(&mut self, id: &RequestId, rest: &str) {
+    /// It asks what may be for any of those who share it. Where that is how this server asks, those who cannot be told apart in
+    /// another way are served one at a time.
+    fn asks_nobody(&self, method: Option<Method>) {
+        if let (Some(method), Wire::Http(_)) = (method, &self.wire) {
+            self.port.pool.has_asked_beside(Profile::to_be_asked(method));
+        }
+    }
+
+    fn answer(&mut self, id: &RequestId, rest: &str, parcel: Parcel) {
         let parts = [br#"{"jsonrpc":"2.0","id":"#, &id.0[..], b",", rest.as_bytes(), b"}"];
-        self.wire.push_parts(&parts, Parcel::Note);
+        self.wire.push_parts(&parts, parcel);
     }
 
     pub(super) fn refuse(&mut self, id: &RequestId, fault: &Fault) {
         tracing::debug!(server = %self.port.name(), "a request to the client was refused: {}", fault.message);
-        self.answer(id, &format!(r#""error":{}"#, fault.to_json()));
+        self.answer(id, &format!(r#""error":{}"#, fault.to_json()), Parcel::Note);
     }
 
     pub(super) fn on_upcall_answer(&mut self, generation: u64, server_id: RequestId, answer: Result<Message, Fault>) {
@@ -264,9 +279,13 @@ impl Instance {
                 if let Some(own) = &ask.task {
                     belongs_to(&mut out, &message, own);
                 }
-                self.wire.push(&out, Parcel::Note);
+                let parcel = if ask.is_roots { self.parcel_of_roots() } else { Parcel::Note };
+                self.wire.push(&out, parcel);
             }
             Err(fault) => self.refuse(&server_id, &fault),
+        }
+        if ask.is_roots {
+            self.knows_roots(&ask.parents);
         }
     }
 
@@ -308,6 +327,9 @@ impl Instance {
         }
         let Some(ask) = self.asks.open.remove(&server_id) else { return };
         self.is_told(&ask);
+        if ask.is_roots {
+            self.knows_roots(&ask.parents);
+        }
         if let Some(peer) = self.ctx.peers.get(ask.session) {
             self.tell_cancelled(&peer, server_id, message);
         }

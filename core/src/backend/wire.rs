@@ -37,6 +37,8 @@ pub(super) enum Parcel {
     Initialize(WireId),
     /// `notifications/initialized`: what comes behind it must not overtake it.
     Initialized,
+    /// An answer that what comes behind it relies on, and must not overtake.
+    Ahead,
     /// Any other notification, or an answer.
     Note,
 }

@@ -329,6 +329,12 @@ impl Message {
         self.get(field).and_then(walk::decode)
     }
 
+    /// The code of an error, as far as it is one.
+    #[must_use]
+    pub fn error_code(&self) -> Option<i32> {
+        std::str::from_utf8(self.get(Field::ErrorCode)?).ok()?.parse().ok()
+    }
+
     /// Places to be cut so that strict readers take the message: a null member where the other one of `result` and
     /// `error` counts, or a `params` that is null. Empty for nearly all messages.
     #[must_use]

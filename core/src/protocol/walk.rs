@@ -48,6 +48,20 @@ pub fn cuts(raw: &[u8], object: Span, keys: &[&str]) -> Vec<Span> {
     cuts
 }
 
+/// The same for the object at `object`, which is the member `name` of that at `of`: where nothing is left of it, it goes as a whole.
+#[must_use]
+pub fn cuts_within(raw: &[u8], of: Span, (name, object): (&str, Span), keys: &[&str]) -> Vec<Span> {
+    let mut found = [false, false];
+    for (key, _) in members(raw, object) {
+        found[usize::from(keys.iter().any(|wanted| is_key(raw, key, wanted)))] = true;
+    }
+    match found {
+        [_, false] => Vec::new(),
+        [true, true] => cuts(raw, object, keys),
+        [false, true] => cuts(raw, of, &[name]),
+    }
+}
+
 /// The text of the JSON string `literal` (quotes included), decoded. `None` if it is no string or has a lone surrogate.
 #[must_use]
 pub fn decode(literal: &[u8]) -> Option<Cow<'_, str>> {
@@ -176,6 +190,26 @@ mod tests {
 
     fn at(text: &str, span: Span) -> &str {
         &text[span.range()]
+    }
+
+    #[test]
+    fn an_object_of_which_nothing_is_left_goes_with_its_name() {
+        for (text, expected) in [
+            (r#"{"x":1,"m":{"a":1,"b":2}}"#, r#"{"x":1}"#),
+            (r#"{"m":{"a":1,"c":3,"b":2},"x":1}"#, r#"{"m":{"c":3},"x":1}"#),
+            (r#"{"m":{"c":3}}"#, r#"{"m":{"c":3}}"#),
+            (r#"{"m":{}}"#, r#"{"m":{}}"#),
+            (r#"{"m":{"\u0061":1}}"#, "{}"),
+            (r#"{"m":7}"#, r#"{"m":7}"#),
+        ] {
+            let all = whole(text);
+            let (_, object) = member(text.as_bytes(), all, "m").expect("there");
+            let mut out = text.to_owned();
+            for cut in cuts_within(text.as_bytes(), all, ("m", object), &["a", "b"]).iter().rev() {
+                out.replace_range(cut.range(), "");
+            }
+            assert_eq!(out, expected, "{text}");
+        }
     }
 
     #[test]

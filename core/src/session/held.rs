@@ -48,10 +48,7 @@ pub(super) struct Resumed {
 /// How a message says that a call has ended.
 pub(super) fn status_of(message: &Message) -> Status {
     match message.kind() {
-        Kind::Error => {
-            let code = message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok());
-            Status::Fault(code.unwrap_or_default())
-        }
+        Kind::Error => Status::Fault(message.error_code().unwrap_or_default()),
         _ if message.get(Field::IsError) == Some(b"true") => Status::ToolError,
         _ => Status::Ok,
     }

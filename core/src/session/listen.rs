@@ -108,7 +108,8 @@ impl Session {
             let id = walk::decode(&raw[place.start as usize..place.end as usize])?.into_owned();
             let (base, own) = self.task(&id)?;
             let port = self.engine.ctx.tasks.ask(&id, &self.peer).port;
-            let port = port.or_else(|| base.home_of(&self.peer, facts).ok()).filter(|p| p.speaks_modern())?;
+            // Which instance of a legacy server it would be nobody knows.
+            let port = port.or_else(|| base.home_of(&self.peer, facts).ok().filter(|p| p.speaks_modern()))?;
             Some((id, port, own.into()))
         };
         ids.filter_map(find).collect()

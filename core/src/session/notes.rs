@@ -102,11 +102,8 @@ impl Session {
             note.message.span(Field::Params),
             note.message.span(Field::MetaSubscription),
         ) {
-            let raw = note.message.raw();
-            let alone = walk::members(raw, meta).count() == 1;
             let key = "io.modelcontextprotocol/subscriptionId";
-            let cuts = if alone { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, &[key]) };
-            for span in cuts {
+            for span in walk::cuts_within(note.message.raw(), params, ("_meta", meta), &[key]) {
                 out.patch(span, Patch::Bytes(bytes::Bytes::new()));
             }
         }

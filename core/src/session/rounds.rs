@@ -410,10 +410,8 @@ fn without_token(message: Message) -> Option<Message> {
         return Some(message);
     };
     let raw = message.raw();
-    let is_alone = walk::members(raw, meta).count() == 1;
-    let cuts = if is_alone { walk::cuts(raw, params, &["_meta"]) } else { walk::cuts(raw, meta, &["progressToken"]) };
     let mut out = Spliced::new(raw.clone());
-    for span in cuts {
+    for span in walk::cuts_within(raw, params, ("_meta", meta), &["progressToken"]) {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
     Message::parse(out.to_bytes()).ok()

@@ -121,12 +121,7 @@ impl Session {
         }
         // It was a task for us only: the client knows of none.
         let (Some(result), Some(meta)) = (message.span(Field::Result), message.span(Field::ResultMeta)) else { return };
-        if walk::member(raw, meta, RELATED_TASK).is_none() {
-            return;
-        }
-        let is_alone = walk::members(raw, meta).count() == 1;
-        let cuts = if is_alone { walk::cuts(raw, result, &["_meta"]) } else { walk::cuts(raw, meta, &[RELATED_TASK]) };
-        for span in cuts {
+        for span in walk::cuts_within(raw, result, ("_meta", meta), &[RELATED_TASK]) {
             out.patch(span, Patch::Bytes(Bytes::new()));
         }
     }

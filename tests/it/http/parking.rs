@@ -119,3 +119,21 @@ fn a_stream_that_carries_a_question_ends_with_it() {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
 }
+
+/// Who calls before a server is open again has no process started for itself alone, where that is a modern one.
+#[test]
+fn early_calls_need_no_second_process_of_a_modern_server() {
+    let home = Home::with_fake(&["--era", "modern"]);
+    for n_starts in 1..=2 {
+        // The second time its tools are known before it is.
+        let web = home.web();
+        let early: Vec<_> = (1..=4).map(|id| web.start_modern(id, "tools/call", params("elicit"))).collect();
+        for mut reply in early {
+            let asked = asked(&reply.reply().json());
+            assert_eq!(asked["inputRequests"].as_object().map(|r| r.len()), Some(1), "{asked}");
+        }
+        let mut client = web.open("2025-11-25", &json!({"elicitation": {}}));
+        assert!(client.call("a__echo", &json!({"x": 1})).get("isError").is_none());
+        assert_eq!(home.pids("a").len(), n_starts);
+    }
+}

@@ -1,6 +1,6 @@
 //! Tasks of servers reached by URL: what of them comes on which stream, and streams that break.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::server::{Reply, Request, Server, answer, event, events, json_body, manners, modern_manners, text_result};
-use super::{Client, client_of, text_of};
+use super::{Client, client_of, home_of, text_of};
+use crate::harness::{Peer, eventually};
 
 const RELATED: &str = "io.modelcontextprotocol/related-task";
 
@@ -109,7 +110,7 @@ fn what_comes_on_the_stream_of_the_result_is_of_the_call() {
         }
         manners(r)
     });
-    let home = super::home_of(&server);
+    let home = home_of(&server);
     let mut client = home.serve();
     client.initialize("2025-11-25", &json!({"elicitation": {}}));
     client.request("tools/list", &json!({}));
@@ -165,4 +166,77 @@ fn a_modern_servers_task_is_looked_at_under_its_own_name() {
         assert_eq!(look.header("mcp-method"), Some("tasks/get"));
     }
     assert_eq!(server.seen_of("tools/call").len(), 1);
+}
+
+/// A task of a legacy server that is held for a modern client: another process of ours finds it by its id, waits for it anew, and
+/// has what it asks and how it ends.
+#[test]
+fn a_held_task_is_held_again_after_a_restart() {
+    let (answered, answer_came) = sync_channel(1);
+    let answer_came = Arc::new(Mutex::new(answer_came));
+    let waits = move |r: &Request, n| {
+        let question = json!({"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": {"message": "sure?",
+            "requestedSchema": {"type": "object", "properties": {}}, "_meta": {RELATED: {"taskId": "t"}}}});
+        let id: Value = serde_json::from_str(&r.id()).expect("an id");
+        let end = json!({"jsonrpc": "2.0", "id": id, "result": text_result("well")});
+        let answer_came = answer_came.clone();
+        Reply::Wild(Box::new(move |stream| {
+            if n == 0 {
+                // Until the proxy that waits for it is gone.
+                let _ = stream.write_all(&events(": begun\n\n"));
+                let _ = stream.read(&mut [0; 1]);
+                return;
+            }
+            let _ = stream.write_all(&events(&event(&question)));
+            answer_came.lock().expect("no panic").recv().expect("it comes");
+            let _ = stream.write_all(event(&end).as_bytes());
+        }))
+    };
+    let server = legacy_with(waits, move |r| match r.rpc().as_str() {
+        "tasks/get" => answer(
+            r,
+            &json!({"taskId": "t", "status": "working", "createdAt": "2026-01-01T00:00:00Z",
+                "lastUpdatedAt": "2026-01-01T00:00:00Z", "ttl": null, "pollInterval": 100}),
+        ),
+        _ => {
+            if r.json()["id"] == "q" {
+                answered.send(r.json()).expect("it is waited for");
+            }
+            manners(r)
+        }
+    });
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "harness", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": { "elicitation": {}, "extensions": { "io.modelcontextprotocol/tasks": {} } },
+    });
+    let home = home_of(&server);
+    let task = {
+        let mut client = home.serve();
+        client.request("tools/list", &json!({ "_meta": meta }));
+        let made = client.request("tools/call", &json!({ "name": "a__echo", "arguments": {}, "_meta": meta }));
+        assert_eq!((&made["resultType"], &made["status"]), (&json!("task"), &json!("working")), "{made}");
+        eventually("it is waited for", || server.seen_of("tasks/result").pop());
+        client.close();
+        client.exit_code();
+        made["taskId"].as_str().expect("an id").to_owned()
+    };
+    let mut client = home.serve();
+    let look = |client: &mut Peer, wanted: &str| {
+        eventually(wanted, || {
+            let stands = client.request("tasks/get", &json!({ "taskId": task, "_meta": meta }));
+            assert_eq!((&stands["resultType"], &stands["taskId"]), (&json!("complete"), &json!(task)), "{stands}");
+            (stands["status"] == wanted).then_some(stands)
+        })
+    };
+    let asks = look(&mut client, "input_required");
+    assert_eq!(asks["inputRequests"]["i1"]["params"]["message"], "sure?", "{asks}");
+    let responses = json!({ "i1": { "action": "accept", "content": {} } });
+    let update = json!({ "taskId": task, "inputResponses": responses, "_meta": meta });
+    assert_eq!(client.request("tasks/update", &update)["resultType"], "complete");
+    let end = look(&mut client, "completed");
+    assert_eq!(text_of(&end["result"]), "well", "{end}");
+    assert_eq!(server.seen_of("tools/call").len(), 1, "the job is not run again");
+    let got = server.seen_by("POST").into_iter().map(|r| r.json()).find(|m| m["id"] == "q").expect("the answer");
+    assert_eq!((&got["result"]["action"], &got["result"]["_meta"][RELATED]["taskId"]), (&json!("accept"), &json!("t")));
 }

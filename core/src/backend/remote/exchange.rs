@@ -82,7 +82,7 @@ impl Exchange {
             self.say(Said::Failed { wire, trouble: Box::new(trouble) }).await;
         }
         if holds_back {
-            self.say(Said::Sent).await;
+            self.say(Said::Sent(self.held.parcel)).await;
         }
     }
 
@@ -406,7 +406,7 @@ fn knows_no_session(trouble: &Trouble) -> bool {
     };
     let says =
         |word: &str| answer.get(Field::Error).is_some_and(|e| memchr::memmem::find(e, word.as_bytes()).is_some());
-    answer.get(Field::ErrorCode) == Some(b"-32000") && (says("session") || says("Session"))
+    answer.error_code() == Some(-32000) && (says("session") || says("Session"))
 }
 
 /// The message as the answer to `wire`: it has its id, or is an error without one, which can be no other's.

@@ -11,7 +11,7 @@ use crate::backend::reading::RELIST_PAUSE;
 use crate::backend::status::Failure;
 use crate::backend::wire::Wire;
 use crate::observe::{NoticeLevel, Status};
-use crate::protocol::{Era, Field, Message, WireId, code};
+use crate::protocol::{Era, Message, WireId, code};
 
 impl Instance {
     fn next_incoming(&mut self) -> Option<Incoming> {
@@ -51,8 +51,7 @@ impl Instance {
 
     /// Whether a modern server refused a call because its headers are not those it wants: its list of tools has changed.
     pub(in crate::backend) fn wants_other_headers(&self, message: &Message, call: &Call) -> bool {
-        let mismatch = code::HEADER_MISMATCH.to_string();
-        let is_mismatch = message.get(Field::ErrorCode) == Some(mismatch.as_bytes());
+        let is_mismatch = message.error_code() == Some(code::HEADER_MISMATCH);
         is_mismatch && !call.retried && self.era() == Era::Modern && matches!(self.wire, Wire::Http(_))
     }
 
@@ -126,6 +125,7 @@ impl Instance {
     fn on_own_failed(&mut self, own: &Own, wire: WireId, trouble: Box<Trouble>) {
         self.end_own(wire, Status::Fault(code::INTERNAL));
         self.is_settled(wire);
+        self.has_confirmed(wire);
         match own {
             Own::Discover | Own::Initialize => self.own_failures.push_back((wire, trouble)),
             Own::List(kind) => {
@@ -164,6 +164,8 @@ impl Instance {
         self.accept_initialize(message);
         self.level = None;
         if self.era() == Era::Legacy {
+            self.may_want_roots();
+            self.send_first();
             self.send_level();
             self.renew_subscriptions();
         }

@@ -66,13 +66,13 @@ impl Held {
     const fn wire(&self) -> Option<WireId> {
         match self.parcel {
             Parcel::Request(wire) | Parcel::Initialize(wire) => Some(wire),
-            Parcel::Initialized | Parcel::Note => None,
+            Parcel::Initialized | Parcel::Ahead | Parcel::Note => None,
         }
     }
 
     /// Whether what is pushed behind it waits until it has arrived.
     const fn holds_back(&self) -> bool {
-        matches!(self.parcel, Parcel::Initialized)
+        matches!(self.parcel, Parcel::Initialized | Parcel::Ahead)
     }
 }
 
@@ -94,7 +94,7 @@ enum Said {
     /// `initialize` was accepted, with this session.
     Opened(Option<HeaderValue>),
     /// What held the others back is through.
-    Sent,
+    Sent(Parcel),
     Failed {
         wire: Option<WireId>,
         trouble: Box<Trouble>,
@@ -138,8 +138,8 @@ pub(super) enum Incoming {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     Open,
-    /// Until `notifications/initialized` has arrived.
-    Initialized,
+    /// Until what was sent last has arrived.
+    Behind,
     /// Until there is a new session.
     Renewing,
     /// Until it is known where messages are posted.
@@ -296,7 +296,7 @@ impl Remote {
         while self.tasks.try_join_next().is_some() {}
         let passes = match self.gate {
             Gate::Open => self.held.is_empty() && self.tasks.len() < self.max_tasks,
-            Gate::Initialized | Gate::Renewing | Gate::Endpoint => false,
+            Gate::Behind | Gate::Renewing | Gate::Endpoint => false,
         };
         if passes { self.send(held) } else { self.hold(held) }
     }
@@ -312,7 +312,7 @@ impl Remote {
             headers::add(Arc::make_mut(&mut head), &held.body, &self.params);
         }
         if held.holds_back() {
-            self.gate = Gate::Initialized;
+            self.gate = Gate::Behind;
         }
         let wire = held.wire();
         let opens = matches!(held.parcel, Parcel::Initialize(_));
@@ -419,11 +419,11 @@ impl Remote {
                 self.make_head();
                 None
             }
-            Said::Sent => {
-                if self.gate == Gate::Initialized {
+            Said::Sent(parcel) => {
+                if self.gate == Gate::Behind {
                     self.gate = Gate::Open;
                 }
-                if self.lane == Lane::Legacy {
+                if self.lane == Lane::Legacy && parcel == Parcel::Initialized {
                     self.open_stream();
                 }
                 self.flush();

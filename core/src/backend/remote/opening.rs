@@ -119,12 +119,12 @@ impl Instance {
             }
             Err(e) => return Err((e, Next::Stop)),
         };
-        if error_code(&message) == Some(code::UNSUPPORTED_VERSION) && names_our_version(&message) {
+        if message.error_code() == Some(code::UNSUPPORTED_VERSION) && names_our_version(&message) {
             eras.modern = Some(true);
             let message = "it refuses MCP 2026-07-28 and names it as supported".to_owned();
             return Err((OpenError::Refused { phase, message }, Next::Repeat));
         }
-        let is_modern = matches!(error_code(&message), Some(code::HEADER_MISMATCH | code::MISSING_CAPABILITY));
+        let is_modern = matches!(message.error_code(), Some(code::HEADER_MISMATCH | code::MISSING_CAPABILITY));
         self.accept_discover(&message, eras).map_err(|e| {
             if is_modern {
                 // Only a modern server says so.
@@ -214,10 +214,6 @@ fn is_unknown_post(error: &OpenError) -> bool {
     trouble.http_status().is_some_and(|s| unknown.contains(&s))
 }
 
-fn error_code(message: &Message) -> Option<i32> {
-    std::str::from_utf8(message.get(Field::ErrorCode)?).ok()?.parse().ok()
-}
-
 /// Whether the versions an error names (`data.supported`) hold the modern one.
 fn names_our_version(message: &Message) -> bool {
     let (raw, error) = (message.raw(), message.span(Field::Error));
@@ -230,5 +226,5 @@ fn names_our_version(message: &Message) -> bool {
 
 /// Whether a server of the modern era refuses `initialize`.
 fn is_modern_refusal(message: &Message) -> bool {
-    matches!(error_code(message), Some(code::UNSUPPORTED_VERSION | code::HEADER_MISMATCH | code::MISSING_CAPABILITY))
+    matches!(message.error_code(), Some(code::UNSUPPORTED_VERSION | code::HEADER_MISMATCH | code::MISSING_CAPABILITY))
 }

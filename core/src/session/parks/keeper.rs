@@ -380,8 +380,7 @@ impl Keeper {
 
     /// The URLs a server wants opened first, as questions to a client that can open them.
     fn urls_of(&self, id: SessionId, message: &Message) -> Option<Vec<Question>> {
-        let is_it = message.kind() == Kind::Error
-            && message.get(Field::ErrorCode) == Some(code::URL_ELICITATION_REQUIRED.to_string().as_bytes());
+        let is_it = message.kind() == Kind::Error && message.error_code() == Some(code::URL_ELICITATION_REQUIRED);
         let kept = self.all.get(&id).filter(|k| is_it && k.facts.can_show("url"))?;
         let urls = round::urls(message);
         let question = |message| Question::new(&self.ctx, kept, None, Method::ElicitationCreate, message);

@@ -6,14 +6,9 @@ use crate::protocol::{Era, Field, Message, Method, Patch, Revision, Span, Splice
 /// URLs and capabilities named in one message, at most.
 const MAX_NAMED: usize = 8;
 
-/// The code of an error.
-pub(super) fn code_of(message: &Message) -> i32 {
-    message.get(Field::ErrorCode).and_then(|c| std::str::from_utf8(c).ok()?.parse().ok()).unwrap_or(0)
-}
-
 /// Makes an error that of the client's edition, and gives its code.
 pub(super) fn shape(out: &mut Spliced, message: &Message, active: &Active, from: Era) -> i32 {
-    let given = code_of(message);
+    let given = message.error_code().unwrap_or(0);
     let Some(error) = message.span(Field::Error) else { return given };
     let it = Error { raw: message.raw(), error };
     let revision = active.facts.revision;

@@ -44,7 +44,7 @@ pub(super) fn shaped(
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
     if message.kind() == Kind::Error {
-        if error::code_of(message) == code::URL_ELICITATION_REQUIRED
+        if message.error_code() == Some(code::URL_ELICITATION_REQUIRED)
             && from == Era::Legacy
             && active.facts.revision.era() == Era::Modern
         {
