@@ -320,7 +320,7 @@ mod following {
             "latency_ms": ms(row.timing.total()),
             "timing_ms": {
                 "proxy": ms(row.timing.proxy), "queue": ms(row.timing.queue), "server": ms(row.timing.server),
-                "client": ms(row.timing.client), "held": ms(row.timing.held),
+                "client": ms(row.timing.client), "held": ms(row.timing.held), "send": ms(row.timing.send),
             },
             "bytes_in": row.n_bytes_in,
             "bytes_out": row.n_bytes_out,

@@ -7,7 +7,7 @@ use mcp_proxy_core::control::{Command, CommandError, Holding, Leg};
 use mcp_proxy_core::protocol::{CallId, SessionId};
 
 use crate::app::effect::{Edited, Effect, Format};
-use crate::app::msg::{Loaded, Msg};
+use crate::app::msg::{Ended, Loaded, Msg};
 use crate::app::popup::Popup;
 use crate::driver::Driver;
 use crate::sample;
@@ -207,9 +207,14 @@ fn what_the_list_shows_is_saved_and_a_recording_is_left_by_escape() {
     assert_eq!((rows.len(), path.as_str()), (3, "mcp-proxy-140240.jsonl"));
     d.keys("esc m L").text("/tmp/a.jsonl").keys("enter");
     assert_eq!(d.wishes.pop(), Some(Effect::Load("/tmp/a.jsonl".into())));
-    let loaded =
-        Loaded { name: "/tmp/a.jsonl".into(), n_flows: 14, comments: vec![(CallId(3), "look".into())], n_bad: 1 };
-    d.tell(Msg::Loaded(Ok(loaded)));
+    let loaded = Loaded {
+        name: "/tmp/a.jsonl".into(),
+        n_flows: 14,
+        comments: vec![(CallId(3), "look".into())],
+        n_bad: 1,
+        ..Loaded::default()
+    };
+    d.tell(Msg::Worked { n: 1, ended: Ended::Loaded(Ok(loaded)) });
     d.look(None);
     let state = &d.model.inspect;
     assert_eq!((state.recording.as_deref(), state.rows.len(), state.marks.len()), (Some("/tmp/a.jsonl"), 14, 1));
@@ -218,8 +223,32 @@ fn what_the_list_shows_is_saved_and_a_recording_is_left_by_escape() {
     d.keys("esc");
     assert_eq!((d.wishes.pop(), &d.model.inspect.recording), (Some(Effect::Live), &None));
     assert!(!d.model.inspect.marks.contains_key(&3), "the marks are those of the journal again");
-    d.tell(Msg::Loaded(Err("/x is no recording".into())));
+    d.tell(Msg::Worked { n: 2, ended: Ended::Loaded(Err("/x is no recording".into())) });
     assert!(d.model.inspect.recording.is_none());
+}
+
+#[test]
+fn what_takes_a_while_says_how_far_it_is_and_is_stopped_by_escape() {
+    let mut d = driver();
+    let note = |d: &Driver| d.model.work.as_ref().map(|w| w.note("..."));
+    d.keys("2").tell(Msg::Working { n: 7, what: "reading /x".into() });
+    assert_eq!(note(&d).as_deref(), Some("reading /x...  Esc stops it"));
+    d.tell(Msg::Progress { n: 7, done: 30, of: 120 });
+    d.tell(Msg::Progress { n: 6, done: 1, of: 1 });
+    assert_eq!(note(&d).as_deref(), Some("reading /x... 25%  Esc stops it"));
+    // What lies over the screen is closed first.
+    d.keys("? esc");
+    assert!(d.wishes.is_empty());
+    d.keys("esc");
+    assert_eq!((d.wishes.pop(), note(&d).as_deref()), (Some(Effect::StopWork), Some("reading /x: stopping...")));
+    // Another Escape is one step back as ever.
+    d.keys("/").text("~e").keys("enter esc");
+    assert!(d.wishes.is_empty() && d.model.inspect.input.text().is_empty());
+    d.tell(Msg::Worked { n: 7, ended: Ended::Stopped });
+    assert!(note(&d).is_none() && d.model.toast.as_ref().unwrap().text.contains("nothing is left"));
+    let text = Ended::Text { what: "c-3 as curl".into(), text: "curl".into() };
+    d.tell(Msg::Worked { n: 8, ended: text });
+    assert_eq!(d.wishes.pop(), Some(Effect::Copy { what: "c-3 as curl".into(), text: "curl".into() }));
 }
 
 #[test]

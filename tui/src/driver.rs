@@ -111,6 +111,9 @@ impl Driver {
                         msgs.push_back(Msg::Scanned { generation, upto, rows });
                     }
                     Effect::Recheck { ids, .. } => msgs.push_back(Msg::Rechecked(self.rows(&ids))),
+                    Effect::Find { ids, generation } => {
+                        msgs.push_back(Msg::Found { generation, rows: self.rows(&ids) });
+                    }
                     Effect::Rows(ids) => msgs.push_back(Msg::Rows(self.rows(&ids))),
                     Effect::Flow(id) => {
                         let found = self.journal.iter().position(|f| f.id == id);
@@ -189,6 +192,15 @@ impl Driver {
             let name = if c == ' ' { "space".to_owned() } else { c.to_string() };
             self.keys(&name);
         }
+        self
+    }
+
+    /// Goes to a call in Inspect, and opens it as this.
+    pub(crate) fn open_as(&mut self, flow: &Flow) -> &mut Self {
+        let at = self.journal.iter().position(|f| f.id == flow.id).expect("a call of the sample");
+        self.journal[at] = flow.clone();
+        self.keys("2 g");
+        self.keys(&"j ".repeat(at));
         self
     }
 

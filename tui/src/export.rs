@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use mcp_proxy_core::observe::{Flow, Frames, Round, Status};
+use mcp_proxy_core::observe::{Flow, FlowKind, Frames, Head, Hop, Round, Status};
 use mcp_proxy_core::protocol::{Field, Message, Method, Spliced, walk};
 use serde_json::{Value, json};
 
@@ -102,6 +102,21 @@ fn answered(flow: &Flow) -> Option<Bytes> {
     flow.frames.answered.as_ref().map(Spliced::to_bytes).or_else(|| flow.frames.returned.clone())
 }
 
+/// The headers of an HTTP message, as an archive has them.
+fn headers(head: Option<&Head>) -> Value {
+    let all = head.into_iter().flat_map(|h| &h.headers);
+    all.map(|(name, value)| json!({ "name": name, "value": value })).collect()
+}
+
+/// What HTTP said on one hop.
+fn hop(hop: &Hop) -> Value {
+    let head = |head: &Option<Head>| {
+        let left_out = |h: &Head| (h.n_left_out > 0).then_some(h.n_left_out);
+        head.as_ref().map(|h| json!({ "line": h.line, "headers": headers(Some(h)), "n_left_out": left_out(h) }))
+    };
+    json!({ "request": head(&hop.request), "response": head(&hop.response) })
+}
+
 fn ms(time: std::time::Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -128,11 +143,15 @@ pub(crate) fn json(flows: &[(Flow, Option<String>)]) -> String {
             "timing_ms": {
                 "total": ms(flow.timing.total()), "proxy": ms(flow.timing.proxy), "queue": ms(flow.timing.queue),
                 "server": ms(flow.timing.server), "client": ms(flow.timing.client), "held": ms(flow.timing.held),
+                "send": ms(flow.timing.send),
             },
             "request": body(flow.frames.received.clone()),
             "request_as_sent": body(flow.frames.sent.as_ref().map(Spliced::to_bytes)),
             "answer": body(flow.frames.returned.clone()),
             "answer_as_passed_back": body(flow.frames.answered.as_ref().map(Spliced::to_bytes)),
+            "http": flow.hops.as_ref().map(|hops| json!({
+                "client": hop(&hops.client), "server": hop(&hops.server),
+            })),
         })
     };
     let all: Vec<Value> = flows.iter().map(one).collect();
@@ -151,8 +170,15 @@ pub(crate) fn har(flows: &[(Flow, Option<String>)]) -> String {
     };
     let entry = |(flow, comment): &(Flow, Option<String>)| {
         let (asked, answered) = (asked(flow), answered(flow));
-        let total = ms(flow.timing.total());
+        let total = ms(flow.timing.total() + flow.timing.send);
         let server = flow.backend.as_deref().unwrap_or("mcp-proxy");
+        let seen = flow.hops.as_ref().and_then(|hops| match flow.kind {
+            // What we ask ourselves has no client.
+            FlowKind::Own => Some(&hops.server),
+            // A question goes by a stream that is open already.
+            FlowKind::Upcall => None,
+            _ => Some(&hops.client),
+        });
         let mut one = json!({
             "startedDateTime": when(flow.at),
             "time": total,
@@ -160,7 +186,7 @@ pub(crate) fn har(flows: &[(Flow, Option<String>)]) -> String {
                 "method": "POST",
                 "url": format!("mcp://{server}/{}", flow.method),
                 "httpVersion": "MCP",
-                "cookies": [], "headers": [], "queryString": [],
+                "cookies": [], "headers": headers(seen.and_then(|hop| hop.request.as_ref())), "queryString": [],
                 "postData": { "mimeType": "application/json", "text": text(asked.clone()) },
                 "headersSize": -1,
                 "bodySize": asked.as_ref().map_or(-1, |b| i64::try_from(b.len()).unwrap_or(-1)),
@@ -169,7 +195,7 @@ pub(crate) fn har(flows: &[(Flow, Option<String>)]) -> String {
                 "status": if matches!(flow.status, Status::Ok | Status::Sent) { 200 } else { 500 },
                 "statusText": flow.status.to_string(),
                 "httpVersion": "MCP",
-                "cookies": [], "headers": [],
+                "cookies": [], "headers": headers(seen.and_then(|hop| hop.response.as_ref())),
                 "content": {
                     "size": answered.as_ref().map_or(0, Bytes::len),
                     "mimeType": "application/json",
@@ -184,12 +210,16 @@ pub(crate) fn har(flows: &[(Flow, Option<String>)]) -> String {
                 "blocked": ms(flow.timing.queue + flow.timing.held),
                 "send": ms(flow.timing.proxy),
                 "wait": ms(flow.timing.server + flow.timing.client),
-                "receive": 0,
+                "receive": ms(flow.timing.send),
             },
             "_call": flow.id.to_string(),
             "_client": flow.client,
             "_target": flow.target,
         });
+        if let (Some(hops), Some(one)) = (&flow.hops, one.as_object_mut()) {
+            one.insert("_client_http".to_owned(), hop(&hops.client));
+            one.insert("_server_http".to_owned(), hop(&hops.server));
+        }
         if let (Some(comment), Some(one)) = (comment.as_ref().filter(|c| !c.is_empty()), one.as_object_mut()) {
             one.insert("comment".to_owned(), comment.clone().into());
         }
@@ -231,6 +261,27 @@ mod tests {
     fn what_a_shell_would_read_is_quoted() {
         assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(header_value("note://2026/メモ"), "=?base64?bm90ZTovLzIwMjYv44Oh44Oi?=");
+    }
+
+    #[test]
+    fn headers_have_their_place() {
+        let flow = sample::by_http();
+        let flows = [(flow.clone(), None), (sample::echo(), None)];
+        let all: Value = serde_json::from_str(&json(&flows)).expect("JSON");
+        assert_eq!(all[0]["http"]["server"]["response"]["line"], "200 OK");
+        assert_eq!(all[0]["http"]["server"]["response"]["n_left_out"], 3);
+        assert!(all[1]["http"].is_null());
+        let har: Value = serde_json::from_str(&har(&flows)).expect("JSON");
+        let entry = &har["log"]["entries"][0];
+        let named = |name: &str| json!({ "name": name, "value": "***" });
+        let asked = entry["request"]["headers"].as_array().expect("headers");
+        assert!(asked.len() == 9 && asked.contains(&named("mcp-session-id")), "{asked:?}");
+        let said = entry["_server_http"]["response"]["headers"].as_array().expect("headers");
+        assert!(said.contains(&named("set-cookie")), "{said:?}");
+        assert_eq!(har["log"]["entries"][1]["request"]["headers"], json!([]));
+        let own = Flow { kind: FlowKind::Own, ..flow };
+        let har: Value = serde_json::from_str(&super::har(&[(own, None)])).expect("JSON");
+        assert_eq!(har["log"]["entries"][0]["request"]["headers"].as_array().map(Vec::len), Some(5));
     }
 
     #[test]

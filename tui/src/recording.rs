@@ -69,26 +69,30 @@ fn line_of(value: &impl Serialize) -> String {
     text
 }
 
-/// Reads a recording.
-///
-/// # Errors
-/// Why it is none.
-pub(crate) fn read(text: &str) -> Result<Recording, String> {
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default();
-    let header: Header =
-        serde_json::from_str(first).map_err(|_| "its first line does not say that it is a recording".to_owned())?;
-    if header.recording != "mcp-proxy" {
-        return Err("it is a recording of another program".to_owned());
-    }
-    if header.format > FORMAT {
-        let by: String = header.written_by.chars().take(20).collect();
-        return Err(format!("it was written by mcp-proxy {by}, in a format this one does not know"));
-    }
-    let mut recording = Recording::default();
-    for line in lines.filter(|l| !l.trim().is_empty()) {
+/// A recording that is being read, a line at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// `None` before the first line.
+    recording: Option<Recording>,
+}
+
+const NO_HEADER: &str = "its first line does not say that it is a recording";
+
+impl Reading {
+    /// Takes the next line. `false`: it has as many flows as one may have.
+    ///
+    /// # Errors
+    /// Why it is no recording.
+    pub(crate) fn line(&mut self, line: &str) -> Result<bool, String> {
+        let Some(recording) = &mut self.recording else {
+            self.recording = Some(begin(line)?);
+            return Ok(true);
+        };
+        if line.trim().is_empty() {
+            return Ok(true);
+        }
         if recording.flows.len() >= MAX_FLOWS {
-            break;
+            return Ok(false);
         }
         match serde_json::from_str::<Line>(line) {
             Ok(Line { flow, comment }) => {
@@ -99,8 +103,29 @@ pub(crate) fn read(text: &str) -> Result<Recording, String> {
             // The last line may be cut: whoever wrote it was killed.
             Err(_) => recording.n_bad += 1,
         }
+        Ok(true)
     }
-    Ok(recording)
+
+    /// There are no more lines.
+    ///
+    /// # Errors
+    /// There was none.
+    pub(crate) fn done(self) -> Result<Recording, String> {
+        self.recording.ok_or_else(|| NO_HEADER.to_owned())
+    }
+}
+
+/// An empty recording, if its first line says that it is one.
+fn begin(first: &str) -> Result<Recording, String> {
+    let header: Header = serde_json::from_str(first).map_err(|_| NO_HEADER.to_owned())?;
+    if header.recording != "mcp-proxy" {
+        return Err("it is a recording of another program".to_owned());
+    }
+    if header.format > FORMAT {
+        let by: String = header.written_by.chars().take(20).collect();
+        return Err(format!("it was written by mcp-proxy {by}, in a format this one does not know"));
+    }
+    Ok(Recording::default())
 }
 
 impl Recording {
@@ -139,6 +164,16 @@ mod tests {
     use super::*;
     use crate::sample;
 
+    fn read(text: &str) -> Result<Recording, String> {
+        let mut reading = Reading::default();
+        for line in text.lines() {
+            if !reading.line(line)? {
+                break;
+            }
+        }
+        reading.done()
+    }
+
     fn written() -> String {
         let mut text = header();
         for flow in [sample::echo(), sample::timed_out(), sample::divide()] {
@@ -159,6 +194,18 @@ mod tests {
         assert!(echo.frames.returned == was.frames.returned && echo.frames.sent.is_some());
         assert_eq!(read.from(4, 1).map(|f| f.id.0).collect::<Vec<_>>(), [4]);
         assert_eq!(read.before(5, 9).map(|f| f.id.0).collect::<Vec<_>>(), [4, 3]);
+    }
+
+    #[test]
+    fn headers_are_kept_and_recordings_without_them_are_read() {
+        let flow = sample::by_http();
+        let new = read(&(header() + &line(&flow, None))).expect("a recording");
+        assert_eq!(new.get(flow.id).expect("there").hops, flow.hops);
+        // As it was written before there were any.
+        let old = header() + &line(&sample::echo(), None);
+        assert!(!old.contains("hops"));
+        let old = read(&old).expect("a recording");
+        assert!(old.n_bad == 0 && old.get(CallId(3)).expect("there").hops.is_none());
     }
 
     #[test]

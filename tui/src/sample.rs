@@ -10,7 +10,7 @@ use mcp_proxy_core::control::{
     ItemKind, Latency, LogLine, LogStream, MetricsView, Notice, NoticeLevel, Outcome, Pinged, Point, ProcessUse,
     ServerDetail, Snapshot, ToolLatency, Totals,
 };
-use mcp_proxy_core::observe::{Flow, FlowKind, Frames, Status, Timing};
+use mcp_proxy_core::observe::{Flow, FlowKind, Frames, Head, Hop, Hops, Status, Timing};
 use mcp_proxy_core::protocol::{CallId, Revision, SessionId, Spliced};
 
 use crate::screens::config::talk::{Checked, File, Probe, Told};
@@ -60,6 +60,7 @@ fn flow(id: u64, kind: FlowKind, backend: &str, method: &str, target: Option<&st
         n_rounds: 0,
         rounds: Vec::new(),
         frames: Frames::default(),
+        hops: None,
     }
 }
 
@@ -96,6 +97,60 @@ pub(crate) fn echo() -> Flow {
     f.frames = frames(request, answer);
     f.n_bytes_in = u32::try_from(request.len()).unwrap();
     f.n_bytes_out = u32::try_from(answer.len()).unwrap();
+    f
+}
+
+/// The same call, come by HTTP and gone on by HTTP.
+pub(crate) fn by_http() -> Flow {
+    let head = |line: &str, headers: &[(&str, &str)]| {
+        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Some(Head { line: line.to_owned(), headers, n_left_out: 0 })
+    };
+    let accept = ("accept", "application/json, text/event-stream");
+    let json = ("content-type", "application/json");
+    let (session, version) = (("mcp-session-id", "***"), ("mcp-protocol-version", "2025-11-25"));
+    let mut f = echo();
+    let mut hops = Hops {
+        client: Hop {
+            request: head(
+                "POST /mcp",
+                &[
+                    ("host", "127.0.0.1:8000"),
+                    ("connection", "keep-alive"),
+                    json,
+                    accept,
+                    ("authorization", "Bearer ***"),
+                    session,
+                    version,
+                    ("user-agent", "node"),
+                    ("content-length", "214"),
+                ],
+            ),
+            response: head("200 OK", &[json, ("cache-control", "no-store")]),
+        },
+        server: Hop {
+            request: head(
+                "POST https://demo.example.com/mcp?key=***",
+                &[("authorization", "Bearer ***"), accept, json, session, version],
+            ),
+            response: head(
+                "200 OK",
+                &[
+                    ("date", "Sun, 22 Nov 2026 14:02:33 GMT"),
+                    json,
+                    ("set-cookie", "***"),
+                    (
+                        "strict-transport-security",
+                        "max-age=31536000; includeSubDomains; preload; and what else a gateway in front of it says",
+                    ),
+                ],
+            ),
+        },
+    };
+    if let Some(head) = &mut hops.server.response {
+        head.n_left_out = 3;
+    }
+    f.hops = Some(Box::new(hops));
     f
 }
 

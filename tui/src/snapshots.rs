@@ -13,7 +13,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::app::effect::Edited;
 use crate::app::model::Model;
-use crate::app::msg::{Loaded, Msg};
+use crate::app::msg::{Ended, Loaded, Msg};
 use crate::app::theme::Theme;
 use crate::app::view;
 use crate::driver::Driver;
@@ -192,6 +192,34 @@ fn inspect() {
         d.open_echo().keys("enter tab v v v");
         d
     });
+    for (name, keys) in [("headers", "enter v v v"), ("answer_headers", "enter tab v v v j j")] {
+        each_size(&format!("inspect_{name}"), |size| {
+            let mut d = Driver::new(size);
+            d.open_as(&crate::sample::by_http()).keys(keys);
+            d
+        });
+    }
+    each_size("inspect_working", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2").tell(Msg::Working { n: 1, what: "reading ~/monday.jsonl".into() });
+        d.tell(Msg::Progress { n: 1, done: 41 << 20, of: 100 << 20 });
+        d
+    });
+    each_size("inspect_find_call", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 ctrl-f").text("demo");
+        d
+    });
+    each_size("inspect_found_call", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 ctrl-f").text("note").keys("enter N");
+        d
+    });
+    each_size("inspect_find_no_call", |size| {
+        let mut d = Driver::new(size);
+        d.keys("2 ctrl-f").text("nobody");
+        d
+    });
     each_size("inspect_find", |size| {
         let mut d = Driver::new(size);
         d.open_echo().keys("enter tab /").text("text");
@@ -246,7 +274,8 @@ fn inspect() {
     each_size("inspect_recording", |size| {
         let mut d = Driver::new(size);
         d.keys("2");
-        d.tell(Msg::Loaded(Ok(Loaded { name: "/tmp/monday.jsonl".into(), n_flows: 14, ..Loaded::default() })));
+        let loaded = Loaded { name: "/tmp/monday.jsonl".into(), n_flows: 14, ..Loaded::default() };
+        d.tell(Msg::Worked { n: 1, ended: Ended::Loaded(Ok(loaded)) });
         d.look(None);
         d
     });

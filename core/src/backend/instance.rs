@@ -404,7 +404,7 @@ impl Instance {
         if waits {
             self.sends_later(wire, call.id, out);
         } else {
-            self.wire.push(&out, Parcel::Request(wire));
+            self.wire.push_of(&out, Parcel::Request(wire), Some(call.id));
             self.ctx.observer.sent(call.id, wire.0, out);
         }
         self.pending.register(Entry {

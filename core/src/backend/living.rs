@@ -125,7 +125,8 @@ impl Lifecycle {
         };
         self.port.status.change(|s| s.started = Some(Instant::now()));
         let server = port.server();
-        let wire = Wire::Http(Box::new(Remote::new(endpoint, server.max_concurrent, server.startup_timeout)));
+        let remote = Remote::new(endpoint, ctx.observer.clone(), server.max_concurrent, server.startup_timeout);
+        let wire = Wire::Http(Box::new(remote));
         let mut instance = Instance::new(port.clone(), ctx.clone(), generation, wire);
         let ended = self.open_and_serve(&mut instance, turn).await;
         attempt.ready = self.ready_for();

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::offer::{ItemKind, Offer};
 use super::tenant::Profile;
+use crate::config::edit::replace::create_private;
 use crate::config::{Server, Target};
 use crate::protocol::{Era, Revision};
 
@@ -296,11 +297,7 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let Some(dir) = path.parent() else { return Ok(()) };
     std::fs::create_dir_all(dir)?;
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&temporary)?.write_all(bytes)?;
+    create_private(&temporary)?.write_all(bytes)?;
     std::fs::rename(&temporary, path)
 }
 

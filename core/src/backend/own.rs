@@ -51,14 +51,14 @@ impl Instance {
         {
             remote.listens(wire);
         }
-        self.wire.push(&line, parcel);
         let mut flow = Flow::new(FlowKind::Own, method.name().into());
         flow.backend = Some(self.port.name().clone());
         flow.wire_id = Some(wire.0);
         flow.parent = call;
         flow.n_bytes_in = u32::try_from(line.base().len()).unwrap_or(u32::MAX);
-        flow.frames.sent = Some(line);
+        flow.frames.sent = Some(line.clone());
         let row = self.ctx.observer.begin(flow);
+        self.wire.push_of(&line, parcel, Some(row));
         self.own_rows.0.insert(wire, row);
         wire
     }

@@ -198,7 +198,7 @@ impl Instance {
         let Some(First { wire, call, out, .. }) = self.roots.first.take() else { return };
         let Some(entry) = self.pending.get_mut(wire) else { return };
         (entry.sent, entry.silent_since) = (self.now, self.now);
-        self.wire.push(&out, Parcel::Request(wire));
+        self.wire.push_of(&out, Parcel::Request(wire), Some(call));
         self.ctx.observer.sent(call, wire.0, out);
     }
 

@@ -16,6 +16,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::peer::Principal;
+use crate::config::edit::replace::create_private;
 
 /// Stands between the parts of an id. Names of servers have none.
 const SEPARATOR: char = '~';
@@ -141,11 +142,7 @@ fn make(file: &Path) -> io::Result<[u8; N_KEY]> {
     let dir = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     let beside = dir.join(format!("task-key.{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&beside).and_then(|mut f| f.write_all(&key).and_then(|()| f.sync_all()));
+    let written = create_private(&beside).and_then(|mut f| f.write_all(&key).and_then(|()| f.sync_all()));
     // Fails if it is there already, and never leaves half of it.
     let linked = written.and_then(|()| fs::hard_link(&beside, file));
     let _ = fs::remove_file(&beside);

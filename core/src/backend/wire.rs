@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::remote::Remote;
-use crate::protocol::{Era, Spliced, WireId};
+use crate::protocol::{CallId, Era, Spliced, WireId};
 use crate::transport::{ExitReason, Lines, Link, Outbox};
 
 /// A dead server's pipe that is silent for so long holds no more of its words.
@@ -100,9 +100,14 @@ impl Pipe {
 impl Wire {
     /// Sends a message; it waits here while the server cannot take it.
     pub(super) fn push(&mut self, message: &Spliced, parcel: Parcel) {
+        self.push_of(message, parcel, None);
+    }
+
+    /// The same with the row that what HTTP says around it is kept in.
+    pub(super) fn push_of(&mut self, message: &Spliced, parcel: Parcel, row: Option<CallId>) {
         match self {
             Self::Pipe(pipe) => pipe.outbox.push(message),
-            Self::Http(remote) => remote.push(message.to_bytes(), parcel),
+            Self::Http(remote) => remote.push(message.to_bytes(), parcel, row),
         }
     }
 
@@ -110,7 +115,7 @@ impl Wire {
     pub(super) fn push_parts(&mut self, parts: &[&[u8]], parcel: Parcel) {
         match self {
             Self::Pipe(pipe) => pipe.outbox.push_parts(parts),
-            Self::Http(remote) => remote.push(parts.concat().into(), parcel),
+            Self::Http(remote) => remote.push(parts.concat().into(), parcel, None),
         }
     }
 

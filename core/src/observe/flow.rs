@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::head::Hops;
 use super::plain::{self, Word};
 use crate::protocol::{CallId, SessionId, Spliced};
 
@@ -89,10 +90,14 @@ pub struct Timing {
     /// Held for somebody at the terminal.
     #[serde(default)]
     pub held: Duration,
+    /// From the answer's being ready until all of it was written to who asked. Measured while somebody looks; zero where it
+    /// was not.
+    #[serde(default)]
+    pub send: Duration,
 }
 
 impl Timing {
-    /// From arrival to answer.
+    /// From arrival until the answer was ready: what is written after that is the client's time too.
     #[must_use]
     pub fn total(&self) -> Duration {
         self.proxy + self.queue + self.server + self.client + self.held
@@ -171,6 +176,9 @@ pub struct Flow {
     pub rounds: Vec<Round>,
     /// The frames, of the last round.
     pub frames: Frames,
+    /// What HTTP said around them; `None` where all went by pipes, and in rows without frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hops: Option<Box<Hops>>,
 }
 
 impl Flow {
@@ -210,6 +218,7 @@ impl Flow {
             n_rounds: 0,
             rounds: Vec::new(),
             frames: Frames::default(),
+            hops: None,
         }
     }
 }

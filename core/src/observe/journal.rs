@@ -4,12 +4,13 @@
 //! short lock held by the [`super::Observer`].
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::flow::{Flow, Status, Timing};
+use super::head::{HeadOf, PackedHead};
 use super::row::Row;
 use super::store::Store;
 use crate::protocol::{CallId, Spliced};
@@ -141,6 +142,11 @@ impl Journal {
         self.update(id, |row, store, max| row.keep_asked(store, max, Some(received), None));
     }
 
+    /// What HTTP said around a message of a flow.
+    pub fn head(&mut self, id: CallId, of: HeadOf, head: &PackedHead) {
+        self.update(id, |row, store, max| row.keep_head(store, max, of, head));
+    }
+
     /// Progress of a flow was passed back.
     pub fn progress(&mut self, id: CallId) {
         self.update(id, |row, _, _| row.n_progress += 1);
@@ -159,6 +165,11 @@ impl Journal {
     /// A message of a flow is held for somebody at the terminal, or is no more.
     pub fn held(&mut self, id: CallId, is_held: bool) {
         self.update(id, |row, _, _| row.is_held = is_held);
+    }
+
+    /// The answer of a flow was written, so long after it was ready.
+    pub fn written(&mut self, id: CallId, send: Duration) {
+        self.update(id, |row, _, _| row.set_send(send));
     }
 
     /// A flow has ended.

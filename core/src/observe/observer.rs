@@ -1,13 +1,15 @@
 //! The place the engine tells what happens: journal, counters, notices, logs, and the signal for readers.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::flow::{Flow, FlowKind, Status, Timing};
+use super::head::{HeadOf, PackedHead};
 use super::http_counts::HttpCounts;
 use super::journal::Journal;
 use super::log_ring::{LogRing, LogStream};
@@ -62,6 +64,8 @@ pub struct Ended {
 #[derive(Debug)]
 pub struct Observer {
     inner: Mutex<Inner>,
+    /// Somebody looks on.
+    is_watched: AtomicBool,
     /// The servers' logs.
     pub logs: LogRing,
     /// Requests by HTTP.
@@ -87,6 +91,7 @@ impl Observer {
                 metrics: Metrics::default(),
                 notices: VecDeque::new(),
             }),
+            is_watched: AtomicBool::new(false),
             logs: LogRing::default(),
             http: HttpCounts::default(),
             signal: Signal::default(),
@@ -131,6 +136,15 @@ impl Observer {
     pub fn received_again(&self, id: CallId, received: Bytes) {
         self.lock().journal.received_again(id, &received);
         self.signal.raise();
+    }
+
+    /// What HTTP said around a message of a flow.
+    pub fn head(&self, id: CallId, of: HeadOf, head: &PackedHead) {
+        self.lock().journal.head(id, of, head);
+        // A request is told of by what it is part of.
+        if matches!(of, HeadOf::ClientResponse | HeadOf::ServerResponse) {
+            self.signal.raise();
+        }
     }
 
     /// Progress of a call was passed back.
@@ -196,8 +210,25 @@ impl Observer {
         look(&self.lock().journal)
     }
 
+    /// Answers were written, each so long after it was ready.
+    pub fn written(&self, all: impl Iterator<Item = (CallId, Duration)>) {
+        let mut inner = self.lock();
+        for (id, send) in all {
+            inner.journal.written(id, send);
+        }
+        drop(inner);
+        self.signal.raise();
+    }
+
+    /// Whether somebody looks on: then it is worth measuring what nothing else needs.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.is_watched.load(Ordering::Relaxed)
+    }
+
     /// Somebody looks on from now on: what has not ended is kept at hand, and what happens for an hour, for charts.
     pub fn keep_history(&self) {
+        self.is_watched.store(true, Ordering::Relaxed);
         let mut inner = self.lock();
         inner.journal.keep_open();
         inner.metrics.keep_history();

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use super::flow::{Flow, FlowKind, Frames, Status, Timing};
+use super::head::{HeadOf, Hop, Hops, PackedHead};
 use super::rounds::Rounds;
 use super::store::{Place, Store};
 use crate::protocol::{CallId, SessionId, Spliced};
@@ -14,6 +15,9 @@ use crate::protocol::{CallId, SessionId, Spliced};
 pub(super) const ROW_BYTES: usize = size_of::<Row>() + 32;
 /// What one operation of several rounds may keep, in frames of the largest size: more would push everything else out.
 const ROUNDS_SHARE: usize = 4;
+
+/// The parts of a [`Timing`].
+const N_PARTS: usize = 6;
 
 /// A [`Flow`] as it is kept.
 #[derive(Debug)]
@@ -26,8 +30,8 @@ pub(super) struct Row {
     method: Arc<str>,
     target: Option<Arc<str>>,
     pub(super) status: Status,
-    /// Nanoseconds: proxy, queue, server, client, held.
-    timing: [u64; 5],
+    /// Nanoseconds: proxy, queue, server, client, held, send.
+    timing: [u64; N_PARTS],
     pub(super) wire_id: Option<u64>,
     parent: Option<CallId>,
     pub(super) n_progress: u32,
@@ -40,6 +44,8 @@ pub(super) struct Row {
     answered: Side,
     /// From the second round on; the frames stand there then.
     rounds: Option<Box<Rounds>>,
+    /// What HTTP said around them, by [`HeadOf`]; `None` where nothing went by HTTP.
+    heads: Option<Box<[Place; HeadOf::COUNT]>>,
     /// What it takes of the ring's bytes, besides its rounds.
     n_stored: usize,
     /// Its frames are not older than this.
@@ -115,6 +121,7 @@ impl Row {
             asked,
             answered,
             rounds: None,
+            heads: None,
             n_stored,
             since,
         }
@@ -150,6 +157,29 @@ impl Row {
         }
     }
 
+    /// Keeps what HTTP said around a message.
+    pub(super) fn keep_head(&mut self, store: &mut Store, max: usize, of: HeadOf, head: &PackedHead) {
+        let text = head.bytes();
+        if text.len() > max {
+            return;
+        }
+        let (place, n_bytes) = store.keep(text);
+        if self.heads.is_none() {
+            self.n_stored += size_of::<[Place; HeadOf::COUNT]>();
+        }
+        self.heads.get_or_insert_with(|| Box::new([Place::NONE; HeadOf::COUNT]))[of as usize] = place;
+        self.n_stored += n_bytes;
+    }
+
+    fn hops(&self, store: &Store) -> Option<Box<Hops>> {
+        let heads = self.heads.as_ref()?;
+        let head = |of: HeadOf| Some(PackedHead::of(store.get(heads[of as usize])?).unpack());
+        Some(Box::new(Hops {
+            client: Hop { request: head(HeadOf::ClientRequest), response: head(HeadOf::ClientResponse) },
+            server: Hop { request: head(HeadOf::ServerRequest), response: head(HeadOf::ServerResponse) },
+        }))
+    }
+
     /// The present round is over, and another one begins: its frames make room for those of the next.
     pub(super) fn turn(&mut self, store: &Store, max: usize, now: SystemTime) {
         let after = now.duration_since(self.at).unwrap_or_default();
@@ -159,6 +189,11 @@ impl Row {
         (self.asked, self.answered) = (Side::NONE, Side::NONE);
         let rounds = self.rounds.get_or_insert_with(|| Box::new(Rounds::new(frames)));
         rounds.turn(after, wire_id, max.saturating_mul(ROUNDS_SHARE));
+    }
+
+    /// Its answer was written, so long after it was ready.
+    pub(super) fn set_send(&mut self, send: Duration) {
+        self.timing[N_PARTS - 1] = u64::try_from(send.as_nanos()).unwrap_or(u64::MAX);
     }
 
     pub(super) fn set_timing(&mut self, timing: Timing) {
@@ -171,7 +206,7 @@ impl Row {
             Some(rounds) => rounds.get(),
             None => (Vec::new(), self.frames(store)),
         };
-        Flow { rounds, frames, ..self.flow(id) }
+        Flow { rounds, frames, hops: self.hops(store), ..self.flow(id) }
     }
 
     fn frames(&self, store: &Store) -> Frames {
@@ -182,7 +217,7 @@ impl Row {
 
     /// The flow, without its frames: cheap to hand out by the hundred.
     pub(super) fn flow(&self, id: CallId) -> Flow {
-        let [proxy, queue, server, client, held] = self.timing.map(Duration::from_nanos);
+        let [proxy, queue, server, client, held, send] = self.timing.map(Duration::from_nanos);
         Flow {
             id,
             kind: self.kind,
@@ -193,7 +228,7 @@ impl Row {
             method: self.method.clone(),
             target: self.target.clone(),
             status: self.status.clone(),
-            timing: Timing { proxy, queue, server, client, held },
+            timing: Timing { proxy, queue, server, client, held, send },
             wire_id: self.wire_id,
             n_progress: self.n_progress,
             parent: self.parent,
@@ -204,11 +239,12 @@ impl Row {
             n_rounds: self.n_rounds,
             rounds: Vec::new(),
             frames: Frames::default(),
+            hops: None,
         }
     }
 }
 
-fn nanos(timing: Timing) -> [u64; 5] {
-    [timing.proxy, timing.queue, timing.server, timing.client, timing.held]
+fn nanos(timing: Timing) -> [u64; N_PARTS] {
+    [timing.proxy, timing.queue, timing.server, timing.client, timing.held, timing.send]
         .map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
 }

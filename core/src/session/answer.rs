@@ -72,7 +72,7 @@ impl Session {
             Outcome::Fault(fault) | Outcome::GaveUp { fault, .. } => fault_of(fault, Status::Fault(fault.code)),
             Outcome::TimedOut(fault) => fault_of(fault, Status::TimedOut),
         };
-        self.emit(client_id, &out, status.code());
+        self.emit(client_id, &out, status.code(), ends.then_some(*call));
         if !ends {
             if matches!(outcome, Outcome::Local(_)) {
                 // The client is asked something, and comes again.
@@ -94,8 +94,8 @@ impl Session {
         self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, ended);
     }
 
-    /// Writes an answer, or keeps it for the batch its request came in.
-    pub(super) fn emit(&mut self, id: &RequestId, out: &Spliced, code: Option<i32>) {
+    /// Writes an answer, or keeps it for the batch its request came in. `row`: how long the writing takes is kept there.
+    pub(super) fn emit(&mut self, id: &RequestId, out: &Spliced, code: Option<i32>, row: Option<CallId>) {
         self.status.answered(out.len(), code.is_some());
         if let Some(batch) = self.batches.iter_mut().find(|b| b.waiting.contains(id)) {
             // Once: the same id may stand twice in a batch, and each is answered.
@@ -107,6 +107,12 @@ impl Session {
             return self.finish_batches();
         }
         self.out.answer(id, out, code);
+        if let Some(row) = row
+            && self.out.is_lines()
+            && self.engine.ctx.observer.is_watched()
+        {
+            self.out.unwritten.add(row, self.now, self.out.lines.len());
+        }
     }
 
     /// Writes batches that have all their answers; one of notifications only gets none.
@@ -144,14 +150,14 @@ impl Session {
     /// Answers a request with a result of ours, without a row in the journal.
     pub(super) fn reply(&mut self, id: &RequestId, result: &'static str) {
         let out = around(id, &Bytes::from_static(result.as_bytes()));
-        self.emit(id, &out, None);
+        self.emit(id, &out, None, None);
     }
 
     /// Answers with an error, without a row in the journal.
     pub(super) fn refuse(&mut self, id: Option<&RequestId>, fault: &Fault) {
         let out = Spliced::new(refusal(id, fault).into());
         match id {
-            Some(id) => self.emit(id, &out, Some(fault.code)),
+            Some(id) => self.emit(id, &out, Some(fault.code), None),
             None => self.out.push(&out, Weight::Owed),
         }
     }
@@ -166,7 +172,7 @@ impl Session {
     pub(super) fn finish_own(&mut self, id: Option<RequestId>, call: CallId, result: &Bytes, arrived: Instant) {
         let Some(id) = id else { return };
         let out = around(&id, result);
-        self.emit(&id, &out, None);
+        self.emit(&id, &out, None, Some(call));
         let timing = Timing { proxy: self.now.saturating_duration_since(arrived), ..Timing::default() };
         let ended = Ended { status: Status::Ok, timing, returned: None, answered: Some(out), tool: None };
         self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
@@ -177,7 +183,7 @@ impl Session {
         let call = self.begin_own(message, facts);
         let Some(id) = message.id() else { return };
         let out = Spliced::new(refusal(Some(&id), fault).into());
-        self.emit(&id, &out, Some(fault.code));
+        self.emit(&id, &out, Some(fault.code), Some(call));
         let ended = Ended {
             status: Status::Fault(fault.code),
             timing: Timing::default(),

@@ -12,7 +12,7 @@ use crate::backend::{
     Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, Verdict, may_ask,
 };
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
-use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, code};
+use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Method, RequestId, code};
 use crate::route::{Route, route};
 
 /// Names as the journal keeps them, made once.
@@ -265,7 +265,7 @@ impl Session {
             None => {
                 let mut flow = self.flow(&message, &facts, Some(port.name()), shown.clone());
                 flow.parent = parent.or(flow.parent);
-                (self.engine.ctx.observer.begin(flow), Duration::ZERO)
+                (self.begin(&message, flow), Duration::ZERO)
             }
         };
         // One clock reading serves a batch: what is read together is handed over together.
@@ -356,6 +356,7 @@ impl Session {
             return self.fault_own(&message, &active.facts.clone(), &Fault::new(code::INVALID_PARAMS, text));
         };
         self.engine.ctx.observer.received_again(call, message.raw().clone());
+        self.has_envelope(&message, call);
         (active.call, active.kept) = (call, Some(park));
         let facts = active.facts.clone();
         self.calls.insert(client_id.clone(), active);
@@ -413,6 +414,26 @@ impl Session {
         flow
     }
 
+    /// A row of the journal begins for what this client sent.
+    pub(super) fn begin(&self, message: &Message, flow: Flow) -> CallId {
+        let row = self.engine.ctx.observer.begin(flow);
+        self.has_envelope(message, row);
+        row
+    }
+
+    /// What HTTP says around a message of this client goes into a row.
+    pub(super) fn has_envelope(&self, message: &Message, row: CallId) {
+        if self.out.is_lines() {
+            return;
+        }
+        // A request may have waited: what is being read now is another one.
+        let asked = message.id().filter(|_| message.kind() == Kind::Request);
+        let envelope = asked.and_then(|id| self.out.envelope(&id)).or_else(|| self.envelope.clone());
+        if let Some(envelope) = envelope {
+            envelope.is_of(row, &self.engine.ctx.observer);
+        }
+    }
+
     /// A client's notification.
     pub(super) fn on_client_note(&mut self, message: Message) {
         let name = message.text(Field::Method).unwrap_or_default().into_owned();
@@ -453,7 +474,7 @@ impl Session {
         flow.status = status;
         flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
         flow.frames.received = Some(message.raw().clone());
-        self.engine.ctx.observer.begin(flow);
+        self.begin(message, flow);
     }
 
     fn on_cancel(&mut self, message: &Message) {

@@ -251,6 +251,6 @@ impl Session {
             return resumed.row;
         }
         let flow = self.flow(message, facts, None, None);
-        self.engine.ctx.observer.begin(flow)
+        self.begin(message, flow)
     }
 }

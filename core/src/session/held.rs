@@ -94,7 +94,7 @@ impl Session {
         if !self.engine.guard.intercept.wants(&flow) {
             return Err(call);
         }
-        let row = self.engine.ctx.observer.begin(flow);
+        let row = self.begin(&call.message, flow);
         match self.hold(row, Leg::Request, &call.message) {
             Some(hold) => {
                 self.keep_held(What::Request(call), row, hold);
@@ -324,7 +324,7 @@ impl Session {
         let Some(id) = call.message.id() else { return };
         let status = status_of(message);
         let out = Spliced::new(message.raw().clone());
-        self.emit(&id, &out, status.code());
+        self.emit(&id, &out, status.code(), None);
         let timing = Timing { held, ..Timing::default() };
         let ended = Ended { status, timing, returned: None, answered: Some(out), tool: None };
         self.engine.ctx.observer.end(row, None, FlowKind::Call, ended);

@@ -24,6 +24,7 @@ mod run;
 mod shape;
 mod sight;
 mod tasks;
+mod unwritten;
 mod upcall;
 
 pub use clients::{ClientStatus, Clients};

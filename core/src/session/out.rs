@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::http::{Handle, Reply, Stream, Weight};
+use super::http::{Envelope, Handle, Reply, Stream, Weight};
+use super::unwritten::Unwritten;
 use crate::protocol::{Method, RequestId, Spliced};
 use crate::transport::Outbox;
 
@@ -13,6 +14,8 @@ use crate::transport::Outbox;
 pub(super) struct Out {
     /// Lines to be written; stays empty where there are none.
     pub(super) lines: Outbox,
+    /// Those of them that are answers.
+    pub(super) unwritten: Unwritten,
     way: Way,
     /// The client does not fetch what it is owed: the session is over.
     is_lost: bool,
@@ -41,7 +44,7 @@ struct Posts {
 
 impl Out {
     fn by(way: Way) -> Self {
-        Self { lines: Outbox::default(), way, is_lost: false }
+        Self { lines: Outbox::default(), unwritten: Unwritten::default(), way, is_lost: false }
     }
 
     /// By lines.
@@ -89,6 +92,20 @@ impl Out {
             Way::One(reply) => reply.answer(message, code),
         };
         self.is_lost |= sent.is_err();
+    }
+
+    /// What HTTP says around a request that is not answered yet.
+    pub(super) fn envelope(&self, id: &RequestId) -> Option<Arc<Envelope>> {
+        match &self.way {
+            Way::Lines | Way::Events(_) => None,
+            Way::Posts(posts) => posts.replies.get(id)?.envelope(),
+            Way::One(reply) => reply.envelope(),
+        }
+    }
+
+    /// Whether everything goes by lines: no message has anything around it.
+    pub(super) const fn is_lines(&self) -> bool {
+        matches!(self.way, Way::Lines)
     }
 
     /// The answers to a batch, which has a reply of its own by HTTP.

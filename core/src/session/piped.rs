@@ -59,9 +59,12 @@ impl Piped {
         }
         let session = &mut self.session;
         let reads = session.closing.is_none() && session.out.lines.len() < OUTBOX_FULL;
-        let has_lines = !session.out.lines.is_empty();
+        let n_waiting = session.out.lines.len();
+        let has_lines = n_waiting > 0;
         tokio::select! { biased;
             written = session.out.lines.write(&mut self.link.writer), if has_lines => {
+                let left = session.out.lines.len();
+                session.out.unwritten.wrote(n_waiting - left, &session.engine.ctx.observer);
                 if let Err(error) = written {
                     tracing::debug!(session = %session.peer.id, %error, "the client does not read any more");
                     return false;

@@ -92,6 +92,7 @@ const NOTHING: Timing = Timing {
     server: Duration::ZERO,
     client: Duration::ZERO,
     held: Duration::ZERO,
+    send: Duration::ZERO,
 };
 
 fn add(a: Timing, b: Timing) -> Timing {
@@ -101,6 +102,7 @@ fn add(a: Timing, b: Timing) -> Timing {
         server: a.server + b.server,
         client: a.client + b.client,
         held: a.held + b.held,
+        send: a.send + b.send,
     }
 }
 

@@ -19,6 +19,7 @@ use super::clients::ClientStatus;
 use super::engine::Engine;
 use super::entrance::{Entrance, Grant};
 use super::held::{Held, Resumed};
+use super::http::Envelope;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
 use super::out::Out;
@@ -88,6 +89,8 @@ pub(super) struct Session {
     pub(super) held: Vec<Held>,
     /// The call at hand was held: it has a row already.
     pub(super) resumed: Option<Resumed>,
+    /// What HTTP says around what is being read.
+    pub(super) envelope: Option<Arc<Envelope>>,
     /// An `initialize` that waits for what is remembered of the servers.
     pub(super) parked_opening: Option<super::handshake::Opening>,
     pub(super) listens: Vec<Listen>,
@@ -200,6 +203,7 @@ impl Session {
             parked_calls: Vec::new(),
             held: Vec::new(),
             resumed: None,
+            envelope: None,
             parked_opening: None,
             listens: Vec::new(),
             seen: [const { None }; 4],

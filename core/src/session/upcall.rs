@@ -161,6 +161,7 @@ impl Session {
             tracing::debug!(session = %self.peer.id, id, "the client answered a request nobody made: dropped");
             return;
         };
+        self.has_envelope(&message, row);
         if !self.hold_reply(id, row, &message) {
             self.take_reply(id, message, Duration::ZERO);
         }

@@ -119,3 +119,114 @@ fn a_call_refused_for_its_headers_is_sent_again_with_the_right_ones() {
     assert_eq!(error["code"], -32603, "it is about our headers, not the client's");
     assert_eq!(server.seen_of("tools/call").len(), 4);
 }
+
+/// What the engine's local socket says to a question.
+#[cfg(unix)]
+fn asked(home: &Home, ask: &Value) -> Value {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::net::UnixStream;
+    let mut folder = std::fs::read_dir(home.path("run/mcp-proxy")).expect("the folder of the sockets");
+    let path = folder.find_map(|e| e.ok().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "sock")));
+    let mut socket = UnixStream::connect(path.expect("a socket")).expect("open");
+    writeln!(socket, "{}", json!({ "id": 1, "ask": ask })).expect("written");
+    let mut lines = BufReader::new(socket).lines().map(|l| l.expect("a line"));
+    let hello = lines.next().expect("hello");
+    assert!(hello.contains("hello"), "{hello}");
+    let told: Value = serde_json::from_str(&lines.next().expect("an answer")).expect("JSON");
+    told["told"]["told"].clone()
+}
+
+/// The rows of the journal with all they hold.
+#[cfg(unix)]
+fn flows(home: &Home) -> Vec<Value> {
+    let window = asked(home, &json!({ "flows": { "from": 0, "limit": 100 } }));
+    let rows = window["flows"]["rows"].as_array().expect("rows");
+    rows.iter().map(|row| asked(home, &json!({ "flow": { "id": row["id"] } }))["flow"].clone()).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn headers_of_both_hops_are_recorded_and_no_secret_among_them() {
+    const SECRET: &str = "hunter2-is-my-word";
+    let server = Server::start(|request| match request.rpc().as_str() {
+        "initialize" => {
+            let result = json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} },
+                "serverInfo": { "name": "scripted", "version": "1" } });
+            let body = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, request.id());
+            json_body(200, &["mcp-session-id: hunter3-session"], &body)
+        }
+        "tools/call" => {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{}}}"#, request.id(), text_result("well"));
+            // It repeats what it was sent, under names that tell nothing.
+            let said = ["x-served-by: gate 7", "set-cookie: a=hunter4-cookie", &format!("x-echo: you said {SECRET}")];
+            json_body(200, &said, &body)
+        }
+        _ => manners(request),
+    });
+    let home = Home::new()
+        .url("a", &format!("{}?key={SECRET}", server.url()))
+        .and(&format!("headers: {{ X-Team: {SECRET} }}"))
+        .and(&format!("auth: {{ type: bearer, token: {SECRET} }}"));
+    let web = home.web();
+    let mut client = web.open("2025-11-25", &json!({}));
+    let session = client.session.clone();
+    let body = client.body("tools/call", &json!({ "name": "a__echo", "arguments": {} }));
+    let mine = [
+        ("mcp-session-id", client.session.as_str()),
+        ("mcp-protocol-version", client.revision.as_str()),
+        ("accept", "application/json, text/event-stream"),
+        ("content-type", "application/json"),
+        ("cookie", "c=hunter5-cookie"),
+        ("x-api-key", "hunter6-key"),
+        ("user-agent", "harness/7"),
+    ];
+    assert_eq!(web.connect().request("POST", "/mcp", &mine, body.to_string().as_bytes()).status, 200);
+    let all = crate::harness::eventually("the call with all its headers", || {
+        let all = flows(&home);
+        let call = all.iter().find(|f| f["method"] == "tools/call")?;
+        call["hops"]["client"]["response"].is_object().then_some(all)
+    });
+    let text = json!(all).to_string();
+    assert!(!text.contains("hunter") && !text.contains(&session), "{text}");
+    let call = all.iter().find(|f| f["method"] == "tools/call").expect("found before");
+    let head = |hop: &str, way: &str| call["hops"][hop][way].clone();
+    let has = |hop: &str, way: &str, name: &str, value: &str| {
+        let all = head(hop, way);
+        let headers = all["headers"].as_array().expect("headers");
+        assert!(headers.contains(&json!([name, value])), "{name}: {value} in {all}");
+    };
+    assert_eq!(
+        (&head("client", "request")["line"], &head("client", "response")["line"]),
+        (&json!("POST /mcp"), &json!("200 OK"))
+    );
+    assert_eq!(head("server", "response")["line"], "200 OK");
+    assert!(
+        head("server", "request")["line"].as_str().is_some_and(|l| l.starts_with("POST http://127.0.0.1:")),
+        "{text}"
+    );
+    has("client", "request", "user-agent", "harness/7");
+    has("client", "request", "cookie", "***");
+    has("client", "request", "mcp-session-id", "***");
+    has("client", "response", "content-type", "application/json");
+    has("server", "request", "authorization", "Bearer ***");
+    has("server", "request", "x-team", "***");
+    has("server", "request", "mcp-session-id", "***");
+    has("server", "response", "x-served-by", "gate 7");
+    has("server", "response", "set-cookie", "***");
+    has("server", "response", "x-echo", "you said ***");
+    // Our own requests have one hop, and a notification was taken with a status.
+    let of = |method: &str, kind: &str| all.iter().find(|f| f["method"] == method && f["kind"] == kind).expect("a row");
+    let own = &of("initialize", "own")["hops"];
+    assert!(own["server"]["request"].is_object() && own["client"]["request"].is_null(), "{own}");
+    assert_eq!(of("initialize", "call")["hops"]["client"]["response"]["line"], "200 OK");
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_recorded_of_pipes() {
+    let home = Home::with_fake(&[]);
+    let mut client = home.open();
+    assert!(!client.tool_names().is_empty());
+    let all = flows(&home);
+    assert!(all.len() > 2 && all.iter().all(|f| f.get("hops").is_none()), "{all:?}");
+}

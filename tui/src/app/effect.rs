@@ -33,6 +33,13 @@ pub(crate) enum Effect {
         /// The filter looks into frames.
         with_frames: bool,
     },
+    /// Read these rows, in this order, for what is looked for.
+    Find {
+        /// Which.
+        ids: Vec<CallId>,
+        /// For this way through the list.
+        generation: u64,
+    },
     /// Read these rows for the screen.
     Rows(Vec<CallId>),
     /// Read a flow with its frames.
@@ -80,6 +87,8 @@ pub(crate) enum Effect {
     Compare(CallId, CallId),
     /// Read a recording and show it.
     Load(String),
+    /// Stop what is being read or written.
+    StopWork,
     /// Show the journal again.
     Live,
     /// Write flows into a file as they end; `None`: no more.

@@ -67,6 +67,32 @@ pub(crate) struct Toast {
     pub(crate) text: String,
 }
 
+/// Something that takes a while, and how far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Counts such things.
+    pub(crate) n: u64,
+    /// What is being done.
+    pub(crate) what: String,
+    /// So much of `of`.
+    pub(crate) done: u64,
+    /// All of it; 0: not known.
+    pub(crate) of: u64,
+    /// It was told to stop.
+    pub(crate) is_stopping: bool,
+}
+
+impl Work {
+    /// What is said of it while it is done.
+    pub(crate) fn note(&self, ellipsis: &str) -> String {
+        if self.is_stopping {
+            return format!("{}: stopping{ellipsis}", self.what);
+        }
+        let percent = self.done.saturating_mul(100).checked_div(self.of).map(|p| format!(" {}%", p.min(100)));
+        format!("{}{ellipsis}{}  Esc stops it", self.what, percent.unwrap_or_default())
+    }
+}
+
 /// All the terminal knows.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -113,6 +139,8 @@ pub(crate) struct Model {
     pub(crate) popups: Vec<Popup>,
     /// What was just done.
     pub(crate) toast: Option<Toast>,
+    /// What is being read or written.
+    pub(crate) work: Option<Work>,
     /// All that was said, the newest last.
     pub(crate) told: VecDeque<(SystemTime, Toast)>,
     /// Something to draw changed.
@@ -149,6 +177,7 @@ impl Model {
             config: config::state::State::default(),
             popups: Vec::new(),
             toast: None,
+            work: None,
             told: VecDeque::new(),
             dirty: true,
         }
@@ -202,6 +231,7 @@ impl Model {
             Screen::Backends => vec![C::Backends, C::Move, C::Everywhere],
             Screen::Inspect if self.inspect.typing => vec![C::Filter],
             Screen::Inspect if self.inspect.is_searching() => vec![C::Search],
+            Screen::Inspect if self.inspect.is_finding() => vec![C::Find],
             Screen::Inspect if self.inspect.pane == Pane::List => vec![C::Inspect, C::List, C::Move, C::Everywhere],
             Screen::Inspect => vec![C::Body, C::Json, C::Inspect, C::List, C::Move, C::Everywhere],
             Screen::Catalog if self.catalog.typing => vec![C::Filter],
@@ -240,6 +270,7 @@ impl Model {
             Some(Popup::Inspect(layer)) => layer.typing(),
             Some(_) => None,
             None if self.screen == Screen::Inspect && self.inspect.is_searching() => self.inspect.search_input(),
+            None if self.screen == Screen::Inspect && self.inspect.is_finding() => self.inspect.find_input(),
             None if self.screen == Screen::Inspect && self.inspect.typing => Some(&mut self.inspect.input),
             None if self.screen == Screen::Catalog && self.catalog.typing => Some(&mut self.catalog.input),
             None if self.screen == Screen::Config => self.config.field(),

@@ -12,6 +12,7 @@ use mcp_proxy_core::protocol::{CallId, SessionId};
 
 use super::effect::Edited;
 use crate::input::key::Key;
+use crate::recording::Recording;
 use crate::screens::config;
 
 /// Something that happened.
@@ -45,6 +46,13 @@ pub(crate) enum Msg {
         /// The rows.
         rows: Vec<Flow>,
     },
+    /// Rows in which a call is looked for.
+    Found {
+        /// The way through the list they were read for.
+        generation: u64,
+        /// The rows.
+        rows: Vec<Flow>,
+    },
     /// Rows that changed.
     Rechecked(Vec<Flow>),
     /// The rows on the screen.
@@ -64,8 +72,29 @@ pub(crate) enum Msg {
     Held(Edited, Option<Box<Holding>>),
     /// Two flows to be compared, if they are still there.
     Compare(Option<Box<Flow>>, Option<Box<Flow>>),
-    /// A recording is shown from now on.
-    Loaded(Result<Loaded, String>),
+    /// Something that takes a while has begun.
+    Working {
+        /// Counts such things.
+        n: u64,
+        /// What is being done.
+        what: String,
+    },
+    /// It is so far.
+    Progress {
+        /// Which.
+        n: u64,
+        /// Of `of`.
+        done: u64,
+        /// All of it.
+        of: u64,
+    },
+    /// It has ended.
+    Worked {
+        /// Which.
+        n: u64,
+        /// How.
+        ended: Ended,
+    },
     /// Flows are written into this file from now on; `None`: no more.
     Streaming(Option<String>),
     /// What was measured.
@@ -134,11 +163,31 @@ pub(crate) struct Relations {
     pub(crate) session: (Option<CallId>, Option<CallId>),
 }
 
+/// How something that took a while ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// It was stopped, and nothing is left of it.
+    Stopped,
+    /// A recording was read.
+    Loaded(Result<Loaded, String>),
+    /// Something was written, or could not be.
+    Said(Result<String, String>),
+    /// Text for the clipboard.
+    Text {
+        /// What it is.
+        what: String,
+        /// The text.
+        text: String,
+    },
+}
+
 /// A recording that was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Loaded {
     /// Its file.
     pub(crate) name: String,
+    /// What it holds, for the runtime.
+    pub(crate) recording: Arc<Recording>,
     /// Flows in it.
     pub(crate) n_flows: usize,
     /// Lines that were left out because they are none.

@@ -5,9 +5,9 @@ use mcp_proxy_core::control::Command;
 use super::effect::Effect;
 use super::layout;
 use super::messages;
-use super::model::{Model, Screen};
+use super::model::{Model, Screen, Work};
 use super::mouse;
-use super::msg::Msg;
+use super::msg::{Ended, Msg};
 use super::palette;
 use super::popup::{Ask, Popup};
 use super::theme::Tone;
@@ -61,9 +61,24 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Edited(what, text) => inspect::replay::edited(model, what, text),
         Msg::Held(what, held) => inspect::hold::edit(model, what, held.map(|h| *h)),
         Msg::Compare(a, b) => inspect::update::compared(model, a.map(|f| *f), b.map(|f| *f)),
-        Msg::Loaded(loaded) => inspect::files::loaded(model, loaded, &mut effects),
+        Msg::Working { n, what } => model.work = Some(Work { n, what, done: 0, of: 0, is_stopping: false }),
+        Msg::Progress { n, done, of } => {
+            if let Some(work) = model.work.as_mut().filter(|w| w.n == n) {
+                (work.done, work.of) = (done, of);
+            }
+        }
+        Msg::Worked { n, ended } => {
+            model.work.take_if(|w| w.n == n);
+            match ended {
+                Ended::Stopped => model.say(Tone::Plain, "stopped: nothing is left of it"),
+                Ended::Loaded(loaded) => inspect::files::loaded(model, loaded, &mut effects),
+                Ended::Said(result) => said(model, result),
+                Ended::Text { what, text } => effects.push(Effect::Copy { what, text }),
+            }
+        }
         Msg::Streaming(path) => inspect::files::streaming(model, path),
-        Msg::Rows(rows) => model.inspect.window = rows,
+        Msg::Rows(rows) => model.inspect.shown(rows),
+        Msg::Found { generation, rows } => model.inspect.found(generation, &rows, &mut effects),
         Msg::Flow(id, found) => model.inspect.opened(id, found.map(|b| *b)),
         Msg::Metrics(view) => model.metrics.take(*view, model.now),
         Msg::Server(seen, open) => {
@@ -104,13 +119,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 model.popups.retain(|p| !matches!(p, Popup::Confirm { then: Ask::CancelCall, .. }));
             }
         }
-        Msg::Copied(result) => {
-            let s = model.theme.symbols();
-            match result {
-                Ok(how) => model.say(Tone::Good, format!("{} {how}", s.good)),
-                Err(why) => model.say(Tone::Bad, format!("{} {why}", s.bad)),
-            }
-        }
+        Msg::Copied(result) => said(model, result),
     }
     config::update::look(model, &mut effects);
     settle(model, &mut effects);
@@ -120,6 +129,15 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         metrics::update::look(model, &mut effects);
     }
     effects
+}
+
+/// Says what came of something.
+fn said(model: &mut Model, result: Result<String, String>) {
+    let s = model.theme.symbols();
+    match result {
+        Ok(how) => model.say(Tone::Good, format!("{} {how}", s.good)),
+        Err(why) => model.say(Tone::Bad, format!("{} {why}", s.bad)),
+    }
 }
 
 fn accepted(command: &Command) -> String {
@@ -273,6 +291,7 @@ fn typed(model: &mut Model, effects: &mut Vec<Effect>) {
         Some(Popup::Inspect(layer)) => layer.typed(),
         Some(_) => {}
         None if model.screen == Screen::Inspect && model.inspect.is_searching() => model.inspect.search(),
+        None if model.screen == Screen::Inspect && model.inspect.is_finding() => model.inspect.find_typed(effects),
         None if model.screen == Screen::Inspect => model.inspect.apply_filter(effects),
         None if model.screen == Screen::Catalog => model.catalog.choose(),
         None if model.screen == Screen::Config => config::update::typed(model),
@@ -341,6 +360,10 @@ fn act_on_screen(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
 
 /// One step back; at the root the first-run line goes, but never the program.
 fn back(model: &mut Model, effects: &mut Vec<Effect>) {
+    if let Some(work) = model.work.as_mut().filter(|w| !w.is_stopping) {
+        work.is_stopping = true;
+        return effects.push(Effect::StopWork);
+    }
     let stepped = match model.screen {
         Screen::Backends => backends::update::back(model),
         Screen::Inspect => inspect::update::back(model, effects),

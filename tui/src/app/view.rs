@@ -181,8 +181,16 @@ fn note(model: &Model, cells: usize) -> Option<Line<'static>> {
     if let Some(toast) = &model.toast {
         return line(toast.tone, &toast.text);
     }
+    if let Some(work) = &model.work {
+        return line(Tone::Busy, &work.note(s.ellipsis));
+    }
     if model.screen == Screen::Inspect
         && let Some((tone, text)) = inspect::view::filter_note(&model.inspect, theme)
+    {
+        return line(tone, &text);
+    }
+    if model.screen == Screen::Inspect
+        && let Some((tone, text)) = inspect::view::held_note(model)
     {
         return line(tone, &text);
     }

@@ -135,6 +135,12 @@ pub(crate) enum Action {
     SearchDone,
     /// Look for nothing.
     SearchCancel,
+    /// Find a call in the list.
+    FindCall,
+    /// The next call that was found.
+    FindNextCall,
+    /// The one before.
+    FindPrevCall,
     /// Another view of a body.
     BodyView,
     /// Disconnect a client.

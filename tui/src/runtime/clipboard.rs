@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
+use mcp_proxy_core::config::edit::replace::create_new_private;
 
 use crate::widgets::number;
 
@@ -22,11 +23,10 @@ pub(super) fn copy(out: &mut impl Write, what: &str, text: &str) -> Result<Strin
 
 /// Writes a new file only we may read.
 fn write_file(text: &str) -> io::Result<std::path::PathBuf> {
-    use std::os::unix::fs::OpenOptionsExt;
     let folder = std::env::temp_dir();
     for n in 0..100 {
         let path = folder.join(format!("mcp-proxy-copy-{}-{n}.txt", std::process::id()));
-        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        match create_new_private(&path) {
             Ok(mut file) => {
                 file.write_all(text.as_bytes())?;
                 return Ok(path);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mcp_proxy_core::check::{check_text, probe};
 use mcp_proxy_core::config::change::with_server;
-use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen};
+use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen, create_new_private};
 use mcp_proxy_core::config::{
     Answers, Config, ConfigWatch, Diagnostic, Environment, Level, Loaded, Located, Plan, TEMPLATE, default_path, load,
     render,
@@ -218,11 +218,7 @@ fn edit_with(program: &str, args: &[&str], text: &str, name: &str) -> Result<Str
     let folder = private_folder().map_err(failed)?;
     let path = folder.join(name);
     let result = (|| {
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).and_then(|mut f| f.write_all(text.as_bytes())).map_err(failed)?;
+        create_new_private(&path).and_then(|mut f| f.write_all(text.as_bytes())).map_err(failed)?;
         #[expect(clippy::disallowed_methods, reason = "it has the terminal while it runs, and we wait for it")]
         let status = std::process::Command::new(program).args(args).arg(&path).status();
         match status {

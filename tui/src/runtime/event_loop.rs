@@ -6,12 +6,12 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use mcp_proxy_core::control::ProxyHandle;
-use mcp_proxy_core::observe::Flow;
 use mcp_proxy_core::protocol::CallId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -23,15 +23,15 @@ use super::client::{self, Order};
 use super::config::{self, Desk};
 use super::signals::Signals;
 use super::terminal::Screen;
+use super::work::{Chosen, Work, whole};
 use super::{Options, Outcome, clipboard, files, flow_files, logging, looking, recorder};
-use crate::app::effect::{Again, Edited, Effect, Format};
+use crate::app::effect::{Again, Edited, Effect};
 use crate::app::memory;
 use crate::app::model::Model;
-use crate::app::msg::{Loaded, Msg};
+use crate::app::msg::{Ended, Msg};
 use crate::app::theme::Tone;
 use crate::app::update::update;
-use crate::export;
-use crate::recording::{self, Recording};
+use crate::recording::Recording;
 use crate::screens::config::talk::{Told, Wish};
 use crate::screens::metrics::state::Subject;
 
@@ -39,12 +39,10 @@ use crate::screens::metrics::state::Subject;
 const FRAME: Duration = Duration::from_millis(33);
 /// Time between two looks at the proxy. The first is at once; in a rush nobody reads more than ten screens a second.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the last flows may take into their file when we end.
+/// How long the last flows may take into their file when we end, and what is half done to go.
 const STREAM_LIMIT: Duration = Duration::from_secs(2);
 /// Calls made again that are looked for in the journal at once; they stand there within moments.
 const N_REPLAYS: usize = 16;
-/// Flows exported at once: about what a journal holds.
-const N_EXPORTED: usize = 100_000;
 /// Answers and orders on their way; each is taken within a frame.
 const MAILBOX: usize = 64;
 
@@ -79,7 +77,9 @@ struct Loop<'a> {
     desk: Desk,
     state_file: Option<PathBuf>,
     /// A recording that is shown instead of the journal.
-    recording: Option<Recording>,
+    recording: Option<Arc<Recording>>,
+    /// What takes a while.
+    work: Work,
     /// Calls made again that are not in the journal yet, and the row from which on they may be.
     replays: VecDeque<(CallId, u64)>,
     /// Ends what writes flows into a file.
@@ -119,6 +119,7 @@ impl<'a> Loop<'a> {
             tasks: JoinSet::new(),
             client: None,
             desk: Desk::new(handle.clone(), out.clone()),
+            work: Work::new(out.clone()),
             out,
             inbox: Some(inbox),
             next_log: 0,
@@ -140,6 +141,10 @@ impl<'a> Loop<'a> {
         if let Some(path) = &self.state_file {
             files::leave(path, &memory::of(&self.model));
         }
+        // What is half written goes.
+        self.work.stop();
+        let stopped = async { while self.work.ended().await.is_some() {} };
+        let _ = tokio::time::timeout(STREAM_LIMIT, stopped).await;
         if let Some(stop) = self.stream.take() {
             // What has ended is in the file when we have.
             stop.cancel();
@@ -201,14 +206,8 @@ impl<'a> Loop<'a> {
                     },
                 },
                 Some(msg) = inbox.recv() => self.take(msg)?,
-                Some(ended) = self.tasks.join_next() => {
-                    if let Err(error) = ended
-                        && error.is_panic()
-                    {
-                        // The hook has given the terminal back already.
-                        std::panic::resume_unwind(error.into_panic());
-                    }
-                }
+                Some(ended) = self.tasks.join_next() => whole(ended),
+                Some(ended) = self.work.ended() => whole(ended),
                 () = news.changed(), if !self.stale => self.stale = true,
                 () = logging::logged() => {
                     logging::settle();
@@ -219,8 +218,19 @@ impl<'a> Loop<'a> {
                     self.take(Msg::Tick)?;
                 }
                 () = std::future::ready(()), if !self.scans.is_empty() => {
-                    if let Some(Effect::Scan { from, generation, with_frames }) = self.scans.pop_front() {
-                        self.take(looking::scan(self.handle, self.recording.as_ref(), from, generation, with_frames))?;
+                    let recording = self.recording.as_deref();
+                    let msg = match self.scans.pop_front() {
+                        Some(Effect::Scan { from, generation, with_frames }) => {
+                            Some(looking::scan(self.handle, recording, from, generation, with_frames))
+                        }
+                        Some(Effect::Find { ids, generation }) => {
+                            let rows = looking::rows(self.handle, recording, &ids);
+                            Some(Msg::Found { generation, rows })
+                        }
+                        _ => None,
+                    };
+                    if let Some(msg) = msg {
+                        self.take(msg)?;
                     }
                     // Others on this thread get their turn between two steps.
                     tokio::task::yield_now().await;
@@ -275,7 +285,7 @@ impl<'a> Loop<'a> {
         if let Some(msg) = logs {
             self.take(msg)?;
         }
-        self.take(looking::seen(self.handle, self.recording.as_ref(), self.model.inspect.version))?;
+        self.take(looking::seen(self.handle, self.recording.as_deref(), self.model.inspect.version))?;
         for (of, from) in std::mem::take(&mut self.replays) {
             match looking::replay(self.handle, of, from) {
                 Some(new) => self.take(Msg::Replayed { of, new })?,
@@ -287,6 +297,9 @@ impl<'a> Loop<'a> {
 
     /// Lets the model take a message, and does all it asks for.
     fn take(&mut self, msg: Msg) -> io::Result<()> {
+        if let Msg::Worked { ended: Ended::Loaded(Ok(loaded)), .. } = &msg {
+            self.recording = Some(loaded.recording.clone());
+        }
         let mut msgs = VecDeque::from([msg]);
         while let Some(msg) = msgs.pop_front() {
             self.model.now = SystemTime::now();
@@ -300,18 +313,18 @@ impl<'a> Loop<'a> {
     /// Does one thing; some have an answer at once.
     fn perform(&mut self, effect: Effect) -> io::Result<Option<Msg>> {
         Ok(match effect {
-            Effect::Look(since) => Some(looking::seen(self.handle, self.recording.as_ref(), since)),
-            Effect::Scan { .. } => {
+            Effect::Look(since) => Some(looking::seen(self.handle, self.recording.as_deref(), since)),
+            Effect::Scan { .. } | Effect::Find { .. } => {
                 self.scans.push_back(effect);
                 None
             }
             Effect::Recheck { ids, with_frames } => {
-                Some(Msg::Rechecked(looking::recheck(self.handle, self.recording.as_ref(), &ids, with_frames)))
+                Some(Msg::Rechecked(looking::recheck(self.handle, self.recording.as_deref(), &ids, with_frames)))
             }
-            Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, self.recording.as_ref(), &ids))),
-            Effect::Flow(id) => Some(looking::flow(self.handle, self.recording.as_ref(), id)),
+            Effect::Rows(ids) => Some(Msg::Rows(looking::rows(self.handle, self.recording.as_deref(), &ids))),
+            Effect::Flow(id) => Some(looking::flow(self.handle, self.recording.as_deref(), id)),
             Effect::Compare(a, b) => {
-                let whole = |id| looking::whole(self.handle, self.recording.as_ref(), id).map(Box::new);
+                let whole = |id| looking::whole(self.handle, self.recording.as_deref(), id).map(Box::new);
                 Some(Msg::Compare(whole(a), whole(b)))
             }
             Effect::Held(what) => {
@@ -324,8 +337,16 @@ impl<'a> Loop<'a> {
                 None
             }
             Effect::Replay(again) => self.replay(again),
-            Effect::Export { format, rows, path } => Some(Msg::Copied(self.export(format, &rows, path.as_deref()))),
-            Effect::Load(path) => Some(Msg::Loaded(self.load(&path))),
+            Effect::Export { format, rows, path } => {
+                let (handle, recording) = (self.handle.clone(), self.recording.clone());
+                let find = Box::new(move |id| looking::whole(&handle, recording.as_deref(), id));
+                Some(self.work.export(Chosen { find, rows }, format, path))
+            }
+            Effect::Load(path) => Some(self.work.load(path)),
+            Effect::StopWork => {
+                self.work.stop();
+                None
+            }
             Effect::Live => {
                 self.recording = None;
                 None
@@ -398,55 +419,6 @@ impl<'a> Loop<'a> {
         }
         self.replays.push_back((of, next));
         self.order(seq, Order::Again { of, n, method, params })
-    }
-
-    /// Gives flows to the clipboard or into a file.
-    fn export(
-        &mut self,
-        format: Format,
-        rows: &[(CallId, Option<String>)],
-        path: Option<&str>,
-    ) -> Result<String, String> {
-        let flows: Vec<(Flow, Option<String>)> = rows
-            .iter()
-            .take(N_EXPORTED)
-            .filter_map(|(id, comment)| {
-                Some((looking::whole(self.handle, self.recording.as_ref(), *id)?, comment.clone()))
-            })
-            .collect();
-        let Some(((first, _), n)) = flows.first().map(|f| (f, flows.len())) else {
-            return Err("they have all left the journal: W writes calls into a file as they end".to_owned());
-        };
-        let what = if n == 1 { first.id.to_string() } else { format!("{n} flows") };
-        let (name, text) = match format {
-            Format::Curl => {
-                let all: Result<Vec<String>, String> = flows.iter().map(|(f, _)| export::curl(f)).collect();
-                ("curl", all?.join("\n"))
-            }
-            Format::Json => ("JSON", export::json(&flows)),
-            Format::Jsonl => {
-                let lines = flows.iter().map(|(f, comment)| recording::line(f, comment.as_deref()));
-                ("JSONL", recording::header() + &lines.collect::<String>())
-            }
-            Format::Har => ("HAR", export::har(&flows)),
-        };
-        match path {
-            Some(path) => flow_files::write(path, &text).map(|how| format!("{what} as {name}: {how}")),
-            None => clipboard::copy(self.screen.writer(), &format!("{what} as {name}"), &text),
-        }
-    }
-
-    /// Shows a recording.
-    fn load(&mut self, path: &str) -> Result<Loaded, String> {
-        let mut read = flow_files::read(path)?;
-        let loaded = Loaded {
-            name: path.to_owned(),
-            n_flows: read.len(),
-            n_bad: read.n_bad,
-            comments: std::mem::take(&mut read.comments),
-        };
-        self.recording = Some(read);
-        Ok(loaded)
     }
 
     /// Writes flows into a file as they end, or stops that.

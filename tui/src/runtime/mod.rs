@@ -13,6 +13,7 @@ pub(crate) mod looking;
 mod recorder;
 mod signals;
 mod terminal;
+mod work;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;

@@ -1,15 +1,17 @@
 //! [`Endpoint`]: where a server is, and what every request to it carries. Holds its credentials; never prints them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::trouble::{Trouble, TroubleKind};
 use crate::config::{Secret, Server, Target};
-use crate::transport::http::{ClientSpec, HttpClient, HttpClients, Url};
+use crate::observe::PackedHead;
+use crate::transport::http::{ClientSpec, HttpClient, HttpClients, HttpResponse, Url, request_head, response_head};
 
 /// Headers that are ours to set.
 const OURS: [&str; 8] = [
@@ -91,6 +93,20 @@ impl Endpoint {
             }
         }
         text
+    }
+
+    /// What is kept of a request of ours.
+    pub(super) fn request_head(&self, method: &Method, url: &Url, headers: &HeaderMap) -> PackedHead {
+        request_head(method, url.as_str(), headers, |text| self.hide_part(text))
+    }
+
+    /// What is kept of an answer to one.
+    pub(super) fn response_head(&self, response: &HttpResponse) -> PackedHead {
+        response_head(response.status(), response.headers(), |text| self.hide_part(text))
+    }
+
+    fn hide_part<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
+        if self.is_in(text.as_bytes()) { self.hide(text.into_owned()).into() } else { text }
     }
 
     /// The same for all that a trouble says.

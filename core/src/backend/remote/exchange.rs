@@ -16,6 +16,7 @@ use super::trouble::{Trouble, TroubleKind, words};
 use super::wake::SleepWatch;
 use super::{Held, Lane, Said};
 use crate::backend::broken;
+use crate::observe::{HeadOf, Observer};
 use crate::protocol::{Field, Frame, Kind, Malformed, Message, WireId};
 use crate::transport::http::{EventParser, Framed, HttpError, HttpResponse, Url};
 
@@ -47,6 +48,7 @@ pub(super) const LAST_EVENT_ID: &str = "last-event-id";
 /// One message on its way.
 pub(super) struct Exchange {
     pub(super) endpoint: Arc<Endpoint>,
+    pub(super) observer: Arc<Observer>,
     /// Where to, if not to the endpoint.
     pub(super) url: Option<Url>,
     pub(super) lane: Lane,
@@ -100,7 +102,15 @@ impl Exchange {
     }
 
     async fn post(&self) -> Result<HttpResponse, HttpError> {
-        self.endpoint.client.send(&Method::POST, self.url(), &self.head, &self.held.body).await
+        if let Some(row) = self.held.row {
+            let head = self.endpoint.request_head(&Method::POST, self.url(), &self.head);
+            self.observer.head(row, HeadOf::ServerRequest, &head);
+        }
+        let response = self.endpoint.client.send(&Method::POST, self.url(), &self.head, &self.held.body).await?;
+        if let Some(row) = self.held.row {
+            self.observer.head(row, HeadOf::ServerResponse, &self.endpoint.response_head(&response));
+        }
+        Ok(response)
     }
 
     /// HTTP+SSE of 2024-11-05: the answer comes by the other stream.
@@ -452,10 +462,11 @@ mod tests {
         let (said, mut hears) = mpsc::channel(4);
         let exchange = Exchange {
             endpoint: Arc::new(endpoint),
+            observer: Arc::new(Observer::new(1, 1)),
             url: None,
             lane: Lane::Legacy,
             head: Arc::default(),
-            held: Held { body: Bytes::from_static(b"{}"), parcel: Parcel::Note, again: false },
+            held: Held { body: Bytes::from_static(b"{}"), parcel: Parcel::Note, row: None, again: false },
             session: None,
             opens: false,
             listens: false,

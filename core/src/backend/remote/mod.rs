@@ -28,7 +28,8 @@ pub(super) use headers::{ParamHeaders, param_headers};
 pub(super) use trouble::{Trouble, TroubleKind};
 
 use super::wire::Parcel;
-use crate::protocol::{Era, Kind, Message, Spliced, WireId};
+use crate::observe::Observer;
+use crate::protocol::{CallId, Era, Kind, Message, Spliced, WireId};
 use crate::transport::http::Url;
 use exchange::{Exchange, SESSION};
 use stream::GetStream;
@@ -58,6 +59,8 @@ pub(super) enum Lane {
 pub(super) struct Held {
     body: Bytes,
     parcel: Parcel,
+    /// Where what HTTP says around it is kept.
+    row: Option<CallId>,
     /// It was refused once because the session was forgotten.
     again: bool,
 }
@@ -150,6 +153,7 @@ enum Gate {
 #[derive(Debug)]
 pub(super) struct Remote {
     endpoint: Arc<Endpoint>,
+    observer: Arc<Observer>,
     lane: Lane,
     session: Option<HeaderValue>,
     version: Option<HeaderValue>,
@@ -182,10 +186,11 @@ pub(super) struct Remote {
 impl Remote {
     /// Nothing is sent yet. At most `max_concurrent` calls are under way at the same time; a session that was forgotten is
     /// renewed within `patience`.
-    pub(super) fn new(endpoint: Endpoint, max_concurrent: usize, patience: Duration) -> Self {
+    pub(super) fn new(endpoint: Endpoint, observer: Arc<Observer>, max_concurrent: usize, patience: Duration) -> Self {
         let (said, hears) = mpsc::channel(N_SAID);
         let mut remote = Self {
             endpoint: Arc::new(endpoint),
+            observer,
             lane: Lane::Legacy,
             session: None,
             version: None,
@@ -287,12 +292,12 @@ impl Remote {
         self.n_held_bytes
     }
 
-    /// Sends a message, or keeps it until it can be sent.
-    pub(super) fn push(&mut self, body: Bytes, parcel: Parcel) {
+    /// Sends a message, or keeps it until it can be sent; `row` is the journal's row it belongs to.
+    pub(super) fn push(&mut self, body: Bytes, parcel: Parcel, row: Option<CallId>) {
         if let Parcel::Initialize(_) = parcel {
             self.initialize = Some(body.clone());
         }
-        let held = Held { body, parcel, again: false };
+        let held = Held { body, parcel, row, again: false };
         while self.tasks.try_join_next().is_some() {}
         let passes = match self.gate {
             Gate::Open => self.held.is_empty() && self.tasks.len() < self.max_tasks,
@@ -318,6 +323,7 @@ impl Remote {
         let opens = matches!(held.parcel, Parcel::Initialize(_));
         let exchange = Exchange {
             endpoint: self.endpoint.clone(),
+            observer: self.observer.clone(),
             url: self.address.clone(),
             lane: self.lane,
             head,
@@ -361,7 +367,7 @@ impl Remote {
             post.abort();
         }
         if self.lane != Lane::Modern {
-            self.push(note.to_bytes(), Parcel::Note);
+            self.push(note.to_bytes(), Parcel::Note, None);
         }
     }
 

@@ -15,6 +15,7 @@ use super::exchange::{Exchange, SESSION};
 use super::trouble::{Trouble, TroubleKind};
 use super::{Gate, Held, Incoming, Lane, Remote, Said, headers};
 use crate::backend::wire::Parcel;
+use crate::observe::Observer;
 use crate::protocol::{Field, Kind, Message, WireId, walk};
 
 /// The `initialize` of a new session is answered under this id; it is not one of the table's.
@@ -23,6 +24,7 @@ const WIRE: WireId = WireId(0);
 /// The talk that opens a new session.
 struct Renewal {
     endpoint: Arc<Endpoint>,
+    observer: Arc<Observer>,
     /// Without session and edition.
     head: HeaderMap,
     initialize: Bytes,
@@ -65,6 +67,7 @@ impl Remote {
         head.remove(headers::VERSION);
         let renewal = Renewal {
             endpoint: self.endpoint.clone(),
+            observer: self.observer.clone(),
             head,
             initialize,
             patience: self.patience,
@@ -93,10 +96,11 @@ impl Renewal {
     fn exchange(&self, head: HeaderMap, body: Bytes, parcel: Parcel, said: mpsc::Sender<Said>) -> Exchange {
         Exchange {
             endpoint: self.endpoint.clone(),
+            observer: self.observer.clone(),
             url: None,
             lane: Lane::Legacy,
             head: Arc::new(head),
-            held: Held { body, parcel, again: true },
+            held: Held { body, parcel, row: None, again: true },
             session: None,
             opens: matches!(parcel, Parcel::Initialize(_)),
             listens: false,

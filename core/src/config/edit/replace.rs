@@ -229,6 +229,14 @@ pub fn create_private(path: &Path) -> io::Result<File> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
+    create_new_private(path)
+}
+
+/// A new file that only its owner may read.
+///
+/// # Errors
+/// As the system; when something of this name is there already.
+pub fn create_new_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

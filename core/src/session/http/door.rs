@@ -14,6 +14,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::task::JoinSet;
 
+use super::envelope::Envelope;
 use super::handle::Handle;
 use super::known::Known;
 use super::place::Place;
@@ -76,12 +77,17 @@ impl Inner {
         };
         let cors = visitor.cors.clone();
         let path = head.uri.path().to_owned();
-        let response = count(self.clone().visit(head, body, visitor).await);
+        let envelope = (verb == Verb::POST).then(|| Arc::new(Envelope::new(&head, &self.engine.ctx.observer)));
+        let response = count(self.clone().visit(head, body, visitor, envelope.clone()).await);
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             tracing::info!(%peer, status = status.as_u16(), "{verb} {} was refused", shown(&path));
         }
-        with_cors(response, cors)
+        let mut response = with_cors(response, cors);
+        if let Some(envelope) = envelope {
+            envelope.answered(&mut response, &self.engine.ctx.observer);
+        }
+        response
     }
 }
 
@@ -215,7 +221,13 @@ impl Inner {
         counted.map_err(|after| stopped(after.refused(None), id))
     }
 
-    async fn visit(self: Arc<Self>, head: Parts, body: Incoming, visitor: Visitor) -> Response<Body> {
+    async fn visit(
+        self: Arc<Self>,
+        head: Parts,
+        body: Incoming,
+        visitor: Visitor,
+        envelope: Option<Arc<Envelope>>,
+    ) -> Response<Body> {
         if self.is_closing.load(Ordering::Relaxed) {
             return response::failed(StatusCode::SERVICE_UNAVAILABLE, "mcp-proxy is shutting down");
         }
@@ -229,6 +241,11 @@ impl Inner {
             Ok(scope) => scope,
             Err(response) => return response,
         };
+        match (place, envelope) {
+            (Place::Endpoint(_), Some(envelope)) => return self.post(&head, body, visitor, scope, &envelope).await,
+            (Place::Messages, Some(envelope)) => return self.messages(&head, body, &visitor, &envelope).await,
+            _ => {}
+        }
         match (place, head.method.clone()) {
             (Place::Elsewhere, Verb::GET | Verb::HEAD) => match self.engine.ops(path, &visitor) {
                 Some(page) => {
@@ -241,13 +258,11 @@ impl Inner {
             (Place::Endpoint(_), Verb::OPTIONS) => response::options(ALLOW),
             (Place::Sse(_), Verb::OPTIONS) => response::options(ALLOW_SSE),
             (Place::Messages, Verb::OPTIONS) => response::options(ALLOW_MESSAGES),
-            (Place::Endpoint(_), Verb::POST) => self.post(&head, body, visitor, scope).await,
             (Place::Endpoint(_), Verb::GET) => self.get(&head, &visitor, &scope),
             (Place::Endpoint(_), Verb::DELETE) => self.delete(&head, &visitor, &scope),
             (Place::Endpoint(_), _) => response::not_allowed(ALLOW),
             (Place::Sse(_), Verb::GET) => self.sse(&head, &visitor, scope),
             (Place::Sse(_), _) => response::not_allowed(ALLOW_SSE),
-            (Place::Messages, Verb::POST) => self.messages(&head, body, &visitor).await,
             (Place::Messages, _) => response::not_allowed(ALLOW_MESSAGES),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::envelope::Envelope;
 use super::reply::Reply;
 use super::stream::{Reader, Stream, Style};
 use crate::backend::Principal;
@@ -23,10 +24,10 @@ const MAX_KEPT_BYTES: usize = 16 << 20;
 /// What goes to the session's task.
 #[derive(Debug)]
 pub(super) enum Posted {
-    /// A message, and where its answer goes if it is a request.
-    Message(Message, Option<Reply>),
+    /// A message, where its answer goes if it is a request, and what HTTP says around it.
+    Message(Message, Option<Reply>, Arc<Envelope>),
     /// A batch, and where its answers go if it has requests.
-    Batch(Vec<Result<Message, Malformed>>, Option<Reply>),
+    Batch(Vec<Result<Message, Malformed>>, Option<Reply>, Arc<Envelope>),
     /// Somebody reads the stream for what belongs to no request.
     Listened,
     /// The session is over.

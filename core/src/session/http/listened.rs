@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::door::{Inner, not_opened, unposted};
+use super::envelope::Envelope;
 use super::handle::Posted;
 use super::served::Served;
 use super::stream::{Stream, Style};
@@ -93,7 +94,13 @@ impl Inner {
         response::events(stream.attach(None), Some(Box::pin(served.run())), false)
     }
 
-    pub(super) async fn messages(&self, head: &Parts, body: Incoming, visitor: &Visitor) -> Response<Body> {
+    pub(super) async fn messages(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        visitor: &Visitor,
+        envelope: &Arc<Envelope>,
+    ) -> Response<Body> {
         let query = head.uri.query().unwrap_or_default();
         let Some(id) = query.split('&').find_map(|pair| pair.strip_prefix("sessionId=")) else {
             return response::failed(
@@ -112,11 +119,11 @@ impl Inner {
                 return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
             }
             Ok(Frame::One(message)) => match self.count(std::iter::once(&message), visitor, message.id().as_ref()) {
-                Ok(()) => Posted::Message(message, None),
+                Ok(()) => Posted::Message(message, None, envelope.clone()),
                 Err(response) => return response,
             },
             Ok(Frame::Batch(members)) => match self.count(members.iter().flatten(), visitor, None) {
-                Ok(()) => Posted::Batch(members, None),
+                Ok(()) => Posted::Batch(members, None, envelope.clone()),
                 Err(response) => return response,
             },
             Err(response) => return response,

@@ -6,6 +6,7 @@
 //! opened it, and each modern request is a `Session` of its own.
 
 mod door;
+mod envelope;
 mod event_body;
 mod handle;
 mod headers;
@@ -25,6 +26,7 @@ mod trace;
 
 pub use door::Door;
 
+pub(super) use envelope::Envelope;
 pub(super) use handle::Handle;
 pub(super) use reply::Reply;
 pub(super) use stream::{Stream, Weight};

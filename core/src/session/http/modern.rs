@@ -1,10 +1,13 @@
 //! A request of the modern era: it stands alone (MCP 2026-07-28, transports, Streamable HTTP). Its session lives in the
 //! request's own future: when the client hangs up, both are dropped and the call is cancelled.
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use http::{Response, StatusCode};
 
 use super::door::Inner;
+use super::envelope::Envelope;
 use super::post::Wait;
 use super::reply::{First, Reply};
 use super::{headers, params, response};
@@ -58,6 +61,7 @@ impl Inner {
         message: Message,
         visitor: Visitor,
         scope: Scope,
+        envelope: &Arc<Envelope>,
     ) -> Response<Body> {
         if let Err(fault) = Self::check_modern(head, &message) {
             return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
@@ -67,7 +71,7 @@ impl Inner {
         let info = message.slice(Field::MetaClientInfo).unwrap_or_default();
         let (status, facts) = self.known.client(&self.engine.clients, &principal, &info);
         let entrance = self.entrance("http", &visitor, scope);
-        let wait = Wait(Reply::new(None));
+        let wait = Wait(Reply::new(None, Some(envelope.clone())));
         let mut session = Session::brief(self.engine.clone(), Out::one(wait.0.clone()), entrance, status);
         session.knows(facts.as_ref());
         if let Err(fault) = Self::check_params(head, &message, &mut session) {
@@ -75,7 +79,7 @@ impl Inner {
         }
         session.on_message(message);
         if let Some(said) = session.modern.as_ref()
-            && facts.is_none_or(|f| !std::sync::Arc::ptr_eq(&f, said))
+            && facts.is_none_or(|f| !Arc::ptr_eq(&f, said))
         {
             self.known.remember(&principal, said);
         }

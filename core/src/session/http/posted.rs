@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::door::{Inner, not_opened, unposted};
+use super::envelope::Envelope;
 use super::handle::{Handle, Posted};
 use super::post::{self, Wait};
 use super::reply::{First, Reply};
@@ -57,6 +58,7 @@ impl Inner {
         body: Incoming,
         visitor: Visitor,
         scope: Scope,
+        envelope: &Arc<Envelope>,
     ) -> Response<Body> {
         if !headers::accepts(&head.headers, "application/json") || !headers::accepts(&head.headers, "text/event-stream")
         {
@@ -81,7 +83,7 @@ impl Inner {
                 if let Err(response) = self.count(members.iter().flatten(), &visitor, None) {
                     return response;
                 }
-                return self.post_batch(head, members, version, &visitor, &scope).await;
+                return self.post_batch(head, members, version, &visitor, &scope, envelope).await;
             }
             Frame::One(message) => message,
         };
@@ -95,10 +97,10 @@ impl Inner {
                 response::refused(StatusCode::NOT_FOUND, id.as_ref(), &fault)
             }
             Kind::Request if message.method() == Some(Method::Initialize) => {
-                self.initialize(head, message, &visitor, scope).await
+                self.initialize(head, message, &visitor, scope, envelope).await
             }
             Kind::Request if message.span(Field::MetaVersion).is_some() => {
-                self.modern(head, message, visitor, scope).await
+                self.modern(head, message, visitor, scope, envelope).await
             }
             Kind::Request if is_modern => {
                 let text = "`params._meta` lacks `io.modelcontextprotocol/protocolVersion` (MCP 2026-07-28, basic)";
@@ -113,7 +115,7 @@ impl Inner {
                 response::refused(StatusCode::BAD_REQUEST, id.as_ref(), &Fault::new(code::INVALID_REQUEST, text))
             }
             kind => match self.session(head, version, &visitor, &scope) {
-                Ok(handle) => self.post_one(handle, message, kind).await,
+                Ok(handle) => self.post_one(handle, message, kind, envelope).await,
                 Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
             },
         }
@@ -125,12 +127,13 @@ impl Inner {
         message: Message,
         visitor: &Visitor,
         scope: Scope,
+        envelope: &Arc<Envelope>,
     ) -> Response<Body> {
         let id = message.id();
         if head.headers.contains_key(headers::SESSION) {
             return match self.session(head, None, visitor, &scope) {
                 // It says itself that it is open already.
-                Ok(handle) => self.post_one(handle, message, Kind::Request).await,
+                Ok(handle) => self.post_one(handle, message, Kind::Request, envelope).await,
                 Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
             };
         }
@@ -154,15 +157,21 @@ impl Inner {
         let session_id = handle.id.clone();
         // Whoever hangs up before it knows the session cannot end it.
         let unknown = Unknown(Some(handle.clone()));
-        let response = self.post_one(handle, message, Kind::Request).await;
+        let response = self.post_one(handle, message, Kind::Request, envelope).await;
         unknown.told();
         response::with_session(response, &session_id)
     }
 
-    async fn post_one(&self, handle: Arc<Handle>, message: Message, kind: Kind) -> Response<Body> {
+    async fn post_one(
+        &self,
+        handle: Arc<Handle>,
+        message: Message,
+        kind: Kind,
+        envelope: &Arc<Envelope>,
+    ) -> Response<Body> {
         let id = message.id();
-        let wait = (kind == Kind::Request).then(|| Wait(Reply::new(Some(handle.clone()))));
-        let posted = Posted::Message(message, wait.as_ref().map(|w| w.0.clone()));
+        let wait = (kind == Kind::Request).then(|| Wait(Reply::new(Some(handle.clone()), Some(envelope.clone()))));
+        let posted = Posted::Message(message, wait.as_ref().map(|w| w.0.clone()), envelope.clone());
         let busy = |handle: &Handle| unposted(handle, id.as_ref());
         match (handle.mail.push(posted), wait) {
             (Err(_), _) => busy(&handle),
@@ -178,6 +187,7 @@ impl Inner {
         version: Option<&str>,
         visitor: &Visitor,
         scope: &Scope,
+        envelope: &Arc<Envelope>,
     ) -> Response<Body> {
         let wrong = |text: &'static str| response::failed(StatusCode::BAD_REQUEST, text);
         let is_initialize = |m: &Message| m.kind() == Kind::Request && m.method() == Some(Method::Initialize);
@@ -192,8 +202,9 @@ impl Inner {
             _ => return wrong("JSON-RPC batches exist in MCP 2025-03-26 only: send one message a POST"),
         };
         let is_answered = |m: &Result<Message, Malformed>| m.as_ref().map_or(true, |m| m.kind() == Kind::Request);
-        let wait = members.iter().any(is_answered).then(|| Wait(Reply::new(Some(handle.clone()))));
-        let posted = Posted::Batch(members, wait.as_ref().map(|w| w.0.clone()));
+        let wait =
+            members.iter().any(is_answered).then(|| Wait(Reply::new(Some(handle.clone()), Some(envelope.clone()))));
+        let posted = Posted::Batch(members, wait.as_ref().map(|w| w.0.clone()), envelope.clone());
         match (handle.mail.push(posted), wait) {
             (Err(_), _) => unposted(&handle, None),
             (Ok(()), None) => response::bare(StatusCode::ACCEPTED),

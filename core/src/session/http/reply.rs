@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::envelope::Envelope;
 use super::handle::Handle;
 use super::stream::{Overflow, Stream, Style, Weight};
 use crate::protocol::Spliced;
@@ -19,6 +20,8 @@ struct Inner {
     waker: Option<Waker>,
     /// The session that keeps its streams; `None` in the modern era.
     handle: Option<Arc<Handle>>,
+    /// What HTTP says around the POST.
+    envelope: Option<Arc<Envelope>>,
 }
 
 #[derive(Debug)]
@@ -45,8 +48,13 @@ pub(super) enum First {
 }
 
 impl Reply {
-    pub(super) fn new(handle: Option<Arc<Handle>>) -> Self {
-        Self(Arc::new(Mutex::new(Inner { state: State::Waiting, waker: None, handle })))
+    pub(super) fn new(handle: Option<Arc<Handle>>, envelope: Option<Arc<Envelope>>) -> Self {
+        Self(Arc::new(Mutex::new(Inner { state: State::Waiting, waker: None, handle, envelope })))
+    }
+
+    /// What HTTP says around the POST.
+    pub(in crate::session) fn envelope(&self) -> Option<Arc<Envelope>> {
+        self.inner().envelope.clone()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -61,6 +69,9 @@ impl Reply {
     /// The answer: the last word.
     pub(in crate::session) fn answer(&self, message: &Spliced, code: Option<i32>) -> Result<(), Overflow> {
         let mut inner = self.inner();
+        if let Some(envelope) = &inner.envelope {
+            envelope.is_ready();
+        }
         match std::mem::replace(&mut inner.state, State::Over) {
             State::Waiting => inner.comes(First::Answer(Runs::of(b"", message, b""), code)),
             State::First(First::Stream(stream)) => {
@@ -176,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_the_first_word_is_no_stream() {
-        let reply = Reply::new(None);
+        let reply = Reply::new(None, None);
         assert!(first(&reply).is_pending());
         reply.answer(&text("{}"), Some(-1)).expect("room");
         assert!(matches!(first(&reply), Poll::Ready(First::Answer(runs, Some(-1))) if runs.len() == 2));
@@ -185,7 +196,7 @@ mod tests {
 
     #[test]
     fn anything_before_the_answer_makes_it_a_stream() {
-        let reply = Reply::new(None);
+        let reply = Reply::new(None, None);
         assert_eq!(reply.beside(&text("{\"n\":1}"), Weight::Note), Ok(true));
         reply.answer(&text("{}"), None).expect("room");
         let Poll::Ready(First::Stream(stream)) = first(&reply) else { panic!("no stream") };
@@ -199,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_request_taken_back_gets_nothing() {
-        let reply = Reply::new(None);
+        let reply = Reply::new(None, None);
         reply.end();
         assert!(matches!(first(&reply), Poll::Ready(First::Nothing)));
     }

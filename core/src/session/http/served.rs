@@ -46,11 +46,18 @@ impl Served {
         self.handle.mail.drain(&mut self.posted);
         while let Some(posted) = self.posted.pop_front() {
             match posted {
-                Posted::Message(message, reply) => self.on_message(message, reply),
-                Posted::Batch(members, reply) => self.on_batch(members, reply),
+                Posted::Message(message, reply, envelope) => {
+                    self.session.envelope = Some(envelope);
+                    self.on_message(message, reply);
+                }
+                Posted::Batch(members, reply, envelope) => {
+                    self.session.envelope = Some(envelope);
+                    self.on_batch(members, reply);
+                }
                 Posted::Listened => self.session.out.listened(),
                 Posted::End => self.is_over = true,
             }
+            self.session.envelope = None;
         }
     }
 

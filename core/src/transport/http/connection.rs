@@ -82,7 +82,8 @@ where
         let (is_chunked, pulse) = (is_chunked(&request), pulse.clone());
         let answer = service.answer(request, peer);
         async move {
-            let answer = answer.await;
+            let mut answer = answer.await;
+            pulse.expects(answer.extensions_mut().remove());
             let is_read = !has_body || (is_post && answer.status().is_success());
             if !is_read {
                 // What is left of the body is hyper's business: it may have to close the connection for it.
@@ -231,7 +232,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
     use super::*;
-    use crate::transport::http::Body;
+    use crate::transport::http::{Body, Receipt};
 
     /// Answers with the path.
     #[derive(Clone)]
@@ -256,6 +257,48 @@ mod tests {
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Asks for what is told when its answer, which is longer than the connection has room for, has been written.
+    #[derive(Clone)]
+    struct Told(Arc<std::sync::atomic::AtomicUsize>);
+
+    impl Serve for Told {
+        async fn answer(&self, _: Request<Incoming>, _: SocketAddr) -> Response<Body> {
+            let told = self.0.clone();
+            let mut response = Response::new(Bytes::from(vec![b'x'; 20_000]).into());
+            response.extensions_mut().insert(Receipt::new(move || {
+                told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }));
+            response
+        }
+    }
+
+    #[tokio::test]
+    async fn a_receipt_is_told_once_all_is_written() {
+        let (mut client, io) = tokio::io::duplex(4096);
+        let told = Told(Arc::default());
+        let n_told = || told.0.load(std::sync::atomic::Ordering::Relaxed);
+        let served = serve(io, told.clone(), SocketAddr::from(([127, 0, 0, 1], 1)), Pulse::for_test().0);
+        let talk = async {
+            for n in 0..3 {
+                client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+                settle().await;
+                assert_eq!(n_told(), n, "the client has taken nothing yet");
+                let mut n_read = 0;
+                while n_read < 20_000 {
+                    n_read += client.read(&mut [0; 4096]).await.expect("memory");
+                }
+                settle().await;
+                // The head came with it.
+                let mut rest = [0; 4096];
+                while let Ok(Ok(_)) = tokio::time::timeout(std::time::Duration::ZERO, client.read(&mut rest)).await {}
+                settle().await;
+                assert_eq!(n_told(), n + 1);
+            }
+            drop(client);
+        };
+        tokio::join!(served, talk);
     }
 
     #[tokio::test]

@@ -8,7 +8,9 @@ mod events;
 mod head;
 mod listener;
 mod pulse;
+mod receipt;
 mod redirect;
+mod shown;
 mod sse;
 mod tls;
 
@@ -16,4 +18,6 @@ pub use body::{Body, Runs};
 pub use client::{ClientSpec, HttpClient, HttpClients, HttpError, HttpResponse, Url};
 pub use events::{EventId, comment, event, priming};
 pub use listener::{Listener, Move, Serve};
+pub use receipt::Receipt;
+pub use shown::{request_head, response_head};
 pub use sse::{EventParser, Framed};

@@ -2,11 +2,13 @@
 //!
 //! The connection's own task writes it, the listener reads it; both live on one thread, so nothing here is ordered.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
+
+use super::receipt::Receipt;
 
 /// The head of a request has to arrive within this many seconds, from its first byte or from the connect: slow ones hold
 /// a connection for nothing.
@@ -44,6 +46,8 @@ pub(super) struct Pulse {
     resting: AtomicBool,
     /// Of its task, while that may be told to rest.
     waker: AtomicWaker,
+    /// Told when the response at hand has been written.
+    receipt: Mutex<Option<Receipt>>,
 }
 
 /// Ends a request when it is dropped.
@@ -70,6 +74,7 @@ impl Pulse {
             closing,
             resting,
             waker: AtomicWaker::new(),
+            receipt: Mutex::default(),
         })
     }
 
@@ -130,10 +135,24 @@ impl Pulse {
         }
     }
 
+    /// Who wants to know when the response that comes now has been written.
+    pub(super) fn expects(&self, receipt: Option<Receipt>) {
+        *self.receipt() = receipt;
+    }
+
+    fn receipt(&self) -> MutexGuard<'_, Option<Receipt>> {
+        self.receipt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Everything has been written.
     pub(super) fn on_flush(&self) {
-        self.owing.store(false, Relaxed);
         self.flushed.store(true, Relaxed);
+        if self.owing.swap(false, Relaxed) {
+            let receipt = self.receipt().take();
+            if let Some(receipt) = receipt {
+                receipt.tell();
+            }
+        }
     }
 
     /// Whether all that was to be written has been.

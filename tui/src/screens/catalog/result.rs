@@ -1,5 +1,7 @@
 //! An answer as people read it: text as text, JSON laid out, pictures and sounds in a line. What it does not know stays JSON.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ratatui::text::Line;
 use serde_json::Value;
@@ -174,30 +176,18 @@ fn size_word(n: usize) -> String {
 
 /// How many bytes base 64 stands for, and the first of them.
 fn decoded(base64: &str) -> (usize, Vec<u8>) {
-    const HEAD: usize = 32;
-    let value = |c: u8| match c {
-        b'A'..=b'Z' => Some(c - b'A'),
-        b'a'..=b'z' => Some(c - b'a' + 26),
-        b'0'..=b'9' => Some(c - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
+    /// Characters of the beginning: of whole bytes, and enough for the head of a picture.
+    const HEAD: usize = 44;
+    let signs = || base64.bytes().filter(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_'));
+    // Some write it as in addresses.
+    let plain = |c| match c {
+        b'-' => b'+',
+        b'_' => b'/',
+        c => c,
     };
-    let n = base64.bytes().filter(|c| value(*c).is_some()).count();
-    let mut head = Vec::with_capacity(HEAD);
-    let (mut bits, mut n_bits) = (0_u32, 0);
-    for six in base64.bytes().filter_map(value) {
-        bits = (bits << 6 | u32::from(six)) & 0xffff;
-        n_bits += 6;
-        if n_bits >= 8 {
-            n_bits -= 8;
-            head.push((bits >> n_bits & 0xff) as u8);
-            if head.len() == HEAD {
-                break;
-            }
-        }
-    }
-    (n * 3 / 4, head)
+    let mut head: Vec<u8> = signs().take(HEAD).map(plain).collect();
+    head.truncate(head.len() / 4 * 4);
+    (signs().count() * 3 / 4, STANDARD.decode(head).unwrap_or_default())
 }
 
 /// Width and height of a PNG, by its first bytes (ISO/IEC 15948, 11.2.2).

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use mcp_proxy_core::observe::{Flow, FlowKind, Frames};
 use mcp_proxy_core::protocol::Spliced;
 
+use super::heads::{self, Titled};
+use super::state::Pane;
 use crate::app::cursor::Cursor;
 use crate::app::msg::Relations;
 use crate::input::action::Action;
@@ -22,6 +24,8 @@ pub(crate) enum View {
     Sent,
     /// The bytes of the frame.
     Raw,
+    /// What HTTP said around it.
+    Headers,
     /// What is known of the flow besides.
     Facts,
 }
@@ -35,6 +39,8 @@ pub(crate) struct Side {
     pub(crate) tree: Tree,
     /// The same as bytes, secrets masked; made when it is shown.
     pub(crate) raw: Option<Bytes>,
+    /// What HTTP said around it, and around what was passed on.
+    pub(crate) heads: Vec<Titled>,
     /// What was looked for.
     pub(crate) found: Option<Found>,
     came: Option<Bytes>,
@@ -89,6 +95,8 @@ impl Detail {
         let frames = self.frames().clone();
         self.request.renew(frames.received.as_ref(), frames.sent.as_ref());
         self.response.renew(frames.returned.as_ref(), frames.answered.as_ref());
+        let heads = |pane| if self.round.is_none() { heads::of(&self.flow, pane) } else { Vec::new() };
+        (self.request.heads, self.response.heads) = (heads(Pane::Request), heads(Pane::Response));
     }
 
     /// The round that is shown, counted from 1, and how many there are.
@@ -117,6 +125,11 @@ impl Detail {
         true
     }
 
+    /// Whether a round before the last one is shown.
+    pub(crate) const fn is_earlier_round(&self) -> bool {
+        self.round.is_some()
+    }
+
     /// The frames of the round that is shown.
     pub(crate) fn frames(&self) -> &Frames {
         self.round.and_then(|i| self.flow.rounds.get(i)).map_or(&self.flow.frames, |r| &r.frames)
@@ -131,12 +144,28 @@ impl Detail {
     }
 }
 
+impl View {
+    /// Its name.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Tree => "tree",
+            Self::Sent => "passed on",
+            Self::Raw => "raw",
+            Self::Headers => "headers",
+            Self::Facts => "facts",
+        }
+    }
+}
+
 impl Side {
     /// Takes other frames; the tree stays as it is folded if they are the same.
     fn renew(&mut self, frame: Option<&Bytes>, passed: Option<&Spliced>) {
         // A frame made here has no received form: what was sent is all there is.
         let Some(whole) = frame.cloned().or_else(|| passed.map(Spliced::to_bytes)) else {
-            *self = Self { view: if self.view == View::Facts { View::Facts } else { View::Tree }, ..Self::default() };
+            *self = Self {
+                view: if matches!(self.view, View::Facts | View::Headers) { self.view } else { View::Tree },
+                ..Self::default()
+            };
             return;
         };
         let same_passed = self.changes.is_some() == (frame.is_some() && passed.is_some());
@@ -167,15 +196,26 @@ impl Side {
         self.raw = (self.view == View::Raw).then(|| mask::masked(self.tree.bytes()).into());
     }
 
+    /// The views there are; the present one always is.
+    pub(crate) fn views(&self) -> impl Iterator<Item = View> {
+        let (is_passed, is_there, has_heads) = (self.passed.is_some(), self.there, !self.heads.is_empty());
+        let now = self.view;
+        [View::Tree, View::Sent, View::Raw, View::Headers, View::Facts].into_iter().filter(move |view| {
+            *view == now
+                || match view {
+                    View::Sent => is_passed,
+                    View::Raw => is_there,
+                    View::Headers => has_heads,
+                    View::Tree | View::Facts => true,
+                }
+        })
+    }
+
     /// The next view there is.
     pub(crate) fn turn_view(&mut self) {
         let was = self.view;
-        self.view = match was {
-            View::Tree if self.passed.is_some() => View::Sent,
-            View::Tree | View::Sent if self.there => View::Raw,
-            View::Tree | View::Sent | View::Raw => View::Facts,
-            View::Facts => View::Tree,
-        };
+        let behind = self.views().skip_while(|v| *v != was).nth(1);
+        self.view = behind.unwrap_or(View::Tree);
         self.cursor = Cursor::default();
         if (was == View::Sent) != (self.view == View::Sent) {
             self.fill();
@@ -201,6 +241,7 @@ impl Side {
     pub(crate) fn n_lines(&self, cells: usize, n_facts: usize) -> usize {
         match self.view {
             View::Facts => n_facts,
+            View::Headers => heads::n_lines(&self.heads, cells),
             View::Raw => {
                 let n = self.raw.as_ref().map_or(0, Bytes::len);
                 n.div_ceil(Self::per_line(cells)) + usize::from(self.tree.n_left_out() > 0)
@@ -235,7 +276,7 @@ impl Side {
 
     /// Looks for text, from the selected line on.
     pub(crate) fn search(&mut self, text: &str) {
-        if matches!(self.view, View::Raw | View::Facts) {
+        if matches!(self.view, View::Raw | View::Headers | View::Facts) {
             self.view = View::Tree;
             self.fill();
         }
@@ -317,6 +358,28 @@ mod tests {
         assert!(detail.turn(true) && detail.turn(true) && detail.turn(true) && !detail.turn(true));
         assert_eq!(shown(&detail).0, (4, 4));
         assert!(!Detail::new(sample::divide(), Relations::default()).turn(false), "a single round");
+    }
+
+    #[test]
+    fn headers_are_a_view_where_there_are_some() {
+        let mut detail = Detail::new(sample::by_http(), Relations::default());
+        detail.prepare();
+        let views = |side: &mut Side| {
+            let turned = |_| {
+                side.turn_view();
+                side.view
+            };
+            (0..5).map(turned).collect::<Vec<_>>()
+        };
+        let all = [View::Sent, View::Raw, View::Headers, View::Facts, View::Tree];
+        assert_eq!((views(&mut detail.request), views(&mut detail.response)), (all.to_vec(), all.to_vec()));
+        // A notification has no answer, and yet it was taken with a status.
+        detail.response.view = View::Tree;
+        detail.flow.frames = Frames::default();
+        detail.renew(detail.flow.clone(), Relations::default());
+        detail.prepare();
+        detail.response.turn_view();
+        assert_eq!((detail.response.view, detail.response.n_lines(80, 9) > 3), (View::Headers, true));
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(crate) fn lines(model: &Model, detail: &Detail, cells: usize) -> Vec<Line<'s
         ("at the server", flow.timing.server),
         ("at the client", flow.timing.client),
         ("held", flow.timing.held),
+        ("being written", flow.timing.send),
     ] {
         if !part.is_zero() {
             fact(name, number::latency(part));

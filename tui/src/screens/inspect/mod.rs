@@ -4,6 +4,8 @@ pub(crate) mod compare;
 pub(crate) mod detail;
 pub(crate) mod facts;
 pub(crate) mod files;
+pub(crate) mod find;
+pub(crate) mod heads;
 pub(crate) mod hold;
 pub(crate) mod layer;
 pub(crate) mod layer_view;

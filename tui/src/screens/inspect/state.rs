@@ -8,6 +8,7 @@ use mcp_proxy_core::observe::{Flow, Status};
 use mcp_proxy_core::protocol::CallId;
 
 use super::detail::{Detail, Side};
+use super::find::Find;
 use super::rows::{Marks, Rows};
 use crate::app::effect::{Edited, Effect};
 use crate::app::msg::Relations;
@@ -87,6 +88,8 @@ pub(crate) struct State {
     pub(crate) recording: Option<String>,
     /// The text of a body that is being looked for.
     searching: Option<Input>,
+    /// The call that is being looked for.
+    pub(crate) find: Option<Find>,
 }
 
 impl Default for State {
@@ -119,6 +122,7 @@ impl Default for State {
             streaming: None,
             recording: None,
             searching: None,
+            find: None,
         }
     }
 }
@@ -183,6 +187,7 @@ impl State {
         self.frozen = false;
         (self.selected, self.top, self.seen_next, self.version) = (None, 0, 0, 0);
         (self.detail, self.asked, self.postponed) = (None, None, false);
+        self.find = None;
         self.window.clear();
         self.wanted.clear();
     }
@@ -241,6 +246,14 @@ impl State {
         if self.asked.is_some_and(shown) {
             self.asked = None;
         }
+    }
+
+    /// The rows on the screen have been read.
+    pub(crate) fn shown(&mut self, rows: Vec<Flow>) {
+        if let Some(find) = &mut self.find {
+            find.look_at(&rows);
+        }
+        self.window = rows;
     }
 
     /// Puts selection and window where they belong, and asks for what is missing.

@@ -6,7 +6,7 @@ use mcp_proxy_core::protocol::CallId;
 use super::layer::{Layer, Prompt, Then};
 use super::marks::{MAX_MARKS, Mark};
 use super::state::Pane;
-use super::{files, hold, layout, replay};
+use super::{files, find, hold, layout, replay};
 use crate::app::cursor;
 use crate::app::effect::Effect;
 use crate::app::layout::{Breadth, breadth};
@@ -35,6 +35,9 @@ pub(crate) fn show_only(model: &mut Model, filter: &str, effects: &mut Vec<Effec
 
 /// Does what a key asks.
 pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
+    if find::act(model, action, effects) {
+        return;
+    }
     let areas = layout::areas(model);
     let state = &mut model.inspect;
     match action {
@@ -138,6 +141,8 @@ pub(crate) fn back(model: &mut Model, effects: &mut Vec<Effect>) -> bool {
     let state = &mut model.inspect;
     if state.pane != Pane::List {
         state.pane = Pane::List;
+    } else if state.find.take().is_some() {
+        // The selection stays where it was found.
     } else if !state.input.text().is_empty() {
         state.input = crate::widgets::input::Input::default();
         state.apply_filter(effects);
@@ -413,5 +418,8 @@ fn copy_menu(model: &mut Model) {
     add("request as sent on", frames.sent.clone().map(Source::Passed));
     add("answer", frames.returned.clone().map(Source::Frame));
     add("answer as passed back", frames.answered.clone().map(Source::Passed));
+    for (what, heads) in [("request headers", &detail.request.heads), ("answer headers", &detail.response.heads)] {
+        add(what, (!heads.is_empty()).then(|| Source::Text(super::heads::plain(heads))));
+    }
     model.popups.push(Popup::Copy { entries, cursor: cursor::Cursor::default() });
 }

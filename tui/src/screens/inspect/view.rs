@@ -138,7 +138,11 @@ fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
     if !order.is_empty() {
         block = block.title(pane::title(&order).right_aligned());
     }
+    if let Some(note) = state.find.as_ref().and_then(super::find::Find::note) {
+        block = block.title_bottom(pane::title(&note).right_aligned());
+    }
     frame.render_widget(block, areas.list);
+    find_field(model, areas.list, frame);
     let inner = inside(areas.list);
     let cells = usize::from(inner.width);
     if state.rows.len() == 0 {
@@ -163,6 +167,9 @@ fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
         } else {
             frame.render_widget(Paragraph::new(flow_table::two_lines(flow, cells, look).to_vec()), place);
         }
+        if state.find.as_ref().is_some_and(|f| f.is_hit(flow.id)) {
+            frame.buffer_mut().set_style(place, theme.strong());
+        }
         let selected = state.selected == Some(flow.id.0);
         if selected {
             frame.buffer_mut().set_style(place, theme.cursor(active));
@@ -175,6 +182,24 @@ fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
         }
         y += areas.row_height;
     }
+}
+
+/// The field in which a call to find is typed, on the lower edge of the list.
+fn find_field(model: &Model, list: Rect, frame: &mut Frame<'_>) {
+    let theme = model.theme;
+    let Some((find, input)) = model.inspect.find.as_ref().and_then(|f| Some((f, f.typed()?))) else { return };
+    if list.height < 2 || list.width < 20 {
+        return;
+    }
+    let field = Rect { x: list.x + 2, y: list.bottom() - 1, width: list.width - 4, height: 1 };
+    let none = if find.is_missing() { " none " } else { "" };
+    let cells = usize::from(field.width).saturating_sub(" find ".len() + none.len());
+    let mut line = input.line(cells, theme);
+    line.spans.insert(0, Span::styled(" find ", theme.key()));
+    let room = (usize::from(field.width)).saturating_sub(line.width() + none.len());
+    line.spans.push(Span::raw(" ".repeat(room)));
+    line.spans.push(Span::styled(none, theme.tone(Tone::Warn)));
+    frame.render_widget(line, field);
 }
 
 fn empty(model: &Model, area: Rect, frame: &mut Frame<'_>) {
@@ -214,16 +239,7 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
         let other = if which == Pane::Request { "Tab: response" } else { "Tab: list" };
         block = block.title_bottom(pane::title(other).right_aligned());
     }
-    if side.there {
-        let view = match side.view {
-            View::Tree => "JSON",
-            View::Sent => "as passed on",
-            View::Raw => "raw bytes",
-            View::Facts => "facts",
-        };
-        let size = number::count(side.tree.whole().len() as u64);
-        block = block.title_bottom(pane::title(&format!("{view}{}{size} B", theme.symbols().sep)));
-    }
+    block = block.title_bottom(views(side, active, theme));
     frame.render_widget(block, area);
     let mut inner = inside(area);
     if let Some(input) = state.searched().filter(|_| state.pane == which) {
@@ -235,6 +251,15 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
     }
     if side.view == View::Facts {
         let lines = super::facts::lines(model, detail, usize::from(inner.width));
+        return lines_at(lines, side.cursor, active, theme, inner, frame);
+    }
+    if side.view == View::Headers {
+        if side.heads.is_empty() {
+            let is_recording = state.recording.is_some();
+            let text = super::heads::nothing(is_recording, detail.is_earlier_round(), flow.hops.is_some());
+            return say_quietly(text, theme, inner, frame);
+        }
+        let lines = super::heads::lines(&side.heads, usize::from(inner.width), theme);
         return lines_at(lines, side.cursor, active, theme, inner, frame);
     }
     if let (View::Raw, Some(raw)) = (side.view, &side.raw) {
@@ -249,13 +274,31 @@ fn side(model: &Model, which: Pane, area: Rect, frame: &mut Frame<'_>) {
         return lines_at(lines, top, active, theme, inner, frame);
     }
     if !side.there {
-        let lines = text::wrap(nothing(flow, which), usize::from(inner.width).saturating_sub(2), 3);
-        let lines: Vec<Line<'_>> = lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim())).collect();
-        return frame.render_widget(Paragraph::new(lines), inner);
+        return say_quietly(nothing(flow, which), theme, inner, frame);
     }
     let below = below(detail, side, which, usize::from(inner.width), theme);
     let needle = side.found.as_ref().map_or("", |f| f.needle.as_str());
     json_view::draw_found(&side.tree, &below, side.cursor, active, needle, theme, inner, frame);
+}
+
+/// The ways a side can be shown, the present one in brackets; the others where they can be chosen.
+fn views(side: &Side, active: bool, theme: Theme) -> Line<'static> {
+    let shown = side.views().filter(|view| active || *view == side.view);
+    let mut line = pane::tabs(shown.map(|view| (view.word(), view == side.view)), theme);
+    if side.there {
+        let size = number::count(side.tree.whole().len() as u64);
+        // The blank behind the last one.
+        line.spans.pop();
+        line.push_span(Span::raw(format!("{}{size} B ", theme.symbols().sep)));
+    }
+    line
+}
+
+/// A sentence in the place of what is not there.
+fn say_quietly(sentence: &str, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
+    let lines = text::wrap(sentence, usize::from(area.width).saturating_sub(2), 3);
+    let lines: Vec<Line<'_>> = lines.into_iter().map(|l| Line::styled(format!(" {l}"), theme.dim())).collect();
+    frame.render_widget(Paragraph::new(lines), area);
 }
 
 /// Lines from the first one on the screen on, the selected one marked.
@@ -383,12 +426,12 @@ fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) 
 
 /// Where the time went, as numbers and bars.
 fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
-    // The labels take up to 50 cells.
-    let bar = cells.saturating_sub(50).clamp(6, 24);
+    // The labels take up to 65 cells.
+    let bar = cells.saturating_sub(65).clamp(6, 24);
     let (theme, flow) = (model.theme, &detail.flow);
     let s = theme.symbols();
     let t = flow.timing;
-    let total = t.total();
+    let total = t.total() + t.send;
     if total.is_zero() {
         let text = if flow.status == Status::Pending { " timing  not known yet" } else { "" };
         return Line::styled(text, theme.dim());
@@ -402,8 +445,10 @@ fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
         (server, t.server, Tone::Busy),
         ("client", t.client, Tone::Quiet),
         ("held", t.held, Tone::Warn),
+        ("send", t.send, Tone::Good),
     ] {
-        if matches!(name, "client" | "held") && part.is_zero() {
+        // Nobody asked, nobody held it, nobody measured it.
+        if matches!(name, "client" | "held" | "send") && part.is_zero() {
             continue;
         }
         let bars = usize::try_from(part.as_nanos() * bar as u128 / total.as_nanos().max(1))
@@ -431,6 +476,22 @@ fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
     Line::from(spans)
 }
 
+/// What can be done with a message that is held.
+fn held(model: &Model, id: CallId) -> Option<String> {
+    let (what, more) = match model.inspect.held(id)? {
+        Leg::Request => ("request", ", E answers"),
+        Leg::Answer => ("answer", ""),
+    };
+    Some(format!("{} its {what} is held: a releases, e edits, X drops{more}", model.theme.symbols().held))
+}
+
+/// The same for the note line, where nothing is below the list.
+#[must_use]
+pub(crate) fn held_note(model: &Model) -> Option<(Tone, String)> {
+    let id = CallId(model.inspect.selected.filter(|_| layout::areas(model).relation.height == 0)?);
+    Some((Tone::Warn, format!("{id}: {}", held(model, id)?)))
+}
+
 /// What this flow belongs to, and what belongs to it.
 fn relation(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
     let (theme, flow) = (model.theme, &detail.flow);
@@ -440,10 +501,7 @@ fn relation(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
     if let Some(mark) = model.inspect.marks.get(&flow.id.0).filter(|m| !m.comment.is_empty()) {
         parts.push(format!("{} {}", s.mark, mark.comment));
     }
-    if let Some(leg) = model.inspect.held(flow.id) {
-        let what = if leg == Leg::Request { "request" } else { "answer" };
-        parts.push(format!("{} its {what} is held: a releases, e edits, X drops", s.held));
-    }
+    parts.extend(held(model, flow.id));
     match (flow.parent, flow.kind) {
         (Some(parent), FlowKind::Call) => parts.push(format!("replay of {parent} (p)")),
         (Some(parent), _) => parts.push(format!("belongs to {parent} (p)")),
