@@ -110,6 +110,7 @@ pub(crate) fn by_http() -> Flow {
     let json = ("content-type", "application/json");
     let (session, version) = (("mcp-session-id", "***"), ("mcp-protocol-version", "2025-11-25"));
     let mut f = echo();
+    f.timing.send = Duration::from_micros(90);
     let mut hops = Hops {
         client: Hop {
             request: head(

@@ -65,7 +65,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Inspect, A::Compare, &["C"], "compare", "compare two marked, or with the same call before"),
     key(C::Inspect, A::Intercept, &["i"], "intercept", "hold messages that match a filter"),
     key(C::Inspect, A::Follow, &["F"], "follow", "follow the newest call; scrolling up stops it"),
-    key(C::Inspect, A::FindCall, &["ctrl-f"], "", "find a call by letters of its tool, server, client, method, id"),
+    key(C::Inspect, A::FindCall, &["ctrl-f"], "", "find a call by letters: tool, server, client, method, id"),
     key(C::Inspect, A::FindNextCall, &["n"], "", "the next call that was found"),
     key(C::Inspect, A::FindPrevCall, &["N"], "", "the one before"),
     key(C::Inspect, A::Freeze, &["P"], "", "freeze the list; recording goes on"),
