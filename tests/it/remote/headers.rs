@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::server::{Server, answer, json_body, manners, modern_manners, tool};
+use super::server::{Server, answer, json_body, manners, modern_manners, text_result, tool};
 use super::{client_of, home_of, modern, modern_client_of, open, works};
-use crate::harness::eventually;
+use crate::harness::{Home, eventually};
 
 #[test]
 fn legacy_requests_carry_session_and_edition() {
@@ -181,7 +181,7 @@ fn headers_of_both_hops_are_recorded_and_no_secret_among_them() {
         ("user-agent", "harness/7"),
     ];
     assert_eq!(web.connect().request("POST", "/mcp", &mine, body.to_string().as_bytes()).status, 200);
-    let all = crate::harness::eventually("the call with all its headers", || {
+    let all = eventually("the call with all its headers", || {
         let all = flows(&home);
         let call = all.iter().find(|f| f["method"] == "tools/call")?;
         call["hops"]["client"]["response"].is_object().then_some(all)
