@@ -54,7 +54,7 @@ pub(super) fn run(config: Option<&Path>) -> Result<(), Failure> {
         })
         .map_err(|e| Failure::failed("cannot start the engine's thread").because(e))?;
     let result = match door.recv() {
-        Ok(Ok(handle)) => screen(handle, is_demo),
+        Ok(Ok((handle, refused))) => screen(handle, is_demo, refused),
         Ok(Err(failure)) => Err(failure),
         Err(_) => Err(Failure::failed("the engine ended before it was ready")),
     };
@@ -88,8 +88,11 @@ fn stopping(mut stopped: oneshot::Receiver<()>) -> Result<(), Failure> {
     })
 }
 
+/// The way to the engine, and why no client comes to it by HTTP though the configuration wants that.
+type Door = (ProxyHandle, Option<String>);
+
 /// The engine's thread, from start to end.
-fn engine(chosen: Chosen, started: &mpsc::SyncSender<Result<ProxyHandle, Failure>>, ended: oneshot::Receiver<()>) {
+fn engine(chosen: Chosen, started: &mpsc::SyncSender<Result<Door, Failure>>, ended: oneshot::Receiver<()>) {
     let Chosen { config, is_demo: with_demo, origin, warnings } = chosen;
     let work = async {
         // Without a port there is still everything to look at.
@@ -102,15 +105,15 @@ fn engine(chosen: Chosen, started: &mpsc::SyncSender<Result<ProxyHandle, Failure
         };
         let engine = Engine::start(config, Face::Screen { has_client: with_demo }, bound, origin)?;
         let handle = engine.handle().clone();
-        if let Some(refused) = refused {
-            handle.notice(NoticeLevel::Error, refused);
+        if let Some(refused) = &refused {
+            handle.notice(NoticeLevel::Error, refused.clone());
         }
         // All else is on the screen for whoever looks at the configuration; this is easily missed.
         for warning in warnings.into_iter().filter(|w| w.contains(project::FILE_NAME)) {
             handle.notice(NoticeLevel::Warning, warning);
         }
         // The main thread waits for it.
-        let _ = started.send(Ok(handle.clone()));
+        let _ = started.send(Ok((handle.clone(), refused)));
         tokio::select! {
             biased;
             _ = ended => {}
@@ -143,12 +146,13 @@ fn client_limits() -> Vec<ClientLimit> {
 }
 
 /// The terminal, until the user leaves it or a signal ends us.
-fn screen(handle: ProxyHandle, is_demo: bool) -> Result<(), Failure> {
+fn screen(handle: ProxyHandle, is_demo: bool, refused: Option<String>) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let line = "these are demo servers; `mcp-proxy init` writes a configuration for your own";
     let options = Options {
         first_run_line: is_demo.then(|| line.to_owned()),
         demo: is_demo,
+        trouble: refused,
         theme: Theme::from_env(),
         client_limits: client_limits(),
         keys_file: user_dir(&environment).map(|d| d.join("keys.toml")),

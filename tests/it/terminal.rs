@@ -208,6 +208,22 @@ fn why_a_server_failed_is_on_the_screen() {
 }
 
 #[test]
+fn a_port_that_is_taken_is_told_until_it_is_dismissed() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("bound").port();
+    let home = Home::with_fake(&[]);
+    let config = home.config();
+    let text = fs::read_to_string(&config).expect("our file");
+    fs::write(&config, text.replace("{ name: test,", &format!("{{ name: test, transport: http, port: {port},")))
+        .expect("our file");
+    let command = home.command(&["tui", "--config", config.to_str().expect("a plain name")]);
+    let mut screen = Screen::start(&command, SIZE);
+    screen.shows(&["1/1 ready", &format!("cannot listen on 127.0.0.1:{port}")]);
+    screen.keys("3").shows(&["a__echo", "cannot listen on"]);
+    screen.keys("\x1b").until("the line is gone", |s| !s.contents().contains("cannot listen on"));
+}
+
+#[test]
 fn a_refused_configuration_is_told_and_a_good_one_taken() {
     let home = Home::with_fake(&[]);
     let config = home.config();

@@ -411,6 +411,9 @@ fn there_is_no_timer_when_no_time_is_on_the_screen() {
 fn the_first_line_goes_when_dismissed_but_not_in_the_demo() {
     let mut d = driver();
     d.model.first_run = Some("how to begin".into());
+    d.model.trouble = Some("cannot listen".into());
+    d.keys("esc");
+    assert!(d.model.trouble.is_none() && d.model.first_run.is_some(), "one step each");
     d.model.demo = true;
     d.keys("esc");
     assert!(d.model.first_run.is_some());

@@ -110,6 +110,8 @@ pub(crate) struct Model {
     pub(crate) mouse: bool,
     /// Which background was chosen, whatever the terminal says of its own.
     pub(crate) chosen_light: Option<bool>,
+    /// What does not work from the start; `None` when dismissed.
+    pub(crate) trouble: Option<String>,
     /// How to begin; `None` when dismissed.
     pub(crate) first_run: Option<String>,
     /// The servers are the embedded ones.
@@ -159,6 +161,7 @@ impl Model {
             focused: true,
             mouse: true,
             chosen_light: None,
+            trouble: None,
             first_run: None,
             demo: false,
             screen: Screen::Backends,

@@ -372,7 +372,7 @@ fn back(model: &mut Model, effects: &mut Vec<Effect>) {
         Screen::Config => config::update::back(model),
         Screen::Logs | Screen::Metrics => false,
     };
-    if !stepped && !model.demo {
+    if !stepped && model.trouble.take().is_none() && !model.demo {
         model.first_run = None;
     }
 }

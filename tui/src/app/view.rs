@@ -197,6 +197,9 @@ fn note(model: &Model, cells: usize) -> Option<Line<'static>> {
     if let Some(error) = model.snapshot.as_ref().and_then(|s| s.config_error.as_ref()) {
         return line(Tone::Bad, &format!("{} configuration refused: {error}; the one before stays", s.bad));
     }
+    if let Some(trouble) = &model.trouble {
+        return line(Tone::Bad, &format!("{} {trouble}", s.bad));
+    }
     if model.screen == Screen::Config
         && let Some((tone, text)) = config::view::problem_note(model)
     {

@@ -92,6 +92,7 @@ impl<'a> Loop<'a> {
         let mut model = Model::new(screen.size()?, SystemTime::now(), options.theme);
         model.first_run = options.first_run_line;
         model.demo = options.demo;
+        model.trouble = options.trouble;
         model.mouse = options.mouse;
         model.limits = options.client_limits;
         if let Some(kept) = options.state_file.as_deref().and_then(files::left) {

@@ -30,6 +30,8 @@ pub struct Options {
     pub first_run_line: Option<String>,
     /// The servers are the embedded ones: that line stays.
     pub demo: bool,
+    /// What does not work from the start, shown until Esc dismisses it.
+    pub trouble: Option<String>,
     /// Colours and symbols; by default what the environment says.
     pub theme: Theme,
     /// Take the mouse.
@@ -47,6 +49,7 @@ impl Default for Options {
         Self {
             first_run_line: None,
             demo: false,
+            trouble: None,
             theme: Theme::from_env(),
             mouse: true,
             client_limits: Vec::new(),

@@ -5,7 +5,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use tui_logger::{ExtLogRecord, LogFormatter, TuiLoggerTargetWidget, TuiLoggerWidget};
@@ -17,6 +16,8 @@ use crate::widgets::{number, pane, text};
 
 /// Cells of a source's name.
 const SOURCE: usize = 12;
+/// Cells that a text needs beside its time, level and source.
+const BESIDE: usize = 30;
 /// Lines one log line may take.
 const MAX_LINES: usize = 8;
 
@@ -34,8 +35,8 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let sources = if shows_sources(model) { (body.width / 3).min(36) } else { 0 };
     let [left, right] = Layout::horizontal([Constraint::Length(sources), Constraint::Min(0)]).areas(body);
     if left.width > 0 {
-        let block =
-            pane::block(theme, true).title(pane::title("Sources")).title_bottom(pane::title("EWIDT: levels shown"));
+        let legend = if left.width < 24 { "EWIDT: levels" } else { "EWIDT: levels shown" };
+        let block = pane::block(theme, true).title(pane::title("Sources")).title_bottom(pane::title(legend));
         TuiLoggerTargetWidget::default()
             .block(block)
             .highlight_style(theme.cursor(true))
@@ -94,23 +95,31 @@ impl LogFormatter for Formatter {
         let time = if self.times { format!("{} ", record.timestamp.strftime("%H:%M:%S")) } else { String::new() };
         let source = text::pad(record.target(), SOURCE, self.theme.symbols().ellipsis);
         let used = text::width(&time) + 6 + text::width(&source) + 1;
-        let room = width.saturating_sub(used).max(8);
+        let head = vec![
+            Span::styled(time, self.theme.dim()),
+            Span::styled(format!("{word} "), self.theme.tone(tone)),
+            Span::styled(format!("{source} "), self.theme.strong()),
+        ];
+        // Too little beside it: the text stands below.
+        let indent = if width.saturating_sub(used) < BESIDE { 2 } else { used };
+        let pieces = text::wrap(record.msg().trim(), width.saturating_sub(indent).max(8), MAX_LINES);
         let mut out: Vec<Line<'_>> = Vec::new();
-        for (i, piece) in text::wrap(record.msg().trim(), room, MAX_LINES).into_iter().enumerate() {
-            out.push(if i == 0 {
-                Line::from(vec![
-                    Span::styled(time.clone(), self.theme.dim()),
-                    Span::styled(format!("{word} "), self.theme.tone(tone)),
-                    Span::styled(format!("{source} "), self.theme.strong()),
-                    Span::raw(piece),
-                ])
-            } else {
-                Line::from(Span::styled(format!("{}{piece}", " ".repeat(used)), Style::new()))
-            });
+        let mut head = Some(Line::from(head));
+        if indent < used {
+            out.extend(head.take());
+        }
+        for piece in pieces {
+            match head.take() {
+                Some(mut line) => {
+                    line.spans.push(Span::raw(piece));
+                    out.push(line);
+                }
+                None => out.push(Line::from(format!("{}{piece}", " ".repeat(indent)))),
+            }
         }
         // tui-logger wants at least one line a record.
         if out.is_empty() {
-            out.push(Line::from(format!("{time}{word} {source}")));
+            out.extend(head);
         }
         out
     }
