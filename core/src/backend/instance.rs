@@ -588,9 +588,7 @@ impl Instance {
     }
 
     fn detach(&mut self, session: SessionId) {
-        let of_it: Vec<WireId> =
-            self.pending.calls().iter().filter(|(_, c)| c.peer.id == session).map(|(w, _)| *w).collect();
-        for wire in of_it {
+        for wire in self.pending.calls_of(session) {
             if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
                 self.leaves_traces(&call);
             }

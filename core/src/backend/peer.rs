@@ -135,12 +135,14 @@ pub struct ClientFacts {
     pub carried: Carried,
 }
 
-/// A client's capabilities as servers of the other era are told them.
+/// What a client's capabilities mean for servers of the other era.
 #[derive(Clone, Debug, Default)]
 pub struct Carried {
     plain: OnceLock<Box<str>>,
     /// With the extension for tasks: we wait for these in the client's place.
     with_tasks: OnceLock<Box<str>>,
+    /// What it can be asked.
+    pub(super) profile: OnceLock<Option<Profile>>,
 }
 
 impl ClientFacts {

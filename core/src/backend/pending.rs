@@ -192,6 +192,12 @@ impl PendingTable {
         calls
     }
 
+    /// The calls of this session.
+    pub(super) fn calls_of(&self, session: SessionId) -> Vec<WireId> {
+        let is_its = |e: &Entry| matches!(&e.origin, Origin::Call(call) if call.peer.id == session);
+        self.entries.iter().filter(|(_, e)| is_its(e)).map(|(id, _)| WireId(*id)).collect()
+    }
+
     /// Calls whose client is away and has been asked something.
     pub(super) fn parked(&self) -> Vec<WireId> {
         let is_it = |e: &Entry| e.n_asking > 0 && matches!(&e.origin, Origin::Call(call) if call.peer.parks);

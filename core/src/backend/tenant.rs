@@ -43,6 +43,10 @@ impl Profile {
     /// Of a client that can be asked anything at all.
     #[must_use]
     pub fn of(facts: &ClientFacts) -> Option<Self> {
+        *facts.carried.profile.get_or_init(|| Self::read(facts))
+    }
+
+    fn read(facts: &ClientFacts) -> Option<Self> {
         let raw = &*facts.capabilities;
         let all = Span { start: 0, end: u32::try_from(raw.len()).unwrap_or(0) };
         let object = |within: Span, key: &str| {
