@@ -49,9 +49,13 @@ fn changes(spliced: &Spliced) -> Vec<Change> {
 /// The same from plain ranges.
 fn of_patches(base: &[u8], patches: impl Iterator<Item = (usize, usize, Bytes)>) -> Vec<Change> {
     patches
-        .map(|(start, end, new)| {
+        .filter_map(|(start, end, new)| {
             let end = end.min(base.len());
             let start = start.min(end);
+            if base[start..end] == new[..] {
+                // Our id of it is the client's by chance.
+                return None;
+            }
             let place = place(base, start);
             let show = |b: &[u8]| {
                 if place.secret && !b.is_empty() {
@@ -61,7 +65,7 @@ fn of_patches(base: &[u8], patches: impl Iterator<Item = (usize, usize, Bytes)>)
                     String::from_utf8_lossy(&shown).into_owned()
                 }
             };
-            Change { old: show(&base[start..end]), new: show(&new), path: place.path }
+            Some(Change { old: show(&base[start..end]), new: show(&new), path: place.path })
         })
         .collect()
 }

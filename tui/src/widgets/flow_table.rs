@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mcp_proxy_core::observe::{Flow, FlowKind, Status};
+use mcp_proxy_core::observe::{Flow, FlowKind, Status, Timing};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -47,7 +47,9 @@ pub(crate) fn status(flow: &Flow, look: Look) -> (String, Tone) {
 /// Whether an answer took long enough to be marked.
 #[must_use]
 pub(crate) fn is_slow(flow: &Flow) -> bool {
-    flow.status == Status::Ok && flow.timing.total() >= SLOW
+    // What people took does not count.
+    let Timing { held, client, .. } = flow.timing;
+    flow.status == Status::Ok && flow.timing.total().saturating_sub(held + client) >= SLOW
 }
 
 /// How long a flow took, or has taken so far.

@@ -137,6 +137,19 @@ pub(crate) fn head(text: &str, bytes: usize) -> &str {
 /// Where a text goes on that is not shown. Every terminal has dots.
 const MORE: &str = "...";
 
+/// The end of a text, in at most `cells`.
+#[must_use]
+pub(crate) fn fit_end(text: &str, cells: usize, ellipsis: &str) -> String {
+    let cleaned = clean(text);
+    if width(&cleaned) <= cells {
+        return cleaned.into_owned();
+    }
+    let room = cells.saturating_sub(width(ellipsis));
+    let fits = |at: &usize| width(&cleaned[*at..]) <= room;
+    let begin = cleaned.char_indices().rev().map(|(at, _)| at).take_while(fits).last().unwrap_or(cleaned.len());
+    fit(&format!("{ellipsis}{}", &cleaned[begin..]), cells, "")
+}
+
 /// Text as lines of at most `cells`, broken between words where possible; its own line breaks are kept. Stops after
 /// `limit` lines; the last of them says then that there was more.
 #[must_use]
@@ -191,6 +204,19 @@ mod tests {
         assert_eq!(pad("日本", 6, "…"), "日本  ");
         assert_eq!(fit("日本", 1, "…"), "…");
         assert_eq!(fit("abc", 0, "…"), "");
+    }
+
+    #[test]
+    fn the_end_of_a_text_fits() {
+        for (text, cells, shown) in [
+            ("params._meta.token", 9, "…ta.token"),
+            ("short", 9, "short"),
+            ("日本語", 4, "…語"),
+            ("abc", 1, "…"),
+            ("abc", 0, ""),
+        ] {
+            assert_eq!(fit_end(text, cells, "…"), shown);
+        }
     }
 
     #[test]

@@ -400,7 +400,8 @@ fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) 
         Span::styled(format!(" ({n})"), theme.dim()),
     ]));
     for change in changes {
-        let path = text::fit(&change.path, cells / 2, s.ellipsis);
+        // Its last member says most.
+        let path = text::fit_end(&change.path, cells / 2, s.ellipsis);
         let room = cells.saturating_sub(text::width(&path) + 6);
         let (old, new) = (change.old.as_str(), change.new.as_str());
         let mut spans = vec![Span::raw("    "), Span::styled(path, theme.json_key()), Span::raw("  ")];
@@ -426,8 +427,6 @@ fn below(detail: &Detail, side: &Side, which: Pane, cells: usize, theme: Theme) 
 
 /// Where the time went, as numbers and bars.
 fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
-    // The labels take up to 65 cells.
-    let bar = cells.saturating_sub(65).clamp(6, 24);
     let (theme, flow) = (model.theme, &detail.flow);
     let s = theme.symbols();
     let t = flow.timing;
@@ -437,27 +436,34 @@ fn timing(model: &Model, detail: &Detail, cells: usize) -> Line<'static> {
         return Line::styled(text, theme.dim());
     }
     let server = flow.backend.as_deref().unwrap_or("here");
-    let mut spans = vec![Span::styled(" timing  ", theme.dim())];
-    let mut used = 9;
-    for (name, part, tone) in [
+    let parts = [
         ("proxy", t.proxy, Tone::Good),
         ("queue", t.queue, Tone::Warn),
         (server, t.server, Tone::Busy),
         ("client", t.client, Tone::Quiet),
         ("held", t.held, Tone::Warn),
         ("send", t.send, Tone::Good),
-    ] {
-        // Nobody asked, nobody held it, nobody measured it.
-        if matches!(name, "client" | "held" | "send") && part.is_zero() {
-            continue;
-        }
+    ];
+    // Those behind the server's are seldom: nobody asked, nobody held it, nobody measured it.
+    let shown = parts.into_iter().enumerate().filter(|(i, (_, part, _))| *i < 3 || !part.is_zero());
+    let labels: Vec<(String, std::time::Duration, Tone)> = shown
+        .map(|(_, (name, part, tone))| {
+            (format!(" {} {}", text::fit(name, 16, s.ellipsis), number::latency(part)), part, tone)
+        })
+        .collect();
+    let mut spans = vec![Span::styled(" timing  ", theme.dim())];
+    let mut used = 9 + labels.iter().map(|(label, ..)| text::width(label)).sum::<usize>();
+    // Each part that took any time has a cell of bar at least, and blanks behind it as far as there is room.
+    let room = cells.saturating_sub(used + labels.len());
+    let gap = if room >= 4 * labels.len() { "   " } else { " " };
+    let bar = room.saturating_sub(gap.len() * labels.len()).clamp(1, 24);
+    for (label, part, tone) in labels {
         let bars = usize::try_from(part.as_nanos() * bar as u128 / total.as_nanos().max(1))
             .unwrap_or(0)
             .max(usize::from(!part.is_zero()));
-        let label = format!(" {} {}   ", text::fit(name, 16, s.ellipsis), number::latency(part));
-        used += bars + text::width(&label);
+        used += bars + gap.len();
         spans.push(Span::styled(s.bar.repeat(bars), theme.tone(tone)));
-        spans.push(Span::raw(label));
+        spans.push(Span::raw(label + gap));
     }
     let p95 =
         model.servers().iter().find(|b| Some(&b.name) == flow.backend.as_ref()).map(|b| b.latency).filter(|l| l.n > 0);
