@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::harness::{Home, Running, Screen};
+use crate::harness::{Home, Running, Screen, fake_server, snapshot};
 
 const SECRET: &str = "ghp_hunter2hunter2hunter2";
 
@@ -181,9 +181,12 @@ fn a_server_that_says_nothing_fails_within_its_own_time() {
     home.config();
     let ended = check(&home, &["--online", "--format", "json"]);
     let all: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let shown = check(&home, &["--online"]).stdout;
+    snapshot("check_online", &shown.replace(home.path("").to_str().expect("text"), "/").replace(fake_server(), "fake"));
     let told = all["diagnostics"].as_array().expect("a list").iter().find(|d| d["code"] == "MP701").expect("told");
     let message = told["message"].as_str().expect("text");
-    assert!(message.contains("`silent` did not start: it did not answer within"), "{message}");
+    assert!(message.contains("`silent` did not start: it did not answer within 1"), "{message}");
+    assert_eq!(told["label"], "failed in `initialize`", "{told}");
 }
 
 #[test]

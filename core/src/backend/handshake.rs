@@ -74,6 +74,10 @@ impl Instance {
         let mut discover = None;
         let mut error = OpenError::Refused { phase: "initialize", message: "it speaks no era".to_owned() };
         for (i, era) in order.iter().enumerate() {
+            if i > 0 && Instant::now() >= until {
+                // The first one has had all the time: that is what there is to say.
+                break;
+            }
             let is_last = i + 1 == order.len();
             let result = match era {
                 Era::Modern => {
@@ -250,7 +254,9 @@ impl Instance {
         until: Instant,
         phase: &'static str,
     ) -> Result<(WireId, Message), OpenError> {
-        let begun = Instant::now();
+        // As it was configured, not what was left of it when we came here.
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = Duration::from_secs_f64((left.as_secs_f64() * 10.0).round() / 10.0);
         loop {
             while let Some((id, message)) = self.own_answers.pop_front() {
                 if wanted.contains(&id) {
@@ -264,11 +270,11 @@ impl Instance {
             }
             // A turn that is ready is taken even when the time is over: whoever talks all the time would never be silent.
             if Instant::now() >= until {
-                return Err(OpenError::Silent { phase, waited: begun.elapsed() });
+                return Err(OpenError::Silent { phase, waited });
             }
             let turn = tokio::time::timeout_at(until.into(), self.turn(false)).await;
             let ended = match turn {
-                Err(_) => return Err(OpenError::Silent { phase, waited: begun.elapsed() }),
+                Err(_) => return Err(OpenError::Silent { phase, waited }),
                 Ok(Turn::Nothing | Turn::Mail) => None,
                 // What is due and not looked after would be due again at once, and again.
                 Ok(Turn::Timer) => self.on_timer(),

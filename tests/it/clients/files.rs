@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{plain, put, read};
-use crate::harness::Home;
+use crate::harness::{Home, snapshot};
 
 const CURSOR: &str = ".cursor/mcp.json";
 
@@ -339,9 +339,11 @@ fn a_broken_client_costs_the_others_nothing_and_check_names_it() {
     let shown = plain(&home, &checked.stdout);
     assert!(shown.contains("MP801") && shown.contains("~/.cursor/mcp.json:1:18"), "{shown}");
     assert!(shown.contains("Codex CLI: it also starts `x` itself"), "{shown}");
+    snapshot("check_clients", &shown);
     let doctor = home.run(&["doctor"]);
     assert_eq!(doctor.code, Some(1), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("problem  its file has an error: ~/.cursor/mcp.json:1:18"), "{}", doctor.stdout);
+    snapshot("doctor", &plain(&home, &doctor.stdout).replace("/usr/bin/true", "/bin/true"));
 }
 
 #[test]

@@ -90,11 +90,7 @@ fn golden(client: &Client) -> String {
 #[test]
 fn every_client_on_every_system() {
     for client in CLIENTS {
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/it"));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!(format!("client_{}", client.id), golden(client)));
+        crate::harness::snapshot(&format!("client_{}", client.id), &golden(client));
     }
 }
 

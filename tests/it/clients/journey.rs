@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::{plain, put, read};
-use crate::harness::{Home, Peer, fake_server};
+use crate::harness::{Home, Peer, fake_server, snapshot};
 
 const CLAUDE: &str =
     r#"{"numStartups": 7, "mcpServers": {"notes": {"type": "stdio", "command": "npx", "args": ["-y", "notes-mcp"]}}}"#;
@@ -109,11 +109,7 @@ fn from_six_clients_to_one_endpoint() {
             assert!(read(&home, file).contains(line.trim_end_matches('}')), "{file}: {line}");
         }
     }
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/it"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!("quick_start", transcript));
+    snapshot("quick_start", &transcript);
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("there");
     let shown = readme.split_once("```console\n$ mcp-proxy import\n").and_then(|(_, rest)| rest.split_once("```"));
     let (shown, _) = shown.expect("README.md has a quick start");
