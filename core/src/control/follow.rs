@@ -171,6 +171,8 @@ fn first_problem(loaded: &Loaded) -> Option<String> {
     let first = errors().next()?;
     let file = first.file.as_deref().and_then(std::path::Path::file_name).map(|f| f.to_string_lossy().into_owned());
     let place = first.place.as_ref().map(|p| format!("{}:{}", p.line, p.column));
+    // Once is enough.
+    let file = file.filter(|f| place.is_some() || !first.message.contains(f.as_str()));
     let at: Vec<String> = file.into_iter().chain(place).collect();
     let label = first.label.as_ref().map_or_else(String::new, |l| format!(" ({l})"));
     let more = if n > 1 { format!(", and {} more", n - 1) } else { String::new() };
