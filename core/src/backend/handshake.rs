@@ -66,6 +66,8 @@ impl Instance {
 
     /// Talks until the server is open in one era or there is no hope; `eras` is what is known, and learns.
     pub(super) async fn open(&mut self, facts: &ClientFacts, alone: bool, eras: &mut Eras) -> Result<(), OpenError> {
+        // Whoever is opened for may have been waited for.
+        self.now = Instant::now();
         if matches!(self.wire, Wire::Http(_)) {
             return self.open_remote(facts, alone, eras).await;
         }

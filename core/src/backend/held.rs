@@ -30,6 +30,8 @@ const MAX_BYTES: usize = 16 << 20;
 const ABSENT: Duration = Duration::from_secs(10 * 60);
 /// Open questions of one task, at most.
 const MAX_QUESTIONS: usize = 32;
+/// Bytes of a description that is kept whole.
+const MAX_SAID: usize = 4096;
 
 /// A task that is held for its client.
 #[derive(Debug)]
@@ -145,6 +147,17 @@ impl Held {
         absent.map_or(self.until, |at| at.min(self.until))
     }
 
+    /// Keeps how its server described it; of a long description only how it stands.
+    fn keep(&mut self, raw: &[u8], said: Span) {
+        let all = slice(raw, said);
+        self.said = if all.len() <= MAX_SAID {
+            Bytes::copy_from_slice(all)
+        } else {
+            let status: String = text(raw, said, "status").unwrap_or_default().chars().take(32).collect();
+            Bytes::from(format!(r#"{{"taskId":{},"status":{}}}"#, json(&self.own), json(&status)))
+        };
+    }
+
     /// How it stands, as the extension writes it: in the answer to a client that looks, and in news of it.
     fn stands(&self) -> String {
         let said = Span { start: 0, end: u32::try_from(self.said.len()).unwrap_or(0) };
@@ -202,7 +215,7 @@ impl Instance {
             session: of.peer.id,
             facts: of.facts.clone(),
             call,
-            said,
+            said: if said.len() <= MAX_SAID { said } else { Bytes::new() },
             is_asked: false,
             end: None,
             questions: Vec::new(),
@@ -294,7 +307,7 @@ impl Instance {
     /// A legacy server tells how a task stands. `true`: it is one that is held, and who listens for it has been told.
     pub(super) fn held_status(&mut self, own: &str, raw: &[u8], said: Span) -> bool {
         let Some(held) = self.held.get(own) else { return false };
-        held.said = Bytes::copy_from_slice(slice(raw, said));
+        held.keep(raw, said);
         let is_over = matches!(text(raw, said, "status").as_deref(), Some("completed" | "failed"));
         if !is_over {
             // How it ended is told with what came of it.
@@ -387,7 +400,7 @@ impl Instance {
                 self.wait_for_held(&own);
                 let held = self.held.get(&own)?;
                 held.looked = self.now;
-                held.said = Bytes::copy_from_slice(slice(raw, task));
+                held.keep(raw, task);
                 format!(r#"{{"resultType":"complete",{}}}"#, held.stands())
             }
             Some(Method::TasksCancel) => {

@@ -28,6 +28,7 @@ use super::remote::Trouble;
 use super::roots::RootsSaid;
 use super::settling::Settling;
 use super::shape;
+use super::status::BackendState;
 use super::tasking::Tasking;
 use super::tenant::Tenant;
 use super::upcalls::Asks;
@@ -43,7 +44,7 @@ use crate::transport::ExitReason;
 /// While this many bytes wait to be written, no further calls are taken in.
 const OUTBOX_FULL: usize = 1 << 20;
 /// Calls waiting because the server has enough in flight.
-const MAX_BACKLOG: usize = 1024;
+const MAX_BACKLOG: usize = 4096;
 /// An instance whose client has left may read for this long what that means for it.
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// An instance beside the base one, or one that only made lists, is ended after this time without a call.
@@ -613,7 +614,10 @@ impl Instance {
     pub(super) fn on_timer(&mut self) -> Option<End> {
         if self.relist_at.is_some_and(|at| at <= self.now) {
             self.relist_at = None;
-            self.relist();
+            // Before it is ready nobody knows what it has; its lists are asked for then in any case.
+            if self.port.status.state() == BackendState::Ready {
+                self.relist();
+            }
         }
         if self.listen_at.is_some_and(|at| at <= self.now) {
             self.open_listen();

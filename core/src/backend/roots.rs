@@ -159,8 +159,9 @@ impl Instance {
     }
 
     /// How an answer to it is sent: what a call waits for must not be overtaken by that.
-    pub(super) fn parcel_of_roots(&self) -> Parcel {
-        if self.roots.first.is_some() { Parcel::Ahead } else { Parcel::Note }
+    pub(super) fn parcel_of_roots(&self, calls: &[WireId]) -> Parcel {
+        let waits = self.roots.first.as_ref().is_some_and(|first| calls.contains(&first.wire));
+        if waits { Parcel::Ahead } else { Parcel::Note }
     }
 
     /// It has been answered; `calls` are those its question may have arisen from.

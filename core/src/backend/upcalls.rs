@@ -203,7 +203,7 @@ impl Instance {
         }
         let principal = owner.peer.parks.then(|| owner.peer.principal.clone());
         if let Some(known) = principal.as_ref().filter(|_| is_roots).and_then(|p| self.ctx.roots.of(p, self.now)) {
-            let parcel = self.parcel_of_roots();
+            let parcel = self.parcel_of_roots(&owner.parents);
             self.answer(id, &format!(r#""result":{}"#, String::from_utf8_lossy(&known)), parcel);
             self.asks_for_roots(&owner.parents);
             self.knows_roots(&owner.parents);
@@ -279,7 +279,7 @@ impl Instance {
                 if let Some(own) = &ask.task {
                     belongs_to(&mut out, &message, own);
                 }
-                let parcel = if ask.is_roots { self.parcel_of_roots() } else { Parcel::Note };
+                let parcel = if ask.is_roots { self.parcel_of_roots(&ask.parents) } else { Parcel::Note };
                 self.wire.push(&out, parcel);
             }
             Err(fault) => self.refuse(&server_id, &fault),

@@ -8,7 +8,7 @@ use super::port::{Mail, Port};
 use crate::protocol::walk;
 
 /// Calls waiting for the next instance, at most; more are refused as busy.
-const MAX_WAITING: usize = 1024;
+const MAX_WAITING: usize = 4096;
 
 /// Calls that wait for the next instance, in the order they came.
 #[derive(Debug, Default)]

@@ -16,6 +16,7 @@ use super::trouble::{Trouble, TroubleKind, words};
 use super::wake::SleepWatch;
 use super::{Held, Lane, Said};
 use crate::backend::broken;
+use crate::backend::wire::Parcel;
 use crate::observe::{HeadOf, Observer};
 use crate::protocol::{Field, Frame, Kind, Malformed, Message, WireId};
 use crate::transport::http::{EventParser, Framed, HttpError, HttpResponse, Url};
@@ -39,6 +40,8 @@ const ACCEPT: Duration = Duration::from_secs(30);
 
 /// How long a server may take to accept `notifications/initialized`.
 const HOLDS_BACK: Duration = Duration::from_secs(10);
+/// The same for an answer that only one call waits for.
+const AHEAD: Duration = Duration::from_secs(1);
 
 /// The header sessions are known by.
 pub(super) const SESSION: &str = "mcp-session-id";
@@ -68,8 +71,9 @@ impl Exchange {
     /// The task's body.
     pub(super) async fn run(self) {
         let wire = self.held.wire();
-        let holds_back = self.held.holds_back();
+        let mut holds_back = self.held.holds_back();
         let done = match self.lane {
+            _ if self.held.parcel == Parcel::Ahead => self.goes_ahead(&mut holds_back).await,
             Lane::Sse => self.hand_in().await,
             // What holds the others back must not do so for ever.
             _ if holds_back => tokio::time::timeout(HOLDS_BACK, self.talk()).await.unwrap_or(Ok(())),
@@ -86,6 +90,22 @@ impl Exchange {
         if holds_back {
             self.say(Said::Sent(self.held.parcel)).await;
         }
+    }
+
+    /// What others wait behind, but not for long: then they go on, and so does this.
+    async fn goes_ahead(&self, holds_back: &mut bool) -> Result<(), Trouble> {
+        let mut work = std::pin::pin!(async {
+            match self.lane {
+                Lane::Sse => self.hand_in().await,
+                Lane::Legacy | Lane::Modern => self.talk().await,
+            }
+        });
+        if let Ok(done) = tokio::time::timeout(AHEAD, &mut work).await {
+            return done;
+        }
+        *holds_back = false;
+        self.say(Said::Sent(self.held.parcel)).await;
+        tokio::time::timeout(ACCEPT, work).await.unwrap_or_else(|_| Err(unaccepted()))
     }
 
     async fn say(&self, said: Said) {

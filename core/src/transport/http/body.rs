@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -105,8 +105,10 @@ enum Kind {
 pub(super) type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
 /// A stream that its connection may take from whoever writes it now.
-#[derive(Clone)]
-pub(super) struct Going(Arc<Mutex<Gone>>);
+struct Going(Arc<Mutex<Gone>>);
+
+/// The way to it, for as long as somebody writes it.
+pub(super) struct Watched(Weak<Mutex<Gone>>);
 
 struct Gone {
     /// `None`: it was taken.
@@ -125,23 +127,29 @@ impl Going {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether all it had has been handed over, and it goes on.
-    pub(super) fn waits(&self) -> bool {
-        self.lock().waits
-    }
-
-    /// The stream, and what ends its request; for whoever has it now it is at its end.
-    pub(super) fn take(&self) -> Option<(Pieces, Option<Busy>)> {
-        let mut gone = self.lock();
-        let busy = gone.busy.take();
-        gone.pieces.take().map(|pieces| (pieces, busy))
-    }
-
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut gone = self.lock();
         let piece = gone.pieces.as_mut().map_or(Poll::Ready(None), |pieces| pieces.as_mut().poll_next(cx));
         gone.waits = piece.is_pending();
+        if let Poll::Ready(None) = piece {
+            (gone.pieces, gone.busy) = (None, None);
+        }
         piece
+    }
+}
+
+impl Watched {
+    /// Whether all it had has been handed over, and it goes on.
+    pub(super) fn waits(&self) -> bool {
+        self.0.upgrade().is_some_and(|gone| Going(gone).lock().waits)
+    }
+
+    /// The stream, and what ends its request; for whoever has it now it is at its end.
+    pub(super) fn take(&self) -> Option<(Pieces, Option<Busy>)> {
+        let going = Going(self.0.upgrade()?);
+        let mut gone = going.lock();
+        let busy = gone.busy.take();
+        gone.pieces.take().map(|pieces| (pieces, busy))
     }
 }
 
@@ -168,10 +176,10 @@ impl Body {
     }
 
     /// The stream, if it is one.
-    pub(super) fn going(&self) -> Option<Going> {
+    pub(super) fn watched(&self) -> Option<Watched> {
         match &self.kind {
             Kind::Runs(_) => None,
-            Kind::Stream(going) => Some(going.clone()),
+            Kind::Stream(going) => Some(Watched(Arc::downgrade(&going.0))),
         }
     }
 }

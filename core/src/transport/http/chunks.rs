@@ -13,7 +13,7 @@ use bytes::buf::Chain;
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::body::{Going, Pieces};
+use super::body::{Pieces, Watched};
 use super::connection::Felt;
 use super::pulse::Busy;
 
@@ -31,8 +31,8 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// Takes the stream from whoever wrote it until now.
-    pub(super) fn of(going: &Going) -> Option<Self> {
-        let (pieces, busy) = going.take()?;
+    pub(super) fn of(watched: &Watched) -> Option<Self> {
+        let (pieces, busy) = watched.take()?;
         Some(Self { pieces: Some(pieces), chunk: framed(Bytes::new(), Bytes::new(), Bytes::new()), busy })
     }
 

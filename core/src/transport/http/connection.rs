@@ -21,7 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::body::Going;
+use super::body::Watched;
 use super::chunks::Chunks;
 use super::head;
 use super::listener::Serve;
@@ -72,7 +72,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let pulse = io.pulse.clone();
-    let last = Mutex::new(None::<Going>);
+    let last = Mutex::new(None::<Watched>);
     let stream = || last.lock().unwrap_or_else(PoisonError::into_inner);
     let answer = service_fn(|mut request| {
         let busy = pulse.begin();
@@ -89,7 +89,7 @@ where
                 // What is left of the body is hyper's business: it may have to close the connection for it.
                 pulse.on_shutdown();
             }
-            *stream() = if is_read && is_chunked { answer.body().going() } else { None };
+            *stream() = if is_read && is_chunked { answer.body().watched() } else { None };
             Ok::<_, Infallible>(answer.map(|body| body.ends(busy)))
         }
     });
@@ -101,8 +101,8 @@ where
     let ended = poll_fn(|cx| match Pin::new(&mut *served).poll(cx) {
         Poll::Ready(ended) => Poll::Ready(Err(ended)),
         Poll::Pending if pulse.rests(cx.waker()) => Poll::Ready(Ok(None)),
-        Poll::Pending if pulse.is_flushed() && stream().as_ref().is_some_and(Going::waits) => {
-            Poll::Ready(Ok(stream().take().and_then(|going| Chunks::of(&going))))
+        Poll::Pending if pulse.is_flushed() && stream().as_ref().is_some_and(Watched::waits) => {
+            Poll::Ready(Ok(stream().take().and_then(|watched| Chunks::of(&watched))))
         }
         Poll::Pending => Poll::Pending,
     });
@@ -414,6 +414,39 @@ mod tests {
             drop(tell);
             let rest = reads(&mut client, "/next").await;
             assert!(rest.starts_with("0\r\n\r\nHTTP/1.1 200"), "{rest}");
+            settle().await;
+            assert!(pulse.is_idle());
+            drop(client);
+        };
+        let both = async { tokio::join!(served, talk) };
+        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its client");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_over_at_once_ends_its_request() {
+        let (mut client, io) = tokio::io::duplex(256);
+        let (pulse, _) = Pulse::for_test();
+        let (ready, told) = tokio::sync::mpsc::channel(4);
+        ready.try_send(Bytes::from_static(b"all")).expect("room");
+        drop(ready);
+        let streams = Arc::new(Mutex::new(Some(told)));
+        let served = serve(io, Tells(streams.clone()), SocketAddr::from(([127, 0, 0, 1], 1)), pulse.clone());
+        let talk = async {
+            client.write_all(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+            reads(&mut client, "3\r\nall\r\n0\r\n\r\n").await;
+            settle().await;
+            assert!(pulse.is_idle());
+            // The next one on the same connection is not touched by the end of the first.
+            let (tell, told) = tokio::sync::mpsc::channel(4);
+            *streams.lock().expect("no panic") = Some(told);
+            client.write_all(b"GET /stream HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("memory");
+            reads(&mut client, "\r\n\r\n").await;
+            settle().await;
+            assert!(!pulse.is_idle());
+            tell.send(Bytes::from_static(b"more")).await.expect("it listens");
+            reads(&mut client, "more\r\n").await;
+            drop(tell);
+            reads(&mut client, "0\r\n\r\n").await;
             settle().await;
             assert!(pulse.is_idle());
             drop(client);
