@@ -1,7 +1,7 @@
 //! A server as a client has it, in our words: names of fields, units, variables. What cannot be said here is noted, field by
 //! field. Pure; values are never part of a note.
 
-use mcp_proxy_core::config::masked;
+use mcp_proxy_core::config::{is_variable_name, masked};
 use serde_json::{Map, Value, json};
 
 use super::entry::{address, command_line, is_ours};
@@ -169,8 +169,10 @@ impl Reader<'_> {
         let mut env = self.texts(&["env", "envs", "environment"], true);
         for field in ["env_keys", "env_vars"] {
             for item in self.field(&[field]).as_ref().and_then(Value::as_array).into_iter().flatten() {
-                if let Some(name) = item.as_str().or_else(|| item["name"].as_str()) {
-                    env.entry(name).or_insert_with(|| json!(format!("${{{name}}}")));
+                if let Some(name) = item.as_str().or_else(|| item["name"].as_str())
+                    && let Some(variable) = self.variable(field, name)
+                {
+                    env.entry(name).or_insert_with(|| json!(variable));
                     if field == "env_keys" {
                         self.ask(name);
                     }
@@ -198,8 +200,8 @@ impl Reader<'_> {
         for (header, name) in
             self.field(&["env_http_headers"]).as_ref().and_then(Value::as_object).into_iter().flatten()
         {
-            if let Some(name) = name.as_str() {
-                headers.insert(header.clone(), json!(format!("${{{name}}}")));
+            if let Some(variable) = name.as_str().and_then(|name| self.variable("env_http_headers", name)) {
+                headers.insert(header.clone(), json!(variable));
             }
         }
         for (header, value) in self.nested("requestOptions", "headers") {
@@ -211,7 +213,7 @@ impl Reader<'_> {
         let variable = self.field(&["bearer_token_env_var"]);
         let key = self.field(&["apiKey"]);
         let token = match (&variable, &key) {
-            (Some(Value::String(name)), _) => Some(format!("${{{name}}}")),
+            (Some(Value::String(name)), _) => self.variable("bearer_token_env_var", name),
             (None, Some(Value::String(key))) => Some(self.text(key, false)),
             _ => None,
         };
@@ -279,6 +281,7 @@ impl Reader<'_> {
             let names = self.field(fields);
             let names: Vec<&str> =
                 names.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            let names: Vec<String> = names.into_iter().map(literal).collect();
             if !names.is_empty() {
                 tools.insert(key.to_owned(), json!(names));
             }
@@ -286,6 +289,7 @@ impl Reader<'_> {
         if let Some(Value::Array(names)) = self.field(&["tools"])
             && !names.contains(&json!("*"))
         {
+            let names: Vec<String> = names.iter().filter_map(Value::as_str).map(literal).collect();
             tools.insert("allow".to_owned(), json!(names));
         }
         if !tools.is_empty() {
@@ -318,6 +322,15 @@ impl Reader<'_> {
         }
     }
 
+    /// The variable that a field names, in our words. Anything else in there could be more than a name to us.
+    fn variable(&mut self, field: &str, name: &str) -> Option<String> {
+        if is_variable_name(name) {
+            return Some(format!("${{{name}}}"));
+        }
+        self.notes.push(format!("`{field}` names a variable that can be none: it was left out"));
+        None
+    }
+
     fn ask(&mut self, name: &str) {
         if !self.asked.iter().any(|a| a == name) {
             self.asked.push(name.to_owned());
@@ -337,6 +350,11 @@ impl Reader<'_> {
         }
         text
     }
+}
+
+/// A text without references.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
 }
 
 /// `30s`, `500ms`

@@ -83,6 +83,29 @@ fn every_spelling_becomes_ours() {
 }
 
 #[test]
+fn what_names_a_variable_is_a_name_or_left_out() {
+    let run = "cmd:touch x";
+    let program = found(
+        "codex",
+        json!({ "command": "c", "env_keys": [run, "A"], "env_vars": [{ "name": run }, "B-${cmd:x}"],
+                "enabled_tools": ["${cmd:x}"] }),
+    );
+    assert_eq!(
+        Value::Object(program.entry),
+        json!({ "command": "c", "env": { "A": "${A}" }, "tools": { "allow": ["$${cmd:x}"] } })
+    );
+    assert_eq!(program.asked, ["A"]);
+    let told = program.notes.join("\n");
+    assert!(told.contains("`env_keys` names a variable that can be none") && told.contains("`env_vars`"), "{told}");
+    let remote = found(
+        "codex",
+        json!({ "url": "https://h", "bearer_token_env_var": run, "env_http_headers": { "X": run, "Y": "Z" } }),
+    );
+    assert_eq!(Value::Object(remote.entry), json!({ "url": "https://h", "headers": { "Y": "${Z}" } }));
+    assert_eq!(remote.notes.len(), 2, "{:?}", remote.notes);
+}
+
+#[test]
 fn what_is_asked_for_and_what_is_secret_is_told_without_its_value() {
     let vscode = found(
         "vscode",

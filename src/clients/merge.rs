@@ -101,6 +101,10 @@ impl Plan {
                 planned.found.entry.remove("enabled");
                 planned.fate = Fate::New;
             }
+            if runs_programs(&planned.found, file, environment) {
+                planned.fate = Fate::Unfit(config::REFUSED.to_owned());
+                continue;
+            }
             let Some(problem) = problem(&planned.found, file, environment) else { continue };
             planned.found.entry.insert("enabled".to_owned(), json!(false));
             let still = self::problem(&planned.found, file, environment);
@@ -168,14 +172,27 @@ pub fn doubles(client: &Client, entries: &[(String, &Value)], ours: &[(String, V
 
 /// What our check says against an entry.
 fn problem(found: &Found, file: &Path, environment: &Environment) -> Option<String> {
-    let text = json!({ "version": 1, "servers": { found.name.as_str(): found.entry } }).to_string();
+    let error = checked(&found.name, &found.entry, file, environment).into_iter().find(|d| d.level == Level::Error)?;
+    let fix = error.notes.iter().find(|(kind, _)| *kind == config::NoteKind::Fix).map(|(_, fix)| format!("; {fix}"));
+    Some(error.message + &fix.unwrap_or_default())
+}
+
+/// Whether our file would run a program for the entry, now or once it is switched on. None is written that does.
+fn runs_programs(found: &Found, file: &Path, environment: &Environment) -> bool {
+    if !Value::Object(found.entry.clone()).to_string().contains("cmd:") {
+        return false;
+    }
+    let mut entry = found.entry.clone();
+    entry.remove("enabled");
+    checked(&found.name, &entry, file, environment).iter().any(|d| d.message.ends_with(config::REFUSED))
+}
+
+fn checked(name: &str, entry: &Map<String, Value>, file: &Path, environment: &Environment) -> Vec<config::Diagnostic> {
+    let text = json!({ "version": 1, "servers": { name: entry } }).to_string();
     // As if it stood beside our file, so that relative paths and credentials are the same; but it is somebody else's, and nobody has
     // looked at it yet.
     let environment = environment.clone().without_commands();
-    let loaded = config::load_text(&text, &file.with_file_name("import.json"), &environment);
-    let error = loaded.diagnostics.into_iter().find(|d| d.level == Level::Error)?;
-    let fix = error.notes.iter().find(|(kind, _)| *kind == config::NoteKind::Fix).map(|(_, fix)| format!("; {fix}"));
-    Some(error.message + &fix.unwrap_or_default())
+    config::load_text(&text, &file.with_file_name("import.json"), &environment).diagnostics
 }
 
 /// Whether two entries are one server. With one name, what it starts or asks decides; with two, all that it is given.
@@ -246,5 +263,16 @@ mod tests {
         assert_eq!(plan.servers[0].found.entry["enabled"], false);
         assert_eq!(plan.servers[1].fate, Fate::New);
         assert_eq!(plan.written().count(), 2);
+    }
+    #[test]
+    fn what_would_run_a_program_is_not_written_even_switched_off() {
+        let mut plan = Plan::default();
+        let run = json!({ "A": "${NOBODY_SET_THIS}", "T": "${cmd:touch x}" });
+        plan.add(found("a", json!({ "command": "x", "env": run })), "Cursor", "cursor");
+        plan.add(found("b", json!({ "command": "y", "env": run, "enabled": false })), "Cursor", "cursor");
+        plan.add(found("c", json!({ "command": "z", "env": { "T": "$${cmd:touch x}" } })), "Cursor", "cursor");
+        plan.check(Path::new("/nowhere/config.yaml"), &Environment::empty());
+        let fates: Vec<&Fate> = plan.servers.iter().map(|p| &p.fate).collect();
+        assert!(matches!(fates[..], [Fate::Unfit(_), Fate::Unfit(_), Fate::New]), "{fates:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! What a client's texts refer to (variables, secrets, files), in our words. Pure.
 
+use mcp_proxy_core::config::is_variable_name;
+
 use super::table::Variables;
 
 /// A text in our words.
@@ -42,21 +44,16 @@ fn reference(text: &str, variables: Variables, out: &mut Translated) -> Option<(
         let end = inner.find(close)?;
         Some((inner[..end].trim().to_owned(), open.len() + end + close.len()))
     };
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    };
     match variables {
         Variables::None => None,
         Variables::Secrets => {
             let (inner, length) = between("${{", "}}")?;
-            let name = inner.strip_prefix("secrets.").filter(|n| is_name(n))?;
+            let name = inner.strip_prefix("secrets.").filter(|n| is_variable_name(n))?;
             out.asked.push(name.to_owned());
             Some((format!("${{{name}}}"), length))
         }
         Variables::Braces => {
-            if let Some((name, length)) = between("{env:", "}").filter(|(n, _)| is_name(n)) {
+            if let Some((name, length)) = between("{env:", "}").filter(|(n, _)| is_variable_name(n)) {
                 return Some((format!("${{{name}}}"), length));
             }
             between("{file:", "}").map(|(path, length)| (format!("${{file:{path}}}"), length))
@@ -68,20 +65,22 @@ fn reference(text: &str, variables: Variables, out: &mut Translated) -> Option<(
                 inner.split_once(":-").map_or((&*inner, None), |(name, default)| (name, Some(default)));
             // Its default is a text, whatever stands in it.
             let default = default.map_or_else(String::new, |text| format!(":-{}", text.replace('$', "$$")));
-            is_name(name).then(|| (format!("${{{name}{default}}}"), length))
+            is_variable_name(name).then(|| (format!("${{{name}{default}}}"), length))
         }
         Variables::EnvOnly => {
-            if let Some((name, length)) = between("${", "}").or_else(|| between("%", "%")).filter(|(n, _)| is_name(n)) {
+            if let Some((name, length)) =
+                between("${", "}").or_else(|| between("%", "%")).filter(|(n, _)| is_variable_name(n))
+            {
                 return Some((format!("${{{name}}}"), length));
             }
             let after = text.strip_prefix('$')?;
             let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-            is_name(&after[..end]).then(|| (format!("${{{}}}", &after[..end]), end + 1))
+            is_variable_name(&after[..end]).then(|| (format!("${{{}}}", &after[..end]), end + 1))
         }
         Variables::Editor => {
             let (inner, length) = between("${", "}")?;
             let ours = match inner.split_once(':') {
-                Some(("env", name)) if is_name(name) => format!("${{{name}}}"),
+                Some(("env", name)) if is_variable_name(name) => format!("${{{name}}}"),
                 Some(("input", id)) => {
                     out.asked.push(id.to_owned());
                     format!("${{keyring:{id}}}")
@@ -92,7 +91,7 @@ fn reference(text: &str, variables: Variables, out: &mut Translated) -> Option<(
                     out.note = Some("`${workspaceFolder}` is the editor's: give a folder instead");
                     format!("${{{inner}}}")
                 }
-                None if is_name(&inner) => format!("${{{inner}}}"),
+                None if is_variable_name(&inner) => format!("${{{inner}}}"),
                 _ => return None,
             };
             Some((ours, length))

@@ -212,13 +212,16 @@ fn what_the_list_shows_is_saved_and_a_recording_is_left_by_escape() {
         n_flows: 14,
         comments: vec![(CallId(3), "look".into())],
         n_bad: 1,
+        n_left: 2,
         ..Loaded::default()
     };
     d.tell(Msg::Worked { n: 1, ended: Ended::Loaded(Ok(loaded)) });
     d.look(None);
     let state = &d.model.inspect;
     assert_eq!((state.recording.as_deref(), state.rows.len(), state.marks.len()), (Some("/tmp/a.jsonl"), 14, 1));
-    assert!(state.marks.contains_key(&3) && d.model.toast.as_ref().unwrap().text.contains("1 line could not be read"));
+    let told = &d.model.toast.as_ref().unwrap().text;
+    assert!(state.marks.contains_key(&3) && told.contains("1 line could not be read"), "{told}");
+    assert!(told.contains("the first 14 of 16 flows from"), "{told}");
     d.wishes.clear();
     d.keys("esc");
     assert_eq!((d.wishes.pop(), &d.model.inspect.recording), (Some(Effect::Live), &None));

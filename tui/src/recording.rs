@@ -40,6 +40,8 @@ pub(crate) struct Recording {
     pub(crate) comments: Vec<(CallId, String)>,
     /// Lines that are none.
     pub(crate) n_bad: usize,
+    /// Lines after as many flows as are read.
+    pub(crate) n_left: usize,
 }
 
 /// The first line of a file.
@@ -70,40 +72,51 @@ fn line_of(value: &impl Serialize) -> String {
 }
 
 /// A recording that is being read, a line at a time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Reading {
     /// `None` before the first line.
     recording: Option<Recording>,
+    /// Flows taken, at most.
+    max: usize,
 }
 
+impl Default for Reading {
+    fn default() -> Self {
+        Self { recording: None, max: MAX_FLOWS }
+    }
+}
+
+/// How the line of [`lost`] begins.
+const LOST: &str = "{\"lost\":";
 const NO_HEADER: &str = "its first line does not say that it is a recording";
 
 impl Reading {
-    /// Takes the next line. `false`: it has as many flows as one may have.
+    /// Takes the next line; once it has as many flows as one may have, only counts it.
     ///
     /// # Errors
     /// Why it is no recording.
-    pub(crate) fn line(&mut self, line: &str) -> Result<bool, String> {
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), String> {
         let Some(recording) = &mut self.recording else {
             self.recording = Some(begin(line)?);
-            return Ok(true);
+            return Ok(());
         };
         if line.trim().is_empty() {
-            return Ok(true);
+            return Ok(());
         }
-        if recording.flows.len() >= MAX_FLOWS {
-            return Ok(false);
+        if recording.flows.len() >= self.max {
+            recording.n_left += usize::from(!line.starts_with(LOST));
+            return Ok(());
         }
         match serde_json::from_str::<Line>(line) {
             Ok(Line { flow, comment }) => {
                 recording.comments.extend(comment.map(|c| (flow.id, c)));
                 recording.flows.insert(flow.id.0, flow);
             }
-            Err(_) if line.starts_with("{\"lost\":") => {}
+            Err(_) if line.starts_with(LOST) => {}
             // The last line may be cut: whoever wrote it was killed.
             Err(_) => recording.n_bad += 1,
         }
-        Ok(true)
+        Ok(())
     }
 
     /// There are no more lines.
@@ -166,12 +179,19 @@ mod tests {
 
     fn read(text: &str) -> Result<Recording, String> {
         let mut reading = Reading::default();
-        for line in text.lines() {
-            if !reading.line(line)? {
-                break;
-            }
-        }
+        text.lines().try_for_each(|line| reading.line(line))?;
         reading.done()
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted() {
+        let mut reading = Reading { max: 2, ..Reading::default() };
+        let lines = (1..=4).map(|id| line(&Flow { id: CallId(id), ..sample::echo() }, None));
+        for line in [header()].into_iter().chain(lines).chain([lost(7), "\n".to_owned()]) {
+            reading.line(line.trim_end()).expect("a line");
+        }
+        let read = reading.done().expect("a recording");
+        assert_eq!((read.len(), read.n_left, read.n_bad), (2, 2, 0));
     }
 
     fn written() -> String {

@@ -143,9 +143,9 @@ fn reference(
     problems: &mut Vec<Problem>,
     has_references: &mut bool,
 ) -> Result<String, Option<ProblemKind>> {
-    let (inner, offset) = match inner.strip_prefix("env:") {
-        Some(rest) => (rest, offset + "env:".len()),
-        None => (inner, offset),
+    let (inner, offset, is_variable) = match inner.strip_prefix("env:") {
+        Some(rest) => (rest, offset + "env:".len(), true),
+        None => (inner, offset, false),
     };
     let name_length = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
     let (name, rest) = inner.split_at(name_length);
@@ -173,7 +173,7 @@ fn reference(
     } else if let Some(message) = rest.strip_prefix(":?") {
         let kind = || ProblemKind::Required { name: name.to_owned(), message: message.trim().to_owned() };
         filled.ok_or_else(|| Some(kind()))
-    } else if let Some(argument) = rest.strip_prefix(':') {
+    } else if let Some(argument) = rest.strip_prefix(':').filter(|_| !is_variable) {
         match name {
             "file" => {
                 lookup.file(argument).map_err(|reason| Some(ProblemKind::File { path: argument.to_owned(), reason }))
@@ -197,6 +197,14 @@ fn reference(
     } else {
         Err(Some(ProblemKind::Bad))
     }
+}
+
+/// Whether a text can be the name of a variable.
+#[must_use]
+pub fn is_variable_name(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// The upper-case name `text` starts with: what people mean by a variable. `$cost` is text.
@@ -289,6 +297,9 @@ mod tests {
             ("${}", 0..3, Bad),
             ("${1A}", 0..5, Bad),
             ("${{ secrets.X }}", 0..16, Bad),
+            ("${env:cmd:echo x}", 0..17, Bad),
+            ("${env:file:/key}", 0..16, Bad),
+            ("${env:keyring:notion}", 0..21, Bad),
             ("${A", 0..3, Unclosed),
             ("x${A:-${B}", 1..10, Unclosed),
             ("${input:key}", 0..12, Input { id: name("key") }),

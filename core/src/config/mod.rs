@@ -47,6 +47,7 @@ pub use credentials::{Credentials, CredentialsError, Kept};
 pub(crate) use diagnostic::MAX_DIAGNOSTICS;
 pub use diagnostic::{Diagnostic, Edit, Fix, Level, NoteKind, Place, Span};
 pub use environment::Environment;
+pub use expand::is_variable_name;
 pub use keyring::{Keyring, KeyringError};
 pub(crate) use keys::nearest;
 pub use load::{Loaded, load, load_text};
@@ -64,6 +65,7 @@ pub use secret::Secret;
 pub use source::{FileSeen, MAX_FILE_BYTES, Source, Sources};
 pub use template::{FromClientError, TEMPLATE, template_from};
 pub use token::{TokenHash, new_token};
+pub use variables::REFUSED;
 pub use watch::{ConfigWatch, Reload};
 
 /// A name of the code as it is written in files: `PerSession` as `per-session`.

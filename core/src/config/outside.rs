@@ -66,7 +66,7 @@ const MAX_ANSWERS: usize = 1_000;
 
 /// Stands for a text that is not known. Another one for each, and fit for all that secrets are used as: an address, a token that is
 /// long enough, a user and password with a `:` between.
-fn open(key: &str) -> String {
+pub(super) fn open(key: &str) -> String {
     let mut hash = DefaultHasher::new();
     key.hash(&mut hash);
     format!("https://unknown.invalid/{:016x}", hash.finish())

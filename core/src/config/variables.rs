@@ -306,15 +306,44 @@ impl Lookup for Variables<'_> {
 
     fn command(&self, words: &[String]) -> Result<String, String> {
         if self.environment.refuses_commands() {
-            return Err("programs are not run for a file that is not your own".to_owned());
+            return Err(REFUSED.to_owned());
         }
         self.once(command_key(words), || run(words, self.environment, &self.base))
+    }
+}
+
+/// The same for a server that is switched off: it starts nothing, so no program is asked for it either, and what one would say stands
+/// open.
+pub(crate) struct Unasked<'a>(pub(crate) &'a Variables<'a>);
+
+impl Lookup for Unasked<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.variable(name)
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        self.0.file(path)
+    }
+
+    fn keyring(&self, name: &str) -> Result<String, String> {
+        self.0.keyring(name)
+    }
+
+    fn command(&self, words: &[String]) -> Result<String, String> {
+        if self.0.environment.refuses_commands() {
+            self.0.command(words)
+        } else {
+            Ok(outside::open(&command_key(words)))
+        }
     }
 }
 
 fn command_key(words: &[String]) -> String {
     format!("cmd:{words:?}")
 }
+
+/// How a message ends about a reference that would run a program, in a file that somebody else may have written.
+pub const REFUSED: &str = "programs are not run for a file that is not your own";
 
 /// What a program prints, without the end of its last line.
 fn run(words: &[String], environment: &Environment, base: &Path) -> Result<String, String> {

@@ -136,8 +136,6 @@ pub(crate) enum Edited {
         of: CallId,
         /// Its method.
         method: String,
-        /// It may change something: ask first.
-        asks: bool,
     },
     /// A held message that is to go on so.
     Held(CallId),

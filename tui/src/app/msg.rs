@@ -192,6 +192,8 @@ pub(crate) struct Loaded {
     pub(crate) n_flows: usize,
     /// Lines that were left out because they are none.
     pub(crate) n_bad: usize,
+    /// Lines that were left out because there were too many.
+    pub(crate) n_left: usize,
     /// What was written beside those that are marked.
     pub(crate) comments: Vec<(CallId, String)>,
 }

@@ -144,10 +144,8 @@ pub(super) fn read(typed: &str, talk: &mut Talk) -> Result<Result<Recording, Str
         let is_last = n == 0;
         if !(is_last && line.is_empty()) {
             let text = String::from_utf8_lossy(&line);
-            match reading.line(text.trim_end_matches(['\r', '\n'])) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(why) => return Ok(Err(format!("{shown} is no recording: {why}"))),
+            if let Err(why) = reading.line(text.trim_end_matches(['\r', '\n'])) {
+                return Ok(Err(format!("{shown} is no recording: {why}")));
             }
         }
         line.clear();

@@ -19,7 +19,7 @@ use crate::widgets::number;
 
 /// Time between two words on how far it is.
 const SAY_EVERY: Duration = Duration::from_millis(100);
-/// Flows exported at once: about what a journal holds.
+/// Flows exported as one text: about what a journal holds. A recording is written flow by flow, however many they are.
 const N_EXPORTED: usize = 100_000;
 
 /// Does one such thing at a time.
@@ -125,6 +125,7 @@ impl Work {
             Ok(Ended::Loaded(read.map(|mut read| Loaded {
                 n_flows: read.len(),
                 n_bad: read.n_bad,
+                n_left: read.n_left,
                 comments: std::mem::take(&mut read.comments),
                 name: typed,
                 recording: Arc::new(read),
@@ -141,7 +142,7 @@ impl Work {
         };
         self.begin(what, move |talk| match path {
             Some(path) => Ok(Ended::Said(write(&chosen, format, &path, talk)?)),
-            None => Ok(match text(&chosen, format, talk)? {
+            None => Ok(match text(&chosen, N_EXPORTED, format, talk)? {
                 Ok((what, text)) => Ended::Text { what, text },
                 Err(why) => Ended::Said(Err(why)),
             }),
@@ -150,10 +151,15 @@ impl Work {
 }
 
 impl Chosen {
-    /// Each flow that is still there, as far as it was not told to stop.
-    fn each(&self, talk: &mut Talk, mut take: impl FnMut(Flow, &Option<String>) -> Result<(), String>) -> Reached {
-        let n = self.rows.len().min(N_EXPORTED) as u64;
-        for (at, (id, comment)) in (0_u64..).zip(self.rows.iter().take(N_EXPORTED)) {
+    /// Each of the first `max` flows that is still there, as far as it was not told to stop.
+    fn each(
+        &self,
+        max: usize,
+        talk: &mut Talk,
+        mut take: impl FnMut(Flow, &Option<String>) -> Result<(), String>,
+    ) -> Reached {
+        let n = self.rows.len().min(max) as u64;
+        for (at, (id, comment)) in (0_u64..).zip(self.rows.iter().take(max)) {
             talk.is_at(at, n)?;
             if let Some(flow) = (self.find)(*id)
                 && let Err(why) = take(flow, comment)
@@ -170,16 +176,22 @@ type Reached = Result<Result<(), String>, Stopped>;
 const GONE: &str = "they have all left the journal: W writes calls into a file as they end";
 
 /// What is exported, and its text.
-fn text(chosen: &Chosen, format: Format, talk: &mut Talk) -> Result<Result<(String, String), String>, Stopped> {
+fn text(
+    chosen: &Chosen,
+    max: usize,
+    format: Format,
+    talk: &mut Talk,
+) -> Result<Result<(String, String), String>, Stopped> {
     let mut flows = Vec::new();
-    let gathered = chosen.each(talk, |flow, comment| {
+    let gathered = chosen.each(max, talk, |flow, comment| {
         flows.push((flow, comment.clone()));
         Ok(())
     })?;
     let what = match flows.as_slice() {
         [] => return Ok(Err(GONE.to_owned())),
-        [(one, _)] => one.id.to_string(),
-        all => format!("{} flows", all.len()),
+        [(one, _)] if chosen.rows.len() <= max => one.id.to_string(),
+        // Some may have left the journal meanwhile: of those nobody was to be had.
+        all => number::first_of(all.len() as u64, (all.len() + chosen.rows.len().saturating_sub(max)) as u64, "flow"),
     };
     let (name, text) = match format {
         Format::Curl => {
@@ -206,7 +218,7 @@ fn write(chosen: &Chosen, format: Format, path: &str, talk: &mut Talk) -> Result
         Err(why) => return Ok(Err(why)),
     };
     if format != Format::Jsonl {
-        let (what, text) = match text(chosen, format, talk)? {
+        let (what, text) = match text(chosen, N_EXPORTED, format, talk)? {
             Ok(exported) => exported,
             Err(why) => return Ok(Err(why)),
         };
@@ -215,7 +227,7 @@ fn write(chosen: &Chosen, format: Format, path: &str, talk: &mut Talk) -> Result
     let mut n = 0;
     let mut written = file.write(&recording::header());
     if written.is_ok() {
-        written = chosen.each(talk, |flow, comment| {
+        written = chosen.each(usize::MAX, talk, |flow, comment| {
             n += 1;
             file.write(&recording::line(&flow, comment.as_deref()))
         })?;
@@ -272,6 +284,34 @@ mod tests {
                 matches!(told, Some(Msg::Worked { n: 2, ended: Ended::Loaded(Err(why)) }) if why.contains("cannot be read"))
             );
         });
+    }
+
+    #[test]
+    fn a_text_of_too_many_says_so() {
+        let find = |id| Some(Flow { id, ..crate::sample::echo() });
+        let rows = (1..=3).map(|id| (CallId(id), None)).collect();
+        let (chosen, (mut talk, _stop)) = (Chosen { find: Box::new(find), rows }, Talk::for_test());
+        let mut what = |max| {
+            let (what, text) = text(&chosen, max, Format::Jsonl, &mut talk).expect("not stopped").expect("exported");
+            (what, text.lines().count() - 1)
+        };
+        assert_eq!(what(2), ("the first 2 of 3 flows as JSONL".to_owned(), 2));
+        assert_eq!(what(1), ("the first 1 of 3 flows as JSONL".to_owned(), 1));
+        assert_eq!(what(3), ("3 flows as JSONL".to_owned(), 3));
+    }
+
+    #[test]
+    fn a_recording_of_more_than_a_text_may_hold_has_the_last_too() {
+        let path = std::env::temp_dir().join(format!("mcp-proxy-work-{}-all.jsonl", std::process::id()));
+        let last = CallId(N_EXPORTED as u64 + 1);
+        // The others have left the journal.
+        let find = move |id| Some(Flow { id, ..crate::sample::echo() }).filter(|f| f.id == last);
+        let rows = (1..=last.0).map(|id| (CallId(id), None)).collect();
+        let chosen = Chosen { find: Box::new(find), rows };
+        let typed = path.to_str().expect("a plain name");
+        let written = write(&chosen, Format::Jsonl, typed, &mut Talk::for_test().0).expect("not stopped");
+        assert!(written.expect("written").starts_with("1 flow as JSONL"));
+        std::fs::remove_file(&path).expect("ours");
     }
 
     #[test]

@@ -85,6 +85,12 @@ pub(crate) fn plural(n: u64, one: &str) -> String {
     format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
+/// `2 tools`; `the first 2 of 3 tools` where not all of them are meant.
+#[must_use]
+pub(crate) fn first_of(n: u64, all: u64, one: &str) -> String {
+    if n < all { format!("the first {} of {}", count(n), plural(all, one)) } else { plural(n, one) }
+}
+
 /// A share in at most five cells.
 #[must_use]
 pub(crate) fn percent(part: u64, whole: u64) -> String {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::config::Environment;
 use crate::config::diagnostic::{Diagnostic, Edit, Level, MAX_DIAGNOSTICS, NoteKind, Span};
-use crate::config::expand::{self, Problem, ProblemKind};
+use crate::config::expand::{self, Expanded, Problem, ProblemKind};
 use crate::config::node::{Entry, Kind, Node, Scalar, Value};
 use crate::config::source::Sources;
-use crate::config::variables::Variables;
+use crate::config::variables::{Unasked, Variables};
 use crate::config::{fix, mask, quantity};
 
 /// A text after its variables were put in. It may be secret now: show `raw`.
@@ -95,12 +95,21 @@ impl Reader<'_> {
             return self.without_zero(Text { value: scalar.text.clone(), raw, span }, path);
         }
         let mut problems = Vec::new();
-        let expanded = expand::expand(&scalar.text, self.variables, &mut problems);
+        let expanded = self.expanded(&scalar.text, &mut problems);
         for problem in problems {
             self.reference_problem(&raw, problem, span, path);
         }
         let text = expanded.map(|e| Text { value: e.text, raw, span })?;
         self.without_zero(text, path)
+    }
+
+    /// `text` with its references replaced; for a server that is switched off no program is asked.
+    pub(super) fn expanded(&self, text: &str, problems: &mut Vec<Problem>) -> Option<Expanded> {
+        if self.soft {
+            expand::expand(text, &Unasked(self.variables), problems)
+        } else {
+            expand::expand(text, self.variables, problems)
+        }
     }
 
     /// Neither arguments nor variables nor headers can hold a zero byte.

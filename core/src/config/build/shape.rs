@@ -2,7 +2,6 @@
 //! versions are refused.
 
 use crate::config::diagnostic::{Diagnostic, Level, NoteKind};
-use crate::config::expand;
 use crate::config::keys::{self, Key, Kind, State};
 use crate::config::node::{Entry, Node, Value};
 
@@ -55,7 +54,7 @@ impl Reader<'_> {
             Value::List(_) | Value::Map(_) => None,
             Value::Scalar(scalar) => Some(scalar),
         };
-        if let Some(value) = scalar.and_then(|s| expand::expand(&s.text, self.variables, &mut Vec::new())) {
+        if let Some(value) = scalar.and_then(|s| self.expanded(&s.text, &mut Vec::new())) {
             let value = value.text.trim();
             if value.is_empty() || idle.iter().any(|i| i.eq_ignore_ascii_case(value)) {
                 return;

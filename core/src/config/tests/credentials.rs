@@ -199,6 +199,22 @@ fn a_program_is_run_once_however_often_it_is_named() {
 
 #[test]
 #[cfg(unix)]
+fn no_program_is_run_for_a_server_that_is_switched_off() {
+    for (switch, n) in [("enabled: false", 0), ("disabled: true", 0), ("enabled: true", 1)] {
+        let config = format!(
+            "servers:\n  a: {{ command: x, env: {{ A: \"${{cmd:sh -c 'echo x >> ran; echo key'}}\" }}, {switch} }}\n"
+        );
+        let dir = place(&[("config.yaml", &config)]);
+        let environment = Environment::empty().with("PATH", "/usr/bin:/bin");
+        let loaded = load_in(dir.path(), &environment);
+        assert_eq!(codes(&loaded), <[&str; 0]>::default(), "{}", human(&loaded, Style::default()));
+        let ran = std::fs::read_to_string(dir.path().join("ran")).unwrap_or_default();
+        assert_eq!(ran.lines().count(), n, "{switch}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
 fn no_program_is_started_for_a_text_that_is_being_typed() {
     let dir = tempfile::tempdir().unwrap();
     let mark = dir.path().join("was-run");

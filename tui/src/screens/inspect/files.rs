@@ -120,8 +120,9 @@ pub(crate) fn loaded(model: &mut Model, loaded: Result<Loaded, String>, effects:
                 0 => String::new(),
                 n => format!("; {} could not be read", number::plural(n as u64, "line")),
             };
-            let text =
-                format!("{} {} from {}{bad}", s.good, number::plural(loaded.n_flows as u64, "flow"), loaded.name);
+            let n_all = (loaded.n_flows + loaded.n_left) as u64;
+            let flows = number::first_of(loaded.n_flows as u64, n_all, "flow");
+            let text = format!("{} {flows} from {}{bad}", s.good, loaded.name);
             let comments = loaded.comments.iter().take(MAX_MARKS);
             let marks = comments.map(|(id, comment)| (id.0, Mark { comment: comment.clone() })).collect();
             let state = &mut model.inspect;

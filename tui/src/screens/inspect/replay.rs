@@ -17,6 +17,14 @@ use crate::screens::catalog::form::hint;
 /// Members of `params` that belong to the exchange they came in, not to the call.
 const NOT_AGAIN: [&str; 3] = ["_meta", "requestState", "inputResponses"];
 
+/// What is asked before a call is made again.
+const AGAIN: (&str, &str) = (
+    "Make this call again?",
+    "It really runs: the tool does not say that it only reads, or that calling it twice is harmless.",
+);
+/// What is asked before an edited one is made.
+const EDITED: (&str, &str) = ("Make the edited call?", "It really runs: the tool does not say that it only reads.");
+
 /// What is sent to make a call again, and how careful one has to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ready {
@@ -76,6 +84,13 @@ pub(crate) fn ready(flow: &Flow, catalog: &CatalogView) -> Result<Ready, String>
     })
 }
 
+/// Whether to ask before an edited call is made: it is another call, so that twice the same is harmless says nothing of it. The tool
+/// that counts is the one it names now.
+fn asks_edited(catalog: &CatalogView, method: &str, name: &str) -> bool {
+    let reads = |i: &CatalogItem| i.kind == ItemKind::Tool && *i.exposed == *name && hint(&i.raw, "readOnlyHint");
+    Method::from_name(method) == Some(Method::ToolsCall) && !catalog.items.iter().any(reads)
+}
+
 /// The item a call names, by the name it has for us.
 fn offered<'a>(catalog: &'a CatalogView, kind: ItemKind, flow: &Flow, name: &str) -> Option<&'a CatalogItem> {
     let of_server = |i: &&CatalogItem| i.kind == kind && flow.backend.as_ref().is_none_or(|b| *b == i.backend);
@@ -97,12 +112,13 @@ fn selected(model: &mut Model) -> Option<Flow> {
 pub(crate) fn replay(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(flow) = selected(model) else { return };
     match ready(&flow, &model.catalog.view) {
-        Ok(ready) => ask(model, ready, "Make this call again?", effects),
+        Ok(ready) => ask(model, ready, AGAIN, effects),
         Err(why) => model.say(Tone::Warn, why),
     }
 }
 
-fn ask(model: &mut Model, ready: Ready, question: &str, effects: &mut Vec<Effect>) {
+/// `why` is what stands below the question.
+fn ask(model: &mut Model, ready: Ready, (question, why): (&str, &str), effects: &mut Vec<Effect>) {
     let Ready { of, method, params, what, asks } = ready;
     model.inspect.n_replays += 1;
     let again = Again { of, n: model.inspect.n_replays, method, params };
@@ -111,8 +127,7 @@ fn ask(model: &mut Model, ready: Ready, question: &str, effects: &mut Vec<Effect
     }
     model.popups.push(Popup::Confirm {
         question: format!("{question} {of} (`{what}`)"),
-        detail: "It really runs: the tool does not say that it only reads, or that calling it twice is harmless."
-            .to_owned(),
+        detail: why.to_owned(),
         then: Ask::Replay(again),
         yes: false,
     });
@@ -148,7 +163,7 @@ pub(crate) fn edit(model: &mut Model, effects: &mut Vec<Effect>) {
     }
     match ready(&flow, &model.catalog.view) {
         Ok(ready) => {
-            let what = Edited::Call { of: ready.of, method: ready.method, asks: ready.asks };
+            let what = Edited::Call { of: ready.of, method: ready.method };
             // What was written before and could not be sent is not lost.
             let draft = model.inspect.draft.take().filter(|(of, _)| *of == what).map(|(_, text)| text);
             let text = draft.unwrap_or_else(|| pretty(ready.params.as_bytes()));
@@ -181,14 +196,15 @@ pub(crate) fn edited(model: &mut Model, what: Edited, text: Result<Option<String
 /// Sends an edited text.
 pub(crate) fn take(model: &mut Model, what: Edited, text: String, effects: &mut Vec<Effect>) {
     match what {
-        Edited::Call { of, method, asks } => {
+        Edited::Call { of, method } => {
             let params = one_line(&text);
             let name = serde_json::from_str::<serde_json::Value>(&params).ok();
             let name = name.as_ref().and_then(|v| v.get("name").or_else(|| v.get("uri"))).and_then(|n| n.as_str());
             let what = name.map_or_else(|| method.clone(), str::to_owned);
+            let asks = asks_edited(&model.catalog.view, &method, &what);
             // Who says no finds it again.
-            model.inspect.draft = Some((Edited::Call { of, method: method.clone(), asks }, text));
-            ask(model, Ready { of, method, params, what, asks }, "Make the edited call?", effects);
+            model.inspect.draft = Some((Edited::Call { of, method: method.clone() }, text));
+            ask(model, Ready { of, method, params, what, asks }, EDITED, effects);
         }
         Edited::Held(call) => hold::release_edited(model, call, text, effects),
         Edited::Answer(call) => hold::answer(model, call, text, effects),
@@ -265,6 +281,15 @@ mod tests {
             assert!(ready(&flows[id], &sample::catalog()).is_err(), "{:?}", flows[id]);
         }
         assert!(ready(&flows[3], &sample::catalog()).is_err(), "its frames are not kept");
+    }
+
+    #[test]
+    fn an_edited_call_asks_unless_the_tool_it_names_only_reads() {
+        let catalog = sample::catalog();
+        for (name, asks) in [("demo__echo", false), ("asks__book_table", true), ("demo__slow", true), ("gone", true)] {
+            assert_eq!(asks_edited(&catalog, "tools/call", name), asks, "{name}");
+        }
+        assert!(!asks_edited(&catalog, "prompts/get", "notes__review"));
     }
 
     #[test]
