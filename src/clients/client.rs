@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use mcp_proxy_core::config;
 use mcp_proxy_core::config::edit::Syntax;
 
 use super::place::System;
@@ -28,6 +29,15 @@ pub struct Client {
     pub passes: Passes,
     /// What it can take.
     pub limits: Limits,
+}
+
+impl Client {
+    /// Whether the `name` of a rule is for it: by what we call it, as it is not running.
+    #[must_use]
+    pub fn is_called(&self, pattern: &str) -> bool {
+        let title = self.title.to_lowercase();
+        [self.id, &title, &title.replace(' ', "-")].iter().any(|name| config::matches(pattern, name))
+    }
 }
 
 /// A file, or none.

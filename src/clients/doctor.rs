@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use mcp_proxy_core::backend::{ItemKind, Memory};
 use mcp_proxy_core::catalog::{Catalog, Item, Scope, Views, remembered, tokens};
-use mcp_proxy_core::config::{self, Config, Diagnostic, Environment, Level, Located, NoteKind, render};
+use mcp_proxy_core::config::{self, Access, Config, Diagnostic, Environment, Level, Located, NoteKind, render};
 use mcp_proxy_core::transport::SearchPath;
 pub use programs::programs;
 use serde_json::Value;
 
-use super::entry::{self, Put, Way};
-use super::merge;
+use super::doubles::keeping;
+use super::entry::{self, Put, Way, word_after};
 use super::place::{self, System};
 use super::table::{Client, OUR_NAME, Passes};
 use super::{ClientFile, ClientFileError};
@@ -139,32 +139,33 @@ impl<'a> Subject<'a> {
         Some(Finding::new(Weight::Fine, format!("{} for a client that reads all", cost("are known", tools))))
     }
 
-    /// What a client sees: all of it, or what the profile in its entry or a rule for clients of its name leaves; and why.
+    /// What a client sees: all of it, or what [`Self::access`] leaves; and why.
     fn seen_by(&self, client: &Client, profile: Option<&str>) -> Option<(Arc<Catalog>, Option<String>)> {
         let (catalog, config) = (self.catalog.as_ref()?, self.config?);
-        let by_name = |pattern: &str| {
-            let names =
-                [client.id.to_owned(), client.title.to_lowercase(), client.title.to_lowercase().replace(' ', "-")];
-            names.iter().any(|name| config::matches(pattern, name))
-        };
-        let own = profile.and_then(|name| Some((name, config.clients.profiles.get(name)?)));
-        let (access, why) = match own {
-            Some((name, access)) => (access.clone(), Some(format!("by its profile `{name}`"))),
-            None => {
-                // What depends on a folder is not known here.
-                let rules = config.clients.rules.iter().filter(|rule| rule.folders.is_empty());
-                let mut named = rules.filter_map(|rule| Some((rule, rule.name.as_deref()?)));
-                let rule = named.find(|(_, pattern)| by_name(pattern));
-                match rule {
-                    Some((rule, pattern)) => (rule.access.clone(), Some(format!("by the rule for `{pattern}`"))),
-                    None => (config.clients.own.clone(), None),
-                }
-            }
-        };
+        let (access, why) = self.access(config, client, profile);
         Some((Views::default().of(catalog, &Scope { server: None, access }), why))
     }
 
-    fn port(&self) -> u16 {
+    /// What a client may see: all of it, or what the profile in its entry or a rule for clients of its name leaves; and why.
+    pub(super) fn access(
+        &self,
+        config: &Config,
+        client: &Client,
+        profile: Option<&str>,
+    ) -> (Arc<Access>, Option<String>) {
+        if let Some((name, access)) = profile.and_then(|name| Some((name, config.clients.profiles.get(name)?))) {
+            return (access.clone(), Some(format!("by its profile `{name}`")));
+        }
+        // What depends on a folder is not known here.
+        let rules = config.clients.rules.iter().filter(|rule| rule.folders.is_empty());
+        let mut named = rules.filter_map(|rule| Some((rule, rule.name.as_deref()?)));
+        match named.find(|(_, pattern)| client.is_called(pattern)) {
+            Some((rule, pattern)) => (rule.access.clone(), Some(format!("by the rule for `{pattern}`"))),
+            None => (config.clients.own.clone(), None),
+        }
+    }
+
+    pub(super) fn port(&self) -> u16 {
         const DEFAULT: u16 = 8000;
         self.config.map_or(DEFAULT, |c| c.port)
     }
@@ -223,9 +224,10 @@ impl<'a> Subject<'a> {
             ),
         }
         if !ours.is_empty() {
-            self.doubles(client, &all, findings);
+            self.doubles(client, &all, tree, findings);
             self.environment(client, findings);
-            let profile = ours.first().and_then(|(_, entry)| profile_in(entry));
+            let profile = ours.first().map(|(_, entry)| entry::command_line(entry));
+            let profile = profile.as_deref().and_then(|line| word_after(line, "--profile"));
             self.limits(client, profile, findings);
         }
     }
@@ -255,14 +257,7 @@ impl<'a> Subject<'a> {
             findings.push(Finding::new(weight, why).fix(format!("{install} (writes the full path)")));
         }
         // Which part of it all a client sees is its owner's choice.
-        let chosen = profile_in(entry).map(str::to_owned);
-        let way = self.way.cloned().map(|way| match (way, chosen) {
-            (Way::Start { command, mut args }, Some(profile)) => {
-                args.extend(["--profile".to_owned(), profile]);
-                Way::Start { command, args }
-            }
-            (way, _) => way,
-        });
+        let way = self.way.map(|way| keeping(way, Some(entry), client, false));
         let put = way.as_ref().filter(|_| name == OUR_NAME).map(|way| {
             let mut document = file.document.clone();
             entry::put(&mut document, &client.form, way, self.port())
@@ -276,10 +271,12 @@ impl<'a> Subject<'a> {
     }
 
     /// Servers that the client starts itself and we do too.
-    fn doubles(&self, client: &'static Client, all: &[(String, &Value)], findings: &mut Vec<Finding>) {
-        let Some(config) = self.config else { return };
-        let doubles = merge::doubles(client, all, &merge::in_use(config, self.located), self.port());
-        let names: Vec<String> = doubles.iter().map(|name| format!("`{name}`")).collect();
+    fn doubles(&self, client: &'static Client, all: &[(String, &Value)], tree: &Value, findings: &mut Vec<Finding>) {
+        let Some(way) = self.way else { return };
+        let way = keeping(way, entry::ours_in(&client.form, tree, self.port()), client, false);
+        let doubles = self.doubles_of(client, all, &way);
+        let twice = doubles.iter().filter(|d| d.kept.is_none());
+        let names: Vec<String> = twice.map(|d| format!("`{}`", d.name)).collect();
         if !names.is_empty() {
             let what =
                 format!("it also starts {} itself, as mcp-proxy does: their tools are there twice", names.join(", "));
@@ -365,13 +362,6 @@ impl<'a> Subject<'a> {
             );
         }
     }
-}
-
-/// The profile that our entry asks for.
-fn profile_in(entry: &Value) -> Option<&str> {
-    let words = entry::command_line(entry);
-    let at = words.iter().position(|word| *word == "--profile")?;
-    words.get(at + 1).copied()
 }
 
 /// So many tools, and what reading them costs a model.

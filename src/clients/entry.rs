@@ -99,6 +99,30 @@ pub fn command_line(entry: &Value) -> Vec<&str> {
     line
 }
 
+/// What follows an option in a command line, after a space or a `=`.
+#[must_use]
+pub fn word_after<'w>(line: &'w [impl AsRef<str>], option: &str) -> Option<&'w str> {
+    let mut words = line.iter().map(AsRef::as_ref);
+    while let Some(word) = words.next() {
+        if word == option {
+            return words.next();
+        }
+        if let Some(value) = word.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// The entry of ours in a file: the one with our name first.
+#[must_use]
+pub fn ours_in<'t>(form: &Form, tree: &'t Value, port: u16) -> Option<&'t Value> {
+    let all = all(form, tree);
+    let is_address = |entry: &Value| address(entry).is_some() && command_line(entry).is_empty();
+    let named = all.iter().find(|(name, entry)| name == OUR_NAME && (is_ours(entry, port) || is_address(entry)));
+    named.or_else(|| all.iter().find(|(_, entry)| is_ours(entry, port))).map(|(_, entry)| *entry)
+}
+
 /// The address of an entry, with the field it stands in.
 #[must_use]
 pub fn address(entry: &Value) -> Option<(&'static str, &str)> {

@@ -58,6 +58,9 @@ pub struct FileRecord {
     before: Option<String>,
     /// Hash of what is there now; `None`: nothing is.
     after: Option<String>,
+    /// Names of entries that were taken out beside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    taken: Vec<String>,
 }
 
 /// One operation.
@@ -172,6 +175,27 @@ impl Journal {
         })
     }
 
+    /// What `install` took out of a file since the last `uninstall` there, newest first: the names, where the bytes are that had them,
+    /// and those bytes if they are still what they were.
+    #[must_use]
+    pub fn taken(&self, path: &Path) -> Vec<(Vec<String>, PathBuf, Option<Vec<u8>>)> {
+        let mut out = Vec::new();
+        for number in self.numbers().into_iter().rev() {
+            let Some(record) = self.read(number) else { continue };
+            let Some(index) = record.files.iter().position(|f| f.path == path) else { continue };
+            let file = &record.files[index];
+            match record.what.as_str() {
+                "uninstall" => break,
+                "install" if !file.taken.is_empty() => {
+                    let bytes = self.kept(number, index, file).flatten();
+                    out.push((file.taken.clone(), self.kept_path(number, index), bytes));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
     /// The bytes of before, if they are still what they were.
     fn kept(&self, number: u32, index: usize, file: &FileRecord) -> Option<Option<Vec<u8>>> {
         let Some(before) = &file.before else { return Some(None) };
@@ -243,12 +267,21 @@ impl Operation<'_> {
     /// # Errors
     /// When the file, or the record of it, cannot be written; the file is as it was then.
     pub fn change(&mut self, seen: &Seen, after: Option<&[u8]>) -> Result<(), JournalError> {
+        self.change_taking(seen, after, &[])
+    }
+
+    /// The same, and these entries of the file are not in it any more.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn change_taking(&mut self, seen: &Seen, after: Option<&[u8]>, taken: &[String]) -> Result<(), JournalError> {
         seen.check_writable()?;
         let index = self.record.files.len();
         if let Some(bytes) = &seen.bytes {
             Seen::read(&self.journal.kept_path(self.number, index))?.replace(bytes)?;
         }
-        let file = FileRecord { path: seen.path.clone(), before: seen.digest(), after: after.map(digest) };
+        let (path, taken) = (seen.path.clone(), taken.to_vec());
+        let file = FileRecord { path, before: seen.digest(), after: after.map(digest), taken };
         self.record.files.push(file);
         self.write()?;
         let changed = match after {

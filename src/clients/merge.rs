@@ -3,14 +3,11 @@
 
 use std::path::Path;
 
-use mcp_proxy_core::config::edit::Document;
-use mcp_proxy_core::config::edit::replace::Seen;
-use mcp_proxy_core::config::{self, Config, Environment, Level, Located, Target};
+use mcp_proxy_core::config::{self, Environment, Level};
 use serde_json::{Map, Value, json};
 
 use super::entry::{address, command_line};
-use super::foreign::{Found, translate};
-use super::table::Client;
+use super::foreign::Found;
 
 /// One server on its way into our file.
 #[derive(Clone, Debug)]
@@ -125,49 +122,6 @@ pub fn servers_in(tree: &Value) -> Vec<(String, Value)> {
         [&["servers"][..], &["mcpServers"], &["mcp", "servers"], &["mcp"], &["context_servers"], &["mcp.servers"]];
     let maps = places.iter().filter_map(|keys| keys.iter().try_fold(tree, |node, key| node.get(key))?.as_object());
     maps.flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
-}
-
-/// What we start or ask, as it is written in our file and as it is once variables have their values: clients write both.
-#[must_use]
-pub fn in_use(config: &Config, located: &Located) -> Vec<(String, Value)> {
-    let valued = |s: &config::Server| match &s.target {
-        Target::Stdio { command, args, .. } => {
-            let args: Vec<&str> = args.iter().map(config::Secret::reveal).collect();
-            json!({ "command": command, "args": args })
-        }
-        Target::Http { url, .. } => json!({ "url": url.reveal() }),
-    };
-    let on = config.servers.iter().filter(|s| s.enabled);
-    let mut all: Vec<(String, Value)> = on.map(|s| (s.name.to_string(), valued(s))).collect();
-    if let Located::File { path } = located
-        && let Ok(seen) = Seen::read(path)
-        && let Ok(text) = seen.text()
-        && let Ok(document) = Document::parse(text.as_bytes(), config::change::syntax_of(path, text))
-    {
-        all.extend(servers_in(document.tree()).into_iter().filter(|(_, entry)| is_on(entry)));
-    }
-    all
-}
-
-/// Whether an entry is not switched off, in any client's word for it.
-fn is_on(entry: &Value) -> bool {
-    entry["disabled"] != true && entry["enabled"] != false && entry["active"] != false
-}
-
-/// The entries of a client's file that are servers of `ours` as well, by their names there: their tools are there twice.
-#[must_use]
-pub fn doubles(client: &Client, entries: &[(String, &Value)], ours: &[(String, Value)], port: u16) -> Vec<String> {
-    let is_ours = |name: &str, entry: &Value| {
-        translate(&client.form, name, entry, port).is_ok_and(|found| {
-            let theirs = Value::Object(found.entry);
-            let same = |(name, ours): &(String, Value)| {
-                ours.as_object().is_some_and(|ours| is_same(name, ours, &found.name, &theirs))
-            };
-            ours.iter().any(same)
-        })
-    };
-    let doubles = entries.iter().filter(|(name, entry)| is_on(entry) && is_ours(name, entry));
-    doubles.map(|(name, _)| name.clone()).collect()
 }
 
 /// What our check says against an entry.

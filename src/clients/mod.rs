@@ -4,6 +4,7 @@
 pub mod beside;
 pub mod client;
 pub mod doctor;
+pub mod doubles;
 pub mod entry;
 pub mod foreign;
 pub mod journal;

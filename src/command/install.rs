@@ -1,7 +1,7 @@
 //! `mcp-proxy install` and `uninstall`: our entry in the clients' files. What else is in them stays, byte for byte; what was there
 //! before is kept for `mcp-proxy undo`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,10 @@ use mcp_proxy_core::config::{self, Config, Environment, Located, masked, render}
 use serde_json::{Value, json};
 
 use crate::cli::{Install, Uninstall};
+use crate::clients::doctor::Subject;
+use crate::clients::doubles::keeping;
 use crate::clients::entry::{self, Put, Way};
 use crate::clients::journal::{Journal, JournalError, Operation};
-use crate::clients::merge;
 use crate::clients::place::{self, System};
 use crate::clients::table::{CLIENTS, Client, OUR_NAME, menu};
 use crate::clients::{self, ClientFile, ClientFileError};
@@ -29,7 +30,8 @@ enum Outcome {
     /// And these servers of ours were taken out.
     Added(Vec<String>),
     Updated(Vec<String>),
-    Removed,
+    /// And these, which one of our entries stood for, were put back.
+    Removed(Vec<String>),
     AsItWas,
     /// To be put in by hand.
     Shown(String),
@@ -47,19 +49,25 @@ pub(super) fn install(config: Option<&Path>, args: &Install) -> Result<(), Failu
     };
     let port = port(config, &environment);
     let chosen = chosen(&args.clients, args.all, args.yes, args.dry_run, &environment)?;
-    let ours = ours(config, args, &environment)?;
+    let (located, ours) = (config::locate(config, &environment), ours(config, args, &environment)?);
+    let quiet = environment.clone().without_programs();
+    let subject = Subject::new(&located, ours.as_ref(), &quiet, Some(&way));
     let n_doubles = Cell::new(0);
+    let kept = RefCell::new(Vec::new());
     let put = |file: &mut Document, client: &Client| -> Result<Outcome, String> {
-        let put = entry::put(file, &client.form, &way, port).map_err(|e| e.to_string())?;
         let tree = file.tree().clone();
-        let doubles = merge::doubles(client, &entry::all(&client.form, &tree), &ours, port);
-        if !args.replace {
-            n_doubles.set(n_doubles.get() + doubles.len());
-        }
+        let way = keeping(&way, entry::ours_in(&client.form, &tree, port), client, config.is_some());
+        let put = entry::put(file, &client.form, &way, port).map_err(|e| e.to_string())?;
         let mut replaced = Vec::new();
-        for name in doubles.into_iter().filter(|_| args.replace) {
-            file.remove(&entry::path(&client.form, &name)).map_err(|e| e.to_string())?;
-            replaced.push(name);
+        for double in subject.doubles_of(client, &entry::all(&client.form, &tree), &way) {
+            match double.kept {
+                Some(why) => kept.borrow_mut().push((client.title, double.name, why)),
+                None if args.replace => {
+                    file.remove(&entry::path(&client.form, &double.name)).map_err(|e| e.to_string())?;
+                    replaced.push(double.name);
+                }
+                None => n_doubles.set(n_doubles.get() + 1),
+            }
         }
         match put {
             Put::Added => Ok(Outcome::Added(replaced)),
@@ -72,6 +80,12 @@ pub(super) fn install(config: Option<&Path>, args: &Install) -> Result<(), Failu
     let by_hand = |client: &Client| Outcome::Shown(snippet(client, &way));
     let outcomes = each("install", &chosen, args.dry_run, &environment, put, by_hand)?;
     told(&outcomes, args.dry_run, &environment)?;
+    let mut kept = kept.take();
+    // One that was tried twice says it once.
+    kept.dedup();
+    for (title, name, why) in kept.iter().filter(|_| args.replace) {
+        report::note(&format!("note: {title} keeps `{}`: {why}", crate::render::printable(name)));
+    }
     if n_doubles.get() > 0 {
         report::note(
             "note: some of them still start themselves what mcp-proxy starts; `mcp-proxy install --replace` takes it out of their files",
@@ -99,7 +113,7 @@ pub(super) fn uninstall(config: Option<&Path>, args: &Uninstall) -> Result<(), F
     }
     let take = |file: &mut Document, client: &Client| -> Result<Outcome, String> {
         let changed = entry::take_out(file, &client.form, port).map_err(|e| e.to_string())?;
-        Ok(if changed { Outcome::Removed } else { Outcome::AsItWas })
+        Ok(if changed { Outcome::Removed(Vec::new()) } else { Outcome::AsItWas })
     };
     let by_hand = |client: &Client| Outcome::Shown(format!("take `{OUR_NAME}` out in {}", menu(client.id)));
     let outcomes = each("uninstall", &chosen, args.dry_run, &environment, take, by_hand)?;
@@ -157,12 +171,11 @@ pub(super) fn port(config: Option<&Path>, environment: &Environment) -> u16 {
 }
 
 /// What clients need not start themselves. Nothing is taken out of a file for a configuration that does not work.
-fn ours(config: Option<&Path>, args: &Install, environment: &Environment) -> Result<Vec<(String, Value)>, Failure> {
+fn ours(config: Option<&Path>, args: &Install, environment: &Environment) -> Result<Option<Config>, Failure> {
     match read(config, environment) {
-        Some(ours) => Ok(merge::in_use(&ours, &config::locate(config, environment))),
         None if args.replace => Err(Failure::usage("nothing is replaced by a configuration that cannot be used")
             .hint("`mcp-proxy check` says what is wrong with it")),
-        None => Ok(Vec::new()),
+        ours => Ok(ours),
     }
 }
 
@@ -273,24 +286,30 @@ fn one(
             Ok(file) => file,
             Err(error) => return Outcome::Failed(why(&error, environment)),
         };
-        let outcome = match change(&mut document, client) {
+        let mut outcome = match change(&mut document, client) {
             Ok(Outcome::AsItWas) => return Outcome::AsItWas,
             Ok(outcome) => outcome,
             Err(why) => return Outcome::Failed(why),
         };
-        let mut after = Some(document.to_bytes());
-        if matches!(outcome, Outcome::Removed)
-            && let Some(before) = journal.and_then(|j| untouched(j, &seen, client))
-        {
+        let mut after = None;
+        if let (Outcome::Removed(back), Some(journal)) = (&mut outcome, journal) {
             // Nobody changed it since we came: it is as it was before us, to the byte.
-            after = before;
+            after = untouched(journal, &seen, client);
+            if after.is_none() {
+                *back = put_back(journal, &seen, client, &mut document);
+            }
         }
+        let after = after.unwrap_or_else(|| Some(document.to_bytes()));
         let Some(operation) = operation.as_deref_mut() else {
             let shown = difference(seen.bytes.as_deref().unwrap_or_default(), after.as_deref().unwrap_or_default());
             report::note(&format!("{}: {}\n{shown}", client.title, short(&seen.path, environment)));
             return seen.check_writable().map_or_else(|e| Outcome::Failed(e.to_string()), |()| outcome);
         };
-        match operation.change(&seen, after.as_deref()) {
+        let taken: &[String] = match &outcome {
+            Outcome::Added(replaced) | Outcome::Updated(replaced) => replaced,
+            _ => &[],
+        };
+        match operation.change_taking(&seen, after.as_deref(), taken) {
             Ok(()) => return outcome,
             Err(JournalError::File(ReplaceError::Changed { .. })) if attempt < TRIES => {}
             Err(error) => return Outcome::Failed(error.to_string()),
@@ -313,6 +332,33 @@ fn untouched(journal: &Journal, seen: &Seen, client: &Client) -> Option<Option<V
         now = before.as_deref().map(digest);
     }
     None
+}
+
+/// Puts back what `install --replace` took out of a file that was changed since: without us the client would not have it. What has
+/// its name now stays.
+fn put_back(journal: &Journal, seen: &Seen, client: &Client, document: &mut Document) -> Vec<String> {
+    let mut back = Vec::new();
+    for (names, kept, bytes) in journal.taken(&seen.path) {
+        let before = bytes.and_then(|bytes| Document::parse(&bytes, client.form.syntax).ok());
+        for name in names {
+            let path = entry::path(&client.form, &name);
+            if document.get(&path).is_some() {
+                continue;
+            }
+            let entry = before.as_ref().and_then(|before| before.get(&path));
+            if entry.is_some_and(|entry| document.set(&path, entry).is_ok()) {
+                back.push(name);
+            } else {
+                report::note(&format!(
+                    "note: {} had `{}` before `install --replace`, and it could not be put back; it is in {}",
+                    client.title,
+                    crate::render::printable(&name),
+                    kept.display()
+                ));
+            }
+        }
+    }
+    back
 }
 
 fn why(error: &ClientFileError, environment: &Environment) -> String {
@@ -350,8 +396,12 @@ pub(super) fn short(path: &Path, environment: &Environment) -> String {
 
 /// What mcp-proxy starts now in a client's place.
 fn instead(replaced: &[String]) -> String {
-    let names: Vec<String> = replaced.iter().map(|name| format!("`{}`", crate::render::printable(name))).collect();
-    if names.is_empty() { String::new() } else { format!(", in the place of {}", names.join(", ")) }
+    if replaced.is_empty() { String::new() } else { format!(", in the place of {}", listed(replaced)) }
+}
+
+fn listed(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{}`", crate::render::printable(name))).collect();
+    names.join(", ")
 }
 
 /// One line a client, and what to do now.
@@ -368,7 +418,8 @@ fn told(
         let text = match outcome {
             Outcome::Added(replaced) => format!("{would}added to {shown}{}", instead(replaced)),
             Outcome::Updated(replaced) => format!("{would}updated in {shown}{}", instead(replaced)),
-            Outcome::Removed => format!("{would}removed from {shown}"),
+            Outcome::Removed(back) if back.is_empty() => format!("{would}removed from {shown}"),
+            Outcome::Removed(back) => format!("{would}removed from {shown}, which has {} again", listed(back)),
             Outcome::AsItWas => format!("nothing to do in {shown}"),
             Outcome::Shown(text) => text.clone(),
             Outcome::Failed(why) => {
@@ -382,7 +433,7 @@ fn told(
             " (its place is not documented: see whether it is used)"
         };
         out.push_str(&format!("{:16} {text}{unsure}\n", client.title));
-        if matches!(outcome, Outcome::Added(_) | Outcome::Updated(_) | Outcome::Removed) {
+        if matches!(outcome, Outcome::Added(_) | Outcome::Updated(_) | Outcome::Removed(_)) {
             changed.push(client.title);
         }
     }

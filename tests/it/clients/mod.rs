@@ -4,6 +4,7 @@ mod files;
 mod golden;
 mod journey;
 mod profile;
+mod replace;
 
 use std::fs;
 use std::path::PathBuf;
