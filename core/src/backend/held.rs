@@ -16,6 +16,7 @@ use super::lease::Seat;
 use super::peer::ClientFacts;
 use super::pending::Own;
 use super::task_words::{RELATED_TASK, belongs_to, json, slice, text};
+use super::tasks::MAX_SAID;
 use super::wire::Parcel;
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{
@@ -30,8 +31,6 @@ const MAX_BYTES: usize = 16 << 20;
 const ABSENT: Duration = Duration::from_secs(10 * 60);
 /// Open questions of one task, at most.
 const MAX_QUESTIONS: usize = 32;
-/// Bytes of a description that is kept whole.
-const MAX_SAID: usize = 4096;
 
 /// A task that is held for its client.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ const MAX_OF_ONE: usize = 512;
 /// Longest id of a server's that is kept; specimens in the wild have 16 to 64.
 const MAX_ID: usize = 1024;
 /// Most bytes kept of what a server said of a task.
-const MAX_SAID: usize = 4096;
+pub(super) const MAX_SAID: usize = 4096;
 /// A task is forgotten after this time at the latest, whatever its server says of its life.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// Times that the instances of one server may give the same id and be told apart.

@@ -176,7 +176,7 @@ pub struct Flow {
     pub rounds: Vec<Round>,
     /// The frames, of the last round.
     pub frames: Frames,
-    /// What HTTP said around them; `None` where all went by pipes, and in rows without frames.
+    /// What HTTP said around them; `None` where all went by pipes, where nobody looked, and in rows without frames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hops: Option<Box<Hops>>,
 }

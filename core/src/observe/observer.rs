@@ -1,7 +1,6 @@
 //! The place the engine tells what happens: journal, counters, notices, logs, and the signal for readers.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -64,8 +63,6 @@ pub struct Ended {
 #[derive(Debug)]
 pub struct Observer {
     inner: Mutex<Inner>,
-    /// Somebody looks on.
-    is_watched: AtomicBool,
     /// The servers' logs.
     pub logs: LogRing,
     /// Requests by HTTP.
@@ -91,7 +88,6 @@ impl Observer {
                 metrics: Metrics::default(),
                 notices: VecDeque::new(),
             }),
-            is_watched: AtomicBool::new(false),
             logs: LogRing::default(),
             http: HttpCounts::default(),
             signal: Signal::default(),
@@ -220,15 +216,14 @@ impl Observer {
         self.signal.raise();
     }
 
-    /// Whether somebody looks on: then it is worth measuring what nothing else needs.
+    /// Whether somebody looks on: then it is worth keeping and measuring what nothing else needs.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        self.is_watched.load(Ordering::Relaxed)
+        self.signal.is_heard()
     }
 
     /// Somebody looks on from now on: what has not ended is kept at hand, and what happens for an hour, for charts.
     pub fn keep_history(&self) {
-        self.is_watched.store(true, Ordering::Relaxed);
         let mut inner = self.lock();
         inner.journal.keep_open();
         inner.metrics.keep_history();

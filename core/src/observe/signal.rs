@@ -46,6 +46,12 @@ impl Signal {
         self.n_ears.store(ears.len(), Ordering::Relaxed);
     }
 
+    /// Whether anybody listens, or did until the last change.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.n_ears.load(Ordering::Relaxed) > 0
+    }
+
     /// Adds a reader; it is told at once that there is something to look at.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
@@ -57,6 +63,13 @@ impl Signal {
             self.n_ears.store(ears.len(), Ordering::Relaxed);
         }
         Subscription { ear, armed: self.armed.clone() }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // The next change finds out that nobody is there.
+        self.armed.store(true, Ordering::Release);
     }
 }
 

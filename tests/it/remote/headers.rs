@@ -120,14 +120,33 @@ fn a_call_refused_for_its_headers_is_sent_again_with_the_right_ones() {
     assert_eq!(server.seen_of("tools/call").len(), 4);
 }
 
-/// What the engine's local socket says to a question.
+/// The engine's local socket.
 #[cfg(unix)]
-fn asked(home: &Home, ask: &Value) -> Value {
-    use std::io::{BufRead as _, BufReader, Write as _};
+fn socket(home: &Home) -> std::os::unix::net::UnixStream {
     use std::os::unix::net::UnixStream;
     let mut folder = std::fs::read_dir(home.path("run/mcp-proxy")).expect("the folder of the sockets");
     let path = folder.find_map(|e| e.ok().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "sock")));
-    let mut socket = UnixStream::connect(path.expect("a socket")).expect("open");
+    UnixStream::connect(path.expect("a socket")).expect("open")
+}
+
+/// Looks on until it is dropped: nothing of HTTP is kept before somebody does.
+#[cfg(unix)]
+fn looks(home: &Home) -> std::os::unix::net::UnixStream {
+    use std::io::{BufRead as _, BufReader, Write as _};
+
+    let mut socket = socket(home);
+    writeln!(socket, "{}", json!({ "id": 1, "ask": "subscribe" })).expect("written");
+    let told = BufReader::new(socket.try_clone().expect("a copy")).lines().nth(1).expect("an answer").expect("a line");
+    assert!(told.contains("done"), "{told}");
+    socket
+}
+
+/// What it says to a question.
+#[cfg(unix)]
+fn asked(home: &Home, ask: &Value) -> Value {
+    use std::io::{BufRead as _, BufReader, Write as _};
+
+    let mut socket = socket(home);
     writeln!(socket, "{}", json!({ "id": 1, "ask": ask })).expect("written");
     let mut lines = BufReader::new(socket).lines().map(|l| l.expect("a line"));
     let hello = lines.next().expect("hello");
@@ -168,6 +187,7 @@ fn headers_of_both_hops_are_recorded_and_no_secret_among_them() {
         .and(&format!("headers: {{ X-Team: {SECRET} }}"))
         .and(&format!("auth: {{ type: bearer, token: {SECRET} }}"));
     let web = home.web();
+    let _looks = looks(&home);
     let mut client = web.open("2025-11-25", &json!({}));
     let session = client.session.clone();
     let body = client.body("tools/call", &json!({ "name": "a__echo", "arguments": {} }));
@@ -214,10 +234,7 @@ fn headers_of_both_hops_are_recorded_and_no_secret_among_them() {
     has("server", "response", "x-served-by", "gate 7");
     has("server", "response", "set-cookie", "***");
     has("server", "response", "x-echo", "you said ***");
-    // Our own requests have one hop, and a notification was taken with a status.
     let of = |method: &str, kind: &str| all.iter().find(|f| f["method"] == method && f["kind"] == kind).expect("a row");
-    let own = &of("initialize", "own")["hops"];
-    assert!(own["server"]["request"].is_object() && own["client"]["request"].is_null(), "{own}");
     assert_eq!(of("initialize", "call")["hops"]["client"]["response"]["line"], "200 OK");
 }
 

@@ -57,7 +57,7 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Move, A::PageDown, &["pgdn"], "", "a page down"),
     key(C::Move, A::PageUp, &["pgup"], "", "a page up"),
     key(C::Inspect, A::Open, &["enter", "l", "right"], "open", "open the request and its answer"),
-    key(C::Inspect, A::Replay, &["r"], "replay", "make this call again (asks, unless it only reads)"),
+    key(C::Inspect, A::Replay, &["r"], "replay", "make this call again (asks, unless that is harmless)"),
     key(C::Inspect, A::Edit, &["e"], "edit", "edit and send again; of a held message: edit, release"),
     key(C::Inspect, A::Export, &["x"], "export", "export as curl, JSON, JSONL or HAR-like"),
     key(C::Inspect, A::Copy, &["y"], "copy", "copy a value, its path, a frame or the id"),

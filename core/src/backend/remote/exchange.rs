@@ -122,12 +122,13 @@ impl Exchange {
     }
 
     async fn post(&self) -> Result<HttpResponse, HttpError> {
-        if let Some(row) = self.held.row {
+        let row = self.held.row.filter(|_| self.observer.is_watched());
+        if let Some(row) = row {
             let head = self.endpoint.request_head(&Method::POST, self.url(), &self.head);
             self.observer.head(row, HeadOf::ServerRequest, &head);
         }
         let response = self.endpoint.client.send(&Method::POST, self.url(), &self.head, &self.held.body).await?;
-        if let Some(row) = self.held.row {
+        if let Some(row) = row {
             self.observer.head(row, HeadOf::ServerResponse, &self.endpoint.response_head(&response));
         }
         Ok(response)

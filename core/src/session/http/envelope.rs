@@ -19,9 +19,8 @@ const MAX_ROWS: usize = 64;
 /// What HTTP says around a posted message.
 #[derive(Debug)]
 pub(in crate::session) struct Envelope {
-    request: PackedHead,
-    /// Somebody looks: how long the answer takes to be written is worth knowing.
-    is_watched: bool,
+    /// `None`: nobody looks, and nothing is kept.
+    request: Option<PackedHead>,
     state: Mutex<State>,
 }
 
@@ -36,9 +35,11 @@ struct State {
 impl Envelope {
     /// That of a request which has just come.
     pub(super) fn new(head: &Parts, observer: &Observer) -> Self {
-        let place = head.uri.path_and_query().map_or("/", |p| p.as_str());
-        let request = request_head(&head.method, place, &head.headers, |text| text);
-        Self { request, is_watched: observer.is_watched(), state: Mutex::default() }
+        let request = observer.is_watched().then(|| {
+            let place = head.uri.path_and_query().map_or("/", |p| p.as_str());
+            request_head(&head.method, place, &head.headers, |text| text)
+        });
+        Self { request, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -47,12 +48,13 @@ impl Envelope {
 
     /// A row is of what came in it.
     pub(in crate::session) fn is_of(&self, row: CallId, observer: &Observer) {
+        let Some(request) = &self.request else { return };
         let mut state = self.state();
         if state.rows.len() >= MAX_ROWS {
             return;
         }
         state.rows.push(row);
-        observer.head(row, HeadOf::ClientRequest, &self.request);
+        observer.head(row, HeadOf::ClientRequest, request);
         if let Some(response) = &state.response {
             observer.head(row, HeadOf::ClientResponse, response);
         }
@@ -60,17 +62,18 @@ impl Envelope {
 
     /// The answer is there: what comes now is its way to the client.
     pub(super) fn is_ready(&self) {
-        if self.is_watched {
+        if self.request.is_some() {
             self.state().ready = Some(Instant::now());
         }
     }
 
     /// It is answered with this.
     pub(super) fn answered<B>(self: &Arc<Self>, response: &mut Response<B>, observer: &Arc<Observer>) {
-        if self.is_watched {
-            let (envelope, observer) = (self.clone(), observer.clone());
-            response.extensions_mut().insert(Receipt::new(move || envelope.is_written(&observer)));
+        if self.request.is_none() {
+            return;
         }
+        let (envelope, told) = (self.clone(), observer.clone());
+        response.extensions_mut().insert(Receipt::new(move || envelope.is_written(&told)));
         let response = response_head(response.status(), response.headers(), |text| text);
         let mut state = self.state();
         for row in &state.rows {
@@ -98,6 +101,9 @@ mod tests {
     #[test]
     fn it_does_not_matter_what_comes_first() {
         let observer = Arc::new(Observer::new(100, 1 << 20));
+        let unseen = http::Request::post("/mcp").body(()).expect("a request").into_parts().0;
+        assert!(Envelope::new(&unseen, &observer).request.is_none(), "nobody looks");
+        let _looks = observer.signal.subscribe();
         let row = || observer.begin(Flow::new(FlowKind::Call, "m".into()));
         let request = http::Request::post("/mcp?key=hunter2-hunter2").header("cookie", "hunter2-hunter2");
         let (head, ()) = request.body(()).expect("a request").into_parts();
@@ -106,7 +112,6 @@ mod tests {
         envelope.is_of(early, &observer);
         let mut response = Response::builder().status(202).body(()).expect("a response");
         envelope.answered(&mut response, &observer);
-        assert!(response.extensions().get::<Receipt>().is_none(), "nobody looks");
         envelope.is_of(late, &observer);
         let hops = |id| observer.journal(|j| j.get(id)).expect("kept").hops;
         assert_eq!(hops(early), hops(late));
