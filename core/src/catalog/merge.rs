@@ -13,6 +13,7 @@ use super::names::{Wanted, expose, prefix};
 use super::pattern::matches;
 use crate::backend::{ItemKind, Memory, Offer, OfferState, takes_tasks};
 use crate::config::{Config, Naming, Routing, Server};
+use crate::protocol::floor_char;
 
 /// Longest instructions taken from one server, in bytes.
 const MAX_INSTRUCTIONS: usize = 2000;
@@ -340,10 +341,7 @@ fn shorten(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    let mut end = max;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = floor_char(text, max);
     let head = &text[..end];
     let end = head.rfind("\n\n").or_else(|| head.rfind('\n')).filter(|e| *e > max / 2).unwrap_or(end);
     format!("{}\n(cut)", text[..end].trim_end())

@@ -9,8 +9,9 @@ use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy, Options};
 use serde_saphyr::{Error, Location, Spanned};
 
 use super::diagnostic::{Diagnostic, Level, MAX_DIAGNOSTICS, NoteKind, Span};
-use super::source::{Sources, floor_char};
+use super::source::Sources;
 use super::syntax;
+use crate::protocol::floor_char;
 
 /// Deeper than any configuration, shallow enough for a small stack.
 const MAX_DEPTH: usize = 64;

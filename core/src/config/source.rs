@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::diagnostic::{Diagnostic, Place, Span};
+use crate::protocol::floor_char;
 
 /// A configuration of a thousand servers has a few hundred kilobytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -201,15 +202,6 @@ impl FileSeen {
     pub(crate) fn holds_the_same(&self, other: &Self) -> bool {
         (&self.path, self.is_read, self.digest) == (&other.path, other.is_read, other.digest)
     }
-}
-
-/// The nearest character boundary at or before `offset`.
-pub(crate) fn floor_char(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }
 
 /// Why a file was not read.

@@ -107,7 +107,7 @@ fn explain_json(error: &serde_json::Error, text: &str, source: usize, sources: &
     let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     // serde_json counts bytes, and points behind what it read.
     let at = (start + error.column().saturating_sub(1)).min(text.len());
-    let at = super::source::floor_char(text, at);
+    let at = crate::protocol::floor_char(text, at);
     let rest = &text[at..];
     let before = text[..at].trim_end();
     let width = rest.chars().next().map_or(0, char::len_utf8);

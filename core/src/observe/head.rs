@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::floor_char;
+
 /// Headers kept of one message, at most: servers behind gateways send some thirty.
 const MAX_HEADERS: usize = 64;
 /// Bytes kept of one value, at most; longer ones are policies and lists that nobody reads.
@@ -125,7 +127,7 @@ fn push_line(to: &mut String, text: &str) {
     if text.len() <= MAX_VALUE && !text.contains('\n') {
         return to.push_str(text);
     }
-    let end = (0..=text.len().min(MAX_VALUE)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    let end = floor_char(text, MAX_VALUE);
     to.extend(text[..end].chars().map(|c| if c == '\n' { ' ' } else { c }));
     if end < text.len() {
         to.push('…');

@@ -13,6 +13,7 @@ mod salvage;
 mod scan;
 mod spans;
 mod splice;
+mod text;
 pub mod walk;
 
 pub use fault::{Fault, code};
@@ -21,3 +22,4 @@ pub use message::{Field, Frame, Kind, Malformed, MalformedKind, Message, Span};
 pub use method::Method;
 pub use revision::{Era, Revision};
 pub use splice::{Patch, Run, Spliced};
+pub use text::floor_char;

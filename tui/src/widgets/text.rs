@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use mcp_proxy_core::protocol::floor_char;
 use unicode_width::UnicodeWidthChar;
 
 /// Whether a character could move the cursor, reorder the line, or hide.
@@ -124,14 +125,7 @@ fn take(text: &str, cells: usize) -> &str {
 
 /// At most `bytes` from the start, ending at a character.
 pub(crate) fn head(text: &str, bytes: usize) -> &str {
-    if text.len() <= bytes {
-        return text;
-    }
-    let mut end = bytes;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..floor_char(text, bytes)]
 }
 
 /// Where a text goes on that is not shown. Every terminal has dots.

@@ -36,7 +36,7 @@ fn tree(text: &str, syntax: Syntax) -> Result<Option<ast::Value<'_>>, EditError>
 }
 
 fn floor(text: &str, at: usize) -> usize {
-    crate::config::source::floor_char(text, at)
+    crate::protocol::floor_char(text, at)
 }
 
 fn lower_first(text: &str) -> String {

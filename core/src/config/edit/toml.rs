@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str) -> Result<Value, EditError> {
 
 fn read(text: &str) -> Result<Document<&str>, EditError> {
     Document::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |s| crate::config::source::floor_char(text, s.start));
+        let at = error.span().map_or(0, |s| crate::protocol::floor_char(text, s.start));
         let (line, column) = line_column(text, at);
         EditError::Syntax { line, column, message: error.message().lines().next().unwrap_or_default().to_owned() }
     })

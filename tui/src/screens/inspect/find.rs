@@ -14,6 +14,7 @@ use crate::app::model::Model;
 use crate::app::theme::Tone;
 use crate::input::action::Action;
 use crate::widgets::input::Input;
+use crate::widgets::text;
 
 /// Bytes of a field that are looked at: nobody means what stands behind them.
 const MAX_FIELD: usize = 256;
@@ -85,8 +86,7 @@ impl Find {
         !self.words.is_empty()
             && self.words.iter().all(|word| {
                 fields.iter().any(|field| {
-                    let end = (0..=field.len().min(MAX_FIELD)).rev().find(|at| field.is_char_boundary(*at));
-                    let field = Utf32Str::new(&field[..end.unwrap_or_default()], &mut buffer);
+                    let field = Utf32Str::new(text::head(field, MAX_FIELD), &mut buffer);
                     word.score(field, matcher).is_some()
                 })
             })

@@ -1,7 +1,7 @@
 //! What keys do in Inspect.
 
 use mcp_proxy_core::observe::{Flow, FlowKind, Status};
-use mcp_proxy_core::protocol::CallId;
+use mcp_proxy_core::protocol::{CallId, floor_char};
 
 use super::layer::{Layer, Prompt, Then};
 use super::marks::{MAX_MARKS, Mark};
@@ -383,11 +383,7 @@ pub(crate) fn reader(tree: &Tree, at: usize) -> Option<Popup> {
     }
     let mut text = tree.value_text(at)?;
     if text.len() > READER_BYTES {
-        let mut end = READER_BYTES;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
+        text.truncate(floor_char(&text, READER_BYTES));
         text.push_str("\n(the rest is left out: copy it with y)");
     }
     Some(Popup::Reader { title: tree.path(at), text: text.into(), top: 0 })

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use mcp_proxy_core::protocol::floor_char;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -84,11 +85,7 @@ impl Buffer {
             return self.end();
         }
         let line = self.line(at.line);
-        let mut byte = at.byte.min(line.len());
-        while !line.is_char_boundary(byte) {
-            byte -= 1;
-        }
-        place(at.line, byte)
+        place(at.line, floor_char(line, at.byte))
     }
 
     /// What stands between two places.
