@@ -375,6 +375,12 @@ mod tests {
         }
     }
 
+    /// Both to their ends: a connection ends with its client.
+    async fn together(served: impl Future<Output = ()>, client: impl Future<Output = ()>) {
+        let both = async { tokio::join!(served, client) };
+        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its client");
+    }
+
     /// A client, its stream's teller, and what serves it.
     fn telling() -> (DuplexStream, tokio::sync::mpsc::Sender<Bytes>, Arc<Pulse>, impl Future<Output = ()>) {
         let (client, io) = tokio::io::duplex(256);
@@ -418,8 +424,7 @@ mod tests {
             assert!(pulse.is_idle());
             drop(client);
         };
-        let both = async { tokio::join!(served, talk) };
-        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its client");
+        together(served, talk).await;
     }
 
     #[tokio::test]
@@ -451,8 +456,7 @@ mod tests {
             assert!(pulse.is_idle());
             drop(client);
         };
-        let both = async { tokio::join!(served, talk) };
-        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its client");
+        together(served, talk).await;
     }
 
     #[tokio::test]
@@ -465,8 +469,7 @@ mod tests {
             drop(client);
             tell.closed().await;
         };
-        let both = async { tokio::join!(served, leaves) };
-        tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its client");
+        together(served, leaves).await;
         for request in
             ["GET /stream HTTP/1.1\r\nhost: x\r\nconnection: x, Close\r\n\r\n", "GET /stream HTTP/1.0\r\n\r\n"]
         {
@@ -481,8 +484,7 @@ mod tests {
                 client.read_to_string(&mut rest).await.expect("text");
                 assert!(rest.contains("word"), "{rest}");
             };
-            let both = async { tokio::join!(served, asks) };
-            tokio::time::timeout(std::time::Duration::from_secs(10), both).await.expect("it ends with its stream");
+            together(served, asks).await;
         }
     }
 }
