@@ -1,17 +1,12 @@
 //! `mcp-proxy init`: writes a commented configuration, and never over an existing one unless told to: that one is kept beside it.
 
-use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen, create_new_private};
+use mcp_proxy_core::config::edit::replace::{ReplaceError, Seen};
 use mcp_proxy_core::config::{Environment, TEMPLATE, default_path, template_from};
 
 use crate::cli::Init;
 use crate::report::{self, Failure};
-
-/// Older files kept beside one; who has more of them has to tidy up first.
-const MAX_KEPT: usize = 1_000;
 
 pub(super) fn run(args: &Init) -> Result<(), Failure> {
     let path = args.path.clone().or_else(|| default_path(&Environment::of_process())).ok_or_else(|| {
@@ -54,43 +49,13 @@ fn write(path: &Path, text: &str, force: bool) -> Result<Option<PathBuf>, Failur
         return Err(Failure::usage(format!("`{}` exists already", path.display()))
             .hint("keep it, choose another place with --path, or overwrite it with --force"));
     }
-    let kept = seen.bytes.as_deref().map(|old| {
-        seen.check_writable()?;
-        keep(path, old)
-    });
-    let kept = kept.transpose().map_err(failed)?;
-    if let Err(error) = seen.replace(text.as_bytes()) {
-        // It is where it was: the copy is not needed.
-        kept.iter().for_each(|kept| drop(fs::remove_file(kept)));
-        return Err(failed(error));
-    }
-    Ok(kept)
-}
-
-/// Puts what a file holds beside it, for its owner only, in the place of nothing: what was kept before stays too.
-fn keep(path: &Path, old: &[u8]) -> Result<PathBuf, ReplaceError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let names = std::iter::once(format!("{name}.bak")).chain((2..=MAX_KEPT).map(|n| format!("{name}.bak.{n}")));
-    let mut beside = path.to_owned();
-    let mut made = Err(io::ErrorKind::AlreadyExists.into());
-    for name in names {
-        beside.set_file_name(name);
-        made = create_new_private(&beside);
-        if !matches!(&made, Err(e) if e.kind() == io::ErrorKind::AlreadyExists) {
-            break;
-        }
-    }
-    made.and_then(|mut file| {
-        let written = file.write_all(old).and_then(|()| file.sync_all());
-        // Half a copy is none; the first problem is the one to be told.
-        written.inspect_err(|_| drop(fs::remove_file(&beside)))
-    })
-    .map_err(|source| ReplaceError::Io { doing: "write", path: beside.clone(), source })?;
-    Ok(beside)
+    seen.replace_keeping(text.as_bytes()).map_err(failed)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::report::Exit;
 
@@ -116,14 +81,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("config.yaml");
         fs::write(&path, "first").expect("there");
-        let one = write(&path, "second", true).expect("forced").expect("kept");
-        let two = write(&path, "third", true).expect("forced").expect("kept");
-        assert_eq!(
-            (one.file_name(), two.file_name()),
-            (Some("config.yaml.bak".as_ref()), Some("config.yaml.bak.2".as_ref()))
-        );
-        let texts = [&one, &two, &path].map(|path| fs::read_to_string(path).expect("there"));
-        assert_eq!(texts, ["first", "second", "third"]);
+        write(&path, "second", true).expect("forced");
+        let newest = write(&path, "third", true).expect("forced").expect("kept");
+        let texts = [&path, &newest, &dir.path().join("config.yaml.bak.2")];
+        assert_eq!(texts.map(|path| fs::read_to_string(path).expect("there")), ["third", "second", "first"]);
     }
 
     #[cfg(unix)]
@@ -136,13 +97,9 @@ mod tests {
         write(&path, TEMPLATE, false).expect("written");
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
-        // Neither what lies there nor the file itself makes the copy open to others.
-        let other = dir.path().join("config.yaml.bak");
-        fs::write(&other, "older").expect("there");
-        for open in [&path, &other] {
-            fs::set_permissions(open, fs::Permissions::from_mode(0o644)).expect("ours");
-        }
-        let old = write(&path, TEMPLATE, true).expect("forced").expect("kept");
-        assert_eq!((mode(&old), fs::read_to_string(&other).expect("there").as_str()), (0o600, "older"));
+        // A copy of what is open to others is not.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");
+        let old = write(&path, "other", true).expect("forced").expect("kept");
+        assert_eq!(mode(&old), 0o600);
     }
 }

@@ -2,6 +2,8 @@
 
 mod call;
 mod check;
+#[cfg(unix)]
+mod columns;
 mod diff;
 mod doctor;
 mod engine;

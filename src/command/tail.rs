@@ -26,6 +26,7 @@ fn follow(config: Option<&Path>, args: &Tail, filter: Filter) -> Result<(), Fail
     use tokio::sync::mpsc;
     use tokio::task::JoinSet;
 
+    use super::columns::{Columns, Line};
     use super::{engines, runtime};
     use crate::report;
 
@@ -41,7 +42,7 @@ fn follow(config: Option<&Path>, args: &Tail, filter: Filter) -> Result<(), Fail
             has_pid: engines.len() > 1,
         };
         let filter = Arc::new(filter);
-        let (to, mut lines) = mpsc::channel::<String>(N_LINES);
+        let (to, mut lines) = mpsc::channel::<Line>(N_LINES);
         let mut tasks = JoinSet::new();
         for engine in engines {
             let title = engines::title(engine.hello());
@@ -50,9 +51,10 @@ fn follow(config: Option<&Path>, args: &Tail, filter: Filter) -> Result<(), Fail
             tasks.spawn(async move { (title, following.run(last, to).await) });
         }
         drop(to);
+        let mut columns = Columns::default();
         // Ends when all engines have ended.
         while let Some(line) = lines.recv().await {
-            if !report::out_while_read(line.as_bytes())? {
+            if !report::out_while_read(columns.text(&line).as_bytes())? {
                 return Ok(());
             }
         }
@@ -76,6 +78,7 @@ mod following {
     use serde_json::{Value, json};
     use tokio::sync::mpsc;
 
+    use super::super::columns::{Cell, Line};
     use crate::render;
 
     /// Rows asked for at a time.
@@ -113,14 +116,14 @@ mod following {
         }
 
         /// Until the engine ends: why. Begins with the `last` rows.
-        pub(super) async fn run(mut self, last: u64, to: mpsc::Sender<String>) -> RemoteError {
+        pub(super) async fn run(mut self, last: u64, to: mpsc::Sender<Line>) -> RemoteError {
             match self.follow(last, &to).await {
                 Err(error) => error,
                 Ok(()) => RemoteError::Closed("nobody reads any more".to_owned()),
             }
         }
 
-        async fn follow(&mut self, last: u64, to: &mpsc::Sender<String>) -> Result<(), RemoteError> {
+        async fn follow(&mut self, last: u64, to: &mpsc::Sender<Line>) -> Result<(), RemoteError> {
             self.engine.ask(Ask::Subscribe).await?;
             let end = self.window(CallId(u64::MAX), 1).await?;
             self.version = end.version;
@@ -152,7 +155,7 @@ mod following {
         }
 
         /// Rows that have changed. `false`: nobody reads any more.
-        async fn look_at(&mut self, ids: &[CallId], to: &mpsc::Sender<String>) -> Result<bool, RemoteError> {
+        async fn look_at(&mut self, ids: &[CallId], to: &mpsc::Sender<Line>) -> Result<bool, RemoteError> {
             let mut ids = ids;
             while let [first, ..] = ids {
                 let window = self.window(*first, N_ROWS).await?;
@@ -179,7 +182,7 @@ mod following {
         }
 
         /// All rows from the first one that has not ended. `false`: nobody reads any more.
-        async fn scan(&mut self, to: &mpsc::Sender<String>) -> Result<bool, RemoteError> {
+        async fn scan(&mut self, to: &mpsc::Sender<Line>) -> Result<bool, RemoteError> {
             let mut from = self.open.first().copied().unwrap_or(self.next).min(self.next);
             loop {
                 let window = self.window(from, N_ROWS).await?;
@@ -204,7 +207,7 @@ mod following {
         }
 
         /// Prints a row if it has ended, passes, and was not printed before.
-        async fn take(&mut self, row: &Flow, to: &mpsc::Sender<String>) -> bool {
+        async fn take(&mut self, row: &Flow, to: &mpsc::Sender<Line>) -> bool {
             self.next = self.next.max(CallId(row.id.0 + 1));
             if row.status == Status::Pending {
                 self.open.insert(row.id);
@@ -225,9 +228,9 @@ mod following {
             }
             let pid = self.engine.hello().pid;
             let line = if self.shape.is_json {
-                json_line(row, pid)
+                Line::Whole(json_line(row, pid))
             } else {
-                human(row, self.shape.has_pid.then_some(pid), self.shape.is_coloured)
+                Line::Cells(human(row, self.shape.has_pid.then_some(pid), self.shape.is_coloured))
             };
             to.send(line).await.is_ok()
         }
@@ -244,7 +247,7 @@ mod following {
             }
         }
 
-        async fn lost(&self, n: u64, to: &mpsc::Sender<String>) -> bool {
+        async fn lost(&self, n: u64, to: &mpsc::Sender<Line>) -> bool {
             if n == 0 {
                 return true;
             }
@@ -254,7 +257,7 @@ mod following {
             } else {
                 format!("... {n} lost: they left the journal before they were read\n")
             };
-            to.send(line).await.is_ok()
+            to.send(Line::Whole(line)).await.is_ok()
         }
     }
 
@@ -263,34 +266,39 @@ mod following {
     }
 
     /// Where it came from and where it went.
-    fn way(row: &Flow) -> String {
+    fn way(row: &Flow) -> (&str, &str) {
         let server = row.backend.as_deref().unwrap_or("-");
-        let client = if row.client.is_empty() { "-" } else { &row.client };
+        let client = if row.client.is_empty() { "-" } else { &*row.client };
         match row.kind {
-            FlowKind::Call | FlowKind::ClientNotification => format!("{client} > {server}"),
-            FlowKind::Upcall | FlowKind::ServerNotification => format!("{server} > {client}"),
-            FlowKind::Own => format!("mcp-proxy > {server}"),
+            FlowKind::Call | FlowKind::ClientNotification => (client, server),
+            FlowKind::Upcall | FlowKind::ServerNotification => (server, client),
+            FlowKind::Own => ("mcp-proxy", server),
         }
     }
 
-    fn human(row: &Flow, pid: Option<u32>, is_coloured: bool) -> String {
+    /// What is as long in every row comes first: so it stands in columns.
+    fn human(row: &Flow, pid: Option<u32>, is_coloured: bool) -> Vec<Cell> {
         // Names are the clients' and servers' own: they must not move the cursor. The colours are ours.
-        let clean = |text: &str| render::one_line(text);
-        let paint = |code: &str, text: String| {
-            if is_coloured { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text }
-        };
-        let mut parts = vec![paint("2", render::time_of_day(row.at))];
-        parts.extend(pid.map(|pid| paint("2", pid.to_string())));
-        parts.extend([row.id.to_string(), clean(&way(row)), clean(&row.method)]);
-        parts.extend(row.target.as_deref().map(clean));
-        let outcome = clean(&row.status.to_string());
-        parts.push(if failed(&row.status) { paint("31", outcome) } else { outcome });
-        if !matches!(row.status, Status::Sent | Status::Dropped(_)) {
-            parts.push(render::duration(row.timing.total()));
-        }
+        let cell = |text: &str| Cell::left(render::one_line(text));
+        let paint = |code: &'static str, cell: Cell| if is_coloured { cell.painted(code) } else { cell };
+        let mut cells = vec![paint("2", cell(&render::time_of_day(row.at)))];
+        cells.extend(pid.map(|pid| paint("2", cell(&pid.to_string()))));
+        let (from, to) = way(row);
+        let outcome = cell(&row.status.to_string());
+        let takes_time = !matches!(row.status, Status::Sent | Status::Dropped(_));
+        let time = if takes_time { render::duration(row.timing.total()) } else { String::new() };
         let n_bytes = u64::from(row.n_bytes_in) + u64::from(row.n_bytes_out);
-        parts.push(render::size(usize::try_from(n_bytes).unwrap_or(usize::MAX)));
-        format!("{}\n", parts.join("  "))
+        cells.extend([
+            cell(&row.id.to_string()),
+            cell(from),
+            cell(&format!("> {to}")),
+            if failed(&row.status) { paint("31", outcome) } else { outcome },
+            Cell::right(time),
+            Cell::right(render::size(usize::try_from(n_bytes).unwrap_or(usize::MAX))),
+            cell(&row.method),
+            cell(row.target.as_deref().unwrap_or_default()),
+        ]);
+        cells
     }
 
     fn ms(time: std::time::Duration) -> f64 {
@@ -338,6 +346,7 @@ mod following {
 
         use mcp_proxy_core::observe::Timing;
 
+        use super::super::super::columns::Columns;
         use super::*;
 
         fn row() -> Flow {
@@ -354,25 +363,28 @@ mod following {
 
         /// Without the time of day.
         fn shown(row: &Flow, pid: Option<u32>) -> String {
-            human(row, pid, false).split_once("  ").expect("a time first").1.to_owned()
+            let line = Columns::default().text(&Line::Cells(human(row, pid, false)));
+            line.split_once("  ").expect("a time first").1.to_owned()
         }
 
         #[test]
         fn a_call_is_a_line() {
-            let expected = "c-1a  claude-code > github  tools/call  github__search  ok  41.3 ms  2 KB\n";
+            let expected = "c-1a  claude-code  > github  ok  41.3 ms  2 KB  tools/call  github__search\n";
             assert_eq!(shown(&row(), None), expected);
             assert_eq!(shown(&row(), Some(7)), format!("7  {expected}"));
             let failed = Flow { status: Status::Fault(-32602), kind: FlowKind::Upcall, target: None, ..row() };
-            assert_eq!(shown(&failed, None), "c-1a  github > claude-code  tools/call  error -32602  41.3 ms  2 KB\n");
-            assert!(human(&failed, None, true).contains("\u{1b}[31merror -32602\u{1b}[0m"));
+            assert_eq!(shown(&failed, None), "c-1a  github  > claude-code  error -32602  41.3 ms  2 KB  tools/call\n");
+            let coloured = Columns::default().text(&Line::Cells(human(&failed, None, true)));
+            assert!(coloured.contains("\u{1b}[31merror -32602\u{1b}[0m"), "{coloured:?}");
         }
 
         #[test]
         fn names_cannot_move_the_cursor() {
             let evil = Flow { target: Some("\u{1b}[2J\nx".into()), client: "\u{1b}[31mred".into(), ..row() };
-            let line = human(&evil, None, false);
+            let text = |is_coloured| Columns::default().text(&Line::Cells(human(&evil, None, is_coloured)));
+            let line = text(false);
             assert!(!line.contains('\u{1b}') && line.matches('\n').count() == 1, "{line:?}");
-            let coloured = human(&evil, None, true);
+            let coloured = text(true);
             assert!(!coloured.contains("\u{1b}[2J") && !coloured.contains("\u{1b}[31mred"), "{coloured:?}");
         }
 

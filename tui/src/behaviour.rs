@@ -320,6 +320,20 @@ fn a_running_call_is_cancelled_by_escape_and_yes() {
 }
 
 #[test]
+fn what_a_server_confirms_is_from_the_cache_no_more() {
+    let mut d = driver();
+    let cached = |d: &mut Driver, cached: bool| {
+        let mut view = (*d.catalog).clone();
+        view.items.iter_mut().for_each(|item| item.cached = cached);
+        d.catalog = view.into();
+        d.look(Some(Vec::new()));
+    };
+    cached(&mut d, true);
+    cached(&mut d, false);
+    assert!(!d.model.catalog.view.items.iter().any(|item| item.cached), "with the same version");
+}
+
+#[test]
 fn the_first_item_is_selected_until_another_one_is_chosen() {
     let with_one_before = |d: &mut Driver| {
         let mut view = (*d.catalog).clone();

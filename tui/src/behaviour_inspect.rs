@@ -154,6 +154,31 @@ fn a_held_message_goes_on_as_edited_or_is_answered_by_hand() {
 }
 
 #[test]
+fn a_replay_that_the_list_has_not_looked_at_yet_is_waited_for() {
+    let mut d = driver();
+    d.keys("2 /").text("~be demo").keys("enter g");
+    let said = |d: &Driver| d.model.toast.as_ref().map(|t| t.text.clone()).unwrap_or_default();
+    // Told before the rows are read.
+    d.tell(Msg::Replayed { of: CallId(3), new: CallId(14) });
+    assert!(!said(&d).contains("is a replay"), "{}", said(&d));
+    let mut new = d.journal[3].clone();
+    (new.id, new.parent) = (CallId(14), Some(CallId(3)));
+    d.journal.push(new);
+    d.look(Some(vec![CallId(14)]));
+    assert_eq!((said(&d).as_str(), d.model.inspect.selected), ("✓ c-e is a replay of c-3", Some(14)));
+    // One that does not pass.
+    let mut other = d.journal[3].clone();
+    (other.id, other.parent, other.backend) = (CallId(15), Some(CallId(3)), Some("notes".into()));
+    d.journal.push(other);
+    d.tell(Msg::Replayed { of: CallId(3), new: CallId(15) });
+    d.look(Some(vec![CallId(15)]));
+    assert_eq!(said(&d), "✓ c-f is a replay of c-3; it does not pass the filter");
+    d.keys("P");
+    d.tell(Msg::Replayed { of: CallId(3), new: CallId(16) });
+    assert_eq!(said(&d), "✓ c-10 is a replay of c-3; the list is frozen");
+}
+
+#[test]
 fn the_filter_of_what_is_held_is_typed_with_its_mistakes_told() {
     let mut d = driver();
     d.keys("2 i").text("~lat 5").keys("enter");

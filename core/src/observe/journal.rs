@@ -188,7 +188,9 @@ impl Journal {
             row.status = status;
             row.is_held = false;
             row.set_timing(timing);
-            row.n_bytes_out = returned.map_or(0, |b| u32::try_from(b.len()).unwrap_or(u32::MAX));
+            // What we answered ourselves came from nobody.
+            let n_bytes = returned.map(Bytes::len).or_else(|| answered.map(Spliced::len)).unwrap_or(0);
+            row.n_bytes_out = u32::try_from(n_bytes).unwrap_or(u32::MAX);
             row.keep_answered(store, max, returned, answered);
         });
     }

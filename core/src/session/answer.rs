@@ -180,13 +180,14 @@ impl Session {
 
     /// Answers a request of this client with an error of ours.
     pub(super) fn fault_own(&mut self, message: &Message, facts: &Arc<ClientFacts>, fault: &Fault) {
+        let held = self.resumed.as_ref().map_or(Duration::ZERO, |resumed| resumed.held);
         let call = self.begin_own(message, facts);
         let Some(id) = message.id() else { return };
         let out = Spliced::new(refusal(Some(&id), fault).into());
         self.emit(&id, &out, Some(fault.code), Some(call));
         let ended = Ended {
             status: Status::Fault(fault.code),
-            timing: Timing::default(),
+            timing: Timing { held, ..Timing::default() },
             returned: None,
             answered: Some(out),
             tool: None,

@@ -8,11 +8,16 @@ use super::model::Model;
 use super::popup::Popup;
 use super::theme::Tone;
 use crate::widgets::number;
+use crate::widgets::wrapped::Wrapped;
+
+/// Time and word before each message.
+const HEAD: usize = "14:02:31  error  ".len();
 
 /// Opens it, at its end.
 pub(crate) fn open(model: &mut Model) {
     let text = text(model);
-    model.popups.push(Popup::Reader { title: "Messages".to_owned(), text: text.into(), top: usize::MAX });
+    let text = Wrapped::hanging(text, HEAD);
+    model.popups.push(Popup::Reader { title: "Messages".to_owned(), text, top: usize::MAX });
 }
 
 /// One line each, the oldest first.

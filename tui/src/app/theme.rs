@@ -65,6 +65,8 @@ pub(crate) struct Symbols {
     pub(crate) right: &'static str,
     pub(crate) left: &'static str,
     pub(crate) from: &'static str,
+    /// Around the chosen tab.
+    pub(crate) tab: [&'static str; 2],
     pub(crate) dot: &'static str,
     /// Between facts in one line, with its blanks.
     pub(crate) sep: &'static str,
@@ -100,6 +102,7 @@ const UNICODE: Symbols = Symbols {
     right: "→",
     left: "⇠",
     from: "↳",
+    tab: ["▐", "▌"],
     dot: "·",
     sep: " · ",
     play: "▶",
@@ -134,6 +137,7 @@ const ASCII: Symbols = Symbols {
     right: ">",
     left: "<",
     from: "^",
+    tab: ["[", "]"],
     dot: "-",
     sep: " - ",
     play: ">",
@@ -169,6 +173,7 @@ const WORDS: Symbols = Symbols {
     right: "to",
     left: "from",
     from: "",
+    tab: ["[", "]"],
     dot: ",",
     sep: ", ",
     play: "",

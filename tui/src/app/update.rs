@@ -45,6 +45,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if !model.inspect.frozen {
                 model.inspect.version = seen.version;
                 model.inspect.seen(seen.first, seen.next, seen.changed.as_deref(), &mut effects);
+                inspect::replay::find_begun(model);
             }
             model.catalog.seen(seen.catalog);
             keep_selected(model, seen.snapshot);
@@ -55,6 +56,7 @@ pub(crate) fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Scanned { generation, upto, rows } => {
             let state = &mut model.inspect;
             effects.extend(state.rows.scanned(generation, upto, &rows, &state.marks));
+            inspect::replay::find_begun(model);
         }
         Msg::Rechecked(rows) => model.inspect.rows.rechecked(&rows, &model.inspect.marks),
         Msg::Replayed { of, new } => inspect::replay::has_begun(model, of, new),

@@ -121,7 +121,19 @@ fn header(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         spans.push(Span::styled(tab(model, screen), style));
     }
     frame.render_widget(Line::from(spans), area);
-    let end_of_tabs = tabs(model).last().map_or(0, |(.., to)| *to);
+    let tabs = tabs(model);
+    if let Some((_, from, to)) = tabs.iter().find(|(screen, ..)| *screen == model.screen) {
+        // In the places of the blanks around it.
+        let is_wide = layout::breadth(model.size) == Breadth::Wide;
+        for (x, symbol) in [*from, if is_wide { to - 1 } else { *to }].into_iter().zip(s.tab) {
+            if let Some(cell) = frame.buffer_mut().cell_mut((area.x + x, area.y)) {
+                cell.reset();
+                cell.set_symbol(symbol);
+            }
+        }
+    }
+    // One for the end of the last tab.
+    let end_of_tabs = tabs.last().map_or(0, |(.., to)| *to + 1);
     let room = usize::from(area.width.saturating_sub(end_of_tabs));
     let Some(right) = alerts(model).into_iter().find(|line| line.width() <= room) else { return };
     let width = u16::try_from(right.width()).unwrap_or(u16::MAX);

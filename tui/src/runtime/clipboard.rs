@@ -15,7 +15,7 @@ const MAX_BYTES: usize = 74_994;
 pub(super) fn copy(out: &mut impl Write, what: &str, text: &str) -> Result<String, String> {
     if text.len() <= MAX_BYTES {
         execute!(out, CopyToClipboard::to_clipboard_from(text)).map_err(|e| format!("could not copy {what}: {e}"))?;
-        return Ok(format!("copied {what}, {} B (OSC 52)", number::bytes(text.len() as u64)));
+        return Ok(format!("copied {what}, {} (OSC 52)", number::size(text.len() as u64)));
     }
     let path = write_file(text).map_err(|e| format!("could not write {what} to a file: {e}"))?;
     Ok(format!("{what} is too big for the clipboard: written to {}", path.display()))

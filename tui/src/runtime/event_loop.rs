@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::background::{Background, Heard, QUESTION};
 use super::client::{self, Order};
 use super::config::{self, Desk};
+use super::pace::Pace;
 use super::signals::Signals;
 use super::terminal::Screen;
 use super::work::{Chosen, Work, whole};
@@ -37,8 +38,6 @@ use crate::screens::metrics::state::Subject;
 
 /// Time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
-/// Time between two looks at the proxy. The first is at once; in a rush nobody reads more than ten screens a second.
-const LOOK: Duration = Duration::from_millis(100);
 /// How long the last flows may take into their file when we end, and what is half done to go.
 const STREAM_LIMIT: Duration = Duration::from_secs(2);
 /// Calls made again that are looked for in the journal at once; they stand there within moments.
@@ -164,12 +163,13 @@ impl<'a> Loop<'a> {
         let Some(mut inbox) = self.inbox.take() else { return Ok(Outcome::Quit) };
         let mut last_frame = Instant::now();
         let mut looked = last_frame;
+        let mut pace = Pace::new(last_frame.into_std());
         self.look()?;
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
         self.ask_background()?;
         while !self.quit {
-            let look_due = self.stale.then_some((looked + LOOK).max(last_frame + FRAME));
+            let look_due = self.stale.then_some((looked + pace.pause()).max(last_frame + FRAME));
             let draw_due = self.model.dirty.then_some(last_frame + FRAME);
             let frame_due = draw_due.into_iter().chain(look_due).min();
             let tick_due = self.model.tick_in().map(|d| looked + d);
@@ -183,7 +183,8 @@ impl<'a> Loop<'a> {
                         self.look()?;
                     }
                     if std::mem::take(&mut self.model.dirty) {
-                        self.screen.draw(&self.model)?;
+                        let n_bytes = self.screen.draw(&self.model)?;
+                        pace.wrote(n_bytes, Instant::now().into_std());
                     }
                     last_frame = Instant::now();
                 }

@@ -37,7 +37,7 @@ fn taken(path: &Path) -> String {
 pub(super) fn create(path: &Path) -> Result<File, String> {
     create_new_private(path).map_err(|e| match e.kind() {
         io::ErrorKind::AlreadyExists => taken(path),
-        _ => format!("{} cannot be made: {e}", path.display()),
+        _ => format!("{} cannot be made: {}", path.display(), why(&e)),
     })
 }
 
@@ -62,12 +62,12 @@ impl NewFile {
         let mut beside = path.clone().into_os_string();
         beside.push(format!(".{}.part", std::process::id()));
         let beside = PathBuf::from(beside);
-        let file = create_private(&beside).map_err(|e| format!("{} cannot be made: {e}", path.display()))?;
+        let file = create_private(&beside).map_err(|e| format!("{} cannot be made: {}", path.display(), why(&e)))?;
         Ok(Self { path, beside, file: BufWriter::with_capacity(CHUNK, file), n_bytes: 0 })
     }
 
-    fn failed(&self, why: &io::Error) -> String {
-        format!("{} could not be written: {why}", self.path.display())
+    fn failed(&self, error: &io::Error) -> String {
+        format!("{} could not be written: {}", self.path.display(), why(error))
     }
 
     /// Writes more of it.
@@ -89,7 +89,7 @@ impl NewFile {
             io::ErrorKind::AlreadyExists => taken(&self.path),
             _ => self.failed(&e),
         })?;
-        Ok(format!("written to {}, {} B", self.path.display(), number::bytes(self.n_bytes)))
+        Ok(format!("written to {}, {}", self.path.display(), number::size(self.n_bytes)))
     }
 
     /// A name of its own, not in the place of another file that has come meanwhile.
@@ -130,7 +130,7 @@ pub(super) fn read(typed: &str, talk: &mut Talk) -> Result<Result<Recording, Str
         talk.is_at(n_read, len)?;
         let chunk = match bytes.fill_buf() {
             Ok(chunk) => chunk,
-            Err(e) => return Ok(Err(format!("{shown} cannot be read: {e}"))),
+            Err(e) => return Ok(Err(format!("{shown} cannot be read: {}", why(&e)))),
         };
         let end = memchr::memchr(b'\n', chunk);
         let n = end.map_or(chunk.len(), |at| at + 1);
@@ -158,11 +158,17 @@ pub(super) fn read(typed: &str, talk: &mut Talk) -> Result<Result<Recording, Str
 
 /// Opens a file; another thing could be waited for, for ever.
 fn open(path: &Path) -> Result<File, String> {
-    let unread = |e: io::Error| format!("cannot be read: {e}");
+    let unread = |e: io::Error| format!("cannot be read: {}", why(&e));
     if !fs::metadata(path).map_err(unread)?.is_file() {
         return Err("is no file with a recording".to_owned());
     }
     File::open(path).map_err(unread)
+}
+
+/// What the system says, without its number.
+fn why(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod flow_files;
 mod keys;
 pub(crate) mod logging;
 pub(crate) mod looking;
+mod pace;
 mod recorder;
 mod signals;
 mod terminal;

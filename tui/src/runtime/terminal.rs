@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::io::{self, BufWriter, Stdout, Write};
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use crossterm::event::{
@@ -17,7 +17,9 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::{self, Buffer};
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::model::Model;
@@ -37,23 +39,34 @@ thread_local! {
     static DRAWS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Writes while the terminal is ours. What comes later is dropped: it would stand across what was printed since, or the
-/// terminal is gone, and ratatui reports that on a stderr that is gone too.
-struct Ours(Stdout);
+/// Writes while the terminal is ours, and counts. What comes later is dropped: it would stand across what was printed since, or
+/// the terminal is gone, and ratatui reports that on a stderr that is gone too.
+struct Ours {
+    out: Stdout,
+    /// Bytes so far; the screen reads it.
+    written: Arc<AtomicUsize>,
+}
 
 impl Write for Ours {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if TAKEN.load(Ordering::Relaxed) { self.0.write(bytes) } else { Ok(bytes.len()) }
+        if !TAKEN.load(Ordering::Relaxed) {
+            return Ok(bytes.len());
+        }
+        let n = self.out.write(bytes)?;
+        self.written.fetch_add(n, Ordering::Relaxed);
+        Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if TAKEN.load(Ordering::Relaxed) { self.0.flush() } else { Ok(()) }
+        if TAKEN.load(Ordering::Relaxed) { self.out.flush() } else { Ok(()) }
     }
 }
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Ours>>>,
+    /// Bytes written so far.
+    written: Arc<AtomicUsize>,
     mouse: bool,
     open: bool,
 }
@@ -64,9 +77,11 @@ impl Screen {
         install_hook();
         DRAWS.set(true);
         take(mouse).inspect_err(|_| give_back())?;
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER, Ours(io::stdout())));
+        let written = Arc::default();
+        let ours = Ours { out: io::stdout(), written: Arc::clone(&written) };
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER, ours));
         let terminal = Terminal::new(backend).inspect_err(|_| give_back())?;
-        Ok(Self { terminal, mouse, open: true })
+        Ok(Self { terminal, written, mouse, open: true })
     }
 
     /// Columns and rows.
@@ -75,15 +90,20 @@ impl Screen {
         Ok((size.width, size.height))
     }
 
-    /// Draws the model as one update of the screen.
-    pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
+    /// Draws the model as one update of the screen. Gives how many bytes were written.
+    pub(super) fn draw(&mut self, model: &Model) -> io::Result<usize> {
         if !TAKEN.load(Ordering::Relaxed) {
             // A task panicked and its report is on the terminal: leave it there.
-            return Ok(());
+            return Ok(0);
         }
+        let before = self.written.load(Ordering::Relaxed);
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal.draw(|frame| view::draw(model, frame))?;
-        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+        self.terminal.draw(|frame| {
+            view::draw(model, frame);
+            plain_blanks(frame.buffer_mut());
+        })?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        Ok(self.written.load(Ordering::Relaxed).wrapping_sub(before))
     }
 
     /// Forgets what is on the screen: the next frame draws every cell.
@@ -152,6 +172,25 @@ impl Drop for Screen {
     }
 }
 
+/// Cells without anything in them are the same whatever stood there before: else each would be written anew when another colour
+/// comes to be beside it. Those between words stay as the words are.
+fn plain_blanks(buffer: &mut Buffer) {
+    const WORDS_APART: usize = 2;
+    let is_blank =
+        |cell: &buffer::Cell| cell.symbol() == " " && cell.bg == Color::Reset && !cell.modifier.intersects(SEEN);
+    let width = usize::from(buffer.area.width).max(1);
+    for row in buffer.content.chunks_mut(width) {
+        for gap in row.chunk_by_mut(|a, b| is_blank(a) && is_blank(b)) {
+            if gap.len() > WORDS_APART {
+                gap.iter_mut().for_each(buffer::Cell::reset);
+            }
+        }
+    }
+}
+
+/// What can be seen of a blank.
+const SEEN: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED).union(Modifier::CROSSED_OUT);
+
 fn take(mouse: bool) -> io::Result<()> {
     TAKEN.store(true, Ordering::Relaxed);
     enable_raw_mode()?;
@@ -197,4 +236,26 @@ fn install_hook() {
             }
         }));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::style::Style;
+
+    use super::*;
+
+    #[test]
+    fn blanks_have_no_colour_but_between_words() {
+        let red = Style::new().fg(Color::Red);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 2));
+        buffer.set_string(0, 0, "a b         ", red);
+        buffer.set_string(0, 1, "a b         ", red.add_modifier(Modifier::REVERSED));
+        let reversed = buffer.content[12..].to_vec();
+        plain_blanks(&mut buffer);
+        assert_eq!(
+            (buffer[(1, 0)].fg, buffer[(3, 0)].fg, buffer[(11, 0)].fg),
+            (Color::Red, Color::Reset, Color::Reset)
+        );
+        assert_eq!(buffer.content[12..], reversed, "what is seen stays");
+    }
 }

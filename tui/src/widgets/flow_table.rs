@@ -130,6 +130,8 @@ const SPARE: usize = 12;
 const MIN_METHOD: usize = 14;
 /// The longest method names we know have this many cells.
 const MAX_METHOD: usize = 24;
+/// Cells of the method beside a target in rows of two lines.
+const TWO_LINES_METHOD: usize = 18;
 
 /// Columns that were chosen: each bit is a place in [`COLUMNS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -216,6 +218,22 @@ impl Column {
                 Status::Dropped(_) => 7,
             }),
             Self::Time | Self::Id | Self::Direction => Key::Number(flow.id.0),
+        }
+    }
+
+    /// An order by it, in words.
+    pub(crate) const fn order(self, is_down: bool) -> &'static str {
+        match (self, is_down) {
+            (Self::Time | Self::Id | Self::Session, true) => "newest first",
+            (Self::Time | Self::Id | Self::Session, false) => "oldest first",
+            (Self::Client | Self::Server | Self::Method | Self::Target, true) => "z first",
+            (Self::Client | Self::Server | Self::Method | Self::Target, false) => "a first",
+            (Self::Latency, true) => "slowest first",
+            (Self::Latency, false) => "fastest first",
+            (Self::Status, true) => "failed first",
+            (Self::Status, false) => "failed last",
+            (_, true) => "largest first",
+            (_, false) => "smallest first",
         }
     }
 
@@ -335,13 +353,20 @@ pub(crate) fn two_lines(flow: &Flow, cells: usize, look: Look) -> [Line<'static>
     let theme = look.theme;
     let ellipsis = theme.symbols().ellipsis;
     let (word, tone) = status(flow, look);
-    let fixed = 1 + 12 + 1 + 7 + 1 + 18 + 1 + 1 + 10 + 1;
+    let what = cells.saturating_sub(1 + 12 + 1 + 7 + 1 + 1 + 10 + 1);
     let target = flow.target.as_deref().unwrap_or_default();
+    // What has no target leaves its place to the method.
+    let (of_method, target) = if target.is_empty() {
+        (what, String::new())
+    } else {
+        let of_method = TWO_LINES_METHOD.min(what);
+        (of_method, text::pad(&format!(" {target}"), what - of_method, ellipsis))
+    };
     let first = Line::from(vec![
         Span::styled(format!(" {} ", number::time_of_day(flow.at, look.utc_offset, true)), theme.dim()),
         Span::raw(format!("{} ", text::pad(&flow.id.to_string(), 7, ellipsis))),
-        Span::raw(format!("{} ", text::pad(&method(flow), 18, ellipsis))),
-        Span::styled(text::pad(target, cells.saturating_sub(fixed), ellipsis), theme.strong()),
+        Span::raw(text::pad(&method(flow), of_method, ellipsis)),
+        Span::styled(target, theme.strong()),
         Span::raw(" "),
         Span::styled(text::pad(&word, 10, ellipsis), theme.tone(tone)),
         Span::raw(" "),

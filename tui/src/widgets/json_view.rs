@@ -91,9 +91,9 @@ fn place(text: &str, needle: &str) -> Option<usize> {
 #[must_use]
 pub(crate) fn left_out(tree: &Tree, theme: Theme) -> Option<Line<'static>> {
     let n = tree.n_left_out();
-    let shown = number::bytes(tree.bytes().len() as u64);
+    let shown = number::size(tree.bytes().len() as u64);
     let text =
-        format!("  {} first {shown} shown, {} more: + shows all", theme.symbols().ellipsis, number::bytes(n as u64));
+        format!("  {} first {shown} shown, {} more: + shows all", theme.symbols().ellipsis, number::size(n as u64));
     (n > 0).then(|| Line::styled(text, theme.dim()))
 }
 

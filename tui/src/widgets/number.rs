@@ -65,6 +65,16 @@ pub(crate) fn bytes(n: u64) -> String {
     }
 }
 
+/// The same for a sentence: `312 B`, `9.1 kB`, `1.8 MB`.
+#[must_use]
+pub(crate) fn size(n: u64) -> String {
+    let short = bytes(n);
+    match short.strip_suffix(['k', 'M']) {
+        Some(number) => format!("{number} {}B", &short[number.len()..]),
+        None => format!("{short} B"),
+    }
+}
+
 /// A count with commas: `98,431`.
 #[must_use]
 pub(crate) fn count(n: u64) -> String {

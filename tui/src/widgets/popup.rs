@@ -21,6 +21,10 @@ use crate::screens::inspect::layer_view;
 
 /// Draws the layers, the last on top.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
+    if model.theme.accessible && !model.popups.is_empty() {
+        // Who hears the screen would hear the edges of what lies below.
+        frame.render_widget(Clear, parts(model.size).body);
+    }
     for (i, popup) in model.popups.iter().enumerate() {
         let on_top = i + 1 == model.popups.len();
         match popup {
@@ -119,7 +123,7 @@ fn copy(model: &Model, entries: &[CopyEntry], cursor: Cursor, frame: &mut Frame<
     let theme = model.theme;
     let ellipsis = theme.symbols().ellipsis;
     let line = |e: &CopyEntry| {
-        let size = format!("{} B", number::bytes(e.n_bytes() as u64));
+        let size = number::size(e.n_bytes() as u64);
         let room = cells.saturating_sub(25 + size.len() + 2);
         Line::from(vec![
             Span::styled(format!(" {} ", text::pad(e.what, 23, ellipsis)), theme.strong()),

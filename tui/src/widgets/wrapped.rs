@@ -10,17 +10,39 @@ use super::text;
 #[derive(Debug)]
 pub(crate) struct Wrapped {
     text: String,
+    /// Cells by which what does not fit into the first line of a paragraph is set in.
+    hang: usize,
     lines: RefCell<Option<(usize, Rc<[String]>)>>,
 }
 
 impl Wrapped {
+    /// A text whose paragraphs begin with a head of so many cells, of which the rest stands clear.
+    pub(crate) fn hanging(text: String, hang: usize) -> Self {
+        Self { hang, ..text.into() }
+    }
+
+    fn lines(&self, cells: usize) -> Vec<String> {
+        if self.hang == 0 || self.hang * 2 > cells {
+            return text::wrap(&self.text, cells, usize::MAX);
+        }
+        let indent = " ".repeat(self.hang);
+        let mut out = Vec::new();
+        for paragraph in self.text.lines() {
+            let (head, rest) = paragraph.split_at_checked(self.hang).unwrap_or((paragraph, ""));
+            let pieces = text::wrap(rest, cells - self.hang, usize::MAX);
+            out.push(format!("{head}{}", pieces.first().map_or("", String::as_str)));
+            out.extend(pieces.iter().skip(1).map(|piece| format!("{indent}{piece}")));
+        }
+        out
+    }
+
     /// All of it as lines of at most `cells`.
     pub(crate) fn wrapped(&self, cells: usize) -> Rc<[String]> {
         let mut kept = self.lines.borrow_mut();
         match &*kept {
             Some((at, lines)) if *at == cells => lines.clone(),
             _ => {
-                let lines: Rc<[String]> = text::wrap(&self.text, cells, usize::MAX).into();
+                let lines: Rc<[String]> = self.lines(cells).into();
                 *kept = Some((cells, lines.clone()));
                 lines
             }
@@ -30,7 +52,7 @@ impl Wrapped {
 
 impl From<String> for Wrapped {
     fn from(text: String) -> Self {
-        Self { text, lines: RefCell::new(None) }
+        Self { text, hang: 0, lines: RefCell::new(None) }
     }
 }
 
@@ -54,5 +76,12 @@ mod tests {
         assert!(Rc::ptr_eq(&first, &text.wrapped(7)), "made once");
         assert_eq!(*text.wrapped(20), ["one two three"]);
         assert_eq!(*text.wrapped(7), ["one two", "three"]);
+    }
+
+    #[test]
+    fn paragraphs_hang_below_their_heads() {
+        let text = Wrapped::hanging("1: one two three\n2: four\n\n日本語".to_owned(), 3);
+        assert_eq!(*text.wrapped(10), ["1: one two", "   three", "2: four", "", "日本語"]);
+        assert_eq!(*text.wrapped(5), ["1:", "one", "two", "three", "2:", "four", "", "日本", "語"], "no room for it");
     }
 }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::backup;
+
 /// A client's file keeps its projects' history too; more than this is no file to be read at once.
 pub const MAX_BYTES: u64 = 32 << 20;
 
@@ -153,23 +155,15 @@ impl Seen {
         }
     }
 
-    /// The same, after what was read has been put beside it as `NAME.bak`, in the place of an older one. Gives the path of that;
-    /// `None` if there was no file.
+    /// The same, after what was read has been put beside it ([`backup`](super::backup)). Gives the path of that; `None` if there
+    /// was no file.
     ///
     /// # Errors
     /// As [`Self::replace`]; also when the copy cannot be made.
     pub fn replace_keeping(&self, bytes: &[u8]) -> Result<Option<PathBuf>, ReplaceError> {
         self.check_writable()?;
         self.check_unchanged()?;
-        let backup = match &self.bytes {
-            Some(old) => {
-                let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-                let beside = self.path.with_file_name(format!("{name}.bak"));
-                Self::read(&beside)?.replace(old)?;
-                Some(beside)
-            }
-            None => None,
-        };
+        let backup = self.bytes.as_deref().map(|old| backup::keep(&self.path, old)).transpose()?;
         self.replace(bytes)?;
         Ok(backup)
     }

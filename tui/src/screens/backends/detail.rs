@@ -12,6 +12,8 @@ use crate::widgets::number;
 
 /// Stderr lines of a failure that are shown.
 const STDERR_LINES: usize = 8;
+/// Lines of the reason of a failure before what to do.
+const WHY_LINES: usize = 2;
 
 /// All about one server, as lines of `cells`.
 #[must_use]
@@ -72,7 +74,14 @@ fn failure(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'sta
     let s = theme.symbols();
     let at = number::time_of_day(f.at, model.utc_offset, false);
     heading(out, &format!("{} failed at {at}, phase {}", s.bad, f.phase), theme.tone(Tone::Bad));
-    out.extend(named("why", &f.message, cells, theme));
+    let mut why = named("why", &f.message, cells, theme);
+    // What to do stands where it is seen: the end of a long reason comes after all else.
+    let is_long = why.len() > WHY_LINES;
+    why.truncate(WHY_LINES);
+    out.extend(why);
+    let hint =
+        f.hint.as_deref().unwrap_or("read its last words, try its command in a shell; e: its entry, r: start it again");
+    out.extend(named("do", hint, cells, theme));
     if let Some(resolved) = &f.resolved {
         out.extend(named("ran", resolved, cells, theme));
     }
@@ -81,11 +90,11 @@ fn failure(model: &Model, b: &BackendView, cells: usize, out: &mut Vec<Line<'sta
         let end = f.exit.map_or_else(String::new, |e| format!("{e}, "));
         out.extend(named("ended", &format!("{end}{} after its start", number::latency(f.after)), cells, theme));
     }
-    let hint =
-        f.hint.as_deref().unwrap_or("read its last words, try its command in a shell; e: its entry, r: start it again");
-    out.extend(named("do", hint, cells, theme));
     let skipped = f.stderr.len().saturating_sub(STDERR_LINES);
     for (i, line) in f.stderr.iter().skip(skipped).enumerate() {
         out.extend(named(if i == 0 { "stderr" } else { "" }, line, cells, theme));
+    }
+    if is_long {
+        out.extend(named("in full", &f.message, cells, theme));
     }
 }

@@ -53,7 +53,10 @@ fn past(b: &BackendView, seen: &ServerDetail, cells: usize, model: &Model) -> Li
     let theme = model.theme;
     let s = theme.symbols();
     let sum = |of: fn(&HealthSlice) -> Duration| seen.slices.iter().map(of).sum::<Duration>();
-    let (up, all) = (sum(|p| p.up), sum(|p| p.up + p.down + p.starting));
+    let (up, down) = (sum(|p| p.up), sum(|p| p.down));
+    // Who was never down has started as it was told to: that counts for nothing.
+    let starting = if down.is_zero() && !up.is_zero() { Duration::ZERO } else { sum(|p| p.starting) };
+    let all = up + down + starting;
     let share = if all.is_zero() {
         "not wanted yet".to_owned()
     } else {

@@ -72,7 +72,7 @@ pub(crate) fn line(model: &Model, i: &InstanceView) -> String {
         (None, Some(principal)) => format!("{} {principal}", i.tenancy),
         (None, None) => i.tenancy.to_owned(),
     };
-    let mut parts = vec![text::pad(&word, 14, ""), text::pad(&whose, 24, model.theme.symbols().ellipsis)];
+    let mut parts = vec![text::pad(&word, 14, ""), text::pad(&whose, 20, model.theme.symbols().ellipsis)];
     parts.extend(i.pid.map(|pid| format!("pid {pid}")));
     parts.extend(i.revision.map(|r| format!("MCP {}", r.date())));
     parts.push(format!("for {}", number::age(number::since(model.now, i.since))));

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::object;
 use super::result::Readable;
+use super::rows;
 use super::schema::{self, Argument, Kind};
 use super::template;
 use crate::app::cursor::Cursor;
@@ -31,6 +32,16 @@ pub(crate) struct Field {
     pub(crate) argument: Argument,
     pub(crate) input: Input,
     pub(crate) error: Option<String>,
+    /// Rows that were taken away, the last one at the end: who adds one again has it back.
+    pub(super) taken: Vec<Vec<Self>>,
+}
+
+impl Field {
+    /// The field of an argument, with what the schema proposes.
+    pub(super) fn new(argument: Argument) -> Self {
+        let input = argument.default.as_ref().map_or_else(Input::default, |d| Input::proposal(schema::shown(d)));
+        Self { input, argument, error: None, taken: Vec::new() }
+    }
 }
 
 /// How far the call is.
@@ -54,8 +65,12 @@ pub(crate) struct Form {
     pub(crate) kind: ItemKind,
     pub(crate) exposed: Arc<str>,
     pub(crate) backend: Arc<str>,
-    /// The item may change something and does not say that doing so twice is harmless: ask first.
+    /// The item may change something: ask first.
     pub(crate) asks: bool,
+    /// It says that the same call twice is harmless.
+    is_idempotent: bool,
+    /// The params of the last call made.
+    sent: Option<String>,
     pub(crate) fields: Vec<Field>,
     /// All arguments are one JSON field.
     whole: bool,
@@ -98,17 +113,14 @@ impl Form {
             ItemKind::Resource => Vec::new(),
             ItemKind::Template => template::variables(&item.exposed).into_iter().map(variable).collect(),
         };
-        let field = |argument: Argument| Field {
-            input: argument.default.as_ref().map_or_else(Input::default, |d| Input::proposal(schema::shown(d))),
-            argument,
-            error: None,
-        };
         Self {
             kind: item.kind,
             exposed: item.exposed.clone(),
             backend: item.backend.clone(),
-            asks: item.kind == ItemKind::Tool && !hint(&item.raw, "readOnlyHint") && !hint(&item.raw, "idempotentHint"),
-            fields: arguments.into_iter().map(field).collect(),
+            asks: item.kind == ItemKind::Tool && !hint(&item.raw, "readOnlyHint"),
+            is_idempotent: hint(&item.raw, "idempotentHint"),
+            sent: None,
+            fields: rows::fields(arguments),
             whole,
             laid_by: None,
             at: 0,
@@ -131,6 +143,32 @@ impl Form {
         form
     }
 
+    /// What Enter does, and whether it asks.
+    pub(crate) const fn on_enter(&self) -> &'static str {
+        match (self.asks, self.is_idempotent) {
+            (false, _) => "Enter sends at once",
+            (true, false) => "Enter asks before it sends",
+            (true, true) => "Enter asks before it sends anything new",
+        }
+    }
+
+    /// Why to ask before these params are sent; `None`: they may be.
+    pub(crate) fn doubt(&self, params: &str) -> Option<&'static str> {
+        match (self.asks, self.is_idempotent) {
+            (false, _) => None,
+            (true, true) if self.sent.as_deref() == Some(params) => None,
+            (true, true) => {
+                Some("It does not say that it only reads. The same again is harmless, it says, and is not asked about.")
+            }
+            (true, false) => Some("It does not say that it only reads, or that calling it twice is harmless."),
+        }
+    }
+
+    /// These params are sent.
+    pub(crate) fn sends(&mut self, params: &str) {
+        self.sent = Some(params.to_owned());
+    }
+
     /// Whether all arguments are written as JSON.
     pub(crate) const fn is_raw(&self) -> bool {
         self.laid_by.is_some()
@@ -145,18 +183,14 @@ impl Form {
             Some(mut fields) => {
                 let written = self.fields.first().map(|f| f.input.text().to_owned()).unwrap_or_default();
                 if let Ok(value) = serde_json::from_str::<Value>(&written) {
-                    for field in &mut fields {
-                        let found = field.argument.path.iter().try_fold(&value, |v, key| v.get(key));
-                        field.input = Input::new(found.map(schema::shown).unwrap_or_default());
-                        field.error = None;
-                    }
+                    rows::fill(&mut fields, &value);
                 }
                 (self.fields, self.whole) = (fields, false);
             }
             None => {
                 let json = self.written();
                 let fields = std::mem::take(&mut self.fields);
-                self.fields = vec![Field { argument: whole_argument(), input: Input::new(json), error: None }];
+                self.fields = vec![Field { input: Input::new(json), ..Field::new(whole_argument()) }];
                 (self.laid_by, self.whole) = (Some(fields), true);
             }
         }
@@ -175,7 +209,7 @@ impl Form {
     /// The field characters go into.
     pub(crate) fn typing(&mut self) -> Option<&mut Input> {
         let field = self.fields.get_mut(self.at).filter(|_| self.focus == Focus::Fields)?;
-        (!matches!(field.argument.kind, Kind::Choice(_) | Kind::Boolean)).then_some(&mut field.input)
+        (!matches!(field.argument.kind, Kind::Choice(_) | Kind::Boolean | Kind::Rows(_))).then_some(&mut field.input)
     }
 
     /// Whether the answer is shown as people read it.
@@ -200,6 +234,7 @@ impl Form {
         let mut choices = match &field.argument.kind {
             Kind::Choice(values) => values.iter().map(schema::shown).collect(),
             Kind::Boolean => vec!["true".to_owned(), "false".to_owned()],
+            Kind::Rows(_) => return rows::turn(&mut self.fields, self.at, forward),
             _ => {
                 let code = if forward { crate::input::key::Code::Right } else { crate::input::key::Code::Left };
                 field.input.key(crate::input::key::Key { code, ctrl: false, shift: false });
@@ -419,6 +454,21 @@ mod tests {
         assert!(!form("demo__echo").asks);
         assert!(form("demo__slow").asks);
         assert!(!form("note://today").asks);
+    }
+
+    #[test]
+    fn that_twice_is_harmless_says_nothing_of_the_first_time() {
+        let mut f = form("asks__book_table");
+        let (_, params) = f.params().unwrap();
+        assert!(f.doubt(&params).is_some());
+        f.sends(&params);
+        assert_eq!(f.doubt(&params), None);
+        assert!(f.doubt("{\"name\":\"other\"}").is_some());
+        let mut f = form("demo__slow");
+        fill(&mut f, "label", "x");
+        let (_, params) = f.params().unwrap();
+        f.sends(&params);
+        assert!(f.doubt(&params).is_some(), "it does not say so");
     }
 
     #[test]

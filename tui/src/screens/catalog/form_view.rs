@@ -60,11 +60,10 @@ pub(crate) fn draw(model: &Model, form: &Form, on_top: bool, frame: &mut Frame<'
         ItemKind::Resource | ItemKind::Template => "Read",
     };
     let title = format!("{verb} {}", form.exposed);
-    let asks = if form.asks { "asks before it sends" } else { "sends at once" };
     let block = pane::block(theme, on_top)
         .title(pane::title(&title))
         .title(pane::title(&format!("server {}", form.backend)).right_aligned())
-        .title_bottom(pane::title(&format!("Enter {asks}")));
+        .title_bottom(pane::title(form.on_enter()));
     let block =
         if form.is_raw() { block.title_bottom(pane::title("all arguments as JSON").right_aligned()) } else { block };
     frame.render_widget(block, area);
@@ -111,6 +110,10 @@ fn lines(form: &Form, cells: usize, theme: Theme) -> (Vec<Line<'static>>, usize)
 /// What a field is about, with its choices.
 fn about(field: &Field) -> String {
     let mut about = field.argument.about.clone();
+    if let Kind::Rows(_) = field.argument.kind {
+        about.push_str(if about.is_empty() { "" } else { "\n" });
+        about.push_str("Right adds one, Left takes the last one away");
+    }
     if let Kind::Choice(choices) = &field.argument.kind {
         let names: Vec<String> = choices.iter().take(20).map(schema::shown).collect();
         let end = if about.is_empty() { "" } else { "\n" };
@@ -127,9 +130,15 @@ fn field_line(field: &Field, here: bool, name: usize, cells: usize, theme: Theme
     let room = cells.saturating_sub(name + 8 + text::width(&hint));
     let secret = crate::json::mask::is_secret(a.name.as_bytes(), false) && matches!(a.kind, Kind::Text);
     let value: Vec<Span<'static>> = match &a.kind {
-        Kind::Choice(_) | Kind::Boolean => {
-            let shown = if field.input.text().is_empty() { "(left out)" } else { field.input.text() };
-            let shown = if here { format!("{} {shown} {}", "<", ">") } else { shown.to_owned() };
+        Kind::Choice(_) | Kind::Boolean | Kind::Rows(_) => {
+            let is_list = matches!(a.kind, Kind::Rows(_));
+            let shown = match field.input.text() {
+                "" => "(left out)".to_owned(),
+                "0" if is_list => "empty".to_owned(),
+                n if is_list => format!("{n} below"),
+                text => text.to_owned(),
+            };
+            let shown = if here { format!("< {shown} >") } else { shown };
             vec![Span::styled(text::fit(&shown, room, s.ellipsis), if here { theme.strong() } else { Style::new() })]
         }
         _ if secret => {

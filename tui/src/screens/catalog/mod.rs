@@ -7,6 +7,7 @@ pub(crate) mod form_view;
 pub(crate) mod limits;
 mod object;
 pub(crate) mod result;
+mod rows;
 pub(crate) mod schema;
 pub(crate) mod state;
 pub(crate) mod template;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::schema::Argument;
+use super::schema::{Argument, Kind, Step, way};
 
 /// The object of these values; what is left out is not in it, but objects that must be there are.
 pub(super) fn of<'a>(values: impl Iterator<Item = (&'a Argument, Option<String>)>) -> Node {
@@ -23,23 +23,42 @@ pub(super) fn of<'a>(values: impl Iterator<Item = (&'a Argument, Option<String>)
 pub(super) enum Node {
     Leaf(String),
     Object(Vec<(String, Self)>),
+    List(Vec<Self>),
 }
 
 impl Node {
-    /// Puts a value at a path; without one only the objects on the way are made.
-    fn put(&mut self, path: &[String], value: Option<Self>) {
-        let (Self::Object(members), Some((first, rest))) = (self, path.split_first()) else { return };
-        if rest.is_empty()
-            && let Some(value) = value
-        {
-            members.push((first.clone(), value));
-            return;
+    /// What has room for the next step.
+    fn for_step(step: Option<&Step>) -> Self {
+        if matches!(step, Some(Step::Item(_))) { Self::List(Vec::new()) } else { Self::Object(Vec::new()) }
+    }
+
+    /// Puts a value at a path; without one only the objects and lists on the way are made.
+    fn put(&mut self, path: &[Step], value: Option<Self>) {
+        let Some((first, rest)) = path.split_first() else { return };
+        let is_last = rest.is_empty();
+        match (self, first) {
+            (Self::Object(members), Step::Key(first)) => {
+                if is_last && let Some(value) = value {
+                    members.push((first.clone(), value));
+                    return;
+                }
+                let at = members.iter().position(|(name, _)| name == first).unwrap_or_else(|| {
+                    members.push((first.clone(), Self::for_step(rest.first())));
+                    members.len() - 1
+                });
+                members[at].1.put(rest, value);
+            }
+            (Self::List(items), Step::Item(at)) => {
+                // Rows come in their order.
+                if items.len() <= *at {
+                    items.push(Self::for_step(rest.first()));
+                }
+                if let Some(item) = items.last_mut() {
+                    item.put(rest, value);
+                }
+            }
+            _ => {}
         }
-        let at = members.iter().position(|(name, _)| name == first).unwrap_or_else(|| {
-            members.push((first.clone(), Self::Object(Vec::new())));
-            members.len() - 1
-        });
-        members[at].1.put(rest, value);
     }
 }
 
@@ -55,6 +74,14 @@ impl fmt::Display for Node {
                 }
                 f.write_str("}")
             }
+            Self::List(items) => {
+                f.write_str("[")?;
+                for (i, node) in items.iter().enumerate() {
+                    let comma = if i > 0 { "," } else { "" };
+                    write!(f, "{comma}{node}")?;
+                }
+                f.write_str("]")
+            }
         }
     }
 }
@@ -64,12 +91,13 @@ pub(super) fn missing(values: &[(Argument, Option<String>)]) -> Vec<(usize, Stri
     let mut out = Vec::new();
     for (at, (argument, value)) in values.iter().enumerate() {
         let object = &argument.path[..argument.path.len() - 1];
-        if value.is_some() || !argument.required || object.is_empty() {
+        // What is in a list is in its rows.
+        if value.is_some() || !argument.required || object.is_empty() || matches!(argument.kind, Kind::Rows(_)) {
             continue;
         }
         let begun = values.iter().any(|(other, v)| v.is_some() && other.path.starts_with(object));
         if begun {
-            out.push((at, format!("must be filled in, as others of `{}` are", object.join("."))));
+            out.push((at, format!("must be filled in, as others of `{}` are", way(object))));
         }
     }
     out

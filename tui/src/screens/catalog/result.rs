@@ -171,7 +171,7 @@ fn of_resource(resource: &Value, pieces: &mut Vec<Piece>) {
 }
 
 fn size_word(n: usize) -> String {
-    format!("{} B", number::bytes(n as u64))
+    number::size(n as u64)
 }
 
 /// How many bytes base 64 stands for, and the first of them.

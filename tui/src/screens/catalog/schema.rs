@@ -1,7 +1,7 @@
 //! From an `inputSchema` to fields one can fill in.
 //!
-//! What is plain (text, numbers, choices, yes or no) gets a field of its kind, also within objects; everything else is written as
-//! JSON. No schema is refused: at worst all arguments are one JSON field.
+//! What is plain (text, numbers, choices, yes or no) gets a field of its kind, also within objects and in the rows of a list of
+//! objects; everything else is written as JSON. No schema is refused: at worst all arguments are one JSON field.
 
 use serde_json::{Map, Value};
 
@@ -20,8 +20,32 @@ pub(crate) enum Kind {
     Boolean,
     /// One of these.
     Choice(Vec<Value>),
+    /// A list of objects, each with these; what is written is how many there are.
+    Rows(Vec<Argument>),
     /// Any JSON; the word says what is expected.
     Json(&'static str),
+}
+
+/// A step on the way to a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Into an object.
+    Key(String),
+    /// Into a list.
+    Item(usize),
+}
+
+/// A way to a value as it is shown: `place.room`, `people[0].name`.
+pub(crate) fn way(path: &[Step]) -> String {
+    let mut out = String::new();
+    for step in path {
+        match step {
+            Step::Key(name) if out.is_empty() => out.push_str(name),
+            Step::Key(name) => out.extend([".", name]),
+            Step::Item(at) => out.push_str(&format!("[{at}]")),
+        }
+    }
+    out
 }
 
 /// One argument.
@@ -30,8 +54,8 @@ pub(crate) struct Argument {
     /// As it is shown: `place.room`.
     pub(crate) name: String,
     /// Where its value goes: `place`, `room`.
-    pub(crate) path: Vec<String>,
-    /// Of each object it lies in, whether that must be there.
+    pub(crate) path: Vec<Step>,
+    /// Of each object and list it lies in, whether that must be there.
     pub(crate) within: Vec<bool>,
     pub(crate) kind: Kind,
     /// It must be there where the object is that it lies in.
@@ -52,6 +76,7 @@ impl Kind {
             Self::Number => "number".to_owned(),
             Self::Boolean => "true or false".to_owned(),
             Self::Choice(choices) => format!("{} choices", choices.len()),
+            Self::Rows(_) => "list of objects".to_owned(),
             Self::Json("list") => "JSON list".to_owned(),
             Self::Json("object") => "JSON object".to_owned(),
             Self::Json(_) => "JSON".to_owned(),
@@ -62,7 +87,7 @@ impl Kind {
 impl Argument {
     /// An argument of this name without anything special.
     pub(crate) fn plain(name: String, kind: Kind, required: bool, about: String) -> Self {
-        let path = vec![name.clone()];
+        let path = vec![Step::Key(name.clone())];
         let bounds = Bounds::default();
         Self { name, path, within: Vec::new(), kind, required, bounds, about, default: None, nullable: false }
     }
@@ -77,6 +102,8 @@ impl Argument {
 const MAX_NESTED: usize = 3;
 /// More arguments than this are written as one JSON field.
 const MAX_ARGUMENTS: usize = 200;
+/// Lists of objects with more members than this are written as JSON.
+const MAX_IN_A_ROW: usize = 20;
 
 /// The arguments of a schema; `None` if it does not say what an object holds.
 #[must_use]
@@ -84,14 +111,17 @@ pub(crate) fn arguments(schema: &Value) -> Option<Vec<Argument>> {
     let root = follow(schema, schema);
     root.get("properties")?.as_object()?;
     let mut out = Vec::new();
-    collect(schema, root, &Place { path: Vec::new(), within: Vec::new() }, &mut out);
+    collect(schema, root, &Place::default(), &mut out);
     (out.len() <= MAX_ARGUMENTS).then_some(out)
 }
 
 /// Where in the arguments an object lies.
+#[derive(Default)]
 struct Place {
-    path: Vec<String>,
+    path: Vec<Step>,
     within: Vec<bool>,
+    /// It is a row of a list: lists in it are written as JSON.
+    is_row: bool,
 }
 
 /// The arguments within an object.
@@ -110,22 +140,33 @@ fn collect(root: &Value, object: &Value, place: &Place, out: &mut Vec<Argument>)
         if out.len() > MAX_ARGUMENTS {
             return;
         }
-        let inner = properties.get(&a.name).map(|s| follow(root, s));
-        let inner = inner.filter(|s| s.get("properties").and_then(Value::as_object).is_some_and(|p| !p.is_empty()));
-        let apart = a.kind == Kind::Json("object") && !a.nullable && a.default.is_none();
-        a.path = [place.path.as_slice(), &[a.name]].concat();
-        match inner.filter(|_| apart && place.path.len() < MAX_NESTED) {
-            Some(inner) => {
-                let within = [place.within.as_slice(), &[a.required]].concat();
-                collect(root, inner, &Place { path: a.path, within }, out);
-            }
-            None => {
-                a.name = a.path.join(".");
-                a.within.clone_from(&place.within);
-                out.push(a);
+        let written = properties.get(&a.name).map(|s| follow(root, s));
+        let apart = !a.nullable && a.default.is_none() && place.path.len() < MAX_NESTED;
+        let inner = written.filter(|_| apart && a.kind == Kind::Json("object")).filter(|s| has_members(s));
+        a.path = [place.path.as_slice(), &[Step::Key(a.name)]].concat();
+        if let Some(inner) = inner {
+            let within = [place.within.as_slice(), &[a.required]].concat();
+            collect(root, inner, &Place { path: a.path, within, ..*place }, out);
+            continue;
+        }
+        let items = written.filter(|_| apart && !place.is_row && a.kind == Kind::Json("list"));
+        let items = items.and_then(|s| s.get("items")).map(|s| follow(root, s)).filter(|s| has_members(s));
+        if let Some(items) = items {
+            let mut row = Vec::new();
+            collect(root, items, &Place { is_row: true, ..Place::default() }, &mut row);
+            if row.len() <= MAX_IN_A_ROW {
+                a.kind = Kind::Rows(row);
             }
         }
+        a.name = way(&a.path);
+        a.within.clone_from(&place.within);
+        out.push(a);
     }
+}
+
+/// Whether a schema says what its objects hold.
+fn has_members(schema: &Value) -> bool {
+    schema.get("properties").and_then(Value::as_object).is_some_and(|p| !p.is_empty())
 }
 
 /// What a local `$ref` points to.
@@ -173,7 +214,7 @@ fn argument(root: &Value, name: &str, written: &Value, required: bool) -> Argume
         about.push_str(if about.is_empty() { "" } else { "\n" });
         about.push_str(&words);
     }
-    let path = vec![name.to_owned()];
+    let path = vec![Step::Key(name.to_owned())];
     Argument { name: name.to_owned(), path, within: Vec::new(), kind, required, bounds, about, default, nullable }
 }
 
@@ -325,6 +366,14 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
             let found = choices.iter().find(|c| shown(c) == trimmed);
             found.map(|c| Some(c.to_string())).ok_or_else(|| "is none of the choices".to_owned())
         }
+        Kind::Rows(_) => match trimmed.parse::<usize>() {
+            // What is in them is put there by their fields.
+            Ok(n) => {
+                argument.bounds.length(n, "items")?;
+                Ok((n == 0).then(|| "[]".to_owned()))
+            }
+            Err(_) => Err("want how many there are".to_owned()),
+        },
         Kind::Json(what) => {
             let parsed = serde_json::from_str::<Value>(trimmed).map_err(|e| not_json(what, &e))?;
             match (*what, &parsed) {
@@ -410,7 +459,10 @@ mod tests {
         assert_eq!((&kind("cake").kind, kind("cake").nullable), (&drinks, true));
         assert_eq!(kind("extras").about, r#"a list of: "tea" or "milk""#);
         assert_eq!(kind("people").about, "a list of objects, each with: name* (string), says (list of string)");
-        assert_eq!(kind("place.room").path, ["place", "room"]);
+        assert_eq!(kind("place.room").path, [Step::Key("place".to_owned()), Step::Key("room".to_owned())]);
+        let Kind::Rows(row) = &kind("people").kind else { panic!("{:?}", kind("people")) };
+        let row: Vec<(&str, &Kind)> = row.iter().map(|a| (a.name.as_str(), &a.kind)).collect();
+        assert_eq!(row, [("name", &Kind::Text), ("says", &Kind::Json("list"))]);
         assert_eq!((&kind("place.room").kind, &kind("place.odd").kind), (&Kind::Text, &Kind::Json("any")));
         assert_eq!(kind("nothing").kind, Kind::Json("any"));
         assert_eq!(arguments(&json!({"$ref": "#"})), None);

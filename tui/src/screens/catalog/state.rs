@@ -120,7 +120,12 @@ impl Default for State {
 impl State {
     /// Takes a new catalog; the selected item stays selected if it is still there.
     pub(crate) fn seen(&mut self, view: Arc<CatalogView>) -> bool {
+        if Arc::ptr_eq(&view, &self.view) {
+            return false;
+        }
         if view.version == self.view.version && view.items.len() == self.view.items.len() {
+            // The same items; what is known of them is not: a server has confirmed what was remembered.
+            self.view = view;
             return false;
         }
         let selected = self.item().filter(|_| self.is_chosen).map(|i| i.exposed.clone());

@@ -241,11 +241,12 @@ pub(crate) fn send(model: &mut Model, confirmed: bool, effects: &mut Vec<Effect>
         return model.say(Tone::Warn, "the call is still running: Esc cancels it");
     }
     let Ok((method, params)) = form.params() else { return };
-    if form.asks && !confirmed {
+    if let Some(why) = form.doubt(&params).filter(|_| !confirmed) {
         let question = format!("Call `{}`?", form.exposed);
-        let detail = "It does not say that it only reads, or that calling it twice is harmless.".to_owned();
+        let detail = why.to_owned();
         return model.popups.push(Popup::Confirm { question, detail, then: Ask::Send, yes: false });
     }
+    form.sends(&params);
     let kept = form.unsent();
     form.call = Call::Running { seq, since: now };
     model.catalog.seq = seq;

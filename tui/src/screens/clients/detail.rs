@@ -48,7 +48,7 @@ pub(crate) fn lines(model: &Model, c: &ClientView, cells: usize) -> Vec<Line<'st
         c.n_in_flight
     );
     out.extend(named("did", &did, cells, theme));
-    let moved = format!("{} from it, {} to it", number::bytes(c.n_bytes_in), number::bytes(c.n_bytes_out));
+    let moved = format!("{} from it, {} to it", number::size(c.n_bytes_in), number::size(c.n_bytes_out));
     out.extend(named("bytes", &moved, cells, theme));
     if c.n_parked > 0 {
         let parked = format!("{} until it comes again with what it was asked", number::plural(c.n_parked, "call"));

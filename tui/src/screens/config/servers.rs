@@ -4,7 +4,7 @@ use mcp_proxy_core::config::change::{self, Change, ChangeError};
 use mcp_proxy_core::control::BackendState;
 
 use super::state::Focus;
-use super::update::text_changed;
+use super::update::{enter, text_changed};
 use crate::app::effect::Effect;
 use crate::app::model::Model;
 use crate::app::theme::Tone;
@@ -82,6 +82,10 @@ pub(super) fn remove(model: &mut Model, effects: &mut Vec<Effect>) {
     let is_done = matches!(result, Ok(Some(_)));
     take(model, result, &change, effects);
     if is_done {
+        // The text shows what is selected now.
+        if let Some(open) = model.config.open_mut() {
+            enter(open, true);
+        }
         let more = if runs { "Ctrl-S ends it" } else { "Ctrl-S makes it so" };
         let s = model.theme.symbols();
         model.say(

@@ -355,7 +355,7 @@ pub(crate) fn act(model: &mut Model, action: Action, effects: &mut Vec<Effect>) 
 }
 
 /// Goes to the selected entry in the text.
-fn enter(open: &mut Open, goes: bool) {
+pub(super) fn enter(open: &mut Open, goes: bool) {
     if let (true, Some(entry)) = (goes, open.entry()) {
         let at = place(entry.line, entry.byte);
         open.editor.show(at);

@@ -147,17 +147,11 @@ fn none(model: &Model, body: Rect, path: Option<&str>, frame: &mut Frame<'_>) {
     ];
     match path {
         Some(path) => {
-            lines.push((Tone::Plain, format!("{} writes a commented one to {path}", s.enter)));
-            lines.push((
-                Tone::Plain,
-                "and opens it here. The demo servers go; then press a to add a server of yours.".to_owned(),
-            ));
+            lines.push((Tone::Plain, format!("{} writes a commented one to {path} and opens it here.", s.enter)));
+            lines.push((Tone::Plain, "The demo servers go then; a adds a server of yours.".to_owned()));
             lines.push((Tone::Plain, String::new()));
-            lines.push((
-                Tone::Quiet,
-                "The same in a shell: `mcp-proxy init`. To take over what your clients have:".to_owned(),
-            ));
-            lines.push((Tone::Quiet, "`mcp-proxy import`.".to_owned()));
+            lines.push((Tone::Quiet, "In a shell `mcp-proxy init` writes the same file,".to_owned()));
+            lines.push((Tone::Quiet, "and `mcp-proxy import` takes over what your clients have.".to_owned()));
         }
         None => {
             lines.push((Tone::Warn, "There is no folder for one: neither XDG_CONFIG_HOME nor HOME is set.".to_owned()))

@@ -40,7 +40,7 @@ pub(crate) fn compare(a: &Flow, b: &Flow) -> Compared {
     fact("time", number::latency(a.timing.total()), number::latency(b.timing.total()));
     fact("bytes answered", number::count(u64::from(a.n_bytes_out)), number::count(u64::from(b.n_bytes_out)));
     Compared {
-        title: format!("{} and {}", a.id, b.id),
+        title: format!("- {} with + {}", a.id, b.id),
         parts: vec![("the calls", about), ("what was asked", bodies(&asked)), ("what was answered", bodies(&answered))],
         top: 0,
     }

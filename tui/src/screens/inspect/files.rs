@@ -126,7 +126,7 @@ pub(crate) fn loaded(model: &mut Model, loaded: Result<Loaded, String>, effects:
             let comments = loaded.comments.iter().take(MAX_MARKS);
             let marks = comments.map(|(id, comment)| (id.0, Mark { comment: comment.clone() })).collect();
             let state = &mut model.inspect;
-            state.change_source(Some(loaded.name), marks);
+            state.change_source(Some((loaded.name, loaded.n_flows as u64)), marks);
             effects.push(Effect::Look(0));
             model.say(Tone::Good, text);
         }

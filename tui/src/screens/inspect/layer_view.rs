@@ -9,7 +9,7 @@ use super::compare::said;
 use super::layer::{Draft, EXPORTS, Layer, Prompt};
 use super::update::list_cells;
 use crate::app::effect::Edited;
-use crate::app::layout::{centered, frame as parts, inside};
+use crate::app::layout::{Breadth, breadth, centered, frame as parts, inside};
 use crate::app::model::Model;
 use crate::app::theme::{Theme, Tone};
 use crate::json::mask;
@@ -110,8 +110,7 @@ pub(crate) fn draw(model: &Model, layer: &Layer, frame: &mut Frame<'_>) {
                 .into_iter()
                 .map(|(_, column, title, shown)| {
                     let sorted = match order.filter(|(by, _)| *by == column) {
-                        Some((_, true)) => format!("{} largest first", s.down),
-                        Some((_, false)) => format!("{} smallest first", s.up),
+                        Some((_, down)) => format!("{} {}", if down { s.down } else { s.up }, column.order(down)),
                         None if shown => String::new(),
                         None => "not shown".to_owned(),
                     };
@@ -123,7 +122,9 @@ pub(crate) fn draw(model: &Model, layer: &Layer, frame: &mut Frame<'_>) {
                     ])
                 })
                 .collect();
-            popup::menu(model, area, "Columns", "Space shows or hides, Enter orders", &lines, *cursor, frame);
+            let is_narrow = breadth(model.size) == Breadth::Narrow;
+            let title = if is_narrow { "Columns of wider windows" } else { "Columns" };
+            popup::menu(model, area, title, "Space shows or hides, Enter orders", &lines, *cursor, frame);
         }
         Layer::Edit(draft) => edit(model, draft, area, frame),
         Layer::Compare(compared) => {
@@ -157,8 +158,7 @@ fn edit(model: &Model, draft: &Draft, area: Rect, frame: &mut Frame<'_>) {
     let text_area = Rect { height: inner.height.saturating_sub(1), ..inner };
     let remarks = |line: usize| match &draft.mistake {
         Some((at, byte, why)) if *at == line => {
-            let text = format!("{} {why}", s.bad);
-            vec![Remark { tone: Tone::Bad, sign: s.bad, text, range: *byte..byte.saturating_add(1) }]
+            vec![Remark { tone: Tone::Bad, sign: s.bad, text: why.clone(), range: *byte..byte.saturating_add(1) }]
         }
         _ => Vec::new(),
     };

@@ -140,19 +140,34 @@ pub(crate) fn send(model: &mut Model, again: Again, effects: &mut Vec<Effect>) {
     effects.push(Effect::Replay(again));
 }
 
-/// The new call stands in the journal: it is selected.
+/// The new call stands in the journal: it is selected as soon as the list has looked at it.
 pub(crate) fn has_begun(model: &mut Model, of: CallId, new: CallId) {
+    model.inspect.begun = Some((of, new));
+    find_begun(model);
+}
+
+/// Selects the call that was made again, if the list knows by now whether it has it.
+pub(crate) fn find_begun(model: &mut Model) {
     let state = &mut model.inspect;
+    let Some((of, new)) = state.begun else { return };
+    let is_there = state.rows.has_looked_at(new.0);
+    if !is_there && !state.frozen {
+        return;
+    }
+    state.begun = None;
     let at = state.rows.place(new.0);
     let s = model.theme.symbols();
-    if state.rows.id(at) == Some(new.0) {
+    let end = if state.rows.id(at) == Some(new.0) {
         state.set_follow(false);
         state.select(at);
         state.pane = super::state::Pane::List;
-        model.say(Tone::Good, format!("{} {new} is a replay of {of}", s.good));
+        ""
+    } else if is_there {
+        "; it does not pass the filter"
     } else {
-        model.say(Tone::Good, format!("{} {new} is a replay of {of}; it does not pass the filter", s.good));
-    }
+        "; the list is frozen"
+    };
+    model.say(Tone::Good, format!("{} {new} is a replay of {of}{end}", s.good));
 }
 
 /// Opens what is selected in an editor: a held message to go on, or a call to be made again.

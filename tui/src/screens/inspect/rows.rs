@@ -25,8 +25,8 @@ pub(crate) struct Rows {
     filter: Filter,
     /// Rows before this one are not wanted.
     floor: u64,
-    /// There are ids without rows.
-    is_sparse: bool,
+    /// There are ids without rows: how many have one.
+    sparse: Option<u64>,
     /// Ids that pass, ascending; unused without a filter.
     ids: VecDeque<u64>,
     /// The same in the order of a column, if there is one.
@@ -45,7 +45,7 @@ pub(crate) type Marks = BTreeMap<u64, Mark>;
 impl Rows {
     /// Whether every id is a row that is shown, in its own order.
     fn is_plain(&self) -> bool {
-        self.filter.is_empty() && self.ordered.is_none() && !self.is_sparse
+        self.filter.is_empty() && self.ordered.is_none() && self.sparse.is_none()
     }
 
     /// The oldest row that may be shown.
@@ -64,12 +64,21 @@ impl Rows {
 
     /// How many rows the journal has.
     pub(crate) fn total(&self) -> u64 {
-        self.next - self.begin()
+        match self.sparse {
+            // What was put away is not told from what never was.
+            Some(n) if !self.has_floor() => n,
+            _ => self.next - self.begin(),
+        }
     }
 
     /// Whether the filter has looked at every row.
     pub(crate) fn is_complete(&self) -> bool {
         self.is_plain() || self.scanned >= self.next
+    }
+
+    /// Whether it is known of a row if it passes.
+    pub(crate) fn has_looked_at(&self, id: u64) -> bool {
+        id < if self.is_plain() { self.next } else { self.scanned }
     }
 
     /// The row at a place.
@@ -132,9 +141,9 @@ impl Rows {
         self.floor > self.first
     }
 
-    /// Other rows altogether: those of a recording, whose ids may have gaps, or the journal's again.
-    pub(crate) fn change_source(&mut self, is_sparse: bool) {
-        (self.first, self.next, self.floor, self.is_sparse) = (0, 0, 0, is_sparse);
+    /// Other rows altogether: so many of a recording, whose ids may have gaps, or the journal's again.
+    pub(crate) fn change_source(&mut self, sparse: Option<u64>) {
+        (self.first, self.next, self.floor, self.sparse) = (0, 0, 0, sparse);
         // What is read next is all new.
         let _ = self.rebuild();
     }

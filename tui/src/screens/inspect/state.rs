@@ -80,6 +80,8 @@ pub(crate) struct State {
     pub(crate) frozen: bool,
     /// Calls made again so far.
     pub(crate) n_replays: u64,
+    /// A call made again, by the one it repeats, until the list has looked at its row.
+    pub(crate) begun: Option<(CallId, CallId)>,
     /// What was written in an editor and could not be sent.
     pub(crate) draft: Option<(Edited, String)>,
     /// The file that flows are written into as they end.
@@ -118,6 +120,7 @@ impl Default for State {
             columns: Chosen::default(),
             frozen: false,
             n_replays: 0,
+            begun: None,
             draft: None,
             streaming: None,
             recording: None,
@@ -167,7 +170,8 @@ impl State {
     }
 
     /// Shows a recording, or (`None`) the journal again.
-    pub(crate) fn change_source(&mut self, recording: Option<String>, marks: Marks) {
+    pub(crate) fn change_source(&mut self, recording: Option<(String, u64)>, marks: Marks) {
+        let (recording, n_flows) = recording.unzip();
         let live = match (&self.recording, &recording) {
             (None, Some(_)) => Some(std::mem::replace(&mut self.marks, marks)),
             (Some(_), Some(_)) => {
@@ -180,7 +184,7 @@ impl State {
             }
         };
         self.live_marks = live;
-        self.rows.change_source(recording.is_some());
+        self.rows.change_source(n_flows);
         self.recording = recording;
         self.pane = Pane::List;
         self.follow = true;
@@ -188,6 +192,7 @@ impl State {
         (self.selected, self.top, self.seen_next, self.version) = (None, 0, 0, 0);
         (self.detail, self.asked, self.postponed) = (None, None, false);
         self.find = None;
+        self.begun = None;
         self.window.clear();
         self.wanted.clear();
     }

@@ -235,9 +235,17 @@ fn open_layer(model: &mut Model, layer: Layer) {
     model.popups.push(Popup::Inspect(Box::new(layer)));
 }
 
-/// Cells of a row of the list.
+/// Cells of a row of the list in a window of usual width.
+const USUAL_CELLS: usize = 118;
+
+/// Cells of a row of the list, as far as columns are concerned.
 pub(crate) fn list_cells(model: &Model) -> usize {
-    let list = layout::areas(model).list;
+    let areas = layout::areas(model);
+    let list = areas.list;
+    if areas.row_height > 1 {
+        // Rows of two lines are always the same: what is chosen counts in wider windows.
+        return USUAL_CELLS;
+    }
     // Where the list is not on the screen the columns are those of a whole one.
     if list.width == 0 { usize::from(model.size.0) } else { usize::from(crate::app::layout::inside(list).width) }
 }

@@ -21,7 +21,7 @@ use crate::widgets::{json_view, number, pane, text};
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let areas = layout::areas(model);
-    filter_line(model, areas.filter, frame);
+    let mistake = filter_line(model, areas.filter, frame);
     if areas.list.height > 0 {
         list(model, &areas, frame);
     }
@@ -35,9 +35,13 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         frame.render_widget(timing(model, detail, usize::from(areas.timing.width)), areas.timing);
         frame.render_widget(relation(model, detail, usize::from(areas.relation.width)), areas.relation);
     }
+    if let Some(at) = mistake {
+        caret(model, at, areas.filter, frame);
+    }
 }
 
-fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
+/// Draws it, and gives the column at which a mistake in it is to be pointed at.
+fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) -> Option<usize> {
     let (state, theme) = (&model.inspect, model.theme);
     let s = theme.symbols();
     let follow = match (state.follow, state.n_new()) {
@@ -66,6 +70,7 @@ fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let left_cells = usize::from(area.width - right_width).saturating_sub(4);
     let mut spans = vec![Span::raw(" "), Span::styled("/", theme.key()), Span::raw(" ")];
     let mut left_cells = left_cells;
+    let mut mistake = None;
     if let Some(name) = &state.recording {
         let name = name.rsplit('/').next().unwrap_or(name);
         let name = format!("{} ", text::fit(&format!("recording {name}"), left_cells / 2, s.ellipsis));
@@ -73,7 +78,13 @@ fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
         spans.insert(1, Span::styled(name, theme.tone(Tone::Busy)));
     }
     if state.typing {
-        spans.extend(state.input.line(left_cells, theme).spans);
+        let before: usize = spans.iter().map(Span::width).sum();
+        let field = state.input.line(left_cells, theme);
+        // As long as all of it is on the screen.
+        let is_whole = field.width() > text::width(state.input.text());
+        let at = |at| before + text::width(&state.input.text().chars().take(at).collect::<String>());
+        mistake = state.mistake.as_ref().filter(|_| is_whole).map(|m| at(m.at));
+        spans.extend(field.spans);
     } else if state.input.text().is_empty() {
         spans.push(Span::styled(text::fit("no filter", left_cells, s.ellipsis), theme.dim()));
     } else {
@@ -81,6 +92,19 @@ fn filter_line(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     }
     frame.render_widget(Line::from(spans), Rect { width: area.width - right_width, ..area });
     frame.render_widget(right, Rect { x: area.right() - right_width, width: right_width, ..area });
+    mistake
+}
+
+/// What is wrong with the filter, below its place.
+fn caret(model: &Model, at: usize, filter: Rect, frame: &mut Frame<'_>) {
+    let Some(mistake) = &model.inspect.mistake else { return };
+    let theme = model.theme;
+    let cells = usize::from(filter.width);
+    let what = text::fit(&mistake.text, cells.saturating_sub(at + 4), theme.symbols().ellipsis);
+    let line = Line::styled(format!("^ {what} "), theme.tone(Tone::Bad));
+    let x = filter.x + u16::try_from(at).unwrap_or(u16::MAX).min(filter.width);
+    let width = u16::try_from(line.width()).unwrap_or(u16::MAX).min(filter.right().saturating_sub(x));
+    frame.render_widget(line, Rect { x, y: filter.y + 1, width, height: 1 });
 }
 
 /// What goes on besides: what is held, and what is written. The shorter words where there is less room.
@@ -125,8 +149,7 @@ fn list(model: &Model, areas: &layout::Areas, frame: &mut Frame<'_>) {
     } else {
         let last = match state.rows.order() {
             None => "newest last",
-            Some((_, true)) => "largest first",
-            Some((_, false)) => "smallest first",
+            Some((column, is_down)) => column.order(is_down),
         };
         format!("{} of {}, {last}", number::count(state.at() as u64 + 1), number::count(state.rows.len() as u64))
     };
@@ -367,7 +390,7 @@ fn response_title(model: &Model, flow: &Flow) -> String {
     }
     parts.push(flow_table::latency(flow, look));
     if flow.n_bytes_out > 0 {
-        parts.push(format!("{} B", number::bytes(u64::from(flow.n_bytes_out))));
+        parts.push(number::size(u64::from(flow.n_bytes_out)));
     }
     parts.retain(|p| !p.is_empty());
     parts.join(model.theme.symbols().sep)

@@ -5,6 +5,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use tui_logger::{ExtLogRecord, LogFormatter, TuiLoggerTargetWidget, TuiLoggerWidget};
@@ -27,6 +28,10 @@ pub(crate) fn shows_sources(model: &Model) -> bool {
     model.logs.sources.unwrap_or(layout::breadth(model.size) != Breadth::Narrow)
 }
 
+/// The letters of the levels before each source.
+const LEVELS: &str = "EWIDT";
+const N_LEVELS: u16 = 5;
+
 /// Draws the screen.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let body = layout::frame(model.size).body;
@@ -44,8 +49,19 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
             .style_hide(theme.dim())
             .state(&logs.widget)
             .render(left, frame.buffer_mut());
+        hide_hidden(layout::inside(left), theme, frame);
     }
     lines(model, right, frame);
+}
+
+/// The widget tells levels that are not shown by their colour only: their letters go.
+fn hide_hidden(sources: Rect, theme: Theme, frame: &mut Frame<'_>) {
+    for at in sources.positions().filter(|at| at.x < sources.x + N_LEVELS) {
+        let cell = &mut frame.buffer_mut()[at];
+        if cell.modifier.contains(Modifier::DIM) && LEVELS.contains(cell.symbol()) {
+            cell.set_symbol(theme.symbols().dot);
+        }
+    }
 }
 
 fn lines(model: &Model, area: Rect, frame: &mut Frame<'_>) {
@@ -69,7 +85,13 @@ fn lines(model: &Model, area: Rect, frame: &mut Frame<'_>) {
     let inner = layout::inside(area);
     let untouched = (inner.x..inner.right()).all(|x| frame.buffer_mut()[(x, inner.y)].symbol() == " ");
     if untouched && inner.height > 0 && !logs.paused {
-        frame.render_widget(Line::styled(" Nothing was logged yet.", theme.dim()), Rect { height: 1, ..inner });
+        // It may have logged what is hidden by its levels.
+        let text = if logs.only.is_some() || logs.focused {
+            " Nothing to be shown of it, at these levels."
+        } else {
+            " Nothing was logged yet."
+        };
+        frame.render_widget(Line::styled(text, theme.dim()), Rect { height: 1, ..inner });
     }
 }
 

@@ -116,13 +116,13 @@ fn top(model: &Model, cells: usize) -> Line<'static> {
     if let Some(seen) = &state.seen {
         if let Some(process) = &seen.process {
             let cpu = state.cpu.map_or_else(String::new, |c| format!(", {c:.1}% cpu"));
-            parts.push(format!("mcp-proxy {} resident{cpu}", number::bytes(process.resident_bytes)));
+            parts.push(format!("mcp-proxy {} resident{cpu}", number::size(process.resident_bytes)));
             let fds = process.n_fds.map_or_else(String::new, |n| format!(", {n} open files"));
             parts.push(format!("{}{fds}", number::plural(process.n_threads, "thread")));
         }
         parts.extend(saved(model));
         let (bytes_in, bytes_out) = seen.n_bytes;
-        parts.push(format!("{} in, {} out", number::bytes(bytes_in), number::bytes(bytes_out)));
+        parts.push(format!("{} in, {} out", number::size(bytes_in), number::size(bytes_out)));
         parts.push(format!("counted since {}", number::time_of_day(seen.start, model.utc_offset, false)));
     }
     let mut line = String::new();

@@ -409,7 +409,8 @@ impl Editor {
         let columns = columns.max(1);
         let side = SIDE.min(columns.saturating_sub(1) / 2);
         let x = self.buffer.column(self.cursor);
-        if x < columns.saturating_sub(1) && self.left <= SIDE {
+        // What can be seen from the first column on is; the window may have been narrower before.
+        if x < columns.saturating_sub(1) {
             self.left = 0;
         }
         let least = (x + side + 1).saturating_sub(columns);
