@@ -50,6 +50,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Columns that are so wide from the start: what is usual moves nothing.
+    pub(super) fn of(widths: &[usize]) -> Self {
+        Self { widths: widths.to_vec() }
+    }
+
     /// The line with its end.
     pub(super) fn text(&mut self, line: &Line) -> String {
         let cells = match line {
@@ -97,6 +102,7 @@ mod tests {
         assert_eq!(columns.text(&cells(&["a", "", "c"])), "a           c\n");
         assert_eq!(columns.text(&cells(&["a", "b", ""])), "a     b\n", "no blanks at the end");
         assert_eq!(columns.text(&Line::Whole("as it is\n".to_owned())), "as it is\n");
+        assert_eq!(Columns::of(&[4]).text(&cells(&["a", "b"])), "a     b\n");
     }
 
     #[test]

@@ -32,6 +32,8 @@ fn follow(config: Option<&Path>, args: &Tail, filter: Filter) -> Result<(), Fail
 
     /// Lines on their way to be printed.
     const N_LINES: usize = 256;
+    /// Cells of the columns that vary, as they usually are: time of day, id, from, to, outcome, time, size, method.
+    const USUAL: [usize; 8] = [12, 5, 9, 10, 12, 7, 6, 20];
 
     let config = engines::named(config);
     runtime()?.block_on(async {
@@ -51,7 +53,12 @@ fn follow(config: Option<&Path>, args: &Tail, filter: Filter) -> Result<(), Fail
             tasks.spawn(async move { (title, following.run(last, to).await) });
         }
         drop(to);
-        let mut columns = Columns::default();
+        let mut widths = USUAL.to_vec();
+        if shape.has_pid {
+            // Behind the time of day; all of one engine are as wide.
+            widths.insert(1, 0);
+        }
+        let mut columns = Columns::of(&widths);
         // Ends when all engines have ended.
         while let Some(line) = lines.recv().await {
             if !report::out_while_read(columns.text(&line).as_bytes())? {

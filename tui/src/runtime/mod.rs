@@ -8,6 +8,7 @@ mod event_loop;
 mod files;
 mod flow_files;
 mod keys;
+mod lean;
 pub(crate) mod logging;
 pub(crate) mod looking;
 mod pace;

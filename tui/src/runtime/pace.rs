@@ -8,7 +8,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// The most between two looks: a list that is followed moves three times a second, whatever that writes.
 const SELDOM: Duration = Duration::from_millis(350);
 /// Bytes a second: what remains of a line over ssh that is far away.
-const RATE: usize = 10_000;
+const RATE: usize = 9_000;
 /// Bytes that may be written at once on top of that: a few screens that change altogether.
 const AT_ONCE: usize = 24_000;
 

@@ -1,7 +1,7 @@
 //! Takes the terminal and gives it back, whatever happens: by a guard, and by a panic hook on the thread that draws.
 
 use std::cell::Cell;
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, Stdout, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::lean::Lean;
 use crate::app::model::Model;
 use crate::app::view;
 
@@ -64,7 +65,7 @@ impl Write for Ours {
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Ours>>>,
+    terminal: Terminal<CrosstermBackend<Lean<Ours>>>,
     /// Bytes written so far.
     written: Arc<AtomicUsize>,
     mouse: bool,
@@ -79,7 +80,7 @@ impl Screen {
         take(mouse).inspect_err(|_| give_back())?;
         let written = Arc::default();
         let ours = Ours { out: io::stdout(), written: Arc::clone(&written) };
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(WRITE_BUFFER, ours));
+        let backend = CrosstermBackend::new(Lean::new(ours, WRITE_BUFFER));
         let terminal = Terminal::new(backend).inspect_err(|_| give_back())?;
         Ok(Self { terminal, written, mouse, open: true })
     }

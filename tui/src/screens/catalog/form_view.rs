@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 use super::form::{Call, Field, Focus, Form};
-use super::schema::{self, Kind};
+use super::schema::{self, Kind, Step};
 use crate::app::layout::{self, inside};
 use crate::app::model::Model;
 use crate::app::popup::Popup;
@@ -84,7 +84,7 @@ fn lines(form: &Form, cells: usize, theme: Theme) -> (Vec<Line<'static>>, usize)
     if form.fields.is_empty() {
         return (vec![Line::styled(" It takes no arguments. Enter sends.", theme.dim())], 0);
     }
-    let name = form.fields.iter().map(|f| text::width(&f.argument.name)).max().unwrap_or(0).clamp(4, cells / 3);
+    let name = form.fields.iter().map(|f| text::width(&label(f))).max().unwrap_or(0).clamp(4, cells / 3);
     let mut out = Vec::new();
     let mut selected = 0;
     for (at, field) in form.fields.iter().enumerate() {
@@ -107,12 +107,22 @@ fn lines(form: &Form, cells: usize, theme: Theme) -> (Vec<Line<'static>>, usize)
     (out, selected)
 }
 
+/// The name of a field; in a row of a list, which stands above, without the list's.
+fn label(field: &Field) -> String {
+    let a = &field.argument;
+    match a.path.iter().position(|step| matches!(step, Step::Item(_))) {
+        Some(row) => format!("  {}", schema::way(&a.path[row..])),
+        None => a.name.clone(),
+    }
+}
+
 /// What a field is about, with its choices.
 fn about(field: &Field) -> String {
     let mut about = field.argument.about.clone();
     if let Kind::Rows(_) = field.argument.kind {
-        about.push_str(if about.is_empty() { "" } else { "\n" });
-        about.push_str("Right adds one, Left takes the last one away");
+        // What can be done is read first.
+        let end = if about.is_empty() { "" } else { "\n" };
+        about.insert_str(0, &format!("Right adds one, Left takes the last one away{end}"));
     }
     if let Kind::Choice(choices) = &field.argument.kind {
         let names: Vec<String> = choices.iter().take(20).map(schema::shown).collect();
@@ -154,7 +164,7 @@ fn field_line(field: &Field, here: bool, name: usize, cells: usize, theme: Theme
         }
     };
     let marker = if here { s.cursor } else { " " };
-    let label = text::fit(&a.name, name, s.ellipsis);
+    let label = text::fit(&label(field), name, s.ellipsis);
     let blanks = " ".repeat(name + 2 - text::width(&label));
     let star = if a.is_needed() { "*" } else { " " };
     let mut spans = vec![

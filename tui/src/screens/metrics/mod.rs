@@ -1,5 +1,6 @@
 //! The screen Metrics.
 
+mod scale;
 pub(crate) mod state;
 pub(crate) mod update;
 pub(crate) mod view;

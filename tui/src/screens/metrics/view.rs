@@ -9,6 +9,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::scale::Scale;
 use super::state::{Subject, Window};
 use crate::app::cursor::Cursor;
 use crate::app::layout::{self, Breadth, breadth, inside};
@@ -192,8 +193,15 @@ fn by_cell(points: &[Point], window: Window, cells: u16, value: impl Fn(&[Point]
     out
 }
 
-/// A frame for a chart, with where its time begins and ends; gives the area of its bars.
-fn chart(title: &str, highest: &str, window: Window, area: Rect, theme: Theme, frame: &mut Frame<'_>) -> Rect {
+/// A frame for a chart, with where its values and its time begin and end; gives the area of its bars.
+fn chart(
+    title: &str,
+    (lowest, highest): (&str, &str),
+    window: Window,
+    area: Rect,
+    theme: Theme,
+    frame: &mut Frame<'_>,
+) -> Rect {
     let block = pane::block(theme, false)
         .title(pane::title(title))
         .title_bottom(pane::title(&format!("{} ago", number::age(window.length()))))
@@ -204,10 +212,10 @@ fn chart(title: &str, highest: &str, window: Window, area: Rect, theme: Theme, f
     if inner.height > 0 {
         let label = text::pad_left(highest, usize::from(axis).saturating_sub(1), "");
         frame.render_widget(Line::styled(label, theme.dim()), Rect { width: axis, height: 1, ..inner });
-        let zero = text::pad_left("0", usize::from(axis).saturating_sub(1), "");
+        let lowest = text::pad_left(lowest, usize::from(axis).saturating_sub(1), "");
         let at = Rect { y: inner.bottom() - 1, width: axis, height: 1, ..inner };
         if inner.height > 1 {
-            frame.render_widget(Line::styled(zero, theme.dim()), at);
+            frame.render_widget(Line::styled(lowest, theme.dim()), at);
         }
     }
     Rect { x: inner.x + axis, width: inner.width - axis, ..inner }
@@ -237,7 +245,7 @@ fn requests(points: &[Point], window: Window, model: &Model, area: Rect, frame: 
         let title = format!("{title}, over the last {}", window.word());
         return in_words(&title, &all, &|n| format!("{} a second", short(n)), area, theme, frame);
     }
-    let inner = chart(&title, &short(max), window, area, theme, frame);
+    let inner = chart(&title, ("0", &short(max)), window, area, theme, frame);
     bars::draw(&all, max, theme.tone(Tone::Busy), inner, theme, frame);
     bars::draw(&failed, max, theme.tone(Tone::Bad), inner, theme, frame);
 }
@@ -282,15 +290,18 @@ fn latency(points: &[Point], window: Window, model: &Model, area: Rect, frame: &
     let max = p95.iter().copied().fold(0.0, f64::max);
     let worst = points.iter().map(|p| p.p99).max().unwrap_or_default();
     let highest = if worst.is_zero() { String::new() } else { format!("   highest p99 {}", number::latency(worst)) };
-    let title = format!("latency: {} p50  {} p95{highest}", s.bar, s.shade);
+    let scale = Scale::of(&p50, max);
+    let title = format!("latency{}: {} p50  {} p95{highest}", scale.word(), s.bar, s.shade);
     if theme.accessible {
         let title = format!("95th percentile of the latency, over the last {}", window.word());
         let time = |n| number::latency(Duration::from_secs_f64(n));
         return in_words(&title, &p95, &time, area, theme, frame);
     }
-    let inner = chart(&title, &number::latency(Duration::from_secs_f64(max)), window, area, theme, frame);
-    bars::shade(&p95, max, theme.tone(Tone::Warn), inner, theme, frame);
-    bars::draw(&p50, max, theme.tone(Tone::Busy), inner, theme, frame);
+    let time = |seconds| number::latency(Duration::from_secs_f64(seconds));
+    let lowest = scale.lowest().map_or_else(|| "0".to_owned(), time);
+    let inner = chart(&title, (&lowest, &time(max)), window, area, theme, frame);
+    bars::shade(&scale.heights(&p95), 1.0, theme.tone(Tone::Warn), inner, theme, frame);
+    bars::draw(&scale.heights(&p50), 1.0, theme.tone(Tone::Busy), inner, theme, frame);
 }
 
 /// How requests ended, since the start.
