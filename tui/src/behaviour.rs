@@ -320,6 +320,22 @@ fn a_running_call_is_cancelled_by_escape_and_yes() {
 }
 
 #[test]
+fn an_item_stays_selected_when_its_name_changes() {
+    let mut d = driver();
+    d.keys("3 j");
+    let own = d.model.catalog.item().unwrap().own.clone();
+    let mut view = (*d.catalog).clone();
+    let mut item = view.items.remove(1);
+    item.exposed = "demo__renamed".into();
+    view.items.push(item);
+    view.version += 1;
+    d.catalog = view.into();
+    d.look(Some(Vec::new()));
+    let selected = d.model.catalog.item().unwrap();
+    assert_eq!((&*selected.exposed, &selected.own), ("demo__renamed", &own));
+}
+
+#[test]
 fn what_a_server_confirms_is_from_the_cache_no_more() {
     let mut d = driver();
     let cached = |d: &mut Driver, cached: bool| {

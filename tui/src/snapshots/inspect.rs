@@ -1,13 +1,8 @@
 //! Inspect in its states.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use mcp_proxy_core::control::{Holding, Leg};
-use mcp_proxy_core::protocol::{CallId, SessionId};
+use mcp_proxy_core::protocol::CallId;
 
 use super::{after, each_size};
-use crate::app::effect::Edited;
 use crate::app::msg::{Ended, Loaded, Msg};
 use crate::driver::Driver;
 

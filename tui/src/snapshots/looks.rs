@@ -7,7 +7,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::inspect::held;
-use super::screens::{config_after, waits_for_a_client};
+use super::screens::waits_for_a_client;
 use super::{after, draw, styles, text};
 use crate::app::effect::Edited;
 use crate::app::msg::Msg;

@@ -246,7 +246,7 @@ fn logs() {
 }
 
 /// The configuration, after keys.
-pub(super) fn config_after(keys: &'static str) -> impl Fn((u16, u16)) -> Driver {
+fn config_after(keys: &'static str) -> impl Fn((u16, u16)) -> Driver {
     move |size| {
         let mut d = Driver::new(size);
         d.keys("7");

@@ -82,7 +82,11 @@ pub(crate) fn draw(model: &Model, form: &Form, on_top: bool, frame: &mut Frame<'
 /// The lines of all fields, and the line of the selected one.
 fn lines(form: &Form, cells: usize, theme: Theme) -> (Vec<Line<'static>>, usize) {
     if form.fields.is_empty() {
-        return (vec![Line::styled(" It takes no arguments. Enter sends.", theme.dim())], 0);
+        let text = match form.kind {
+            ItemKind::Resource => " Enter reads it.",
+            _ => " It takes no arguments. Enter sends.",
+        };
+        return (vec![Line::styled(text, theme.dim())], 0);
     }
     let name = form.fields.iter().map(|f| text::width(&label(f))).max().unwrap_or(0).clamp(4, cells / 3);
     let mut out = Vec::new();

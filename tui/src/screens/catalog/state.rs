@@ -128,11 +128,17 @@ impl State {
             self.view = view;
             return false;
         }
-        let selected = self.item().filter(|_| self.is_chosen).map(|i| i.exposed.clone());
+        let selected = self.item().filter(|_| self.is_chosen).cloned();
         self.view = view;
         self.tree = None;
         self.find();
-        self.select(selected.as_deref());
+        // One that was given another name, or is hidden and has none, is the same item still.
+        let place = |is: &dyn Fn(&CatalogItem) -> bool| self.shown.iter().position(|at| is(&self.view.items[*at]));
+        let again = selected.and_then(|old| {
+            let by_name = place(&|i| i.exposed == old.exposed);
+            by_name.or_else(|| place(&|i| (&i.backend, &i.own) == (&old.backend, &old.own)))
+        });
+        self.cursor.at = again.unwrap_or(0);
         true
     }
 
