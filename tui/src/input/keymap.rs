@@ -155,10 +155,10 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::ConfigFile, A::PrevProblem, &["s-f8"], "", "the problem before"),
     key(C::ConfigFile, A::FindText, &["ctrl-f"], "find", "find a text"),
     key(C::ConfigFile, A::GoToLine, &["ctrl-g"], "", "go to a line by its number"),
+    key(C::ConfigFile, A::Undo, &["ctrl-z"], "", "take the last change of the text back; says what it was"),
+    key(C::ConfigFile, A::Redo, &["ctrl-y"], "", "do it again"),
     key(C::ConfigFile, A::OutsideEditor, &["f4"], "$EDITOR", "open the text in $VISUAL or $EDITOR"),
     key(C::Text, A::Complete, &["ctrl-n", "ctrl-space"], "offers", "what may stand here, and what it is for"),
-    key(C::Text, A::Undo, &["ctrl-z"], "undo", "take the last change back; says what it was"),
-    key(C::Text, A::Redo, &["ctrl-y"], "", "do it again"),
     key(C::Text, A::CopyText, &["ctrl-c"], "", "copy what is selected (Shift and arrows), else the line"),
     key(C::Text, A::CutText, &["ctrl-x"], "", "cut it"),
     key(C::Text, A::PasteText, &["ctrl-v"], "", "put in what was copied here"),
@@ -223,8 +223,8 @@ pub(crate) const TABLE: &[Binding] = &[
     key(C::Form, A::Send, &["enter"], "send", "check the fields and send"),
     key(C::Form, A::NextField, &["tab", "down"], "field", "next field"),
     key(C::Form, A::PrevField, &["s-tab", "up"], "", "previous field"),
-    key(C::Form, A::NextChoice, &["right"], "", "next choice; in text, one to the right"),
-    key(C::Form, A::PrevChoice, &["left"], "", "previous choice; in text, one to the left"),
+    key(C::Form, A::NextChoice, &["right"], "", "next choice, one row more; in text, one to the right"),
+    key(C::Form, A::PrevChoice, &["left"], "", "previous choice, the last row away; in text, one to the left"),
     key(C::Form, A::RawArguments, &["ctrl-r"], "JSON", "all arguments as JSON, or a field for each"),
     key(C::Form, A::SwitchAnswer, &["ctrl-o"], "answer", "into the answer"),
     key(C::Form, A::Back, &["esc"], "close", "close the form; asks while a call runs"),
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_log_screen_hides_keys_that_count_everywhere() {
+    fn few_screens_hide_keys_that_count_everywhere() {
         for b in TABLE.iter().filter(|b| !matches!(b.context, C::Everywhere)) {
             for k in b.parsed() {
                 let hides = Keymap::default().action(&[C::Everywhere], k);
@@ -404,7 +404,9 @@ mod tests {
                         | C::Changed
                         | C::Rename
                 );
-                let known = b.context == C::Logs && matches!(b.action, A::KeepLess | A::LogsNewest);
+                // In the screen of a text one does not leave the program by the key that undoes.
+                let known =
+                    matches!((b.context, b.action), (C::Logs, A::KeepLess | A::LogsNewest) | (C::ConfigFile, A::Undo));
                 assert!(hides.is_none() || alone || known, "{k} in {:?} hides {hides:?}", b.context);
             }
         }

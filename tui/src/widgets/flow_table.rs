@@ -314,7 +314,15 @@ pub(crate) fn row(flow: &Flow, cells: usize, chosen: Chosen, look: Look) -> Line
     let theme = look.theme;
     let none = String::new;
     let mut spans = vec![Span::raw(" ")];
-    for (column, _, w) in columns(cells, chosen) {
+    let columns = columns(cells, chosen);
+    let has_target = flow.target.as_deref().is_some_and(|t| !t.is_empty());
+    for (at, &(column, _, w)) in columns.iter().enumerate() {
+        // What has no target leaves its place to the method.
+        let w = match (column, columns.get(at + 1)) {
+            (Column::Target, _) if !has_target => continue,
+            (Column::Method, Some((Column::Target, _, more))) if !has_target => w + 1 + more,
+            _ => w,
+        };
         let (value, style) = match column {
             Column::Time => (number::time_of_day(flow.at, look.utc_offset, true), theme.dim()),
             Column::Id => (flow.id.to_string(), Style::new()),
@@ -408,6 +416,16 @@ mod tests {
                     assert_eq!(line.width(), cells, "{line:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_method_without_a_target_takes_its_place() {
+        let look = Look { theme: Theme::default(), now: sample::now(), utc_offset: 0 };
+        let told = sample::flows().into_iter().find(|f| &*f.method == "notifications/tools/list_changed").unwrap();
+        assert_eq!(told.target, None);
+        for line in [row(&told, 98, Chosen::default(), look), two_lines(&told, 78, look)[0].clone()] {
+            assert!(line.to_string().contains("notify tools/list_changed"), "{line}");
         }
     }
 

@@ -216,7 +216,8 @@ fn open_call(model: &Model, flow: &Flow, seen: &ServerDetail, cells: usize) -> L
         None => flow.method.to_string(),
     };
     let client = text::pad(&flow.client, 14, s.ellipsis);
-    let fixed = 3 + 7 + 1 + 15 + 7 + BAR + 2 + 20;
+    // The longest end: who waits for a client.
+    let fixed = 3 + 7 + 1 + 15 + 7 + BAR + 2 + 22;
     let room = cells.saturating_sub(fixed).max(12);
     let tone = if waits || filled * 4 >= BAR * 3 { Tone::Warn } else { Tone::Busy };
     Line::from(vec![

@@ -82,7 +82,8 @@ fn questions(model: &Model, c: &ClientView, cells: usize, out: &mut Vec<Line<'st
     }
     let (theme, s) = (model.theme, model.theme.symbols());
     let n = number::plural(c.n_open, "question");
-    heading(out, &format!("{} {n} of servers wait for this client", s.warn), theme.tone(Tone::Warn));
+    let wait = if c.n_open == 1 { "waits" } else { "wait" };
+    heading(out, &format!("{} {n} of servers {wait} for this client", s.warn), theme.tone(Tone::Warn));
     for flow in open(model, c, FlowKind::Upcall).take(N_SHOWN) {
         let parent = flow.parent.map_or_else(String::new, |p| format!("in {p}"));
         out.push(row(model, flow, &parent, cells));

@@ -289,6 +289,7 @@ fn a_server_gets_another_name_and_is_taken_out() {
     assert!(toast(&d).contains("there is a server `notes` already"), "{}", toast(&d));
     d.keys("n esc X");
     assert!(!text(&d).contains("demo2:") && text(&d).contains("  notes:\n"), "{}", text(&d));
-    d.keys("enter ctrl-z ctrl-z");
-    assert_eq!(text(&d), sample::CONFIG);
+    d.keys("ctrl-z ctrl-z");
+    assert_eq!(text(&d), sample::CONFIG, "in the outline too");
+    assert!(!d.wishes.contains(&Effect::Suspend));
 }

@@ -88,9 +88,6 @@ pub(super) fn remove(model: &mut Model, effects: &mut Vec<Effect>) {
         }
         let more = if runs { "Ctrl-S ends it" } else { "Ctrl-S makes it so" };
         let s = model.theme.symbols();
-        model.say(
-            Tone::Good,
-            format!("{} {} from the text; {more}, Ctrl-Z in the text brings it back", s.good, change.words()),
-        );
+        model.say(Tone::Good, format!("{} {} from the text; {more}, Ctrl-Z brings it back", s.good, change.words()));
     }
 }
