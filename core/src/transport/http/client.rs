@@ -4,31 +4,43 @@
 //! only. Neither addresses nor header values get into errors or logs: an address may hold a key.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode};
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 
-use super::head;
+use super::body::Body;
+use super::connect::Connector;
+use super::failed::{HttpError, is_unseen};
+use super::inflate::CODINGS;
 use super::redirect::{MAX_REDIRECTS, Redirect, redirect};
+use super::response::HttpResponse;
 use super::tls;
 
-pub use reqwest::Url;
+pub use url::Url;
 
 /// Idle connections are closed before servers close them: many do so after 5 s, and a request that meets the end of its
 /// connection on the way is lost.
 const IDLE: Duration = Duration::from_secs(4);
 /// Idle connections kept to one server.
 const MAX_IDLE: usize = 32;
-/// Quiet time before the system asks whether a connection is still there, and how often it asks.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-/// The same for connections that many requests share (HTTP/2), while there are any: one dead connection would cost them all.
+/// Quiet time before a connection that many requests share (HTTP/2) is asked whether it is still there, while there are any: one dead
+/// connection would cost them all.
 const PING: Duration = Duration::from_secs(20);
 /// No sign of life for so long after having been asked: the connection is dead.
 const NO_PONG: Duration = Duration::from_secs(10);
+/// Times that a request is sent again because its server says that it has not looked at it.
+const MAX_UNSEEN: u32 = 2;
+/// Who we are.
+const AGENT: &str = concat!("mcp-proxy/", env!("CARGO_PKG_VERSION"));
 
 /// All that clients differ in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,46 +61,13 @@ pub struct HttpClients(Mutex<HashMap<ClientSpec, HttpClient>>);
 
 /// A pool of connections. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct HttpClient {
-    client: reqwest::Client,
-    connect_timeout: Duration,
-}
+pub struct HttpClient(Arc<Pool>);
 
-/// Why there is no answer, or not all of it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HttpError {
-    /// Nothing could be set up.
-    #[error("{0}")]
-    Setup(String),
-    /// No connection.
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    /// A connection that is not secure.
-    #[error("no secure connection: {0}")]
-    Tls(String),
-    /// No connection in time.
-    #[error("no connection within {0:.0?} (`connect_timeout`)")]
-    Slow(Duration),
-    /// The connection was lost on the way; the request may have arrived.
-    #[error("the connection was lost: {0}")]
-    Broken(String),
-    /// The answer sends us to somebody else.
-    #[error("it redirects to another origin, {0}, which is not followed")]
-    Redirect(String),
-    /// The answer sends us nowhere.
-    #[error("it redirects without end or to no address")]
-    BadRedirect,
-    /// More bytes than the limit.
-    #[error("its answer is longer than {0} bytes (`limits.max_message_bytes`)")]
-    TooLong(usize),
-}
-
-/// An answer whose head has come.
 #[derive(Debug)]
-pub struct HttpResponse {
-    response: reqwest::Response,
-    /// What was read ahead.
-    ahead: Option<Bytes>,
+struct Pool {
+    client: Client<Connector, Body>,
+    connector: Connector,
+    connect_timeout: Duration,
 }
 
 impl HttpClients {
@@ -118,22 +97,22 @@ impl HttpClient {
             Some(path) => Some(tls::read_authorities(path).map_err(HttpError::Setup)?),
         };
         let tls = tls::config(authorities).map_err(HttpError::Setup)?;
-        let builder = reqwest::Client::builder();
-        let builder = if spec.direct { builder.no_proxy() } else { builder };
-        let client = builder
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(spec.connect_timeout)
+        let proxies = (!spec.direct).then(Matcher::from_env);
+        Ok(Self::with(tls, proxies, spec.connect_timeout))
+    }
+
+    /// `proxies`: what leads through which; `None`: nothing through any.
+    pub(super) fn with(tls: ClientConfig, proxies: Option<Matcher>, connect_timeout: Duration) -> Self {
+        let connector = Connector::new(tls, proxies, connect_timeout, HeaderValue::from_static(AGENT));
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(MAX_IDLE)
-            .tcp_keepalive(KEEPALIVE)
-            .tcp_keepalive_interval(NO_PONG)
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(NO_PONG)
-            .user_agent(concat!("mcp-proxy/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| HttpError::Setup(format!("no HTTP client: {}", chain(&e.without_url()))))?;
-        Ok(Self { client, connect_timeout: spec.connect_timeout })
+            .build(connector.clone());
+        Self(Arc::new(Pool { client, connector, connect_timeout }))
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -153,17 +132,9 @@ impl HttpClient {
         let mut redirected: Option<Url> = None;
         for _ in 0..=MAX_REDIRECTS {
             let url = redirected.as_ref().unwrap_or(url);
-            let mut request = reqwest::Request::new(method.clone(), url.clone());
-            *request.headers_mut() = headers.clone();
-            if method == Method::POST {
-                *request.body_mut() = Some(body.clone().into());
-            }
-            let mut response = self.client.execute(request).await.map_err(|e| self.error(e))?;
+            let response = self.0.send(method, url, headers, body).await?;
             match redirect(url, response.status(), response.headers()) {
-                Redirect::No => {
-                    head::of_headers(response.headers_mut());
-                    return Ok(HttpResponse { response, ahead: None });
-                }
+                Redirect::No => return Ok(HttpResponse::of(response, url)),
                 Redirect::To(to) => redirected = Some(to),
                 Redirect::Foreign(origin) => return Err(HttpError::Redirect(origin)),
                 Redirect::Bad => return Err(HttpError::BadRedirect),
@@ -171,149 +142,53 @@ impl HttpClient {
         }
         Err(HttpError::BadRedirect)
     }
-
-    fn error(&self, error: reqwest::Error) -> HttpError {
-        if error.is_connect() && error.is_timeout() {
-            return HttpError::Slow(self.connect_timeout);
-        }
-        HttpError::of(error)
-    }
 }
 
-impl HttpResponse {
-    /// Its status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.response.status()
-    }
-
-    /// Its headers.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        self.response.headers()
-    }
-
-    /// The address that answered: after redirects.
-    #[must_use]
-    pub fn url(&self) -> &Url {
-        self.response.url()
-    }
-
-    /// The next bytes of the body, decompressed; `None` at its end.
-    ///
-    /// # Errors
-    /// When the connection is lost or the bytes cannot be decompressed.
-    ///
-    /// # Cancel safety
-    /// Cancel safe.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
-        match self.ahead.take() {
-            Some(bytes) => Ok(Some(bytes)),
-            None => self.response.chunk().await.map_err(HttpError::of),
-        }
-    }
-
-    /// The whole body, if it has at most `max` bytes after decompression. `alive` is called with each part.
-    ///
-    /// # Errors
-    /// As [`HttpResponse::chunk`]; also when it is longer.
-    pub async fn collect(&mut self, max: usize, mut alive: impl FnMut()) -> Result<Bytes, HttpError> {
-        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
-        if first.len() > max {
-            return Err(HttpError::TooLong(max));
-        }
-        // Nearly always that was all.
-        let Some(second) = self.chunk().await? else {
-            // A small piece would hold on to the whole buffer it was read into, which is used again without it.
-            return Ok(if first.len() < COPY_BELOW { Bytes::copy_from_slice(&first) } else { first });
-        };
-        let mut all = BytesMut::with_capacity(self.expected(max).max(first.len() + second.len()));
-        all.extend_from_slice(&first);
-        self.ahead = Some(second);
-        while let Some(more) = self.chunk().await? {
-            if all.len() + more.len() > max {
-                return Err(HttpError::TooLong(max));
-            }
-            all.extend_from_slice(&more);
-            alive();
-        }
-        Ok(all.freeze())
-    }
-
-    /// The size the server promises, as far as it may be believed.
-    fn expected(&self, max: usize) -> usize {
-        let promised = self.response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-        promised.min(max).min(BELIEVE)
-    }
-
-    /// The first bytes of the body, at most `max`, however it goes on.
-    pub async fn beginning(&mut self, max: usize) -> Bytes {
-        let mut all = BytesMut::new();
-        while all.len() < max {
-            match self.chunk().await {
-                Ok(Some(more)) => all.extend_from_slice(&more[..more.len().min(max - all.len())]),
-                Ok(None) | Err(_) => break,
+impl Pool {
+    async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Response<Incoming>, HttpError> {
+        let uri = uri(url)?;
+        let mut n_unseen = 0;
+        loop {
+            let body = if method == Method::POST { body.clone().into() } else { Body::empty() };
+            let mut request = Request::new(body);
+            *request.method_mut() = method.clone();
+            *request.headers_mut() = self.headers(headers, &uri);
+            *request.uri_mut() = uri.clone();
+            match self.client.request(request).await {
+                Ok(response) => return Ok(response),
+                Err(error) if n_unseen < MAX_UNSEEN && is_unseen(&error) => n_unseen += 1,
+                Err(error) => return Err(HttpError::of_send(&error, self.connect_timeout)),
             }
         }
-        all.freeze()
     }
-}
 
-/// Bodies shorter than this are copied out of the connection's buffer.
-const COPY_BELOW: usize = 16 * 1024;
-/// Memory taken in advance for a body, at most.
-const BELIEVE: usize = 1 << 20;
-
-impl HttpError {
-    fn of(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        let text = chain(&error);
-        if error.is_connect() {
-            return if is_tls(&error) { Self::Tls(text) } else { Self::Connect(text) };
+    /// `headers` with what every request carries, unless it is among them.
+    fn headers(&self, headers: &HeaderMap, uri: &Uri) -> HeaderMap {
+        let mut all = HeaderMap::with_capacity(headers.len() + 4);
+        let ours = [(USER_AGENT, AGENT), (ACCEPT, "*/*"), (ACCEPT_ENCODING, CODINGS)];
+        all.extend(ours.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        if let Some(value) = self.connector.proxy_authorization(uri) {
+            all.insert(PROXY_AUTHORIZATION, value);
         }
-        if error.is_builder() { Self::Setup(text) } else { Self::Broken(text) }
-    }
-
-    /// Whether the request cannot have arrived.
-    #[must_use]
-    pub const fn is_unsent(&self) -> bool {
-        matches!(self, Self::Setup(_) | Self::Connect(_) | Self::Tls(_) | Self::Slow(_))
+        all.extend(headers.clone());
+        all
     }
 }
 
-/// Whether TLS is what failed.
-fn is_tls(error: &reqwest::Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<rustls::Error>() {
-            return true;
-        }
-        // An I/O error is not the cause of itself: what it holds comes first.
-        let held = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        source = match held {
-            Some(held) => Some(held),
-            None => cause.source(),
-        };
+/// The address as hyper has it.
+fn uri(url: &Url) -> Result<Uri, HttpError> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(HttpError::Setup("URL scheme is not allowed".to_owned()));
     }
-    false
+    Uri::try_from(url.as_str()).map_err(|_| HttpError::Setup("URL is not one of HTTP".to_owned()))
 }
 
-/// The innermost causes of an error: what the libraries say of themselves is left out.
-fn chain(error: &reqwest::Error) -> String {
-    let mut causes: Vec<String> = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        // Some repeat what they hold.
-        if !text.starts_with("client error (") && !causes.iter().any(|c| c.contains(&text)) {
-            causes.push(text);
-        }
-        source = cause.source();
-    }
-    // "tcp connect error: Connection refused": the last two say it.
-    match &causes[..] {
-        [] => error.to_string(),
-        [.., before, last] => format!("{before}: {last}"),
-        [one] => one.clone(),
-    }
-}
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! Which redirects are followed: to the same origin only, so that no credentials and no call leave for anybody else. Pure.
 
 use http::{HeaderMap, StatusCode, header};
-use reqwest::Url;
+use url::Url;
 
 /// Redirects of one request, at most.
 pub(super) const MAX_REDIRECTS: usize = 5;
