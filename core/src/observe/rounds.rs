@@ -28,6 +28,10 @@ impl Rounds {
 
     /// The present round is over, and another one begins. All together keep at most `max` bytes.
     pub(super) fn turn(&mut self, after: Duration, wire_id: Option<u64>, max: usize) {
+        if self.past.is_empty() {
+            // Most have one more round, and that may be long in coming.
+            self.past.reserve_exact(1);
+        }
         self.past.push(Round { after, wire_id, frames: std::mem::take(&mut self.now) });
         if self.past.len() > MAX_ROUNDS {
             // The first one says what it was about.

@@ -73,8 +73,9 @@ impl Exchange {
         let wire = self.held.wire();
         let mut holds_back = self.held.holds_back();
         let done = match self.lane {
-            _ if self.held.parcel == Parcel::Ahead => self.goes_ahead(&mut holds_back).await,
-            Lane::Sse => self.hand_in().await,
+            // In boxes of their own, here and below: most tasks need no room for it, or not any more while they wait.
+            _ if self.held.parcel == Parcel::Ahead => Box::pin(self.goes_ahead(&mut holds_back)).await,
+            Lane::Sse => Box::pin(self.hand_in()).await,
             // What holds the others back must not do so for ever.
             _ if holds_back => tokio::time::timeout(HOLDS_BACK, self.talk()).await.unwrap_or(Ok(())),
             // Nobody waits for it, and yet it must not take a place for ever.
@@ -96,7 +97,7 @@ impl Exchange {
     async fn goes_ahead(&self, holds_back: &mut bool) -> Result<(), Trouble> {
         let mut work = std::pin::pin!(async {
             match self.lane {
-                Lane::Sse => self.hand_in().await,
+                Lane::Sse => Box::pin(self.hand_in()).await,
                 Lane::Legacy | Lane::Modern => self.talk().await,
             }
         });
@@ -148,13 +149,21 @@ impl Exchange {
     }
 
     async fn talk(&self) -> Result<(), Trouble> {
+        match Box::pin(self.ask()).await? {
+            Some((response, wire)) => Box::pin(self.read_events(response, wire)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends the message and reads what comes; a stream is left to be read.
+    async fn ask(&self) -> Result<Option<(Box<HttpResponse>, WireId)>, Trouble> {
         let mut response = self.post().await?;
         let status = response.status();
         if status == StatusCode::NOT_FOUND
             && let Some(number) = self.session
         {
             self.say(Said::NoSession { number, held: Some(self.held.clone()) }).await;
-            return Ok(());
+            return Ok(None);
         }
         let wire = self.held.wire();
         if !status.is_success() {
@@ -163,7 +172,7 @@ impl Exchange {
                 && knows_no_session(&trouble)
             {
                 self.say(Said::NoSession { number, held: Some(self.held.clone()) }).await;
-                return Ok(());
+                return Ok(None);
             }
             return Err(trouble);
         }
@@ -172,12 +181,11 @@ impl Exchange {
         }
         let Some(wire) = wire else {
             response.beginning(MAX_REFUSAL).await;
-            return Ok(());
+            return Ok(None);
         };
         match Body::of(response.headers()) {
-            Body::Json => self.read_json(&mut response, wire).await,
-            // In a box of its own: answers of one body, which are most, need not carry the room for it.
-            Body::Events => Box::pin(self.read_events(response, wire)).await,
+            Body::Json => self.read_json(&mut response, wire).await.map(|()| None),
+            Body::Events => Ok(Some((Box::new(response), wire))),
             Body::Other(kind) => {
                 let said = words(&response.beginning(MAX_REFUSAL).await);
                 let text = match (kind.as_str(), said.as_str()) {
@@ -221,8 +229,7 @@ impl Exchange {
     }
 
     /// Reads a stream to its end, taking it up again where it breaks, until the answer has come.
-    async fn read_events(&self, response: HttpResponse, wire: WireId) -> Result<(), Trouble> {
-        let mut response = response;
+    async fn read_events(&self, mut response: Box<HttpResponse>, wire: WireId) -> Result<(), Trouble> {
         let mut stream = Stream { last_id: None, retry: RETRY, overlong: None };
         let mut n_silent = 0;
         loop {
@@ -235,7 +242,7 @@ impl Exchange {
                         return Err(lost);
                     };
                     n_silent = if before == stream.last_id { n_silent + 1 } else { 0 };
-                    response = self.resume(&last_id, stream.retry, n_silent, lost).await?;
+                    *response = Box::pin(self.resume(&last_id, stream.retry, n_silent, lost)).await?;
                 }
             }
         }
@@ -263,10 +270,10 @@ impl Exchange {
                 match framed {
                     Framed::TooLong { n_bytes } => {
                         stream.overlong = Some(n_bytes);
-                        self.say(Said::TooLong { n_bytes }).await;
+                        Box::pin(self.say(Said::TooLong { n_bytes })).await;
                     }
                     Framed::Event { data, .. } if data.is_empty() => {}
-                    Framed::Event { data, .. } => match self.say_frame(&data, wire).await {
+                    Framed::Event { data, .. } => match Box::pin(self.say_frame(&data, wire)).await {
                         Ok(true) => {
                             let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
                             let _ = tokio::time::timeout(REST, rest).await;
@@ -277,7 +284,7 @@ impl Exchange {
                             return Err(broken_answer(&data, &malformed));
                         }
                         Err(malformed) => {
-                            self.say_junk(&data, &malformed).await;
+                            Box::pin(self.say_junk(&data, &malformed)).await;
                         }
                     },
                 }

@@ -26,7 +26,8 @@ const MAX_AGAIN: usize = 1 << 20;
 pub(crate) struct Keeper {
     parks: Arc<Parks>,
     ctx: Arc<Context>,
-    all: HashMap<SessionId, Kept>,
+    /// In boxes: a table has room for many more than are in it.
+    all: HashMap<SessionId, Box<Kept>>,
     /// When something is due, the nearest first.
     wakes: BTreeSet<(Instant, SessionId)>,
     /// Calls that hold more than a call on its way, by user.
@@ -213,7 +214,7 @@ impl Keeper {
 
     fn begin(&mut self, begun: Begun) {
         let id = begun.peer.id;
-        self.all.insert(id, Kept::new(begun));
+        self.all.insert(id, Box::new(Kept::new(begun)));
     }
 
     /// A client comes again.

@@ -178,6 +178,10 @@ impl<W, Q, R: Clone> Park<W, Q, R> {
 
     fn push(&mut self, question: Q) {
         self.n_keys += 1;
+        if self.open.is_empty() {
+            // Most ask one thing, and may wait long for it.
+            self.open.reserve_exact(1);
+        }
         self.open.push(Open { key: self.n_keys, question, is_done: false });
     }
 

@@ -90,7 +90,7 @@ impl HttpResponse {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         match self.ahead.take() {
             Some(bytes) => Ok(Some(bytes)),
-            None => poll_fn(|cx| self.body.poll_chunk(cx)).await,
+            None => poll_fn(|cx| self.poll_chunk(cx)).await,
         }
     }
 
@@ -140,6 +140,21 @@ impl HttpResponse {
         all.freeze()
     }
 
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, HttpError>> {
+        let chunk = self.body.poll_chunk(cx);
+        if chunk.is_pending()
+            && let Body::Events(_, silence) = &mut self.body
+        {
+            let taken = ready!(silence.poll_taken(cx));
+            // hyper's part of it goes with this.
+            self.body = Body::Taken(taken);
+            // hyper has room for as many headers as the request had: a copy has none.
+            self.headers = self.headers.clone();
+            return self.body.poll_chunk(cx);
+        }
+        chunk
+    }
+
     /// Whether its stream goes on without hyper.
     #[cfg(test)]
     pub(super) fn is_taken(&self) -> bool {
@@ -166,16 +181,11 @@ impl Body {
                 }
             },
             Self::Events(body, silence) => {
-                if let Poll::Ready(chunk) = poll_data(body, cx) {
-                    if let Ok(Some(bytes)) = &chunk {
-                        silence.on_bytes(bytes.len());
-                    }
-                    return Poll::Ready(chunk);
+                let chunk = ready!(poll_data(body, cx));
+                if let Ok(Some(bytes)) = &chunk {
+                    silence.on_bytes(bytes.len());
                 }
-                let taken = ready!(silence.poll_taken(cx));
-                // hyper's part of it goes with this.
-                *self = Self::Taken(taken);
-                self.poll_chunk(cx)
+                Poll::Ready(chunk)
             }
             Self::Taken(taken) => taken.poll_chunk(cx),
         }
