@@ -138,3 +138,26 @@ fn a_page_for_everything_is_no_server() {
     let log = eventually("a word about it", said);
     assert!(log.contains("Intranet"), "{log}");
 }
+
+#[test]
+fn the_proxy_of_the_environment_leads_to_servers_elsewhere() {
+    let server = Server::start(manners);
+    let home = crate::harness::Home::new().url("a", "http://mcp.invalid/mcp").url("here", &server.url());
+    let config = home.config();
+    let mut command = home.command(&["serve", "--stdio", "--config", config.to_str().expect("a plain name")]);
+    command.env("HTTP_PROXY", format!("http://me:hunter2hunter2@{}", server.address));
+    let mut client = crate::harness::Peer::start(command);
+    client.initialize("2025-11-25", &json!({}));
+    works(&mut client);
+    assert_eq!(super::text_of(&client.call("here__echo", &json!({}))), "well");
+    let seen = server.seen();
+    let (through, direct): (Vec<_>, Vec<_>) = seen.iter().partition(|r| r.path == "http://mcp.invalid/mcp");
+    let authorized = |r: &&super::server::Request| {
+        r.header("proxy-authorization") == Some("Basic bWU6aHVudGVyMmh1bnRlcjI=")
+            && r.header("host") == Some("mcp.invalid")
+    };
+    assert!(!through.is_empty() && through.iter().all(authorized), "{seen:?}");
+    let plain = |r: &&super::server::Request| r.path == "/mcp" && r.header("proxy-authorization").is_none();
+    assert!(!direct.is_empty() && direct.iter().all(plain), "{seen:?}");
+    assert!(!client.stderr().contains("hunter2"), "{}", client.stderr());
+}

@@ -1,5 +1,6 @@
 use std::io::Write as _;
 
+use http::StatusCode;
 use tokio::io::AsyncWriteExt as _;
 
 use super::super::testing::{LONG, STREAM, acceptor, answered, client, port, post, request, trusting};
@@ -173,6 +174,37 @@ async fn a_server_that_does_not_go_on_is_slow() {
     let serve = async { listener.accept().await.expect("a connection") };
     let (_io, error) = tokio::join!(serve, post(&client, &url));
     assert_eq!(error.expect_err("no TLS"), HttpError::Slow(timeout));
+}
+
+/// Asks a server of HTTP/2 that refuses the first requests unseen: the answer, and how many requests it got.
+async fn refused_unseen(n_refused: usize) -> (Result<StatusCode, HttpError>, usize) {
+    let (listener, url) = port("https").await;
+    let serve = async {
+        let (io, _) = listener.accept().await.expect("a connection");
+        let io = acceptor(&["h2"]).accept(io).await.expect("TLS");
+        let mut connection = h2::server::handshake(io).await.expect("HTTP/2");
+        let mut n = 0;
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            n += 1;
+            if n > n_refused {
+                respond.send_response(Response::new(()), true).expect("open");
+            } else {
+                respond.send_reset(h2::Reason::REFUSED_STREAM);
+            }
+        }
+        n
+    };
+    // Its connection ends with the client.
+    let call = async { post(&trusting(None), &url).await.map(|response| response.status()) };
+    let (n, answer) = tokio::join!(serve, call);
+    (answer, n)
+}
+
+#[tokio::test]
+async fn what_a_server_has_refused_unseen_is_sent_again_but_not_for_ever() {
+    assert_eq!(refused_unseen(2).await, (Ok(StatusCode::OK), 3));
+    let (answer, n) = refused_unseen(9).await;
+    assert!(matches!(answer, Err(HttpError::Broken(_))) && n == 3, "{answer:?} after {n}");
 }
 
 fn through(proxy: &Url, except: &str) -> Matcher {

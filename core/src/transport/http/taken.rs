@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::failed::HttpError;
 use super::framing::{Flaw, Framing};
-use super::tap::Way;
+use super::tap::{Take, Way};
 use super::wire::Wire;
 
 /// A stream that has been silent for so long, and up to twice that, is taken. Short answers end sooner, and their connections are used again.
@@ -82,7 +82,8 @@ struct CutOff;
 /// An event stream that hyper reads, to be taken when it is silent.
 #[derive(Debug)]
 pub(super) struct Silence {
-    way: Way,
+    /// `None`: it cannot be taken.
+    way: Option<Way>,
     /// What has come of the stream.
     n_bytes: u64,
     /// Something came since it was looked last.
@@ -93,7 +94,7 @@ pub(super) struct Silence {
 
 impl Silence {
     pub(super) const fn new(way: Way) -> Self {
-        Self { way, n_bytes: 0, came: false, timer: None }
+        Self { way: Some(way), n_bytes: 0, came: false, timer: None }
     }
 
     /// Bytes of the stream came.
@@ -104,18 +105,22 @@ impl Silence {
 
     /// Nothing is there: the stream, once it is its time.
     pub(super) fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<Taken> {
-        loop {
+        while let Some(way) = &self.way {
             let timer = self.timer.get_or_insert_with(|| {
                 self.came = false;
                 Box::pin(tokio::time::sleep(SILENCE))
             });
             ready!(timer.as_mut().poll(cx));
             timer.as_mut().reset(Instant::now() + SILENCE);
-            if !std::mem::take(&mut self.came)
-                && let Some((wire, framing)) = self.way.take(self.n_bytes)
-            {
-                return Poll::Ready(Taken::new(wire, framing));
+            if std::mem::take(&mut self.came) {
+                continue;
+            }
+            match way.take(self.n_bytes) {
+                Take::Taken(wire, framing) => return Poll::Ready(Taken::new(wire, framing)),
+                Take::NotNow => {}
+                Take::Never => (self.way, self.timer) = (None, None),
             }
         }
+        Poll::Pending
     }
 }

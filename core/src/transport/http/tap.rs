@@ -52,24 +52,32 @@ impl Tap {
     }
 }
 
+/// What comes of asking for a connection.
+pub(super) enum Take {
+    /// It, and where in its stream it is.
+    Taken(Wire, Framing),
+    /// hyper is still at work on it.
+    NotNow,
+    /// It is none that can be taken.
+    Never,
+}
+
 impl Way {
-    /// Takes the connection from hyper, if it waits for more of an event stream and `n_bytes` of that are all it was given. With it comes
-    /// where in the stream it is.
-    pub(super) fn take(&self, n_bytes: u64) -> Option<(Wire, Framing)> {
-        let (taken, waits) = {
-            let mut shared = lock(&self.0);
-            let Follow::Events { framing, n_bytes: n_given } = &shared.follow else { return None };
-            if *n_given != n_bytes || shared.waits.is_none() || shared.is_stuck {
-                return None;
-            }
-            let framing = framing.clone();
-            shared.follow = Follow::Lost;
-            (shared.wire.take().map(|wire| (wire, framing)), shared.waits.take())
-        };
+    /// Takes the connection from hyper, if it waits for more of an event stream and `n_bytes` of that are all it was given.
+    pub(super) fn take(&self, n_bytes: u64) -> Take {
+        let mut shared = lock(&self.0);
+        let Follow::Events { framing, n_bytes: n_given } = &shared.follow else { return Take::Never };
+        if *n_given != n_bytes || shared.waits.is_none() || shared.is_stuck {
+            return Take::NotNow;
+        }
+        let framing = framing.clone();
+        let (wire, waits) = (shared.wire.take(), shared.waits.take());
+        shared.follow = Follow::Lost;
+        drop(shared);
         if let Some(waker) = waits {
             waker.wake();
         }
-        taken
+        wire.map_or(Take::Never, |wire| Take::Taken(wire, framing))
     }
 }
 
