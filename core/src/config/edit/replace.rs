@@ -155,7 +155,7 @@ impl Seen {
         }
     }
 
-    /// The same, after what was read has been put beside it ([`backup`](super::backup)). Gives the path of that; `None` if there
+    /// The same, after what was read has been put beside it ([`backup`]). Gives the path of that; `None` if there
     /// was no file.
     ///
     /// # Errors
