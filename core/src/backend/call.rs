@@ -64,7 +64,7 @@ pub struct OwnTask {
 #[derive(Debug)]
 pub enum Delivery {
     /// A call has ended. Never lost: one a call.
-    Answer(Box<Answer>),
+    Answer(Answer),
     /// A modern server wants to know something first. Never lost: one a call.
     Wants(Box<Wants>),
     /// Progress of a call. May be dropped.
@@ -248,7 +248,7 @@ impl Call {
         let Self { id, peer, client_id, handed, .. } = *self;
         let answer = Answer { client_id, call: id, outcome, sent, handed, ends: true };
         // A session that has ended needs no answer.
-        let _ = peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
+        let _ = peer.mailbox.push_owed(Delivery::Answer(answer));
     }
 
     /// Gives the call back: its server wants to know something first.
@@ -261,7 +261,7 @@ impl Call {
     pub fn answer_here(&self, outcome: Outcome) {
         let (client_id, call) = (self.client_id.clone(), self.id);
         let answer = Answer { client_id, call, outcome, sent: None, handed: self.handed, ends: true };
-        let _ = self.peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
+        let _ = self.peer.mailbox.push_owed(Delivery::Answer(answer));
     }
 
     /// Whether running it twice does what running it once does (protocol: lists, reads, prompts, completions).

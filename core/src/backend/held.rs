@@ -338,7 +338,7 @@ impl Instance {
     fn is_over_for(&self, question: Question, status: Status) {
         let timing = Timing { server: self.now.saturating_duration_since(question.asked), ..Timing::default() };
         let ended = Ended { status, timing, returned: None, answered: None, tool: None };
-        self.ctx.observer.end(question.row, Some(self.port.name()), FlowKind::Upcall, ended);
+        self.ctx.observer.end(question.row, Some(self.port.name()), FlowKind::Upcall, &ended);
     }
 
     /// A client of the other era answers what its task asks: nothing of that is for the server as it is. `true`: it has been answered.

@@ -406,7 +406,7 @@ impl Instance {
             self.sends_later(wire, call.id, out);
         } else {
             self.wire.push_of(&out, Parcel::Request(wire), Some(call.id));
-            self.ctx.observer.sent(call.id, wire.0, out);
+            self.ctx.observer.sent(call.id, wire.0, &out);
         }
         self.pending.register(Entry {
             sent: self.now,

@@ -145,8 +145,8 @@ impl Instance {
 
     fn end_row(&mut self, wire: WireId, status: Status, timing: Timing, returned: Option<Bytes>) {
         if let Some(row) = self.own_rows.0.remove(&wire) {
-            let ended = Ended { status, timing, returned, answered: None, tool: None };
-            self.ctx.observer.end(row, Some(self.port.name()), FlowKind::Own, ended);
+            let ended = Ended { status, timing, returned: returned.as_ref(), answered: None, tool: None };
+            self.ctx.observer.end(row, Some(self.port.name()), FlowKind::Own, &ended);
         }
     }
 }

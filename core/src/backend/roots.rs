@@ -200,7 +200,7 @@ impl Instance {
         let Some(entry) = self.pending.get_mut(wire) else { return };
         (entry.sent, entry.silent_since) = (self.now, self.now);
         self.wire.push_of(&out, Parcel::Request(wire), Some(call));
-        self.ctx.observer.sent(call, wire.0, out);
+        self.ctx.observer.sent(call, wire.0, &out);
     }
 
     /// Whether nobody else's roots are its roots.

@@ -12,12 +12,12 @@ use super::tasking::AsTask;
 use crate::protocol::{Era, Field, Message, Patch, Revision, Span, Spliced, WireId, walk};
 
 /// The keys of `_meta` that only modern servers may see.
-const MODERN_KEYS: [&str; 5] = [
-    "io.modelcontextprotocol/protocolVersion",
-    "io.modelcontextprotocol/clientInfo",
-    "io.modelcontextprotocol/clientCapabilities",
-    LEVEL_KEY,
-    "io.modelcontextprotocol/subscriptionId",
+const MODERN_KEYS: [(Field, &str); 5] = [
+    (Field::MetaVersion, "io.modelcontextprotocol/protocolVersion"),
+    (Field::MetaClientInfo, "io.modelcontextprotocol/clientInfo"),
+    (Field::MetaCapabilities, "io.modelcontextprotocol/clientCapabilities"),
+    LEVEL,
+    (Field::MetaSubscription, "io.modelcontextprotocol/subscriptionId"),
 ];
 
 /// The members of `params` that only later rounds of a call have.
@@ -39,8 +39,8 @@ pub(super) fn modern_meta(info: &[u8], capabilities: &str, level: Option<Level>)
     meta
 }
 
-/// The key of `_meta` by which a request asks for log lines.
-const LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
+/// The member of `_meta` by which a request asks for log lines.
+const LEVEL: (Field, &str) = (Field::MetaLogLevel, "io.modelcontextprotocol/logLevel");
 
 /// What is written to the server for `call` under `wire`. `task`: whether it is to become one. `hears`: it may ask for log lines.
 pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears: bool) -> Spliced {
@@ -88,7 +88,7 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
         }
         (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message, &MODERN_KEYS),
         (Era::Modern, Era::Modern) if !hears && message.span(Field::MetaLogLevel).is_some() => {
-            cut_modern_meta(&mut out, message, &[LEVEL_KEY])
+            cut_modern_meta(&mut out, message, &[LEVEL])
         }
         _ => {}
     }
@@ -116,9 +116,8 @@ pub(super) fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: S
     out.patch(Span { start: at, end: at }, Patch::Bytes(members.into()));
 }
 
-fn cut_modern_meta(out: &mut Spliced, message: &Message, keys: &[&str]) {
-    let (Some(meta), Some(params)) = (message.span(Field::Meta), message.span(Field::Params)) else { return };
-    for span in walk::cuts_within(message.raw(), params, ("_meta", meta), keys) {
+fn cut_modern_meta(out: &mut Spliced, message: &Message, keys: &[(Field, &str)]) {
+    for span in message.meta_cuts(keys) {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
 }

@@ -108,13 +108,11 @@ impl Journal {
         }
         let row = Row::new(flow, &mut self.store, self.max_frame);
         self.n_bytes += row.n_bytes();
-        match self.blocks.back_mut().filter(|_| !id.is_multiple_of(BLOCK)) {
-            Some(block) => block.push(row),
-            None => {
-                let mut block = Vec::with_capacity(BLOCK as usize);
-                block.push(row);
-                self.blocks.push_back(block);
-            }
+        if id.is_multiple_of(BLOCK) {
+            self.blocks.push_back(Vec::with_capacity(BLOCK as usize));
+        }
+        if let Some(block) = self.blocks.back_mut() {
+            block.push(row);
         }
         self.changed(id);
         self.trim();
@@ -176,7 +174,7 @@ impl Journal {
     pub fn end(
         &mut self,
         id: CallId,
-        status: Status,
+        status: &Status,
         timing: Timing,
         returned: Option<&Bytes>,
         answered: Option<&Spliced>,
@@ -185,7 +183,7 @@ impl Journal {
             open.remove(&id.0);
         }
         self.update(id, |row, store, max| {
-            row.status = status;
+            row.status = status.clone();
             row.is_held = false;
             row.set_timing(timing);
             // What we answered ourselves came from nobody.
@@ -225,12 +223,23 @@ impl Journal {
         self.blocks.get(block)?.get(at)
     }
 
+    #[inline(always)]
+    fn is_over(&self) -> bool {
+        let n = self.next - self.first;
+        n > 1 && (n > self.max_flows as u64 || self.n_bytes > self.max_bytes)
+    }
+
     /// Drops the oldest rows until both bounds hold; the newest row stays.
+    #[inline(always)]
     fn trim(&mut self) {
+        if self.is_over() {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
         let before = self.first;
-        while self.next - self.first > 1
-            && (self.next - self.first > self.max_flows as u64 || self.n_bytes > self.max_bytes)
-        {
+        while self.is_over() {
             self.n_bytes -= self.row(CallId(self.first)).map_or(0, Row::n_bytes);
             self.first += 1;
             if self.first.is_multiple_of(BLOCK) {

@@ -6,7 +6,7 @@ use super::*;
 use crate::protocol::{Patch, Span};
 
 fn ok(journal: &mut Journal, id: u64, returned: &Bytes, answered: &Spliced) {
-    journal.end(CallId(id), Status::Ok, Timing::default(), Some(returned), Some(answered));
+    journal.end(CallId(id), &Status::Ok, Timing::default(), Some(returned), Some(answered));
 }
 
 fn flow(n_bytes: usize) -> Flow {
@@ -138,7 +138,7 @@ fn a_frame_made_here_is_kept_as_it_was_passed_on() {
     let list = Bytes::from(vec![b'l'; 100_000]);
     let mut answered = Spliced::new(list.clone());
     answered.patch(Span { start: 0, end: 0 }, Patch::Bytes(Bytes::from_static(b"id")));
-    journal.end(CallId(0), Status::Ok, Timing::default(), None, Some(&answered));
+    journal.end(CallId(0), &Status::Ok, Timing::default(), None, Some(&answered));
     let frames = journal.get(CallId(0)).expect("kept").frames;
     assert_eq!((frames.returned, frames.answered.map(|a| a.to_bytes())), (None, Some(answered.to_bytes())));
 }
@@ -149,7 +149,7 @@ fn what_has_not_ended_is_at_hand_where_somebody_looks() {
     let (first, second) = (journal.push(flow(1)), journal.push(flow(1)));
     let ids = |journal: &Journal| journal.open(10).iter().map(|f| f.id).collect::<Vec<_>>();
     assert_eq!(ids(&journal), [], "nobody looks yet");
-    let end = |journal: &mut Journal, id| journal.end(id, Status::Ok, Timing::default(), None, None);
+    let end = |journal: &mut Journal, id| journal.end(id, &Status::Ok, Timing::default(), None, None);
     end(&mut journal, first);
     journal.keep_open();
     assert_eq!(ids(&journal), [second]);

@@ -174,6 +174,23 @@ struct Tool {
     series: Option<Box<Buckets>>,
 }
 
+/// How a call of a tool has ended.
+struct ToolEnded {
+    /// When, from the beginning of the counting.
+    since: Duration,
+    failed: bool,
+    /// There is room for one more series, and for one more tool whose last hour is kept.
+    may_have_series: bool,
+    may_have_history: bool,
+}
+
+/// What a tool has from now on.
+#[derive(Default)]
+struct Begins {
+    series: bool,
+    history: bool,
+}
+
 /// What is counted for one server.
 #[derive(Debug)]
 pub struct BackendMetrics {
@@ -220,11 +237,48 @@ impl Codes {
     }
 }
 
+/// All servers ever called. The one that was called last is found by where its name stands in memory: mostly it is called again.
+#[derive(Debug, Default)]
+struct Backends {
+    all: Vec<(Arc<str>, BackendMetrics)>,
+    by_name: HashMap<Arc<str>, usize>,
+    last: usize,
+}
+
+impl Backends {
+    #[inline]
+    fn of(&mut self, name: &Arc<str>, new: impl FnOnce() -> BackendMetrics) -> &mut BackendMetrics {
+        if !self.all.get(self.last).is_some_and(|(last, _)| Arc::ptr_eq(last, name)) {
+            self.last = match self.by_name.get(name) {
+                Some(at) => *at,
+                None => {
+                    self.by_name.insert(name.clone(), self.all.len());
+                    self.all.push((name.clone(), new()));
+                    self.all.len() - 1
+                }
+            };
+        }
+        &mut self.all[self.last].1
+    }
+
+    fn get(&self, name: &str) -> Option<&BackendMetrics> {
+        self.by_name.get(name).map(|at| &self.all[*at].1)
+    }
+
+    fn get_mut(&mut self, name: &str) -> Option<&mut BackendMetrics> {
+        self.by_name.get(name).map(|at| &mut self.all[*at].1)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &BackendMetrics)> {
+        self.all.iter().map(|(name, of)| (name, of))
+    }
+}
+
 /// All counters.
 #[derive(Debug)]
 pub struct Metrics {
     start: SystemTime,
-    backends: HashMap<Arc<str>, BackendMetrics>,
+    backends: Backends,
     all: Quantiles<6>,
     /// Of all servers together; none until somebody looks.
     history: Option<History>,
@@ -276,46 +330,40 @@ impl BackendMetrics {
         self.now_second = self.now_second.max(second);
     }
 
-    /// A call of `tool` took so long. `true`: it has a series of its own from now on.
-    fn tool_took(&mut self, tool: &Arc<str>, us: u64, begins_series: bool) -> bool {
+    /// A call of `tool` has ended; `took` microseconds if that is worth measuring. Which of the two kinds of memory, bounded
+    /// for all servers together, it has from now on.
+    fn tool_ended(&mut self, tool: &Arc<str>, took: Option<u64>, ended: &ToolEnded) -> Begins {
         let is_full = self.tools.len() >= MAX_TOOLS;
         let of = match self.tools.get_mut(tool) {
             Some(of) => of,
-            None if is_full => {
-                self.other_tools.record(us);
-                return false;
+            None => {
+                let Some(us) = took else { return Begins::default() };
+                if is_full {
+                    self.other_tools.record(us);
+                    return Begins::default();
+                }
+                self.tools.entry(tool.clone()).or_insert_with(|| Tool {
+                    latency: Quantiles::default(),
+                    history: None,
+                    series: None,
+                })
             }
-            None => self.tools.entry(tool.clone()).or_insert_with(|| Tool {
-                latency: Quantiles::default(),
-                history: None,
-                series: None,
-            }),
         };
-        of.latency.record(us);
-        let begins = begins_series && of.series.is_none();
-        if begins {
-            of.series = Some(Box::default());
+        let mut begins = Begins::default();
+        if let Some(us) = took {
+            of.latency.record(us);
+            if ended.may_have_series && of.series.is_none() {
+                of.series = Some(Box::default());
+                begins.series = true;
+            }
+            of.series.as_deref_mut().unwrap_or(&mut self.other_tools).record(us);
         }
-        of.series.as_deref_mut().unwrap_or(&mut self.other_tools).record(us);
-        begins
-    }
-
-    /// A call of `tool` has ended. `true`: its last hour is kept from now on.
-    fn tool_ended(
-        &mut self,
-        tool: &Arc<str>,
-        since: Duration,
-        us: Option<u64>,
-        failed: bool,
-        begins_history: bool,
-    ) -> bool {
-        let Some(of) = self.tools.get_mut(tool) else { return false };
-        let begins = begins_history && of.history.is_none();
-        if begins {
+        if ended.may_have_history && of.history.is_none() {
             of.history = Some(Box::default());
+            begins.history = true;
         }
         if let Some(history) = &mut of.history {
-            history.ended(since, us, failed);
+            history.ended(ended.since, took, ended.failed);
         }
         begins
     }
@@ -349,7 +397,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             start: SystemTime::now(),
-            backends: HashMap::default(),
+            backends: Backends::default(),
             all: Quantiles::default(),
             history: None,
             n_tool_histories: 0,
@@ -367,7 +415,7 @@ impl Default for Metrics {
 impl Metrics {
     fn of(&mut self, backend: &Arc<str>) -> &mut BackendMetrics {
         let keeps = self.history.is_some();
-        self.backends.entry(backend.clone()).or_insert_with(|| {
+        self.backends.of(backend, || {
             let mut new = BackendMetrics::new();
             new.history = keeps.then(History::default);
             new
@@ -448,23 +496,29 @@ impl Metrics {
         *slot = slot.saturating_add(1);
         // A name that never gave a result may be made up.
         let is_real = outcome == Outcome::Ok && tool.is_some_and(|t| t.len() <= MAX_TOOL_NAME);
-        let mut begins_series = false;
         if answered {
             of.latency.record(us);
             of.counts.latency.record(us);
-            begins_series = tool.is_some_and(|tool| of.tool_took(tool, us, may_have_series && is_real));
         }
-        let failed = outcome.is_error();
-        let begins_history =
-            tool.is_some_and(|tool| of.tool_ended(tool, since, took, failed, may_have_history && is_real));
-        self.n_tool_series += usize::from(begins_series);
-        self.n_tool_histories += usize::from(begins_history);
+        let Some(tool) = tool else { return };
+        let begins = of.tool_ended(
+            tool,
+            took,
+            &ToolEnded {
+                since,
+                failed: outcome.is_error(),
+                may_have_series: may_have_series && is_real,
+                may_have_history: may_have_history && is_real,
+            },
+        );
+        self.n_tool_series += usize::from(begins.series);
+        self.n_tool_histories += usize::from(begins.history);
     }
 
     /// From now on what happens is kept for an hour, for charts.
     pub fn keep_history(&mut self) {
         self.history.get_or_insert_default();
-        for of in self.backends.values_mut() {
+        for (_, of) in &mut self.backends.all {
             of.history.get_or_insert_default();
         }
     }
@@ -504,7 +558,7 @@ impl Metrics {
             Some(name) => self.backends.get(name).map(|b| b.codes.clone()).unwrap_or_default(),
             None => {
                 let mut all = self.own_codes.clone();
-                self.backends.values().for_each(|b| all.add(&b.codes));
+                self.backends.iter().for_each(|(_, b)| all.add(&b.codes));
                 all
             }
         };
@@ -519,7 +573,7 @@ impl Metrics {
             Some(name) => self.backends.get(name).map(|b| b.counts.clone()).unwrap_or_default(),
             None => {
                 let mut all = self.own.clone();
-                self.backends.values().for_each(|b| all.add(&b.counts));
+                self.backends.iter().for_each(|(_, b)| all.add(&b.counts));
                 all
             }
         }

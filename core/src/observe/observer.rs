@@ -46,17 +46,17 @@ pub enum NoticeLevel {
 
 /// How a flow ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Ended<'a> {
     /// Its last status.
     pub status: Status,
     /// Where the time went.
     pub timing: Timing,
     /// The answering side's frame, if there was one.
-    pub returned: Option<Bytes>,
+    pub returned: Option<&'a Bytes>,
     /// As it was passed back.
-    pub answered: Option<Spliced>,
+    pub answered: Option<&'a Spliced>,
     /// The server's own name of the tool called, for the histogram.
-    pub tool: Option<Arc<str>>,
+    pub tool: Option<&'a Arc<str>>,
 }
 
 /// Shared by all rooms; every method takes one short lock at most.
@@ -113,8 +113,8 @@ impl Observer {
     }
 
     /// A flow was passed on under `wire_id`.
-    pub fn sent(&self, id: CallId, wire_id: u64, sent: Spliced) {
-        self.lock().journal.sent(id, wire_id, &sent);
+    pub fn sent(&self, id: CallId, wire_id: u64, sent: &Spliced) {
+        self.lock().journal.sent(id, wire_id, sent);
     }
 
     /// A round of a call is over, and the next one begins: what the server said in it, and what was passed back of that.
@@ -156,23 +156,23 @@ impl Observer {
     }
 
     /// A flow has ended. A flow ends once; further ends change the row but no counter (`counts` says which it is).
-    pub fn end(&self, id: CallId, backend: Option<&Arc<str>>, kind: FlowKind, ended: Ended) {
-        let (outcome, answered) = outcome(&ended);
+    pub fn end(&self, id: CallId, backend: Option<&Arc<str>>, kind: FlowKind, ended: &Ended<'_>) {
+        let (outcome, answered) = outcome(ended);
         let mut inner = self.lock();
         // Who has nothing to do with its server may not know it.
         let known = if backend.is_none() { inner.journal.glance(id).and_then(|f| f.backend) } else { None };
         let backend = backend.or(known.as_ref());
         if kind == FlowKind::Call {
             let at = inner.journal.began(id).map_or_else(SystemTime::now, |at| at + ended.timing.total());
-            let n_bytes = ended.answered.as_ref().map_or(0, |a| a.len() as u64);
-            let (tool, timing) = (ended.tool.as_ref(), ended.timing);
+            let n_bytes = ended.answered.map_or(0, |a| a.len() as u64);
+            let (tool, timing) = (ended.tool, ended.timing);
             let code = ended.status.code();
             inner.metrics.ended(&Measured { at, backend, tool, timing, outcome, code, answered, n_bytes });
         }
         if kind == FlowKind::Upcall {
             inner.is_told(id, backend);
         }
-        inner.journal.end(id, ended.status, ended.timing, ended.returned.as_ref(), ended.answered.as_ref());
+        inner.journal.end(id, &ended.status, ended.timing, ended.returned, ended.answered);
         drop(inner);
         self.signal.raise();
     }
@@ -260,7 +260,7 @@ impl Inner {
 }
 
 /// How a flow ended, and whether its server gave an answer worth measuring.
-const fn outcome(ended: &Ended) -> (Outcome, bool) {
+const fn outcome(ended: &Ended<'_>) -> (Outcome, bool) {
     let returned = ended.returned.is_some();
     let outcome = match ended.status {
         Status::ToolError => Outcome::ToolError,
@@ -292,12 +292,12 @@ mod tests {
         let counts = || observer.metrics(|m| m.backend("a").map(|b| (b.counts.n_questions, b.counts.n_open)));
         assert_eq!((open(), counts()), (Some(1), Some((1, 1))));
         let ended = |status| Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
-        observer.end(question, Some(&backend), FlowKind::Upcall, ended(Status::Ok));
+        observer.end(question, Some(&backend), FlowKind::Upcall, &ended(Status::Ok));
         assert_eq!((open(), counts()), (Some(0), Some((1, 0))));
-        observer.sent(call, 7, Spliced::new(Bytes::from_static(b"first")));
+        observer.sent(call, 7, &Spliced::new(Bytes::from_static(b"first")));
         observer.turn(call, Some(Bytes::from_static(b"asks")), None);
-        observer.sent(call, 8, Spliced::new(Bytes::from_static(b"again")));
-        observer.end(call, Some(&backend), FlowKind::Call, ended(Status::Ok));
+        observer.sent(call, 8, &Spliced::new(Bytes::from_static(b"again")));
+        observer.end(call, Some(&backend), FlowKind::Call, &ended(Status::Ok));
         let (n_calls, n_rounds) = observer.metrics(|m| (m.n_calls, m.backend("a").map(|b| b.counts.n_rounds)));
         assert_eq!((n_calls, n_rounds), (1, Some(1)));
         observer.journal(|j| {

@@ -246,5 +246,6 @@ impl Row {
 
 fn nanos(timing: Timing) -> [u64; N_PARTS] {
     [timing.proxy, timing.queue, timing.server, timing.client, timing.held, timing.send]
-        .map(|d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+        // Half a millennium fits.
+        .map(|d| d.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(d.subsec_nanos())))
 }

@@ -94,9 +94,11 @@ impl Store {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         let mut write = |span: Span, len: u32, bytes: &[u8]| {
-            for n in [span.start, span.end, len] {
-                text.extend_from_slice(&n.to_le_bytes());
+            let mut head = [0; 12];
+            for (place, n) in head.chunks_exact_mut(4).zip([span.start, span.end, len]) {
+                place.copy_from_slice(&n.to_le_bytes());
             }
+            text.extend_from_slice(&head);
             text.extend_from_slice(bytes);
         };
         if is_base {

@@ -18,7 +18,7 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Flaw> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Box<Flaw>> {
         let mut scan = Scan::new(bytes, 0);
         let located = if scan.peek() == b'{' {
             Some(Located::scan(&mut scan)?)
@@ -31,7 +31,7 @@ impl Scanned {
             return Err(scan.flaw("expected nothing after the message"));
         }
         // Only now: that it is no JSON at all is the graver fault.
-        let shape = |what| Flaw { kind: MalformedKind::Shape(what), at: 0 };
+        let shape = |what| Box::new(Flaw { kind: MalformedKind::Shape(what), at: 0 });
         match located {
             None if bytes.first() == Some(&b'[') => Err(shape("a batch where one message is expected")),
             None => Err(shape("a message must be an object")),
@@ -45,8 +45,8 @@ impl Scanned {
 }
 
 /// The kind of message these members make (JSON-RPC 2.0, sections 4 and 5). Drops the span of a null `id`.
-fn kind(bytes: &[u8], spans: &mut Spans, version: Span) -> Result<Kind, Flaw> {
-    let refuse = |what, at: Span| Err(Flaw { kind: MalformedKind::Shape(what), at: at.start as usize });
+fn kind(bytes: &[u8], spans: &mut Spans, version: Span) -> Result<Kind, Box<Flaw>> {
+    let refuse = |what, at: Span| Err(Box::new(Flaw { kind: MalformedKind::Shape(what), at: at.start as usize }));
     let first = |span: Span| if span.end == 0 { None } else { bytes.get(span.start as usize) };
     let (id, method, params) = (spans.get(Field::Id), spans.get(Field::Method), spans.get(Field::Params));
     let (result, error) = (spans.get(Field::Result), spans.get(Field::Error));

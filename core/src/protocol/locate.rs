@@ -16,7 +16,7 @@ pub(super) struct Located {
     /// The value of `jsonrpc`.
     pub(super) version: Span,
     /// The first key found a second time.
-    pub(super) duplicate: Option<Flaw>,
+    pub(super) duplicate: Option<Box<Flaw>>,
 }
 
 /// An object in which keys are looked for.
@@ -31,6 +31,7 @@ enum Place {
 }
 
 /// What a key says.
+#[derive(Clone, Copy)]
 enum Key {
     Version,
     Field(Field),
@@ -38,14 +39,14 @@ enum Key {
 
 impl Located {
     /// Scans the object at the scan's position, which is on its opening brace.
-    pub(super) fn scan(scan: &mut Scan<'_>) -> Result<Self, Flaw> {
+    pub(super) fn scan(scan: &mut Scan<'_>) -> Result<Self, Box<Flaw>> {
         let mut found = Self { spans: Spans::new(), version: Span::NONE, duplicate: None };
         found.object(scan, Place::Envelope, 1)?;
         Ok(found)
     }
 
     /// Passes the object here; `depth` counts it. Calls itself only along [`Place::inside`], three levels at most.
-    fn object(&mut self, scan: &mut Scan<'_>, place: Place, depth: usize) -> Result<(), Flaw> {
+    fn object(&mut self, scan: &mut Scan<'_>, place: Place, depth: usize) -> Result<(), Box<Flaw>> {
         scan.pos += 1;
         if scan.peek() == b'}' {
             scan.pos += 1;
@@ -55,33 +56,31 @@ impl Located {
             let (start, end, escaped) = scan.key()?;
             let first = scan.peek();
             let value = scan.pos;
-            let inside = match place.key(&scan.bytes[start..end], escaped) {
+            match place.key(&scan.bytes[start..end], escaped) {
                 None => {
+                    if matches!(place, Place::Meta) {
+                        self.spans.has_more_meta();
+                    }
                     scan.skip(depth)?;
-                    None
                 }
-                Some(key) if self.has(&key) => {
-                    let name = match key {
+                Some(key) if self.has(key) => {
+                    let kind = MalformedKind::DuplicateKey(match key {
                         Key::Version => "jsonrpc",
                         Key::Field(field) => field.path(),
-                    };
-                    self.duplicate.get_or_insert(Flaw { kind: MalformedKind::DuplicateKey(name), at: start - 1 });
+                    });
+                    self.duplicate.get_or_insert_with(|| Box::new(Flaw { kind, at: start - 1 }));
                     scan.skip(depth)?;
-                    None
                 }
                 Some(key) => {
-                    match place.inside(&key) {
+                    match place.inside(key) {
                         Some(inner) if first == b'{' => self.object(scan, inner, depth + 1)?,
                         _ => scan.skip(depth)?,
                     }
-                    Some(key)
-                }
-            };
-            if let Some(key) = inside {
-                let span = Span::new(value, scan.pos);
-                match key {
-                    Key::Version => self.version = span,
-                    Key::Field(field) => self.spans.add(field, span),
+                    let span = Span::new(value, scan.pos);
+                    match key {
+                        Key::Version => self.version = span,
+                        Key::Field(field) => self.spans.add(field, span),
+                    }
                 }
             }
             match scan.peek() {
@@ -96,12 +95,12 @@ impl Located {
     }
 
     /// Whether it was found before.
-    fn has(&self, key: &Key) -> bool {
-        let span = match key {
-            Key::Version => self.version,
-            Key::Field(field) => self.spans.get(*field),
-        };
-        span != Span::NONE
+    #[inline(always)]
+    fn has(&self, key: Key) -> bool {
+        match key {
+            Key::Version => self.version.end != 0,
+            Key::Field(field) => self.spans.has(field),
+        }
     }
 }
 
@@ -184,7 +183,8 @@ impl Place {
     }
 
     /// Where to look on inside the value of `key`.
-    fn inside(self, key: &Key) -> Option<Self> {
+    #[inline(always)]
+    fn inside(self, key: Key) -> Option<Self> {
         let Key::Field(field) = key else { return None };
         match field {
             Field::Params => Some(Self::Params),

@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::envelope::Scanned;
 use super::id::RequestId;
+use super::method::Method;
 use super::salvage::find_id;
 use super::scan::{Flaw, Scan};
 use super::spans::Spans;
@@ -218,9 +220,10 @@ pub enum Frame {
 #[derive(Clone, Debug)]
 pub struct Message {
     raw: Bytes,
-    kind: Kind,
-    single_line: bool,
     spans: Spans,
+    kind: Kind,
+    method: Option<Method>,
+    single_line: bool,
 }
 
 impl Message {
@@ -238,7 +241,7 @@ impl Message {
     pub fn parse(raw: Bytes) -> Result<Self, Malformed> {
         match check_text(&raw) {
             Ok(()) => Self::scan(raw, 0),
-            Err(flaw) => Err(Malformed::of(&raw, flaw)),
+            Err(flaw) => Err(Malformed::of(&raw, *flaw)),
         }
     }
 
@@ -256,7 +259,7 @@ impl Message {
                 let scan_member = |span: Span| Self::scan(raw.slice(span.range()), span.start as usize);
                 Ok(Frame::Batch(members.into_iter().map(scan_member).collect()))
             }
-            Err(flaw) => Err(Malformed::of(&raw, flaw)),
+            Err(flaw) => Err(Malformed::of(&raw, *flaw)),
         }
     }
 
@@ -266,9 +269,11 @@ impl Message {
         match Scanned::read(&raw[start..]) {
             Ok(Scanned { kind, spans, len, single_line }) => {
                 let raw = if len == raw.len() { raw } else { raw.slice(start..start + len) };
-                Ok(Self { raw, kind, single_line, spans })
+                let method =
+                    if spans.has(Field::Method) { Method::of(&raw[spans.get(Field::Method).range()]) } else { None };
+                Ok(Self { raw, spans, kind, method, single_line })
             }
-            Err(flaw) => Err(Malformed::of(&raw, Flaw { at: at + start + flaw.at, ..flaw })),
+            Err(flaw) => Err(Malformed::of(&raw, Flaw { at: at + start + flaw.at, ..*flaw })),
         }
     }
 
@@ -303,6 +308,12 @@ impl Message {
         self.kind
     }
 
+    /// The method, if it is one we know, however its name is spelled in JSON.
+    #[must_use]
+    pub const fn method(&self) -> Option<Method> {
+        self.method
+    }
+
     /// Where a member's value stands, if the message has it.
     #[must_use]
     pub fn span(&self, field: Field) -> Option<Span> {
@@ -326,7 +337,7 @@ impl Message {
     /// holds a lone surrogate.
     #[must_use]
     pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
-        self.get(field).and_then(walk::decode)
+        self.get(field).and_then(walk::decode_valid)
     }
 
     /// The code of an error, as far as it is one.
@@ -346,6 +357,20 @@ impl Message {
             _ => return Vec::new(),
         };
         walk::cuts(&self.raw, Span::new(0, self.raw.len()), &[key])
+    }
+
+    /// What to cut so that `params._meta` has none of these members, which are of it; it goes as a whole where it has no others.
+    #[must_use]
+    pub fn meta_cuts(&self, fields: &[(Field, &str)]) -> Vec<Span> {
+        let (Some(meta), Some(params)) = (self.span(Field::Meta), self.span(Field::Params)) else { return Vec::new() };
+        let wanted: SmallVec<[Field; 8]> = fields.iter().map(|(field, _)| *field).collect();
+        // The usual case, without looking at anything again.
+        let whole = self.spans.has_only_meta(&wanted) && wanted.iter().any(|f| self.spans.has(*f));
+        if let Some(cut) = whole.then(|| walk::cut_of_value(&self.raw, meta, "_meta")).flatten() {
+            return vec![cut];
+        }
+        let keys: SmallVec<[&str; 8]> = fields.iter().map(|(_, key)| *key).collect();
+        walk::cuts_within(&self.raw, params, ("_meta", meta), &keys)
     }
 
     /// The id, if the message has one that is a string or an integer.
@@ -395,20 +420,20 @@ fn text_start(bytes: &[u8]) -> usize {
 }
 
 /// Checks what the scan relies on: UTF-8, and not too long.
-fn check_text(bytes: &[u8]) -> Result<(), Flaw> {
+fn check_text(bytes: &[u8]) -> Result<(), Box<Flaw>> {
     if bytes.len() > MAX_LEN {
-        return Err(Flaw { kind: MalformedKind::Shape("longer than 4 GiB"), at: MAX_LEN });
+        return Err(Box::new(Flaw { kind: MalformedKind::Shape("longer than 4 GiB"), at: MAX_LEN }));
     }
     // The quick check does not say where; the bad case may take its time.
-    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| Flaw {
-        kind: MalformedKind::NotUtf8,
-        at: std::str::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to()),
+    simdutf8::basic::from_utf8(bytes).map(drop).map_err(|_| {
+        let at = std::str::from_utf8(bytes).err().map_or(0, |e| e.valid_up_to());
+        Box::new(Flaw { kind: MalformedKind::NotUtf8, at })
     })
 }
 
 /// The members of the array that begins at `start`, each valid JSON.
-fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Flaw> {
-    let shape = |what, at| Flaw { kind: MalformedKind::Shape(what), at };
+fn batch_members(bytes: &[u8], start: usize) -> Result<Vec<Span>, Box<Flaw>> {
+    let shape = |what, at| Box::new(Flaw { kind: MalformedKind::Shape(what), at });
     let mut members = Vec::new();
     let mut scan = Scan::new(bytes, start + 1);
     loop {

@@ -1,6 +1,6 @@
 //! The methods we act on.
 
-use super::message::{Field, Message};
+use super::walk;
 
 macro_rules! methods {
     ($($variant:ident = $name:literal),* $(,)?) => {
@@ -38,13 +38,11 @@ macro_rules! methods {
     };
 }
 
-impl Message {
-    /// The method, if it is one we know, however its name is spelled in JSON.
-    #[must_use]
-    pub fn method(&self) -> Option<Method> {
-        let raw = self.get(Field::Method)?;
-        match Method::from_raw(raw) {
-            None if raw.contains(&b'\\') => Method::from_name(&self.text(Field::Method)?),
+impl Method {
+    /// The known method of this name, however it is spelled in JSON.
+    pub(super) fn of(raw: &[u8]) -> Option<Self> {
+        match Self::from_raw(raw) {
+            None if raw.contains(&b'\\') => Self::from_name(&walk::decode_valid(raw)?),
             known => known,
         }
     }

@@ -4,6 +4,7 @@ mod envelope;
 mod fault;
 mod id;
 mod locate;
+mod marks;
 mod message;
 mod method;
 #[cfg(test)]

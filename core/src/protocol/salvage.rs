@@ -60,7 +60,7 @@ fn whole_value<'a>(scan: &mut Scan<'a>) -> Option<&'a [u8]> {
 pub(super) fn is_id(value: &[u8]) -> bool {
     match value.first() {
         Some(b'"') => std::str::from_utf8(value).is_ok(),
-        Some(b'-' | b'0'..=b'9') => !value.iter().any(|b| matches!(b, b'.' | b'e' | b'E')),
+        Some(b'-' | b'0'..=b'9') => value[1..].iter().all(u8::is_ascii_digit),
         _ => false,
     }
 }

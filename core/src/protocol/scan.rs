@@ -2,9 +2,10 @@
 //!
 //! Never recurses, never allocates, never decodes. Input: bytes already known to be UTF-8; output: positions in them.
 
+use super::marks::Marks;
 use super::message::{MalformedKind, Message};
 
-/// What is wrong, and where.
+/// What is wrong, and where. Boxed: it comes rarely, and what comes always fits a register then.
 #[derive(Debug)]
 pub(super) struct Flaw {
     pub(super) kind: MalformedKind,
@@ -18,11 +19,12 @@ pub(super) struct Scan<'a> {
     pub(super) pos: usize,
     /// Whether a raw CR or LF was passed; they can only stand between tokens.
     pub(super) newline: bool,
+    marks: Marks,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) const fn new(bytes: &'a [u8], pos: usize) -> Self {
-        Self { bytes, pos, newline: false }
+    pub(super) fn new(bytes: &'a [u8], pos: usize) -> Self {
+        Self { bytes, pos, newline: false, marks: Marks::default() }
     }
 
     /// Passes whitespace. The byte that follows; 0, with which no token begins, at the end.
@@ -54,7 +56,7 @@ impl<'a> Scan<'a> {
 
     /// Passes a key and its colon. The key's place without quotes, and whether it has escapes.
     #[inline(always)]
-    pub(super) fn key(&mut self) -> Result<(usize, usize, bool), Flaw> {
+    pub(super) fn key(&mut self) -> Result<(usize, usize, bool), Box<Flaw>> {
         if self.peek() != b'"' {
             return Err(self.flaw("expected a key"));
         }
@@ -69,7 +71,13 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes one value of any kind; `depth` is how many containers are open around it.
-    pub(super) fn skip(&mut self, depth: usize) -> Result<(), Flaw> {
+    #[inline(always)]
+    pub(super) fn skip(&mut self, depth: usize) -> Result<(), Box<Flaw>> {
+        // Most values are text.
+        if self.peek() == b'"' { self.string().map(drop) } else { self.skip_any(depth) }
+    }
+
+    fn skip_any(&mut self, depth: usize) -> Result<(), Box<Flaw>> {
         // One bit an open container, the innermost lowest: 1 is an object. `MAX_DEPTH` of them fit.
         let mut objects = 0_u128;
         let mut n_open = 0;
@@ -80,7 +88,7 @@ impl<'a> Scan<'a> {
                 }
                 open @ (b'{' | b'[') => {
                     if depth + n_open >= Message::MAX_DEPTH {
-                        return Err(Flaw { kind: MalformedKind::TooDeep, at: self.pos });
+                        return Err(Box::new(Flaw { kind: MalformedKind::TooDeep, at: self.pos }));
                     }
                     self.pos += 1;
                     // In ASCII both closing brackets stand two after their opening ones.
@@ -128,59 +136,48 @@ impl<'a> Scan<'a> {
 
     /// Passes the string that begins here; whether it has escapes.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Result<bool, Flaw> {
-        // Most keys and many values end within the first words.
-        let mut pos = self.pos + 1;
-        for _ in 0..SHORT_WORDS {
-            let Some(word) = word_at(self.bytes, pos) else { break };
-            let found = special(word);
-            if found != 0 {
-                pos += first_byte(found);
-                if self.bytes[pos] != b'"' {
-                    break;
-                }
-                self.pos = pos + 1;
-                return Ok(false);
-            }
-            pos += WORD;
+    pub(super) fn string(&mut self) -> Result<bool, Box<Flaw>> {
+        let pos = self.marks.next(self.bytes, self.pos + 1);
+        if self.bytes.get(pos) == Some(&b'"') {
+            self.pos = pos + 1;
+            return Ok(false);
         }
-        self.long_string(pos)
+        self.escaped_string(pos)
     }
 
-    /// As [`Scan::string`], from a place inside it before which there is no escape.
-    fn long_string(&mut self, mut pos: usize) -> Result<bool, Flaw> {
-        let mut escaped = false;
+    /// As [`Scan::string`], from the first place inside it at which it cannot just run on and does not end.
+    fn escaped_string(&mut self, mut pos: usize) -> Result<bool, Box<Flaw>> {
+        let flaw = |kind, at| Err(Box::new(Flaw { kind, at }));
         loop {
-            pos = next_special(self.bytes, pos);
             match self.bytes.get(pos) {
                 Some(b'"') => {
                     self.pos = pos + 1;
-                    return Ok(escaped);
+                    return Ok(true);
                 }
                 Some(b'\\') => {
-                    escaped = true;
-                    pos = self.escape(pos)?;
+                    let Some(after) = self.escape(pos) else {
+                        return flaw(MalformedKind::NotJson("no such escape in a string"), pos);
+                    };
+                    pos = self.marks.next(self.bytes, after);
                 }
-                Some(_) => return Err(Flaw { kind: NOT_JSON_CONTROL, at: pos }),
-                None => return Err(Flaw { kind: MalformedKind::NotJson("a string has no end"), at: pos }),
+                Some(_) => return flaw(MalformedKind::NotJson("a control character in a string"), pos),
+                None => return flaw(MalformedKind::NotJson("a string has no end"), pos),
             }
         }
     }
 
     /// The place after the escape whose backslash is at `pos`.
     #[inline(always)]
-    fn escape(&self, pos: usize) -> Result<usize, Flaw> {
-        match self.bytes.get(pos + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(pos + 2),
-            Some(b'u') if self.bytes.get(pos + 2..pos + 6).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => {
-                Ok(pos + 6)
-            }
-            _ => Err(Flaw { kind: MalformedKind::NotJson("no such escape in a string"), at: pos }),
+    fn escape(&self, pos: usize) -> Option<usize> {
+        match self.bytes.get(pos + 1)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(pos + 2),
+            b'u' => self.bytes.get(pos + 2..pos + 6)?.iter().all(u8::is_ascii_hexdigit).then_some(pos + 6),
+            _ => None,
         }
     }
 
     #[inline(always)]
-    fn number(&mut self) -> Result<(), Flaw> {
+    fn number(&mut self) -> Result<(), Box<Flaw>> {
         if self.bytes.get(self.pos) == Some(&b'-') {
             self.pos += 1;
         }
@@ -205,7 +202,7 @@ impl<'a> Scan<'a> {
 
     /// Passes one digit or more.
     #[inline(always)]
-    fn digits(&mut self) -> Result<(), Flaw> {
+    fn digits(&mut self) -> Result<(), Box<Flaw>> {
         let start = self.pos;
         while self.bytes.get(self.pos).is_some_and(u8::is_ascii_digit) {
             self.pos += 1;
@@ -214,7 +211,7 @@ impl<'a> Scan<'a> {
     }
 
     #[inline(always)]
-    fn literal(&mut self, word: &'static [u8]) -> Result<(), Flaw> {
+    fn literal(&mut self, word: &'static [u8]) -> Result<(), Box<Flaw>> {
         if !self.bytes[self.pos..].starts_with(word) {
             return Err(self.flaw("expected a value"));
         }
@@ -223,79 +220,9 @@ impl<'a> Scan<'a> {
     }
 
     #[cold]
-    pub(super) const fn flaw(&self, expected: &'static str) -> Flaw {
-        Flaw { kind: MalformedKind::NotJson(expected), at: self.pos }
+    pub(super) fn flaw(&self, expected: &'static str) -> Box<Flaw> {
+        Box::new(Flaw { kind: MalformedKind::NotJson(expected), at: self.pos })
     }
-}
-
-const NOT_JSON_CONTROL: MalformedKind = MalformedKind::NotJson("a control character in a string");
-
-const WORD: usize = size_of::<u64>();
-/// Words a string may take before the long way is taken.
-const SHORT_WORDS: usize = 2;
-/// Bytes looked at together in a long string.
-const STRIDE: usize = 8 * WORD;
-
-/// The first quote, backslash or control character at `pos` or after it; the length if there is none.
-fn next_special(bytes: &[u8], mut pos: usize) -> usize {
-    loop {
-        // Escapes stand close together: begin with words, and take long strides only after some clean ones.
-        for _ in 0..STRIDE / WORD {
-            let Some(word) = word_at(bytes, pos) else {
-                let rest = bytes.get(pos..).unwrap_or_default();
-                return pos + rest.iter().position(|&b| is_special(b)).unwrap_or(rest.len());
-            };
-            let found = special(word);
-            if found != 0 {
-                return pos + first_byte(found);
-            }
-            pos += WORD;
-        }
-        while let Some(stride) = bytes.get(pos..).and_then(|rest| rest.first_chunk::<STRIDE>()) {
-            if any_special(stride) {
-                break;
-            }
-            pos += STRIDE;
-        }
-    }
-}
-
-/// Whether a string cannot just run on at this byte.
-const fn is_special(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
-}
-
-/// Whether any byte of the stride is special.
-#[inline(always)]
-fn any_special(stride: &[u8; STRIDE]) -> bool {
-    // Without a branch inside, so that the compiler can make vectors of it.
-    stride.iter().fold(0, |any, &b| any | u8::from(b < b' ') | u8::from(b == b'"') | u8::from(b == b'\\')) != 0
-}
-
-/// The eight bytes at `pos`, the first lowest.
-#[inline(always)]
-fn word_at(bytes: &[u8], pos: usize) -> Option<u64> {
-    bytes.get(pos..).and_then(|rest| rest.first_chunk()).map(|chunk| u64::from_le_bytes(*chunk))
-}
-
-/// Sets the top bit of bytes that are special. Exact for the lowest of them, which is the one that counts: a borrow may
-/// mark bytes above it wrongly.
-#[inline(always)]
-const fn special(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xff;
-    const TOPS: u64 = ONES * 0x80;
-    const fn below(word: u64, limit: u8) -> u64 {
-        word.wrapping_sub(ONES * limit as u64) & !word
-    }
-    let quote = below(word ^ (ONES * b'"' as u64), 1);
-    let backslash = below(word ^ (ONES * b'\\' as u64), 1);
-    (below(word, b' ') | quote | backslash) & TOPS
-}
-
-/// Which byte of a word the lowest mark is in.
-#[inline(always)]
-const fn first_byte(marks: u64) -> usize {
-    marks.trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]
@@ -407,41 +334,5 @@ mod tests {
             scan.skip(0).unwrap();
             assert_eq!(scan.newline, newline, "{text}");
         }
-    }
-
-    #[test]
-    fn the_first_special_byte_of_a_word_is_found_whatever_follows() {
-        for byte in 0..=u8::MAX {
-            for place in 0..WORD {
-                for filler in [b'a', 0x7f, 0x80, 0xff, b' ', b'!', b'#', b'[', b']', 0x9f, 0xa2, 0xdc] {
-                    for after in [filler, 0, 0x1f, b'"', b'\\', b'!', b' '] {
-                        let mut word = [filler; WORD];
-                        word[place] = byte;
-                        word[place + 1..].fill(after);
-                        let marks = special(u64::from_le_bytes(word));
-                        let found = (marks != 0).then(|| first_byte(marks));
-                        assert_eq!(found, word.iter().position(|&b| is_special(b)), "{word:x?}");
-                    }
-                }
-            }
-            let mut stride = [b'a'; STRIDE];
-            stride[usize::from(byte) % STRIDE] = byte;
-            assert_eq!(any_special(&stride), is_special(byte), "{byte}");
-        }
-    }
-
-    #[test]
-    fn the_next_special_byte_is_found_at_every_distance() {
-        for length in 0..300 {
-            let clean = vec![b'a'; length];
-            assert_eq!(next_special(&clean, 0), length);
-            for place in 0..length {
-                let mut text = clean.clone();
-                text[place] = b'"';
-                assert_eq!(next_special(&text, 0), place);
-                assert_eq!(next_special(&text, place + 1), length);
-            }
-        }
-        assert_eq!(next_special(b"abc", 7), 7, "past the end");
     }
 }

@@ -6,33 +6,80 @@ use super::message::{Field, Span};
 /// gives and takes in its quick way.
 const USUAL: usize = 10;
 
-/// The members that were found, in the order they stand in.
-/// On the heap from the beginning: a message is handed on many times, its places are found once.
+/// The members that were found.
 #[derive(Clone, Debug)]
-pub(super) struct Spans(Vec<(Field, Span)>);
+pub(super) struct Spans {
+    /// A bit for each field that was found: most that are asked for were not.
+    fields: u64,
+    /// In the order they stand in. On the heap from the beginning: a message is handed on many times, its places are found once.
+    places: Vec<(Field, Span)>,
+}
 
 impl Spans {
     /// None found yet.
     pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(USUAL))
+        Self { fields: 0, places: Vec::with_capacity(USUAL) }
+    }
+
+    /// Whether a member was found.
+    #[inline(always)]
+    pub(super) const fn has(&self, field: Field) -> bool {
+        self.fields & bit(field) != 0
     }
 
     /// Where a member's value stands; [`Span::NONE`]: nowhere.
     #[inline]
     pub(super) fn get(&self, field: Field) -> Span {
-        self.0.iter().find(|(f, _)| *f == field).map_or(Span::NONE, |(_, span)| *span)
+        if !self.has(field) {
+            return Span::NONE;
+        }
+        self.places.iter().find(|(f, _)| *f == field).map_or(Span::NONE, |(_, span)| *span)
     }
 
     /// A member was found that was not found before.
     #[inline]
     pub(super) fn add(&mut self, field: Field, span: Span) {
-        self.0.push((field, span));
+        self.fields |= bit(field);
+        self.places.push((field, span));
+    }
+
+    /// `params._meta` has a member that is not looked for.
+    #[inline]
+    pub(super) const fn has_more_meta(&mut self) {
+        self.fields |= MORE_META;
+    }
+
+    /// Whether `params._meta` has members of these fields only.
+    pub(super) fn has_only_meta(&self, fields: &[Field]) -> bool {
+        let others = ALL_META.iter().filter(|f| !fields.contains(f));
+        self.fields & others.fold(MORE_META, |all, f| all | bit(*f)) == 0
     }
 
     /// As if it had not been found.
     pub(super) fn remove(&mut self, field: Field) {
-        self.0.retain(|(f, _)| *f != field);
+        self.fields &= !bit(field);
+        self.places.retain(|(f, _)| *f != field);
     }
+}
+
+/// Stands for the members of `params._meta` that are no [`Field`].
+const MORE_META: u64 = 1 << 63;
+
+/// Those that are.
+const ALL_META: [Field; 7] = [
+    Field::MetaToken,
+    Field::MetaVersion,
+    Field::MetaClientInfo,
+    Field::MetaCapabilities,
+    Field::MetaLogLevel,
+    Field::MetaSubscription,
+    Field::MetaTask,
+];
+
+/// The bit that stands for a field; there are fewer than 64.
+#[inline(always)]
+const fn bit(field: Field) -> u64 {
+    1 << field as u8
 }
 
 #[cfg(test)]

@@ -49,7 +49,9 @@ impl Spliced {
             && self.patches[..place].last().is_none_or(|(before, _)| before.end <= span.start)
             && self.patches.get(place).is_none_or(|(after, _)| span.end <= after.start);
         debug_assert!(fits, "patch {span:?} overlaps another one or leaves the bytes: {:?}", self.patches);
-        if fits {
+        if fits && is_last {
+            self.patches.push((span, patch));
+        } else if fits {
             self.patches.insert(place, (span, patch));
         }
     }
@@ -86,12 +88,16 @@ impl Spliced {
     }
 
     /// Calls `put` with each run of bytes of the result, in order; none is empty.
+    #[inline(always)]
     pub fn for_each_run(&self, mut put: impl FnMut(Run<'_>)) {
-        self.for_each_piece(|piece| match piece {
-            Piece::Base(start, end) => put(Run::Shared(&self.base, start..end)),
-            Piece::Patch(Patch::Bytes(bytes)) => put(Run::Shared(bytes, 0..bytes.len())),
-            Piece::Patch(Patch::Number(n)) => put(Run::Short(Digits::of(*n).as_bytes())),
-        });
+        self.for_each_piece(
+            #[inline(always)]
+            |piece| match piece {
+                Piece::Base(start, end) => put(Run::Shared(&self.base, start..end)),
+                Piece::Patch(Patch::Bytes(bytes)) => put(Run::Shared(bytes, 0..bytes.len())),
+                Piece::Patch(Patch::Number(n)) => put(Run::Short(Digits::of(*n).as_bytes())),
+            },
+        );
     }
 
     /// The result in one piece; shares the base's memory if nothing was changed.
@@ -109,6 +115,7 @@ impl Spliced {
         Bytes::from(result)
     }
 
+    #[inline(always)]
     fn for_each_piece<'a>(&'a self, mut put: impl FnMut(Piece<'a>)) {
         let mut done = 0;
         for (span, patch) in &self.patches {

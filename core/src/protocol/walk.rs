@@ -62,6 +62,27 @@ pub fn cuts_within(raw: &[u8], of: Span, (name, object): (&str, Span), keys: &[&
     }
 }
 
+/// What to cut so that the member whose value stands at `value` is gone and its object stays valid; found from there, without a
+/// walk through the object. `None`: its key is not written as `key` is.
+pub(super) fn cut_of_value(raw: &[u8], value: Span, key: &str) -> Option<Span> {
+    let before = |end: usize| raw.get(..end).map(<[u8]>::trim_ascii_end);
+    let literal = before(value.start as usize)?.strip_suffix(b":")?.trim_ascii_end();
+    let ahead = literal.strip_suffix(b"\"")?.strip_suffix(key.as_bytes())?.strip_suffix(b"\"")?;
+    let outside = ahead.trim_ascii_end();
+    if let Some(kept) = outside.strip_suffix(b",") {
+        // The comma before it goes with it.
+        return Some(Span::new(kept.trim_ascii_end().len(), value.end as usize));
+    }
+    outside.strip_suffix(b"{")?;
+    let after = raw.get(value.end as usize..)?.trim_ascii_start();
+    let end = match after.strip_prefix(b",") {
+        // It is the first: the comma after it goes with it.
+        Some(next) => raw.len() - next.trim_ascii_start().len(),
+        None => value.end as usize,
+    };
+    Some(Span::new(ahead.len(), end))
+}
+
 /// The text of the JSON string `literal` (quotes included), decoded. `None` if it is no string or has a lone surrogate.
 #[must_use]
 pub fn decode(literal: &[u8]) -> Option<Cow<'_, str>> {
@@ -75,6 +96,15 @@ pub fn decode(literal: &[u8]) -> Option<Cow<'_, str>> {
     }
     let inner = &literal[1..literal.len() - 1];
     if escaped { decode_inner(inner).map(Cow::Owned) } else { std::str::from_utf8(inner).ok().map(Cow::Borrowed) }
+}
+
+/// The same of a value that a scan has found valid.
+pub(super) fn decode_valid(value: &[u8]) -> Option<Cow<'_, str>> {
+    let inner = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    match memchr::memchr(b'\\', inner) {
+        None => std::str::from_utf8(inner).ok().map(Cow::Borrowed),
+        Some(_) => decode_inner(inner).map(Cow::Owned),
+    }
 }
 
 /// The text between the quotes of a valid string, decoded. `None` if it has a lone surrogate.
@@ -301,6 +331,28 @@ mod tests {
             assert_eq!(left, expected, "{text} without {keys:?}");
             assert!(cuts.is_sorted_by(|a, b| a.end < b.start), "one span a run: {cuts:?}");
         }
+    }
+
+    #[test]
+    fn a_member_is_cut_from_its_value_as_from_its_object() {
+        for text in [
+            r#"{"a":1,"b":{"a":2},"c":3}"#,
+            r#"{ "a" : 1 , "b" : [1,2] , "c" : "," }"#,
+            "{\n\t\"a\"\n:\t1\n}",
+            r#"{"a":{"b":1}}"#,
+            r#"{"\u0061":1,"b":2}"#,
+            r#"{"xa":1,"\"a":2,"a":3}"#,
+        ] {
+            for (key, value) in members(text.as_bytes(), whole(text)) {
+                let name = decode(at(text, key).as_bytes()).expect("a key");
+                let expected = cuts(text.as_bytes(), whole(text), &[&name]);
+                let is_plain = at(text, key) == format!("\"{name}\"");
+                let cut = cut_of_value(text.as_bytes(), value, &name);
+                assert_eq!(cut, is_plain.then_some(expected[0]), "{name} in {text}");
+            }
+        }
+        assert_eq!(cut_of_value(b"1", whole("1"), "a"), None);
+        assert_eq!(cut_of_value(b"", Span { start: 7, end: 9 }, "a"), None);
     }
 
     #[test]

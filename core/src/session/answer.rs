@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::http::Weight;
 use super::run::Session;
-use super::shape::shaped;
+use super::shape::shape;
 use crate::backend::{Answer, ClientFacts, Outcome};
 use crate::observe::{Ended, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Fault, Message, Method, Patch, RequestId, Span, Spliced};
@@ -46,31 +46,46 @@ impl Session {
         }
         self.count();
         let returned = match outcome {
-            Outcome::Message { message, .. } | Outcome::GaveUp { said: Some(message), .. } => {
-                Some(message.raw().clone())
-            }
+            Outcome::Message { message, .. } | Outcome::GaveUp { said: Some(message), .. } => Some(message.raw()),
             _ => None,
         };
         // What was put in its place stands in what was passed back.
         let (held_answer, returned) = match active.held_answer.as_deref() {
-            Some((time, came)) => (*time, Some(came.clone())),
+            Some((time, came)) => (*time, Some(came)),
             None => (Duration::ZERO, returned),
         };
-        let fault_of = |fault: &Fault, status| (Spliced::new(refusal(Some(client_id), fault).into()), status);
-        let (out, status) = match outcome {
-            Outcome::Message { message, era } => match shaped(message, &active, client_id, *era) {
-                Ok((mut out, status)) => {
-                    self.expose_tasks(&mut out, message, &active);
-                    (out, status)
+        let refused = |fault: &Fault| Spliced::new(refusal(Some(client_id), fault).into());
+        let mut out;
+        let status = match outcome {
+            Outcome::Message { message, era } => {
+                out = Spliced::new(message.raw().clone());
+                match shape(&mut out, message, &active, client_id, *era) {
+                    Ok(status) => {
+                        self.expose_tasks(&mut out, message, &active);
+                        status
+                    }
+                    Err(fault) => {
+                        out = refused(&fault);
+                        Status::Fault(fault.code)
+                    }
                 }
-                Err(fault) => fault_of(&fault, Status::Fault(fault.code)),
-            },
-            Outcome::Local(result) => (around(client_id, result), Status::Ok),
-            Outcome::GaveUp { fault, in_result: true, .. } if active.method == Some(Method::ToolsCall) => {
-                (around(client_id, &tool_error(&fault.message)), Status::ToolError)
             }
-            Outcome::Fault(fault) | Outcome::GaveUp { fault, .. } => fault_of(fault, Status::Fault(fault.code)),
-            Outcome::TimedOut(fault) => fault_of(fault, Status::TimedOut),
+            Outcome::Local(result) => {
+                out = around(client_id, result);
+                Status::Ok
+            }
+            Outcome::GaveUp { fault, in_result: true, .. } if active.method == Some(Method::ToolsCall) => {
+                out = around(client_id, &tool_error(&fault.message));
+                Status::ToolError
+            }
+            Outcome::Fault(fault) | Outcome::GaveUp { fault, .. } => {
+                out = refused(fault);
+                Status::Fault(fault.code)
+            }
+            Outcome::TimedOut(fault) => {
+                out = refused(fault);
+                Status::TimedOut
+            }
         };
         self.emit(client_id, &out, status.code(), ends.then_some(*call));
         if !ends {
@@ -90,8 +105,8 @@ impl Session {
         };
         let timing =
             Timing { proxy: timing.proxy.saturating_sub(held_answer), held: active.held + held_answer, ..timing };
-        let ended = Ended { status, timing, returned, answered: Some(out), tool: active.tool };
-        self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, ended);
+        let ended = Ended { status, timing, returned, answered: Some(&out), tool: active.tool.as_ref() };
+        self.engine.ctx.observer.end(*call, Some(active.port.name()), FlowKind::Call, &ended);
     }
 
     /// Writes an answer, or keeps it for the batch its request came in. `row`: how long the writing takes is kept there.
@@ -174,8 +189,8 @@ impl Session {
         let out = around(&id, result);
         self.emit(&id, &out, None, Some(call));
         let timing = Timing { proxy: self.now.saturating_duration_since(arrived), ..Timing::default() };
-        let ended = Ended { status: Status::Ok, timing, returned: None, answered: Some(out), tool: None };
-        self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
+        let ended = Ended { status: Status::Ok, timing, returned: None, answered: Some(&out), tool: None };
+        self.engine.ctx.observer.end(call, None, FlowKind::Call, &ended);
     }
 
     /// Answers a request of this client with an error of ours.
@@ -189,10 +204,10 @@ impl Session {
             status: Status::Fault(fault.code),
             timing: Timing { held, ..Timing::default() },
             returned: None,
-            answered: Some(out),
+            answered: Some(&out),
             tool: None,
         };
-        self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
+        self.engine.ctx.observer.end(call, None, FlowKind::Call, &ended);
     }
 }
 

@@ -554,12 +554,12 @@ impl Session {
             active.call,
             Some(active.port.name()),
             FlowKind::Call,
-            Ended {
+            &Ended {
                 status: Status::Cancelled,
                 timing: Timing { server: total, ..Timing::default() },
                 returned: None,
                 answered: None,
-                tool: active.tool.clone(),
+                tool: active.tool.as_ref(),
             },
         );
         self.count();
@@ -586,7 +586,7 @@ impl Session {
 
     pub(super) fn end_flow(&self, call: CallId, status: Status) {
         let ended = Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
-        self.engine.ctx.observer.end(call, None, FlowKind::Call, ended);
+        self.engine.ctx.observer.end(call, None, FlowKind::Call, &ended);
     }
 }
 

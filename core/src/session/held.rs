@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// An answer has come: it goes on, or is held.
-    pub(super) fn on_answer_come(&mut self, answer: Box<Answer>) {
+    pub(super) fn on_answer_come(&mut self, answer: Answer) {
         if self.intercepts()
             && answer.ends
             && let Outcome::Message { message, .. } = &answer.outcome
@@ -128,7 +128,7 @@ impl Session {
             && let Some(hold) = self.hold(answer.call, Leg::Answer, message)
         {
             let call = answer.call;
-            return self.keep_held(What::Answer(answer), call, hold);
+            return self.keep_held(What::Answer(Box::new(answer)), call, hold);
         }
         self.on_answer(&answer);
     }
@@ -326,8 +326,8 @@ impl Session {
         let out = Spliced::new(message.raw().clone());
         self.emit(&id, &out, status.code(), None);
         let timing = Timing { held, ..Timing::default() };
-        let ended = Ended { status, timing, returned: None, answered: Some(out), tool: None };
-        self.engine.ctx.observer.end(row, None, FlowKind::Call, ended);
+        let ended = Ended { status, timing, returned: None, answered: Some(&out), tool: None };
+        self.engine.ctx.observer.end(row, None, FlowKind::Call, &ended);
     }
 
     /// A question goes on, after it was held or not.
@@ -342,7 +342,7 @@ impl Session {
                 answered: None,
                 tool: None,
             };
-            self.engine.ctx.observer.end(row, None, FlowKind::Upcall, ended);
+            self.engine.ctx.observer.end(row, None, FlowKind::Upcall, &ended);
         }
     }
 
@@ -355,8 +355,8 @@ impl Session {
         };
         let answered = answer.as_ref().ok().map(|m| Spliced::new(m.raw().clone()));
         let timing = Timing { held, ..Timing::default() };
-        let ended = Ended { status, timing, returned: None, answered, tool: None };
-        self.engine.ctx.observer.end(row, Some(upcall.port.name()), FlowKind::Upcall, ended);
+        let ended = Ended { status, timing, returned: None, answered: answered.as_ref(), tool: None };
+        self.engine.ctx.observer.end(row, Some(upcall.port.name()), FlowKind::Upcall, &ended);
         let mail = Mail::UpcallAnswer { generation: upcall.generation, server_id, answer: Box::new(answer) };
         // One a question, and questions are bounded.
         let _ = upcall.port.mailbox.push_owed(mail);
@@ -369,7 +369,7 @@ impl Session {
         };
         let timing = Timing { held: self.now.saturating_duration_since(held.since), ..Timing::default() };
         let ended = Ended { status, timing, returned: None, answered: None, tool: None };
-        self.engine.ctx.observer.end(held.call, None, kind, ended);
+        self.engine.ctx.observer.end(held.call, None, kind, &ended);
     }
 
     /// The client has left: servers hear from their own side that nobody will answer.

@@ -78,8 +78,14 @@ fn call(engine: &Engine, backend: Option<&str>, tool: &str, server: Duration, st
     let timing = Timing { proxy: Duration::from_micros(60), server, ..Timing::default() };
     let text = Bytes::from_static(b"0123456789");
     let returned = backend.is_some().then(|| text.clone());
-    let ended = Ended { status, timing, returned, answered: Some(Spliced::new(text)), tool: Some(tool.into()) };
-    engine.ctx.observer.end(id, backend.as_ref(), FlowKind::Call, ended);
+    let ended = Ended {
+        status,
+        timing,
+        returned: returned.as_ref(),
+        answered: Some(&Spliced::new(text)),
+        tool: Some(&tool.into()),
+    };
+    engine.ctx.observer.end(id, backend.as_ref(), FlowKind::Call, &ended);
 }
 
 fn busy_engine() -> Engine {

@@ -114,7 +114,7 @@ impl Session {
         }
         let call = match self.resumed.take() {
             Some(Resumed { row, .. }) => {
-                self.engine.ctx.observer.sent(row, id, out.clone());
+                self.engine.ctx.observer.sent(row, id, &out);
                 row
             }
             None => {
@@ -185,9 +185,9 @@ impl Session {
     fn end_question(&self, question: &Question, status: Status, returned: Option<Bytes>, held: Duration) {
         let server = self.now.saturating_duration_since(question.asked).saturating_sub(held);
         let timing = Timing { server, held, ..Timing::default() };
-        let ended = Ended { status, timing, returned, answered: None, tool: None };
+        let ended = Ended { status, timing, returned: returned.as_ref(), answered: None, tool: None };
         self.status.n_open.fetch_sub(1, Ordering::Relaxed);
-        self.engine.ctx.observer.end(question.call, Some(question.port.name()), FlowKind::Upcall, ended);
+        self.engine.ctx.observer.end(question.call, Some(question.port.name()), FlowKind::Upcall, &ended);
     }
 
     /// The client need not answer a question any more.

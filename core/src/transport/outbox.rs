@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::protocol::{Run, Spliced};
@@ -12,14 +12,17 @@ use crate::protocol::{Run, Spliced};
 const COPY_BELOW: usize = 8 * 1024;
 /// Most slices given to one write.
 const N_SLICES: usize = 16;
-/// A gathering buffer that grew over this is not kept.
+/// A gathering buffer that grew over this does not stay so large.
 const KEEP_CAPACITY: usize = 64 * 1024;
 
 /// Lines to be written. Unbounded itself: its owner looks at [`Outbox::len`] before it takes more in.
 #[derive(Debug, Default)]
 pub struct Outbox {
     done: VecDeque<Bytes>,
-    open: BytesMut,
+    /// What comes after that; the first `n_written` bytes are written.
+    open: Vec<u8>,
+    n_written: usize,
+    /// Bytes not written yet.
     len: usize,
 }
 
@@ -38,7 +41,10 @@ impl Outbox {
 
     /// Adds a message as one line.
     pub fn push(&mut self, message: &Spliced) {
-        message.for_each_run(|run| self.put_run(&run));
+        message.for_each_run(
+            #[inline(always)]
+            |run| self.put_run(&run),
+        );
         self.put(b"\n");
     }
 
@@ -50,21 +56,25 @@ impl Outbox {
         self.put(b"\n");
     }
 
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         self.open.extend_from_slice(bytes);
         self.len += bytes.len();
     }
 
+    #[inline(always)]
     fn put_run(&mut self, run: &Run<'_>) {
         let bytes = run.bytes();
-        if bytes.len() < COPY_BELOW {
-            return self.put(bytes);
+        if bytes.len() < COPY_BELOW { self.put(bytes) } else { self.put_large(run.to_bytes()) }
+    }
+
+    fn put_large(&mut self, run: Bytes) {
+        let n_written = std::mem::take(&mut self.n_written);
+        if self.open.len() > n_written {
+            self.done.push_back(Bytes::from(std::mem::take(&mut self.open)).slice(n_written..));
         }
-        if !self.open.is_empty() {
-            self.done.push_back(self.open.split().freeze());
-        }
-        self.len += bytes.len();
-        self.done.push_back(run.to_bytes());
+        self.len += run.len();
+        self.done.push_back(run);
     }
 
     /// Writes once, as much as the peer takes.
@@ -76,10 +86,10 @@ impl Outbox {
     /// Cancel safe: what was written is gone from the outbox, the rest is still there.
     pub async fn write<W: AsyncWrite + Unpin + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         let n = if self.done.is_empty() {
-            writer.write(&self.open).await?
+            writer.write(&self.open[self.n_written..]).await?
         } else {
             let mut slices = [IoSlice::new(&[]); N_SLICES];
-            let parts = self.done.iter().map(|b| &b[..]).chain(std::iter::once(&self.open[..]));
+            let parts = self.done.iter().map(|b| &b[..]).chain(std::iter::once(&self.open[self.n_written..]));
             let mut n_slices = 0;
             for (slice, part) in slices.iter_mut().zip(parts) {
                 *slice = IoSlice::new(part);
@@ -103,14 +113,16 @@ impl Outbox {
             n -= first.len();
             self.done.pop_front();
         }
-        self.open.advance(n);
-        if self.open.is_empty() {
-            // The memory is ours alone again: start at its beginning, or give it back when it grew large.
-            if self.open.capacity() > KEEP_CAPACITY {
-                self.open = BytesMut::new();
-            } else {
-                self.open.clear();
-            }
+        self.n_written += n;
+        if self.n_written == self.open.len() {
+            // Start at the beginning of the memory, or give it back when it grew large.
+            self.n_written = 0;
+            self.open.clear();
+            self.open.shrink_to(KEEP_CAPACITY);
+        } else if self.n_written > self.open.len() / 2 {
+            // Each byte is moved once for one that was written.
+            self.open.drain(..self.n_written);
+            self.n_written = 0;
         }
     }
 }

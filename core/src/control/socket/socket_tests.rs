@@ -142,7 +142,7 @@ async fn a_reader_that_stalls_loses_rows_and_is_told_how_many() {
             id,
             None,
             FlowKind::Call,
-            crate::observe::Ended {
+            &crate::observe::Ended {
                 status: crate::observe::Status::Ok,
                 timing: crate::observe::Timing::default(),
                 returned: None,

@@ -258,7 +258,7 @@ impl Keeper {
 
     fn on_delivery(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Answer(answer) => self.on_answer(*answer),
+            Delivery::Answer(answer) => self.on_answer(answer),
             Delivery::Progress { client_id, message } => {
                 let Some(waiter) = number(&client_id).and_then(|id| self.all.get(&id)?.park.waiter().cloned()) else {
                     return;
@@ -356,14 +356,19 @@ impl Keeper {
         let Some(id) = number(&client_id) else { return };
         let now = self.now;
         let end = End { outcome, sent, handed };
-        let is_its = self.all.get(&id).is_some_and(|k| k.call == call);
-        if !is_its {
-            return;
-        }
+        let Some(kept) = self.all.get(&id).filter(|k| k.call == call) else { return };
         if let Outcome::Message { message, .. } = &end.outcome
-            && let Some(urls) = self.urls_of(id, message)
+            && let Some(urls) = self.urls_of(kept, message)
         {
             return self.with(id, |kept| kept.park.wants(now, urls));
+        }
+        if let Some(waiter) = kept.park.plain_waiter() {
+            // As most calls end: nothing is left of it.
+            give(waiter, call, end, true);
+            self.ctx.peers.remove_call(id);
+            let _ = kept.port.mailbox.push_owed(Mail::Over(id));
+            self.all.remove(&id);
+            return;
         }
         let is_lost = matches!(end.outcome, Outcome::Fault(_));
         // Roots are good for more than this call, and asked for once in a long while.
@@ -380,9 +385,11 @@ impl Keeper {
     }
 
     /// The URLs a server wants opened first, as questions to a client that can open them.
-    fn urls_of(&self, id: SessionId, message: &Message) -> Option<Vec<Question>> {
+    fn urls_of(&self, kept: &Kept, message: &Message) -> Option<Vec<Question>> {
         let is_it = message.kind() == Kind::Error && message.error_code() == Some(code::URL_ELICITATION_REQUIRED);
-        let kept = self.all.get(&id).filter(|k| is_it && k.facts.can_show("url"))?;
+        if !is_it || !kept.facts.can_show("url") {
+            return None;
+        }
         let urls = round::urls(message);
         let question = |message| Question::new(&self.ctx, kept, None, Method::ElicitationCreate, message);
         (!urls.is_empty()).then(|| urls.into_iter().map(question).collect())
@@ -491,6 +498,6 @@ impl Keeper {
 fn end_row(ctx: &Context, kept: &mut Kept, status: Status) {
     if !std::mem::replace(&mut kept.is_ended, true) {
         let ended = Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
-        ctx.observer.end(kept.call, Some(kept.port.name()), FlowKind::Call, ended);
+        ctx.observer.end(kept.call, Some(kept.port.name()), FlowKind::Call, &ended);
     }
 }

@@ -149,8 +149,8 @@ impl Question {
     pub(super) fn end(self, ctx: &Context, kept: &Kept, status: Status, returned: Option<&Message>) -> Option<Asker> {
         let timing = Timing { server: Instant::now().saturating_duration_since(self.asked), ..Timing::default() };
         let returned = returned.map(|m| m.raw().clone());
-        let ended = Ended { status, timing, returned, answered: None, tool: None };
-        ctx.observer.end(self.row, Some(kept.port.name()), FlowKind::Upcall, ended);
+        let ended = Ended { status, timing, returned: returned.as_ref(), answered: None, tool: None };
+        ctx.observer.end(self.row, Some(kept.port.name()), FlowKind::Upcall, &ended);
         kept.status.n_open.fetch_sub(1, Ordering::Relaxed);
         self.asker
     }
@@ -184,7 +184,7 @@ pub(super) fn give(to: &Waiter, call: CallId, end: End, ends: bool) {
     let End { outcome, sent, handed } = end;
     let answer = Answer { client_id: to.client_id.clone(), call, outcome, sent, handed, ends };
     // A session that has ended needs no answer.
-    let _ = to.peer.mailbox.push_owed(Delivery::Answer(Box::new(answer)));
+    let _ = to.peer.mailbox.push_owed(Delivery::Answer(answer));
 }
 
 pub(super) fn refuse(to: &Waiter, call: CallId, fault: Fault) {

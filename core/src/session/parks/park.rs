@@ -139,6 +139,14 @@ impl<W, Q, R: Clone> Park<W, Q, R> {
         self.n_keys > 0
     }
 
+    /// Who waits for a call that runs and in which nothing was ever asked: when it ends now, that is all there is to say of it.
+    pub(super) const fn plain_waiter(&self) -> Option<&W> {
+        match self.phase {
+            Phase::Running if self.n_keys == 0 => self.waiter.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether it is its client's turn.
     pub(super) fn is_parked(&self) -> bool {
         !self.is_told() && (self.waiter.is_none() || !self.open.is_empty())

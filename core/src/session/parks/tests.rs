@@ -50,7 +50,12 @@ impl World {
     }
 
     fn end(&mut self, result: u32) -> Acts {
-        self.call.end(self.now, result, |q| q.is_roots)
+        let plain = self.call.plain_waiter().copied();
+        let acts = self.call.end(self.now, result, |q| q.is_roots);
+        if let Some(who) = plain {
+            assert_eq!(acts, [give(who, result), Act::Forget], "nobody who takes the short way misses anything");
+        }
+        acts
     }
 
     fn retry(&mut self, who: u32, keys: &[u32]) -> Acts {

@@ -26,17 +26,17 @@ const fn inside(object: Span) -> Span {
     Span { start: object.start + 1, end: object.start + 1 }
 }
 
-/// A server's answer as its client wants it, and how the call ended.
+/// Makes of a server's answer, which `out` is of, what its client wants. Gives how the call ended.
 ///
 /// # Errors
 /// When this client cannot be given this answer.
-pub(super) fn shaped(
+pub(super) fn shape(
+    out: &mut Spliced,
     message: &Message,
     active: &Active,
     id: &RequestId,
     from: Era,
-) -> Result<(Spliced, Status), Fault> {
-    let mut out = Spliced::new(message.raw().clone());
+) -> Result<Status, Fault> {
     if let Some(span) = message.span(Field::Id) {
         out.patch(span, Patch::Bytes(id.0.clone()));
     }
@@ -51,25 +51,25 @@ pub(super) fn shaped(
             // Who can open URLs is asked to.
             return Err(cannot_open_urls());
         }
-        let code = error::shape(&mut out, message, active, from);
-        return Ok((out, Status::Fault(code)));
+        let code = error::shape(out, message, active, from);
+        return Ok(Status::Fault(code));
     }
     match (from, active.facts.revision.era()) {
-        (Era::Modern, Era::Legacy) => to_legacy(&mut out, message, active)?,
-        (Era::Legacy, Era::Modern) => to_modern(&mut out, message, active.method),
+        (Era::Modern, Era::Legacy) => to_legacy(out, message, active)?,
+        (Era::Legacy, Era::Modern) => to_modern(out, message, active.method),
         _ => {}
     }
     if content::is_old(active.facts.revision) {
-        content::to_old(&mut out, message, active.method, active.facts.revision);
+        content::to_old(out, message, active.method, active.facts.revision);
     }
     if active.method == Some(Method::Complete) {
-        cut_values(&mut out, message);
+        cut_values(out, message);
     }
     if let Some((own, exposed)) = &active.uris {
-        restore_uri(&mut out, message, own, exposed);
+        restore_uri(out, message, own, exposed);
     }
     let failed = message.get(Field::IsError) == Some(b"true");
-    Ok((out, if failed { Status::ToolError } else { Status::Ok }))
+    Ok(if failed { Status::ToolError } else { Status::Ok })
 }
 
 /// A modern server's result for a legacy client.

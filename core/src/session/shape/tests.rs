@@ -44,8 +44,9 @@ fn active(revision: Revision, method: Method) -> Active {
 fn shape(active: &Active, from: Era, rest: &str) -> String {
     let text = format!(r#"{{"jsonrpc":"2.0","id":7,{rest}}}"#);
     let message = Message::parse(text.into()).expect("a message");
-    match shaped(&message, active, &RequestId(Bytes::from_static(b"\"c\"")), from) {
-        Ok((out, _)) => {
+    let mut out = Spliced::new(message.raw().clone());
+    match super::shape(&mut out, &message, active, &RequestId(Bytes::from_static(b"\"c\"")), from) {
+        Ok(_) => {
             let out = String::from_utf8(out.to_bytes().to_vec()).expect("text");
             serde_json::from_str::<serde_json::Value>(&out).expect("JSON");
             let out = out.strip_prefix(r#"{"jsonrpc":"2.0","id":"c","#).expect("the envelope").to_owned();
