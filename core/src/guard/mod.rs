@@ -134,6 +134,12 @@ impl Guard {
         self.take(None, Some(backend))
     }
 
+    /// Whether there is any such limit: where there is none nobody needs to ask.
+    #[must_use]
+    pub fn has_rates(&self) -> bool {
+        self.rules().has_rates()
+    }
+
     fn take(&self, principal: Option<&Principal>, backend: Option<&str>) -> Result<(), RetryAfter> {
         let mut last = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = refreshed(&mut last, &self.config.borrow());

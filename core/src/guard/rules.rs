@@ -60,6 +60,11 @@ impl Rules {
         path == "/status" || path == self.metrics
     }
 
+    /// Whether requests are counted at all.
+    pub(super) fn has_rates(&self) -> bool {
+        self.of_principal.is_some() || !self.of_server.is_empty()
+    }
+
     pub(super) fn of_server(&self, name: &str) -> Option<(&Arc<str>, u32)> {
         self.of_server.get_key_value(name).map(|(name, limit)| (name, *limit))
     }

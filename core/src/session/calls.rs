@@ -40,7 +40,8 @@ impl Session {
         let Some(id) = message.id() else { return };
         self.status.asked(message.raw().len());
         // Over HTTP this was asked before, where there is a status for it.
-        if !matches!(self.status.via, "http" | "sse")
+        if self.limits.has_rates
+            && !matches!(self.status.via, "http" | "sse")
             && let Err(after) = self.engine.guard.allow_call(&self.peer.principal, None)
         {
             return self.refuse(Some(&id), &after.fault());
@@ -248,13 +249,15 @@ impl Session {
             Ok(port) => port,
             Err(fault) => return self.fault_own(&message, &facts, &fault),
         };
-        if let Err(after) = self.engine.guard.allow_server(port.name()) {
+        if self.limits.has_rates
+            && let Err(after) = self.engine.guard.allow_server(port.name())
+        {
             return self.fault_own(&message, &facts, &after.fault());
         }
         if !is_kept {
             self.uses(&port);
         }
-        let n_max = self.engine.config.borrow().limits.max_concurrent;
+        let n_max = self.limits.n_max;
         if self.calls.len() >= n_max {
             let text = format!("{n_max} calls are in flight already (`limits.max_concurrent`): wait for one to end");
             return self.fault_own(&message, &facts, &Fault::new(code::INTERNAL, text));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::http::Weight;
-use super::run::Session;
+use super::run::{CallLimits, Session};
 use crate::backend::{ClientFacts, ItemKind};
 use crate::catalog::matches;
 use crate::config::{Access, ClientRule};
@@ -99,6 +99,7 @@ impl Session {
     /// The configuration has changed.
     pub(super) fn take_config(&mut self) {
         self.config_rx.mark_unchanged();
+        self.limits = CallLimits::of(&self.engine);
         self.ask_folders();
         self.sees_anew();
     }

@@ -61,6 +61,8 @@ pub(super) struct Session {
     /// What it was let in with.
     pub(super) granted: Arc<Access>,
     pub(super) config_rx: watch::Receiver<Arc<Config>>,
+    /// What of it every call asks for.
+    pub(super) limits: CallLimits,
     /// The folders it works in: the one it was started in, then those it said.
     pub(super) folders: Vec<Arc<Path>>,
     /// How many of them it did not say itself.
@@ -173,6 +175,7 @@ impl Session {
         engine.ctx.peers.add(peer.clone());
         let mut config_rx = engine.config.clone();
         config_rx.mark_unchanged();
+        let limits = CallLimits::of(&engine);
         let mut catalog_rx = engine.catalog.clone();
         let catalog = engine.views.of(&catalog_rx.borrow_and_update().clone(), &entrance.scope);
         Self {
@@ -187,6 +190,7 @@ impl Session {
             sight: Sight::default(),
             grant: entrance.grant,
             config_rx,
+            limits,
             n_own_folders: entrance.folder.iter().len(),
             folders: entrance.folder.into_iter().collect(),
             asked_folders: None,
@@ -436,6 +440,21 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+/// Limits as the configuration has them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallLimits {
+    /// Calls in flight.
+    pub(super) n_max: usize,
+    /// The guard counts requests of anybody, or to any server.
+    pub(super) has_rates: bool,
+}
+
+impl CallLimits {
+    pub(super) fn of(engine: &Engine) -> Self {
+        Self { n_max: engine.config.borrow().limits.max_concurrent, has_rates: engine.guard.has_rates() }
     }
 }
 

@@ -38,6 +38,9 @@ use crate::screens::metrics::state::Subject;
 
 /// Time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
+/// The same for a frame that answers a key: nobody waits for the next one of those that traffic asks for. A key that is held comes
+/// some thirty times a second.
+const AFTER_KEY: Duration = Duration::from_millis(4);
 /// How long the last flows may take into their file when we end, and what is half done to go.
 const STREAM_LIMIT: Duration = Duration::from_secs(2);
 /// Calls made again that are looked for in the journal at once; they stand there within moments.
@@ -163,6 +166,8 @@ impl<'a> Loop<'a> {
         let Some(mut inbox) = self.inbox.take() else { return Ok(Outcome::Quit) };
         let mut last_frame = Instant::now();
         let mut looked = last_frame;
+        // What is to be drawn answers a key.
+        let mut typed = false;
         let mut pace = Pace::new(last_frame.into_std());
         self.look()?;
         self.screen.draw(&self.model)?;
@@ -170,7 +175,7 @@ impl<'a> Loop<'a> {
         self.ask_background()?;
         while !self.quit {
             let look_due = self.stale.then_some((looked + pace.pause()).max(last_frame + FRAME));
-            let draw_due = self.model.dirty.then_some(last_frame + FRAME);
+            let draw_due = self.model.dirty.then_some(last_frame + if typed { AFTER_KEY } else { FRAME });
             let frame_due = draw_due.into_iter().chain(look_due).min();
             let tick_due = self.model.tick_in().map(|d| looked + d);
             tokio::select! {
@@ -187,6 +192,7 @@ impl<'a> Loop<'a> {
                         pace.wrote(n_bytes, Instant::now().into_std());
                     }
                     last_frame = Instant::now();
+                    typed = false;
                 }
                 event = input.next() => match event {
                     // The terminal is gone.
@@ -203,6 +209,7 @@ impl<'a> Loop<'a> {
                             }
                             if let Some(msg) = super::keys::message(event) {
                                 self.take(msg)?;
+                                typed = true;
                             }
                         }
                     },
