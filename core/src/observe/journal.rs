@@ -27,6 +27,8 @@ const N_CHANGES: usize = 8192;
 #[derive(Debug)]
 pub struct Journal {
     blocks: VecDeque<Vec<Row>>,
+    /// What is asked of rows when they are dropped, the oldest first: by then no row is near at hand.
+    stored: VecDeque<Stored>,
     /// Id of the oldest row; older ones may still stand in its block.
     first: u64,
     /// The id the next flow gets.
@@ -43,6 +45,15 @@ pub struct Journal {
     version: u64,
     /// Rows that have not ended, where somebody looks at them.
     open: Option<BTreeSet<u64>>,
+}
+
+/// Of a row that is kept.
+#[derive(Debug)]
+struct Stored {
+    /// What it takes of the ring's bytes.
+    n_bytes: usize,
+    /// Its frames are not older than this.
+    since: u32,
 }
 
 /// Rows of the journal.
@@ -64,6 +75,7 @@ impl Journal {
     pub fn new(max_flows: usize, max_bytes: usize) -> Self {
         Self {
             blocks: VecDeque::new(),
+            stored: VecDeque::new(),
             first: 0,
             next: 0,
             store: Store::default(),
@@ -106,8 +118,11 @@ impl Journal {
         if let Some(open) = self.open.as_mut().filter(|_| flow.status == Status::Pending) {
             open.insert(id);
         }
+        let since = self.store.now();
         let row = Row::new(flow, &mut self.store, self.max_frame);
-        self.n_bytes += row.n_bytes();
+        let n_bytes = row.n_bytes();
+        self.stored.push_back(Stored { n_bytes, since });
+        self.n_bytes += n_bytes;
         if id.is_multiple_of(BLOCK) {
             self.blocks.push_back(Vec::with_capacity(BLOCK as usize));
         }
@@ -197,9 +212,11 @@ impl Journal {
     fn update(&mut self, id: CallId, change: impl FnOnce(&mut Row, &mut Store, usize)) {
         let Some(at) = self.place(id) else { return };
         let Some(row) = self.blocks.get_mut(at.0).and_then(|b| b.get_mut(at.1)) else { return };
-        let before = row.n_bytes();
         change(row, &mut self.store, self.max_frame);
-        self.n_bytes = self.n_bytes + row.n_bytes() - before;
+        let n_bytes = row.n_bytes();
+        if let Some(stored) = self.stored.get_mut((id.0 - self.first) as usize) {
+            self.n_bytes = self.n_bytes + n_bytes - std::mem::replace(&mut stored.n_bytes, n_bytes);
+        }
         self.changed(id.0);
         self.trim();
     }
@@ -240,16 +257,16 @@ impl Journal {
     fn drop_oldest(&mut self) {
         let before = self.first;
         while self.is_over() {
-            self.n_bytes -= self.row(CallId(self.first)).map_or(0, Row::n_bytes);
+            self.n_bytes -= self.stored.pop_front().map_or(0, |stored| stored.n_bytes);
             self.first += 1;
             if self.first.is_multiple_of(BLOCK) {
                 self.blocks.pop_front();
             }
         }
         if self.first != before
-            && let Some(since) = self.row(CallId(self.first)).map(|row| row.since)
+            && let Some(oldest) = self.stored.front()
         {
-            self.store.forget(since);
+            self.store.forget(oldest.since);
         }
         while self.open.as_ref().and_then(BTreeSet::first).is_some_and(|id| *id < self.first) {
             self.open.as_mut().map(BTreeSet::pop_first);

@@ -11,8 +11,8 @@ use super::rounds::Rounds;
 use super::store::{Place, Store};
 use crate::protocol::{CallId, SessionId, Spliced};
 
-/// Fixed cost of a row besides its frames: the row, and a name or URI of its own.
-pub(super) const ROW_BYTES: usize = size_of::<Row>() + 32;
+/// Fixed cost of a row besides its frames: the row, what the journal keeps of it beside, and a name or URI of its own.
+pub(super) const ROW_BYTES: usize = size_of::<Row>() + 48;
 /// What one operation of several rounds may keep, in frames of the largest size: more would push everything else out.
 const ROUNDS_SHARE: usize = 4;
 
@@ -48,8 +48,6 @@ pub(super) struct Row {
     heads: Option<Box<[Place; HeadOf::COUNT]>>,
     /// What it takes of the ring's bytes, besides its rounds.
     n_stored: usize,
-    /// Its frames are not older than this.
-    pub(super) since: u32,
 }
 
 /// The frames of one way: as it came, and what was changed when it was passed on.
@@ -77,7 +75,9 @@ impl Side {
             (self.came, self.is_ours) = (place, true);
             n_bytes += n;
         }
-        let is_base = is_alone || store.is(self.came, passed.base());
+        // Mostly it is what has just been kept: nothing is read again then.
+        let is_same = |came: &Bytes| std::ptr::eq(&came[..], &passed.base()[..]);
+        let is_base = is_alone || came.is_some_and(is_same) || store.is(self.came, passed.base());
         let (place, n) = store.keep_changes(passed, is_base);
         self.changed = place;
         n_bytes + n
@@ -94,7 +94,6 @@ impl Row {
     pub(super) fn new(flow: Flow, store: &mut Store, max_frame: usize) -> Self {
         let Flow { kind, at, session, client, backend, method, target, status, wire_id, parent, .. } = flow;
         let Flow { n_progress, n_bytes_in, n_bytes_out, n_open, is_held, n_rounds, frames, timing, .. } = flow;
-        let since = store.now();
         let (mut asked, mut answered) = (Side::NONE, Side::NONE);
         let n_stored = ROW_BYTES
             + asked.keep(store, max_frame, frames.received.as_ref(), frames.sent.as_ref())
@@ -123,7 +122,6 @@ impl Row {
             rounds: None,
             heads: None,
             n_stored,
-            since,
         }
     }
 

@@ -78,11 +78,13 @@ impl Store {
     }
 
     /// Keeps a frame. Gives its place and how many bytes of memory it takes.
+    #[inline(always)]
     pub(super) fn keep(&mut self, frame: &Bytes) -> (Place, usize) {
+        if frame.len() <= OWN_ABOVE { (self.copy(frame), frame.len()) } else { self.keep_large(frame) }
+    }
+
+    fn keep_large(&mut self, frame: &Bytes) -> (Place, usize) {
         let Ok(len) = u32::try_from(frame.len()) else { return (Place::NONE, 0) };
-        if frame.len() <= OWN_ABOVE {
-            return (self.copy(frame), frame.len());
-        }
         let chunk = if frame.len() <= SHARE_ABOVE { Bytes::copy_from_slice(frame) } else { frame.clone() };
         let at = (chunk.as_ptr() as usize, chunk.len());
         let n_bytes = if std::mem::replace(&mut self.shared, at) == at { 0 } else { chunk.len() };
