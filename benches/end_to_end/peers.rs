@@ -67,7 +67,7 @@ pub(super) fn echo(args: &[String]) {
             answer(&format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]{kind}}}"#))
         } else if is_modern && has(&line, r#""server/discover""#) {
             answer(&format!(r#"{{"supportedVersions":["2026-07-28"],"capabilities":{{"tools":{{}}}}{cached}}}"#))
-        } else if has(&line, r#""initialize""#) {
+        } else if !is_modern && has(&line, r#""initialize""#) {
             answer(
                 r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"echo","version":"1"}}"#,
             )

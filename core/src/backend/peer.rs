@@ -37,6 +37,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Emergency as usize + 1;
+
     const NAMES: [(Self, &'static str); 8] = [
         (Self::Debug, "debug"),
         (Self::Info, "info"),
@@ -143,6 +146,16 @@ pub struct Carried {
     with_tasks: OnceLock<Box<str>>,
     /// What it can be asked.
     pub(super) profile: OnceLock<Option<Profile>>,
+    /// As it stands in a call for a server of the other era, by the level of log lines it asks for.
+    metas: OnceLock<Box<[OnceLock<Bytes>; 1 + Level::COUNT]>>,
+}
+
+impl Carried {
+    /// What `make` makes, made once for each level.
+    pub(super) fn meta(&self, level: Option<Level>, make: impl FnOnce() -> Bytes) -> &Bytes {
+        let metas = self.metas.get_or_init(Box::default);
+        metas[level.map_or(0, |level| 1 + level as usize)].get_or_init(make)
+    }
 }
 
 impl ClientFacts {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::call::Call;
-use super::peer::Level;
+use super::peer::{ClientFacts, Level};
 use super::tasking::AsTask;
 use crate::protocol::{Era, Field, Message, Patch, Revision, Span, Spliced, WireId, walk};
 
@@ -80,11 +80,9 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
     }
     match (call.facts.revision.era(), era) {
         (Era::Legacy, Era::Modern) => {
-            let facts = &call.facts;
-            let capabilities = if task == AsTask::ByUs { facts.carried_with_tasks() } else { facts.carried() };
             // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
             let level = hears.then(|| call.peer.level().unwrap_or(Level::Info));
-            add_modern_meta(&mut out, message, &facts.info, capabilities, level);
+            add_modern_meta(&mut out, message, &call.facts, task == AsTask::ByUs, level);
         }
         (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message, &MODERN_KEYS),
         (Era::Modern, Era::Modern) if !hears && message.span(Field::MetaLogLevel).is_some() => {
@@ -95,8 +93,18 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
     out
 }
 
-fn add_modern_meta(out: &mut Spliced, message: &Message, info: &[u8], capabilities: &str, level: Option<Level>) {
-    let meta = modern_meta(info, capabilities, level);
+fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, with_tasks: bool, level: Option<Level>) {
+    let params = message.span(Field::Params).filter(|params| !walk::is_empty(message.raw(), *params));
+    if let Some(params) = params.filter(|_| !with_tasks && message.span(Field::Meta).is_none()) {
+        // The same for each of a client's calls.
+        let text = facts.carried.meta(level, || {
+            let meta = modern_meta(&facts.info, facts.carried(), level);
+            format!(r#""_meta":{{{meta}}},"#).into()
+        });
+        return insert_text(out, params, text.clone());
+    }
+    let capabilities = if with_tasks { facts.carried_with_tasks() } else { facts.carried() };
+    let meta = modern_meta(&facts.info, capabilities, level);
     if let Some(span) = message.span(Field::Meta) {
         insert(out, message.raw(), span, meta);
     } else if let Some(span) = message.span(Field::Params) {
@@ -109,11 +117,15 @@ fn add_modern_meta(out: &mut Spliced, message: &Message, info: &[u8], capabiliti
 
 /// Puts `members` first into the object at `object`.
 pub(super) fn insert(out: &mut Spliced, raw: &[u8], object: Span, mut members: String) {
-    if walk::members(raw, object).next().is_some() {
+    if !walk::is_empty(raw, object) {
         members.push(',');
     }
+    insert_text(out, object, members.into());
+}
+
+fn insert_text(out: &mut Spliced, object: Span, text: Bytes) {
     let at = object.start + 1;
-    out.patch(Span { start: at, end: at }, Patch::Bytes(members.into()));
+    out.patch(Span { start: at, end: at }, Patch::Bytes(text));
 }
 
 fn cut_modern_meta(out: &mut Spliced, message: &Message, keys: &[(Field, &str)]) {

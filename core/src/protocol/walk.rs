@@ -13,6 +13,13 @@ pub fn members(raw: &[u8], object: Span) -> impl Iterator<Item = (Span, Span)> +
     Items::open(raw, object, b'{').map_while(|(key, value)| Some((key?, value)))
 }
 
+/// Whether what stands at `object` is no object, or one without members.
+#[must_use]
+pub fn is_empty(raw: &[u8], object: Span) -> bool {
+    let inner = raw.get(object.start as usize..object.end as usize).and_then(|all| all.strip_prefix(b"{"));
+    inner.is_none_or(|inner| matches!(inner.trim_ascii_start(), [] | [b'}', ..]))
+}
+
 /// The elements of the array at `array`. Empty if it is no array.
 pub fn elements(raw: &[u8], array: Span) -> impl Iterator<Item = Span> + '_ {
     Items::open(raw, array, b'[').map(|(_, value)| value)
@@ -265,6 +272,8 @@ mod tests {
             let found: Vec<_> =
                 members(text.as_bytes(), whole(text)).map(|(k, v)| (at(text, k), at(text, v))).collect();
             assert_eq!(found, expected, "{text}");
+            let is_whole = serde_json::from_str::<serde_json::Value>(text).is_ok();
+            assert!(!is_whole || text.starts_with(' ') || is_empty(text.as_bytes(), whole(text)) == found.is_empty());
         }
     }
 

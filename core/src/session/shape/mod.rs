@@ -103,6 +103,12 @@ fn to_legacy(out: &mut Spliced, message: &Message, active: &Active) -> Result<()
 /// A legacy server's result for a modern client: strict ones refuse results without `resultType`.
 fn to_modern(out: &mut Spliced, message: &Message, method: Option<Method>) {
     let Some(result) = message.span(Field::Result) else { return };
+    let is_empty = walk::is_empty(message.raw(), result);
+    if message.span(Field::ResultType).is_none() && method != Some(Method::ResourcesRead) && !is_empty {
+        // Nearly always.
+        let kind = Bytes::from_static(br#""resultType":"complete","#);
+        return out.patch(inside(result), Patch::Bytes(kind));
+    }
     let mut members = String::new();
     if message.span(Field::ResultType).is_none() {
         members.push_str(r#""resultType":"complete","#);
@@ -115,7 +121,7 @@ fn to_modern(out: &mut Spliced, message: &Message, method: Option<Method>) {
             members.push_str(r#""cacheScope":"private","#);
         }
     }
-    if walk::members(message.raw(), result).next().is_none() {
+    if is_empty {
         members.pop();
     }
     out.patch(inside(result), Patch::Bytes(members.into()));
