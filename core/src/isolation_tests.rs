@@ -111,6 +111,20 @@ impl Client {
         self.number(id).await
     }
 
+    /// What the server was told, asked for until it has been: that may come after a call which was sent before.
+    async fn told(&mut self) -> Value {
+        let told = async {
+            for id in 100.. {
+                let said = self.does(id, "said").await;
+                if !said.is_null() {
+                    return said;
+                }
+            }
+            Value::Null
+        };
+        tokio::time::timeout(DEADLINE, told).await.expect("answered")
+    }
+
     /// Answers the server's question.
     async fn accepts(&mut self) {
         let question = self.wait_for(|l| l["method"] == "elicitation/create").await;
@@ -175,7 +189,7 @@ async fn a_question_of_the_only_call_is_for_its_client_as_long_as_nobody_else_wa
     assert_eq!(a.number(1).await, json!({"action": "accept"}));
     // Late: its call is over.
     a.does(2, "late").await;
-    assert_eq!(a.does(3, "said").await, json!({"code": -32602}));
+    assert_eq!(a.told().await, json!({"code": -32602}));
     // What comes now may be about what the other has done.
     let mut b = world.anonymous().await;
     assert_eq!(b.does(1, "ask").await, json!({"code": -32602}));
@@ -202,17 +216,7 @@ async fn roots_asked_of_a_shared_server_are_those_of_the_configuration() {
         let server = Server { roots, ..with_roots(Isolation::Shared, "yes") };
         let world = World::ready(server).await;
         let mut a = world.open(Principal::anonymous(), json!({})).await;
-        // Its answer may come after a call that was sent before the question was read.
-        let told = async {
-            for id in 100.. {
-                let said = a.does(id, "said").await;
-                if !said.is_null() {
-                    return said;
-                }
-            }
-            Value::Null
-        };
-        let said = tokio::time::timeout(DEADLINE, told).await.expect("answered");
+        let said = a.told().await;
         assert_eq!(said, json!({"roots": expected}));
         // Two calls: whose it is nobody knows.
         a.call(2, "hold").await;
