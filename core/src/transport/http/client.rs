@@ -170,13 +170,13 @@ impl Pool {
 
     /// `headers` with what every request carries, unless it is among them.
     fn headers(&self, headers: &HeaderMap, uri: &Uri) -> HeaderMap {
-        let mut all = HeaderMap::with_capacity(headers.len() + 4);
-        let ours = [(USER_AGENT, AGENT), (ACCEPT, "*/*"), (ACCEPT_ENCODING, CODINGS)];
-        all.extend(ours.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        if let Some(value) = self.connector.proxy_authorization(uri) {
-            all.insert(PROXY_AUTHORIZATION, value);
+        let mut all = headers.clone();
+        for (name, value) in [(USER_AGENT, AGENT), (ACCEPT, "*/*"), (ACCEPT_ENCODING, CODINGS)] {
+            all.entry(name).or_insert_with(|| HeaderValue::from_static(value));
         }
-        all.extend(headers.clone());
+        if let Some(value) = self.connector.proxy_authorization(uri) {
+            all.entry(PROXY_AUTHORIZATION).or_insert(value);
+        }
         all
     }
 }

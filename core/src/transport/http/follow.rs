@@ -3,7 +3,10 @@
 //! Only event streams are followed, because only they are worth taking over; of all other answers the end of the head is looked for and
 //! nothing else. Whatever is odd is not followed.
 
-use memchr::memmem;
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::framing::Framing;
 
@@ -11,6 +14,14 @@ use super::framing::Framing;
 const MAX_HEAD: usize = 16 * 1024;
 /// Lines of a head, at most: as hyper has it.
 const MAX_HEADERS: usize = 100;
+
+/// Made once: every answer is looked through for these.
+static END_OF_HEAD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(END));
+static EVENT_STREAM: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(EVENTS));
+/// How a head ends.
+const END: &[u8] = b"\r\n\r\n";
+/// The type of event streams.
+const EVENTS: &[u8] = b"text/event-stream";
 
 /// Where a connection is, as far as it matters here.
 #[derive(Debug)]
@@ -97,10 +108,9 @@ impl Follow {
 }
 
 /// The head that ends in `rest`, with what came before of it; `rest` is then what is behind it. Else all is kept in `have`.
-fn head_in<'b>(have: &mut Vec<u8>, rest: &mut &'b [u8]) -> Option<std::borrow::Cow<'b, [u8]>> {
-    const END: &[u8] = b"\r\n\r\n";
+fn head_in<'b>(have: &mut Vec<u8>, rest: &mut &'b [u8]) -> Option<Cow<'b, [u8]>> {
     if have.is_empty()
-        && let Some(at) = memmem::find(rest, END)
+        && let Some(at) = END_OF_HEAD.find(rest)
     {
         let (head, behind) = rest.split_at(at + END.len());
         *rest = behind;
@@ -110,7 +120,7 @@ fn head_in<'b>(have: &mut Vec<u8>, rest: &mut &'b [u8]) -> Option<std::borrow::C
     have.extend_from_slice(&rest[..rest.len().min(MAX_HEAD + 1)]);
     // The end may lie in both.
     let from = n_before.saturating_sub(END.len() - 1);
-    let at = from + memmem::find(&have[from..], END)?;
+    let at = from + END_OF_HEAD.find(&have[from..])?;
     let head = have[..at + END.len()].to_vec();
     *rest = &rest[head.len() - n_before..];
     Some(head.into())
@@ -125,7 +135,7 @@ impl Head {
             return if code.starts_with(b"101") { Self::Odd } else { Self::Early };
         }
         // Nearly all others are out with this.
-        if memmem::find(head, EVENTS).is_none() {
+        if EVENT_STREAM.find(head).is_none() {
             return Self::Other;
         }
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -155,9 +165,6 @@ impl Head {
         if is_events { Self::Events(framing.unwrap_or(Framing::to_the_end())) } else { Self::Other }
     }
 }
-
-/// The type of event streams.
-const EVENTS: &[u8] = b"text/event-stream";
 
 /// Whether a `content-type` says that it is one, as all servers write it.
 pub(super) fn is_event_stream(kind: &[u8]) -> bool {
