@@ -1,38 +1,26 @@
 //! [`Exchange`]: one message of ours to a URL and what comes back, as one task of the instance it belongs to.
 //!
 //! MCP 2025-11-25, transports, Streamable HTTP: the answer is one JSON body, or an event stream on which notifications and
-//! questions that belong to the request come first. A legacy stream that breaks is taken up again where it gave ids. Dropping
-//! the task drops the connection, which takes a modern request back. Nothing is sent twice here.
+//! questions that belong to the request come first (`events.rs`). Dropping the task drops the connection, which takes a modern
+//! request back. Nothing is sent twice here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use tokio::sync::mpsc;
 
 use super::endpoint::Endpoint;
 use super::trouble::{Trouble, TroubleKind, words};
-use super::wake::SleepWatch;
 use super::{Held, Lane, Said};
-use crate::backend::broken;
 use crate::backend::wire::Parcel;
 use crate::observe::{HeadOf, Observer};
 use crate::protocol::{Field, Frame, Kind, Malformed, Message, WireId};
-use crate::transport::http::{EventParser, Framed, HttpError, HttpResponse, Url};
+use crate::transport::http::{HttpError, HttpResponse, Url};
 
 /// Bytes of a body that is no message, at most: for the server's words.
 const MAX_REFUSAL: usize = 64 * 1024;
-/// What comes behind an answer is read for so long, so that the connection can be used again.
-const REST: Duration = Duration::from_secs(1);
-/// Tries in a row to take a broken stream up again.
-const MAX_RESUMES: u32 = 5;
-/// Pause before a stream is taken up again, unless the server says how long.
-pub(super) const RETRY: Duration = Duration::from_secs(1);
-/// Shortest pause a server may ask for.
-pub(super) const MIN_RETRY: Duration = Duration::from_millis(20);
-/// Longest pause a server may ask for.
-pub(super) const MAX_RETRY: Duration = Duration::from_secs(60);
 /// A body that takes long shows that its server is alive, so often.
 const ALIVE: Duration = Duration::from_secs(1);
 /// How long a server may take to accept what it need not answer, and one of 2024-11-05 any message: some never do.
@@ -45,8 +33,6 @@ const AHEAD: Duration = Duration::from_secs(1);
 
 /// The header sessions are known by.
 pub(super) const SESSION: &str = "mcp-session-id";
-/// Where a stream goes on.
-pub(super) const LAST_EVENT_ID: &str = "last-event-id";
 
 /// One message on its way.
 pub(super) struct Exchange {
@@ -109,16 +95,16 @@ impl Exchange {
         tokio::time::timeout(ACCEPT, work).await.unwrap_or_else(|_| Err(unaccepted()))
     }
 
-    async fn say(&self, said: Said) {
+    pub(super) async fn say(&self, said: Said) {
         // An instance that has ended hears nothing any more.
         let _ = self.said.send(said).await;
     }
 
-    async fn say_junk(&self, bytes: &Bytes, malformed: &Malformed) {
+    pub(super) async fn say_junk(&self, bytes: &Bytes, malformed: &Malformed) {
         self.say(Said::Junk { bytes: self.endpoint.hide_bytes(bytes), why: malformed.kind.to_string() }).await;
     }
 
-    fn url(&self) -> &Url {
+    pub(super) fn url(&self) -> &Url {
         self.url.as_ref().unwrap_or(&self.endpoint.url)
     }
 
@@ -228,117 +214,8 @@ impl Exchange {
         }
     }
 
-    /// Reads a stream to its end, taking it up again where it breaks, until the answer has come.
-    async fn read_events(&self, mut response: Box<HttpResponse>, wire: WireId) -> Result<(), Trouble> {
-        let mut stream = Stream { last_id: None, retry: RETRY, overlong: None };
-        let mut n_silent = 0;
-        loop {
-            let before = stream.last_id.clone();
-            match self.read_stream(&mut response, wire, &mut stream).await? {
-                Ended::Answered => return Ok(()),
-                Ended::Cut(why) => {
-                    let lost = stream.lost(why);
-                    let Some(last_id) = stream.last_id.clone().filter(|_| self.lane == Lane::Legacy) else {
-                        return Err(lost);
-                    };
-                    n_silent = if before == stream.last_id { n_silent + 1 } else { 0 };
-                    *response = Box::pin(self.resume(&last_id, stream.retry, n_silent, lost)).await?;
-                }
-            }
-        }
-    }
-
-    async fn read_stream(
-        &self,
-        response: &mut HttpResponse,
-        wire: WireId,
-        stream: &mut Stream,
-    ) -> Result<Ended, Trouble> {
-        let mut parser = EventParser::new(self.endpoint.max);
-        let mut watch = self.listens.then(SleepWatch::new);
-        loop {
-            let chunk = match &mut watch {
-                None => response.chunk().await,
-                Some(watch) => watch.chunk(response).await,
-            };
-            match chunk {
-                Ok(Some(bytes)) => parser.feed(bytes),
-                Ok(None) => return Ok(Ended::Cut("its stream ended before the answer".to_owned())),
-                Err(error) => return Ok(Ended::Cut(error.to_string())),
-            }
-            while let Some(framed) = parser.next() {
-                match framed {
-                    Framed::TooLong { n_bytes } => {
-                        stream.overlong = Some(n_bytes);
-                        Box::pin(self.say(Said::TooLong { n_bytes })).await;
-                    }
-                    Framed::Event { data, .. } if data.is_empty() => {}
-                    Framed::Event { data, .. } => match Box::pin(self.say_frame(&data, wire)).await {
-                        Ok(true) => {
-                            let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
-                            let _ = tokio::time::timeout(REST, rest).await;
-                            return Ok(Ended::Answered);
-                        }
-                        Ok(false) => {}
-                        Err(malformed) if broken::answers(&data, &malformed) == Some(wire) => {
-                            return Err(broken_answer(&data, &malformed));
-                        }
-                        Err(malformed) => {
-                            Box::pin(self.say_junk(&data, &malformed)).await;
-                        }
-                    },
-                }
-            }
-            if let Some(id) = parser.last_id()
-                && stream.last_id.as_ref().is_none_or(|before| before.as_bytes() != &id[..])
-            {
-                stream.last_id = HeaderValue::from_bytes(id).ok();
-            }
-            if let Some(retry) = parser.retry() {
-                stream.retry = retry.clamp(MIN_RETRY, MAX_RETRY);
-            }
-        }
-    }
-
-    /// Asks for what comes behind the last event.
-    async fn resume(
-        &self,
-        last_id: &HeaderValue,
-        retry: Duration,
-        n_silent: u32,
-        lost: Trouble,
-    ) -> Result<HttpResponse, Trouble> {
-        let mut head = (*self.head).clone();
-        head.remove(header::CONTENT_TYPE);
-        head.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        head.insert(LAST_EVENT_ID, last_id.clone());
-        let mut lost = lost;
-        for _ in n_silent..MAX_RESUMES {
-            tokio::time::sleep(retry).await;
-            match self.endpoint.client.send(&Method::GET, self.url(), &head, &Bytes::new()).await {
-                Ok(response)
-                    if response.status().is_success() && matches!(Body::of(response.headers()), Body::Events) =>
-                {
-                    return Ok(response);
-                }
-                Ok(response) if response.status().is_server_error() => {}
-                Ok(response) => {
-                    lost.message.push_str(&format!(
-                        "; asked for the rest of the stream, it answered with HTTP {}",
-                        response.status()
-                    ));
-                    return Err(lost);
-                }
-                Err(error) => {
-                    lost = Trouble::new(TroubleKind::Broken, format!("lost the stream of its answer: {error}"))
-                }
-            }
-        }
-        Err(lost)
-    }
-
     /// Passes on what one body or event holds. `true`: the answer was among it.
-    async fn say_frame(&self, bytes: &Bytes, wire: WireId) -> Result<bool, Malformed> {
+    pub(super) async fn say_frame(&self, bytes: &Bytes, wire: WireId) -> Result<bool, Malformed> {
         let mut answered = false;
         let messages = match Message::parse_frame(bytes.clone())? {
             Frame::One(message) => {
@@ -371,30 +248,6 @@ impl Exchange {
         self.say(Said::Message { from: Some(wire), message }).await;
         true
     }
-}
-
-/// What is known of an event stream.
-struct Stream {
-    last_id: Option<HeaderValue>,
-    retry: Duration,
-    /// An event that was too long: it may have been the answer.
-    overlong: Option<usize>,
-}
-
-impl Stream {
-    fn lost(&self, why: String) -> Trouble {
-        if let Some(n_bytes) = self.overlong {
-            let text =
-                format!("sent an event of {n_bytes} bytes, over `limits.max_message_bytes`, and no other answer");
-            return Trouble::new(TroubleKind::NoMcp, text);
-        }
-        Trouble::new(TroubleKind::Broken, format!("did not answer: {why}"))
-    }
-}
-
-enum Ended {
-    Answered,
-    Cut(String),
 }
 
 /// What a body is, by its type.
@@ -463,7 +316,7 @@ fn unaccepted() -> Trouble {
     Trouble::new(TroubleKind::Broken, format!("did not accept the message within {ACCEPT:.0?}"))
 }
 
-fn broken_answer(body: &[u8], malformed: &Malformed) -> Trouble {
+pub(super) fn broken_answer(body: &[u8], malformed: &Malformed) -> Trouble {
     let said = words(&body[..body.len().min(MAX_REFUSAL)]);
     Trouble::new(TroubleKind::NoMcp, format!("answered with a message that is {}: {said}", malformed.kind))
 }

@@ -6,6 +6,7 @@
 
 mod endpoint;
 mod exchange;
+mod events;
 mod headers;
 mod incoming;
 mod opening;

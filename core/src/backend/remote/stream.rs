@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use super::Said;
 use super::endpoint::Endpoint;
-use super::exchange::{Body, LAST_EVENT_ID, MAX_RETRY, MIN_RETRY, RETRY};
+use super::events::{LAST_EVENT_ID, MAX_RETRY, MIN_RETRY, RETRY};
+use super::exchange::Body;
 use super::trouble::{Trouble, TroubleKind, words};
 use super::wake::SleepWatch;
 use crate::protocol::{Frame, Message};

@@ -1,5 +1,6 @@
 //! [`HttpResponse`]: an answer whose head has come, and its body on the way.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -23,7 +24,6 @@ const COPY_BELOW: usize = 16 * 1024;
 const BELIEVE: usize = 1 << 20;
 
 /// An answer whose head has come.
-#[derive(Debug)]
 pub struct HttpResponse {
     status: StatusCode,
     headers: HeaderMap,
@@ -189,6 +189,13 @@ impl Body {
             }
             Self::Taken(taken) => taken.poll_chunk(cx),
         }
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    /// Without address and headers: they may hold keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse").field("status", &self.status).field("body", &self.body).finish_non_exhaustive()
     }
 }
 
