@@ -2,10 +2,12 @@
 //! from a prompt that does not show it, or from stdin; never from the command line, where others could see it. It is never printed.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use mcp_proxy_core::check::{Literal, literals, with_references};
+use mcp_proxy_core::config::edit::backup;
 use mcp_proxy_core::config::{
     Credentials, CredentialsError, Environment, Keyring, KeyringError, Located, Secret, load, locate, render,
 };
@@ -182,7 +184,12 @@ impl Place {
                 done.insert(&literal.name, &literal.value);
             }
         }
-        check::write(path, &loaded, &new, &self.environment, false)
+        check::write(path, &loaded, &new, &self.environment, false)?;
+        for old in backup::kept(path).filter(|old| holds(old, &found)) {
+            let shown = render::short_path(&old, self.environment.home());
+            report::note(&format!("{shown}, an older configuration, has them still: delete it if you do not need it"));
+        }
+        Ok(())
     }
 
     /// Whether something is kept under `name`.
@@ -212,6 +219,13 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// Whether a file has one of these in it.
+fn holds(file: &Path, secrets: &[Literal]) -> bool {
+    let bytes = fs::read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    secrets.iter().any(|secret| text.contains(secret.value.reveal()))
 }
 
 /// The value of `name`: typed without being shown, or all of stdin.

@@ -240,9 +240,11 @@ fn secrets_in_the_file_are_moved_and_the_file_says_where() {
     let dry = secret(&home, &["move", "--dry-run"], "");
     assert!(dry.stderr.contains("servers.a.env.GITHUB_TOKEN -> ${keyring:GITHUB_TOKEN}"), "{}", dry.stderr);
     assert_eq!(fs::read_to_string(&path).expect("there"), old);
+    fs::write(home.path("config.yaml.bak.2"), &old).expect("written");
     let moved = secret(&home, &["move"], "");
     assert_eq!(moved.code, Some(0), "{}", moved.stderr);
     assert!(!moved.stderr.contains(SECRET), "{}", moved.stderr);
+    assert!(moved.stderr.contains("config.yaml.bak.2, an older configuration, has them still"), "{}", moved.stderr);
     let new = fs::read_to_string(&path).expect("there");
     assert_eq!(new, old.replace(SECRET, "\"${keyring:GITHUB_TOKEN}\""));
     assert!(!home.path("config.yaml.bak").exists(), "no copy of the secret is left");

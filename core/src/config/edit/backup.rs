@@ -29,6 +29,11 @@ pub fn keep(path: &Path, old: &[u8]) -> Result<PathBuf, ReplaceError> {
     Ok(newest)
 }
 
+/// What is kept beside the file at `path`, the newest first.
+pub fn kept(path: &Path) -> impl Iterator<Item = PathBuf> {
+    (1..=N_KEPT).map(|n| beside(path, n)).filter(|kept| kept.is_file())
+}
+
 /// The `n`th newest.
 fn beside(path: &Path, n: usize) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -52,9 +57,8 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// What is kept, the newest first.
-    fn kept(path: &Path) -> Vec<String> {
-        (1..=N_KEPT + 1).map_while(|n| fs::read_to_string(beside(path, n)).ok()).collect()
+    fn texts(path: &Path) -> Vec<String> {
+        kept(path).map(|kept| fs::read_to_string(kept).unwrap()).collect()
     }
 
     #[test]
@@ -64,12 +68,12 @@ mod tests {
         assert_eq!(keep(&path, b"1").unwrap(), dir.path().join("config.yaml.bak"));
         keep(&path, b"2").unwrap();
         keep(&path, b"2").unwrap();
-        assert_eq!(kept(&path), ["2", "1"], "nothing twice in a row");
+        assert_eq!(texts(&path), ["2", "1"], "nothing twice in a row");
         for n in 3..=N_KEPT + 2 {
             keep(&path, n.to_string().as_bytes()).unwrap();
         }
         let wanted: Vec<String> = (3..=N_KEPT + 2).rev().map(|n| n.to_string()).collect();
-        assert_eq!(kept(&path), wanted);
+        assert_eq!(texts(&path), wanted);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), N_KEPT, "nothing half done is left");
     }
 
@@ -82,7 +86,7 @@ mod tests {
         }
         fs::remove_file(beside(&path, 3)).unwrap();
         keep(&path, b"5").unwrap();
-        assert_eq!(kept(&path), ["5", "4", "3", "1"]);
+        assert_eq!(texts(&path), ["5", "4", "3", "1"]);
     }
 
     #[test]
@@ -103,6 +107,6 @@ mod tests {
         fs::set_permissions(beside(&path, 1), fs::Permissions::from_mode(0o644)).unwrap();
         let made = keep(&path, b"old").unwrap();
         assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(kept(&path), ["old", "older"]);
+        assert_eq!(texts(&path), ["old", "older"]);
     }
 }
