@@ -120,13 +120,15 @@ fn a_call_refused_for_its_headers_is_sent_again_with_the_right_ones() {
     assert_eq!(server.seen_of("tools/call").len(), 4);
 }
 
-/// The engine's local socket.
+/// The engine's local socket, which it opens beside all else.
 #[cfg(unix)]
 fn socket(home: &Home) -> std::os::unix::net::UnixStream {
     use std::os::unix::net::UnixStream;
-    let mut folder = std::fs::read_dir(home.path("run/mcp-proxy")).expect("the folder of the sockets");
-    let path = folder.find_map(|e| e.ok().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "sock")));
-    UnixStream::connect(path.expect("a socket")).expect("open")
+    eventually("the engine's socket is open", || {
+        let mut folder = std::fs::read_dir(home.path("run/mcp-proxy")).ok()?;
+        let path = folder.find_map(|e| e.ok().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "sock")));
+        UnixStream::connect(path?).ok()
+    })
 }
 
 /// Looks on until it is dropped: nothing of HTTP is kept before somebody does.
