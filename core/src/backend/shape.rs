@@ -55,16 +55,26 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
     if let Some(span) = message.span(Field::MetaToken) {
         out.patch(span, Patch::Number(wire.0));
     }
+    let mut meta = match (call.facts.revision.era(), era) {
+        (Era::Modern, Era::Legacy) => Some(&MODERN_KEYS[..]),
+        (Era::Modern, Era::Modern) if !hears && message.span(Field::MetaLogLevel).is_some() => Some(&[LEVEL][..]),
+        _ => None,
+    };
     for span in message.null_cuts() {
         out.patch(span, Patch::Bytes(Bytes::new()));
     }
     if let Some(params) = message.span(Field::Params) {
-        let mut keys: SmallVec<[&str; 3]> = SmallVec::new();
+        let mut keys: SmallVec<[&str; 4]> = SmallVec::new();
         if call.more.is_some() {
             keys.extend(ROUND_KEYS);
         }
         if task != AsTask::ByClient && message.span(Field::Task).is_some() {
             keys.push(TASK_KEY);
+        }
+        if !keys.is_empty() && meta.is_some_and(|fields| message.has_only_meta(fields)) {
+            // Beside each other two cuts would both take the comma between them.
+            keys.push("_meta");
+            meta = None;
         }
         if !keys.is_empty() {
             for span in walk::cuts(message.raw(), params, &keys) {
@@ -78,17 +88,13 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
             insert(&mut out, message.raw(), params, format!(r#""{TASK_KEY}":{{}}"#));
         }
     }
-    match (call.facts.revision.era(), era) {
-        (Era::Legacy, Era::Modern) => {
-            // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
-            let level = hears.then(|| call.peer.level().unwrap_or(Level::Info));
-            add_modern_meta(&mut out, message, &call.facts, task == AsTask::ByUs, level);
-        }
-        (Era::Modern, Era::Legacy) => cut_modern_meta(&mut out, message, &MODERN_KEYS),
-        (Era::Modern, Era::Modern) if !hears && message.span(Field::MetaLogLevel).is_some() => {
-            cut_modern_meta(&mut out, message, &[LEVEL])
-        }
-        _ => {}
+    for span in meta.map(|fields| message.meta_cuts(fields)).unwrap_or_default() {
+        out.patch(span, Patch::Bytes(Bytes::new()));
+    }
+    if (call.facts.revision.era(), era) == (Era::Legacy, Era::Modern) {
+        // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
+        let level = hears.then(|| call.peer.level().unwrap_or(Level::Info));
+        add_modern_meta(&mut out, message, &call.facts, task == AsTask::ByUs, level);
     }
     out
 }
@@ -128,8 +134,92 @@ fn insert_text(out: &mut Spliced, object: Span, text: Bytes) {
     out.patch(Span { start: at, end: at }, Patch::Bytes(text));
 }
 
-fn cut_modern_meta(out: &mut Spliced, message: &Message, keys: &[(Field, &str)]) {
-    for span in message.meta_cuts(keys) {
-        out.patch(span, Patch::Bytes(Bytes::new()));
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::super::peer::{Peer, Principal};
+    use super::*;
+    use crate::protocol::{CallId, Method, RequestId, SessionId};
+    use crate::transport::Mailbox;
+
+    /// What a server of `era` gets of a call with these `params` by a client of the other one.
+    fn sent(params: &str, era: Era) -> String {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#);
+        let message = Message::parse(text.into()).expect("a message");
+        let facts = ClientFacts {
+            revision: if era == Era::Legacy { Revision::V2026_07_28 } else { Revision::V2025_11_25 },
+            name: "c".into(),
+            info: Bytes::from_static(br#"{"name":"c","version":"1"}"#),
+            capabilities: Bytes::from_static(b"{}"),
+            level: None,
+            carried: Default::default(),
+        };
+        let call = Call {
+            id: CallId(1),
+            peer: Arc::new(Peer::new(SessionId(1), Principal::own(), Mailbox::new(1))),
+            client_id: RequestId::number(1),
+            facts: Arc::new(facts),
+            method: Some(Method::ToolsCall),
+            message,
+            target: None,
+            arrived: Instant::now(),
+            handed: Instant::now(),
+            timeout: Duration::from_secs(1),
+            retried: false,
+            more: None,
+            until: None,
+            seat: None,
+            needs_task: false,
+            task: None,
+        };
+        let out = outgoing(&call, era, WireId(7), AsTask::No, false).to_bytes();
+        let out = String::from_utf8(out.to_vec()).expect("text");
+        serde_json::from_str::<serde_json::Value>(&out).expect("JSON");
+        let out = out.strip_prefix(r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":"#).expect("the envelope");
+        out.strip_suffix('}').expect("its end").to_owned()
+    }
+
+    #[test]
+    fn a_legacy_server_sees_nothing_of_the_modern_era_wherever_that_stands() {
+        let key = "io.modelcontextprotocol";
+        let meta = format!(r#""_meta":{{"{key}/protocolVersion":"2026-07-28","{key}/clientCapabilities":{{}}}}"#);
+        let more = format!(r#""_meta":{{"a":1,"{key}/protocolVersion":"2026-07-28","progressToken":3}}"#);
+        let escaped = meta.replace("_meta", "\\u005fmeta");
+        for meta in [&meta, &escaped] {
+            for (params, expected) in [
+                (format!(r#"{{"name":"t",{meta}}}"#), r#"{"name":"t"}"#),
+                (format!(r#"{{{meta},"name":"t"}}"#), r#"{"name":"t"}"#),
+                (format!(r#"{{{meta},"task":{{}},"name":"t"}}"#), r#"{"name":"t"}"#),
+                (format!(r#"{{"task":{{}},{meta},"name":"t"}}"#), r#"{"name":"t"}"#),
+                (format!(r#"{{"name":"t",{meta},"task":{{}}}}"#), r#"{"name":"t"}"#),
+                (format!(r#"{{"name":"t","task":{{}},{meta}}}"#), r#"{"name":"t"}"#),
+                (format!(r#"{{{meta},"name":"t","task":{{}}}}"#), r#"{"name":"t"}"#),
+            ] {
+                assert_eq!(sent(&params, Era::Legacy), expected, "{params}");
+            }
+        }
+        for (params, expected) in [
+            (format!(r#"{{"name":"t",{more}}}"#), r#"{"name":"t","_meta":{"a":1,"progressToken":7}}"#),
+            (format!(r#"{{{more},"task":{{}},"name":"t"}}"#), r#"{"_meta":{"a":1,"progressToken":7},"name":"t"}"#),
+            (format!(r#"{{"task":{{}},{more},"name":"t"}}"#), r#"{"_meta":{"a":1,"progressToken":7},"name":"t"}"#),
+        ] {
+            assert_eq!(sent(&params, Era::Legacy), expected, "{params}");
+        }
+    }
+
+    #[test]
+    fn a_modern_server_hears_who_calls_wherever_that_has_room() {
+        let all = modern_meta(br#"{"name":"c","version":"1"}"#, "{}", None);
+        for (params, expected) in [
+            (r#"{"name":"t"}"#, format!(r#"{{"_meta":{{{all}}},"name":"t"}}"#)),
+            (r#"{ "name":"t"}"#, format!(r#"{{"_meta":{{{all}}}, "name":"t"}}"#)),
+            ("{}", format!(r#"{{"_meta":{{{all}}}}}"#)),
+            (r#"{"name":"t","_meta":{"a":1}}"#, format!(r#"{{"name":"t","_meta":{{{all},"a":1}}}}"#)),
+            (r#"{"name":"t","_meta":{}}"#, format!(r#"{{"name":"t","_meta":{{{all}}}}}"#)),
+        ] {
+            assert_eq!(sent(params, Era::Modern), expected, "{params}");
+        }
     }
 }

@@ -163,7 +163,7 @@ pub struct Flow {
     pub parent: Option<CallId>,
     /// Bytes of the request as received.
     pub n_bytes_in: u32,
-    /// Bytes of the answer as returned by the server.
+    /// Bytes of the answer as its server returned it, or of ours where no server did.
     pub n_bytes_out: u32,
     /// Questions of the server to the client that belong to it and are open.
     pub n_open: u16,

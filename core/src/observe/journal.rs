@@ -201,7 +201,7 @@ impl Journal {
             row.status = status.clone();
             row.is_held = false;
             row.set_timing(timing);
-            // What we answered ourselves came from nobody.
+            // What we answered ourselves came from nobody: then it is what was passed back.
             let n_bytes = returned.map(Bytes::len).or_else(|| answered.map(Spliced::len)).unwrap_or(0);
             row.n_bytes_out = u32::try_from(n_bytes).unwrap_or(u32::MAX);
             row.keep_answered(store, max, returned, answered);

@@ -359,14 +359,19 @@ impl Message {
         walk::cuts(&self.raw, Span::new(0, self.raw.len()), &[key])
     }
 
+    /// Whether `params._meta` has members, and these only.
+    #[must_use]
+    pub fn has_only_meta(&self, fields: &[(Field, &str)]) -> bool {
+        let wanted: SmallVec<[Field; 8]> = fields.iter().map(|(field, _)| *field).collect();
+        self.spans.has_only_meta(&wanted) && wanted.iter().any(|f| self.spans.has(*f))
+    }
+
     /// What to cut so that `params._meta` has none of these members, which are of it; it goes as a whole where it has no others.
     #[must_use]
     pub fn meta_cuts(&self, fields: &[(Field, &str)]) -> Vec<Span> {
         let (Some(meta), Some(params)) = (self.span(Field::Meta), self.span(Field::Params)) else { return Vec::new() };
-        let wanted: SmallVec<[Field; 8]> = fields.iter().map(|(field, _)| *field).collect();
         // The usual case, without looking at anything again.
-        let whole = self.spans.has_only_meta(&wanted) && wanted.iter().any(|f| self.spans.has(*f));
-        if let Some(cut) = whole.then(|| walk::cut_of_value(&self.raw, meta, "_meta")).flatten() {
+        if let Some(cut) = self.has_only_meta(fields).then(|| walk::cut_of_value(&self.raw, meta, "_meta")).flatten() {
             return vec![cut];
         }
         let keys: SmallVec<[&str; 8]> = fields.iter().map(|(_, key)| *key).collect();

@@ -1,6 +1,6 @@
 //! Steps over JSON text (RFC 8259): whether it is valid, and where each value ends.
 //!
-//! Never recurses, never allocates, never decodes. Input: bytes already known to be UTF-8; output: positions in them.
+//! Never recurses, never decodes, allocates for a flaw only. Input: bytes already known to be UTF-8; output: positions in them.
 
 use super::marks::Marks;
 use super::message::{MalformedKind, Message};

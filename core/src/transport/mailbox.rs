@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+/// Items there stays room for.
+const KEPT: usize = 256;
+
 /// A clonable way into one task's queue. The task itself takes with [`Mailbox::drain`].
 #[derive(Debug)]
 pub struct Mailbox<T>(Arc<Inner<T>>);
@@ -85,6 +88,10 @@ impl<T> Mailbox<T> {
 
     /// Takes everything there is, putting it behind what `into` holds.
     pub fn drain(&self, into: &mut VecDeque<T>) {
+        // Many may have waited once; what they took is not kept.
+        if into.capacity() > KEPT {
+            into.shrink_to(KEPT);
+        }
         let mut queue = self.queue();
         if into.is_empty() {
             std::mem::swap(&mut *queue, into);

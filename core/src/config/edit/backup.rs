@@ -17,6 +17,8 @@ const N_KEPT: usize = 10;
 pub fn keep(path: &Path, old: &[u8]) -> Result<PathBuf, ReplaceError> {
     let newest = beside(path, 1);
     if fs::read(&newest).is_ok_and(|kept| kept == old) {
+        // Whoever made it.
+        make_private(&newest).map_err(|source| ReplaceError::Io { doing: "protect", path: newest.clone(), source })?;
         return Ok(newest);
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -45,6 +47,14 @@ fn make_room(path: &Path) -> io::Result<()> {
     let is_free = |n: &usize| fs::symlink_metadata(beside(path, *n)).is_err();
     let free = (1..N_KEPT).find(is_free).unwrap_or(N_KEPT);
     (1..free).rev().try_for_each(|n| fs::rename(beside(path, n), beside(path, n + 1)))
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

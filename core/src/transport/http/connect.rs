@@ -94,7 +94,7 @@ impl Ways {
             let wire = self.tunnel(&to, &proxy).await?;
             return Ok(Tap::new(wire.secured(host(&to), self.tls.clone()).await?, false));
         }
-        Ok(Tap::new(self.reach(proxy.uri(), &self.tls).await?, true))
+        Ok(Tap::new(self.reach(proxy.uri(), &self.proxy_tls).await?, true))
     }
 
     /// A connection to where `uri` says, inside TLS if it says so.

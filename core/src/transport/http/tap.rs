@@ -112,8 +112,9 @@ impl AsyncRead for Tap {
 }
 
 impl Shared {
-    fn on_write(&mut self, written: &Poll<io::Result<usize>>) {
-        self.is_stuck = written.is_pending();
+    fn on_write(&mut self) {
+        // Inside TLS what was taken may not have left yet: only a flush says that.
+        self.is_stuck = true;
         self.follow.on_write();
     }
 }
@@ -123,7 +124,7 @@ impl AsyncWrite for Tap {
         let shared = &mut *lock(&self.shared);
         let Some(wire) = &mut shared.wire else { return Poll::Ready(Ok(bytes.len())) };
         let written = Pin::new(wire).poll_write(cx, bytes);
-        shared.on_write(&written);
+        shared.on_write();
         written
     }
 
@@ -135,7 +136,7 @@ impl AsyncWrite for Tap {
         let shared = &mut *lock(&self.shared);
         let Some(wire) = &mut shared.wire else { return Poll::Ready(Ok(bytes.iter().map(|b| b.len()).sum())) };
         let written = Pin::new(wire).poll_write_vectored(cx, bytes);
-        shared.on_write(&written);
+        shared.on_write();
         written
     }
 
@@ -145,7 +146,10 @@ impl AsyncWrite for Tap {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shared = &mut *lock(&self.shared);
-        shared.wire.as_mut().map_or(Poll::Ready(Ok(())), |wire| Pin::new(wire).poll_flush(cx))
+        let Some(wire) = &mut shared.wire else { return Poll::Ready(Ok(())) };
+        let flushed = Pin::new(wire).poll_flush(cx);
+        shared.is_stuck = flushed.is_pending();
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
