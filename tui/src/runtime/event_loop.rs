@@ -38,8 +38,8 @@ use crate::screens::metrics::state::Subject;
 
 /// Time between two frames: 30 a second.
 const FRAME: Duration = Duration::from_millis(33);
-/// The same for a frame that answers a key: nobody waits for the next one of those that traffic asks for. A key that is held comes
-/// some thirty times a second.
+/// The same for a frame that answers a key, after one that traffic asked for. Two that answer keys have [`FRAME`] between them: a
+/// key that is held, or a wheel, draws no more than traffic does.
 const AFTER_KEY: Duration = Duration::from_millis(4);
 /// How long the last flows may take into their file when we end, and what is half done to go.
 const STREAM_LIMIT: Duration = Duration::from_secs(2);
@@ -168,14 +168,16 @@ impl<'a> Loop<'a> {
         let mut looked = last_frame;
         // What is to be drawn answers a key.
         let mut typed = false;
+        let mut last_answer = last_frame;
         let mut pace = Pace::new(last_frame.into_std());
         self.look()?;
         self.screen.draw(&self.model)?;
         self.model.dirty = false;
         self.ask_background()?;
         while !self.quit {
-            let look_due = self.stale.then_some((looked + pace.pause()).max(last_frame + FRAME));
-            let draw_due = self.model.dirty.then_some(last_frame + if typed { AFTER_KEY } else { FRAME });
+            let look_due = self.stale.then_some(looked + pace.pause());
+            let drawn = if typed { (last_frame + AFTER_KEY).max(last_answer + FRAME) } else { last_frame + FRAME };
+            let draw_due = self.model.dirty.then_some(drawn);
             let frame_due = draw_due.into_iter().chain(look_due).min();
             let tick_due = self.model.tick_in().map(|d| looked + d);
             tokio::select! {
@@ -192,7 +194,9 @@ impl<'a> Loop<'a> {
                         pace.wrote(n_bytes, Instant::now().into_std());
                     }
                     last_frame = Instant::now();
-                    typed = false;
+                    if std::mem::take(&mut typed) {
+                        last_answer = last_frame;
+                    }
                 }
                 event = input.next() => match event {
                     // The terminal is gone.

@@ -16,7 +16,7 @@ const N_KEPT: usize = 10;
 /// When it cannot be written, or what is there cannot be moved on; nothing is lost then.
 pub fn keep(path: &Path, old: &[u8]) -> Result<PathBuf, ReplaceError> {
     let newest = beside(path, 1);
-    if fs::read(&newest).is_ok_and(|kept| kept == old) {
+    if is_kept(&newest, old) {
         // Whoever made it.
         make_private(&newest).map_err(|source| ReplaceError::Io { doing: "protect", path: newest.clone(), source })?;
         return Ok(newest);
@@ -47,6 +47,12 @@ fn make_room(path: &Path) -> io::Result<()> {
     let is_free = |n: &usize| fs::symlink_metadata(beside(path, *n)).is_err();
     let free = (1..N_KEPT).find(is_free).unwrap_or(N_KEPT);
     (1..free).rev().try_for_each(|n| fs::rename(beside(path, n), beside(path, n + 1)))
+}
+
+/// Whether the file at `path` is one, and holds just this. What only leads to a file is none.
+fn is_kept(path: &Path, old: &[u8]) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == old.len() as u64)
+        && fs::read(path).is_ok_and(|kept| kept == old)
 }
 
 fn make_private(path: &Path) -> io::Result<()> {
@@ -118,5 +124,22 @@ mod tests {
         let made = keep(&path, b"old").unwrap();
         assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(texts(&path), ["old", "older"]);
+        // Also where somebody has made it already.
+        fs::set_permissions(beside(&path, 1), fs::Permissions::from_mode(0o644)).unwrap();
+        keep(&path, b"old").unwrap();
+        assert_eq!(fs::metadata(beside(&path, 1)).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(texts(&path), ["old", "older"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_the_file_itself_keeps_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.yaml");
+        fs::write(&path, "now").unwrap();
+        std::os::unix::fs::symlink(&path, beside(&path, 1)).unwrap();
+        let made = keep(&path, b"now").unwrap();
+        fs::write(&path, "then").unwrap();
+        assert_eq!(fs::read_to_string(made).unwrap(), "now");
     }
 }

@@ -2,8 +2,8 @@
 //! order mark, a missing last newline.
 //!
 //! [`Document`] is the text with its tree. A change is a few splices in the text; what comes of it is parsed again and must be
-//! the old tree with that one change, else nothing has happened. [`replace`] puts the bytes in the place of a file, [`backup`] keeps the old ones. Knows no
-//! client and no key by name.
+//! the old tree with that one change, else nothing has happened. [`replace`] puts the bytes in the place of a file, [`backup`]
+//! keeps the old ones. Knows no client and no key by name.
 
 pub mod backup;
 mod emit;
