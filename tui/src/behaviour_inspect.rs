@@ -179,6 +179,27 @@ fn a_replay_that_the_list_has_not_looked_at_yet_is_waited_for() {
 }
 
 #[test]
+fn several_replays_are_waited_for_but_none_in_a_recording() {
+    let mut d = driver();
+    d.keys("2 g");
+    for id in 14..24 {
+        d.tell(Msg::Replayed { of: CallId(3), new: CallId(id) });
+    }
+    let waiting: Vec<u64> = d.model.inspect.begun.iter().map(|(_, new)| new.0).collect();
+    assert_eq!(waiting, (16..24).collect::<Vec<u64>>());
+    for id in [14, 15, 16] {
+        let mut new = d.journal[3].clone();
+        (new.id, new.parent) = (CallId(id), Some(CallId(3)));
+        d.journal.push(new);
+    }
+    d.look(Some(vec![CallId(16)]));
+    assert_eq!((d.model.inspect.selected, d.model.inspect.begun.len()), (Some(16), 7), "the others are waited for");
+    d.model.inspect.change_source(Some(("a".to_owned(), 3)), Default::default());
+    d.tell(Msg::Replayed { of: CallId(3), new: CallId(1) });
+    assert!(d.model.inspect.begun.is_empty() && d.model.inspect.selected != Some(1), "a recording has ids of its own");
+}
+
+#[test]
 fn the_filter_of_what_is_held_is_typed_with_its_mistakes_told() {
     let mut d = driver();
     d.keys("2 i").text("~lat 5").keys("enter");

@@ -174,7 +174,7 @@ impl Form {
         self.laid_by.is_some()
     }
 
-    /// From fields to all arguments as JSON, or back; what was written is kept as far as it fits.
+    /// From fields to all arguments as JSON, or back, unless something of it has no field: it stays, and says what.
     pub(crate) fn turn_raw(&mut self) {
         if self.whole && self.laid_by.is_none() {
             return;
@@ -183,6 +183,13 @@ impl Form {
             Some(mut fields) => {
                 let written = self.fields.first().map(|f| f.input.text().to_owned()).unwrap_or_default();
                 if let Ok(value) = serde_json::from_str::<Value>(&written) {
+                    if let Err(why) = rows::fits(&fields, &value) {
+                        if let Some(whole) = self.fields.first_mut() {
+                            whole.error = Some(why);
+                        }
+                        self.laid_by = Some(fields);
+                        return;
+                    }
                     rows::fill(&mut fields, &value);
                 }
                 (self.fields, self.whole) = (fields, false);
@@ -441,6 +448,10 @@ mod tests {
             f.params().unwrap().1,
             r#"{"name":"demo__mixed","arguments":{"name":"y","n":4,"extra":{"level":7},"unknown":true}}"#
         );
+        f.turn_raw();
+        assert!(f.is_raw(), "nothing is lost");
+        assert_eq!(f.fields[0].error.as_deref(), Some("`unknown` has no field: the schema does not name it"));
+        f.fields[0].input = Input::new(r#"{"name":"y","n":4,"extra":{"level":7}}"#);
         f.turn_raw();
         assert!(!f.is_raw());
         assert_eq!(

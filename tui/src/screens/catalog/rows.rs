@@ -9,12 +9,18 @@ use crate::widgets::input::Input;
 /// Rows of a list; who wants more of them writes them as JSON.
 const MAX_ROWS: usize = 20;
 
-/// The fields of arguments. A list that must be there has a row to begin with.
+/// The fields of arguments. A list that must be there has a row to begin with, where an untouched row is not sent by mistake:
+/// something has to be filled in, or there must be items anyway.
 pub(super) fn fields(arguments: Vec<Argument>) -> Vec<Field> {
     let mut fields: Vec<Field> = arguments.into_iter().map(Field::new).collect();
     let mut at = 0;
     while at < fields.len() {
-        if fields[at].argument.is_needed() {
+        let list = &fields[at].argument;
+        let begins = match &list.kind {
+            Kind::Rows(of) => of.iter().any(Argument::is_needed) || list.bounds.length(0, "items").is_err(),
+            _ => false,
+        };
+        if begins && list.is_needed() {
             add(&mut fields, at);
         }
         at += 1;
@@ -24,17 +30,62 @@ pub(super) fn fields(arguments: Vec<Argument>) -> Vec<Field> {
 
 /// One row more of the list at a place, or the last one away.
 pub(super) fn turn(fields: &mut Vec<Field>, at: usize, more: bool) {
+    let is_full = more && fields.get(at).is_some_and(|list| n_rows(list) >= MAX_ROWS);
     if more {
         add(fields, at);
     } else {
         take(fields, at);
     }
     if let Some(field) = fields.get_mut(at) {
-        field.error = None;
+        field.error = is_full.then(|| format!("{MAX_ROWS} items at most here: more are written as JSON"));
     }
 }
 
-/// Puts the values of arguments into their fields, with as many rows as there are items.
+/// Whether each value of arguments has a field.
+///
+/// # Errors
+/// What has none, and why: it would be lost in fields.
+pub(super) fn fits(fields: &[Field], arguments: &Value) -> Result<(), String> {
+    let is_in_row = |a: &&Argument| a.path.iter().any(|step| matches!(step, Step::Item(_)));
+    let known: Vec<&Argument> = fields.iter().map(|f| &f.argument).filter(|a| !is_in_row(a)).collect();
+    object_fits(&known, &[], &[], arguments)
+}
+
+/// Whether an object has fields for all of it. It lies `inside` what the arguments are of, which is at `place`.
+fn object_fits(known: &[&Argument], place: &[Step], inside: &[Step], object: &Value) -> Result<(), String> {
+    let shown = |inside: &[Step]| way(&[place, inside].concat());
+    let Some(members) = object.as_object() else {
+        let whole = shown(inside);
+        let what = if whole.is_empty() { "this".to_owned() } else { format!("`{whole}`") };
+        return Err(format!("{what} is no object: it has no fields"));
+    };
+    for (name, value) in members {
+        let inside = [inside, &[Step::Key(name.clone())]].concat();
+        match known.iter().find(|a| a.path.starts_with(&inside)) {
+            None => return Err(format!("`{}` has no field: the schema does not name it", shown(&inside))),
+            Some(a) if a.path.len() > inside.len() => object_fits(known, place, &inside, value)?,
+            Some(a) => {
+                if let Kind::Rows(of) = &a.kind {
+                    list_fits(of, &[place, &inside].concat(), value)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a list at a place fits into rows of these members.
+fn list_fits(of: &[Argument], place: &[Step], list: &Value) -> Result<(), String> {
+    let Some(items) = list.as_array() else { return Err(format!("`{}` is no list: it has no rows", way(place))) };
+    if items.len() > MAX_ROWS {
+        return Err(format!("`{}` has {} items, fields have room for {MAX_ROWS}", way(place), items.len()));
+    }
+    let of: Vec<&Argument> = of.iter().collect();
+    let mut items = items.iter().enumerate();
+    items.try_for_each(|(at, item)| object_fits(&of, &[place, &[Step::Item(at)]].concat(), &[], item))
+}
+
+/// Puts the values of arguments that fit into their fields, with as many rows as there are items.
 pub(super) fn fill(fields: &mut Vec<Field>, arguments: &Value) {
     let mut at = 0;
     while let Some(field) = fields.get_mut(at) {
@@ -47,7 +98,7 @@ pub(super) fn fill(fields: &mut Vec<Field>, arguments: &Value) {
             field.input = Input::new(found.map(schema::shown).unwrap_or_default());
         } else {
             let is_there = found.is_some();
-            let wanted = found.and_then(Value::as_array).map_or(0, Vec::len).min(MAX_ROWS);
+            let wanted = found.and_then(Value::as_array).map_or(0, Vec::len);
             while n_rows(&fields[at]) > wanted {
                 take(fields, at);
             }
@@ -152,6 +203,49 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_may_be_empty_is_not_begun_unless_there_must_be_one() {
+        let list = |min: u64| {
+            let schema = json!({"type": "object", "required": ["people"], "properties": {"people": {"type": "array",
+                "minItems": min, "items": {"type": "object", "properties": {"name": {"type": "string"}}}}}});
+            fields(schema::arguments(&schema).expect("arguments"))
+        };
+        let none = list(0);
+        assert_eq!((none.len(), none[0].input.text()), (1, ""));
+        assert_eq!(schema::value(&none[0].argument, ""), Err("must be filled in".to_owned()));
+        assert_eq!(list(1).len(), 2);
+    }
+
+    #[test]
+    fn json_that_does_not_fit_into_rows_stays_json_and_says_why() {
+        let many = json!({"people": vec![json!({"name": "x"}); MAX_ROWS + 1]});
+        for (json, why) in [
+            (many, "`people` has 21 items, fields have room for 20"),
+            (json!({"people": null}), "`people` is no list: it has no rows"),
+            (json!({"people": "x"}), "`people` is no list: it has no rows"),
+            (json!({"people": [{"name": "x"}, 3]}), "`people[1]` is no object: it has no fields"),
+            (json!({"people": [{"nick": "x"}]}), "`people[0].nick` has no field: the schema does not name it"),
+            (
+                json!({"people": [{"address": {"zip": 1}}]}),
+                "`people[0].address.zip` has no field: the schema does not name it",
+            ),
+            (json!({"people": [{"address": 1}]}), "`people[0].address` is no object: it has no fields"),
+            (json!([1]), "this is no object: it has no fields"),
+        ] {
+            let mut f = form(&[]);
+            turn(&mut f.fields, 0, true);
+            f.turn_raw();
+            f.fields[0].input = Input::new(json.to_string());
+            f.turn_raw();
+            assert!(f.is_raw(), "{json}");
+            assert_eq!((f.fields[0].error.as_deref(), f.fields[0].input.text()), (Some(why), &*json.to_string()));
+            f.fields[0].input = Input::new(r#"{"people":[{"name":"Bob"}]}"#);
+            f.turn_raw();
+            assert!(!f.is_raw());
+            assert_eq!(arguments(&mut f), Ok(json!({"people": [{"name": "Bob"}]})));
+        }
+    }
+
+    #[test]
     fn rows_come_go_and_come_back() {
         let mut f = form(&[]);
         assert_eq!(names(&f), ["people", "note"]);
@@ -181,6 +275,7 @@ mod tests {
             turn(&mut f.fields, 0, true);
         }
         assert_eq!(f.fields.len(), 2 + 3 * MAX_ROWS);
+        assert_eq!(f.fields[0].error.as_deref(), Some("20 items at most here: more are written as JSON"));
         for _ in 0..100 {
             turn(&mut f.fields, 0, false);
         }

@@ -1,6 +1,8 @@
 //! Calls made again, as they were or edited: what is sent, and whether to ask first. The new call is the terminal's own and names
 //! the one it repeats.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use mcp_proxy_core::control::{CatalogItem, CatalogView, Command, ItemKind};
 use mcp_proxy_core::observe::{Flow, FlowKind};
@@ -25,6 +27,12 @@ const AGAIN: (&str, &str) = (
 /// What is asked before an edited one is made.
 const EDITED: (&str, &str) = ("Make the edited call?", "It really runs: the tool does not say that it only reads.");
 
+/// What is asked before one of a recording is made: here it may be the first time.
+const FIRST: (&str, &str) = ("Make this call again?", EDITED.1);
+
+/// Calls made again that wait for the list to look at their rows; of more the oldest are not selected.
+const MAX_BEGUN: usize = 8;
+
 /// What is sent to make a call again, and how careful one has to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ready {
@@ -37,11 +45,12 @@ pub(crate) struct Ready {
     pub(crate) asks: bool,
 }
 
-/// What it takes to make a call again.
+/// What it takes to make a call again. That twice the same is harmless says nothing of one that is `recorded`: it was made
+/// somewhere else, perhaps.
 ///
 /// # Errors
 /// Why it cannot be.
-pub(crate) fn ready(flow: &Flow, catalog: &CatalogView) -> Result<Ready, String> {
+pub(crate) fn ready(flow: &Flow, catalog: &CatalogView, recorded: bool) -> Result<Ready, String> {
     let kind = match Method::from_name(&flow.method) {
         Some(Method::ToolsCall) => Some(ItemKind::Tool),
         Some(Method::PromptsGet) => Some(ItemKind::Prompt),
@@ -74,7 +83,8 @@ pub(crate) fn ready(flow: &Flow, catalog: &CatalogView) -> Result<Ready, String>
         cut(span, Bytes::new());
     }
     cut(Span { start: params.end, end }, Bytes::new());
-    let safe = item.is_some_and(|i| hint(&i.raw, "readOnlyHint") || hint(&i.raw, "idempotentHint"));
+    let is_safe = |i: &CatalogItem| hint(&i.raw, "readOnlyHint") || (!recorded && hint(&i.raw, "idempotentHint"));
+    let safe = item.is_some_and(is_safe);
     Ok(Ready {
         of: flow.id,
         method: flow.method.to_string(),
@@ -111,8 +121,9 @@ fn selected(model: &mut Model) -> Option<Flow> {
 /// Makes the selected call again, after a question if that may change something.
 pub(crate) fn replay(model: &mut Model, effects: &mut Vec<Effect>) {
     let Some(flow) = selected(model) else { return };
-    match ready(&flow, &model.catalog.view) {
-        Ok(ready) => ask(model, ready, AGAIN, effects),
+    let recorded = model.inspect.recording.is_some();
+    match ready(&flow, &model.catalog.view, recorded) {
+        Ok(ready) => ask(model, ready, if recorded { FIRST } else { AGAIN }, effects),
         Err(why) => model.say(Tone::Warn, why),
     }
 }
@@ -140,21 +151,33 @@ pub(crate) fn send(model: &mut Model, again: Again, effects: &mut Vec<Effect>) {
     effects.push(Effect::Replay(again));
 }
 
-/// The new call stands in the journal: it is selected as soon as the list has looked at it.
+/// The new call stands in the journal: it is selected as soon as the list has looked at it. A recording has rows of its own.
 pub(crate) fn has_begun(model: &mut Model, of: CallId, new: CallId) {
-    model.inspect.begun = Some((of, new));
+    let state = &mut model.inspect;
+    if state.recording.is_some() {
+        return;
+    }
+    if state.begun.len() == MAX_BEGUN {
+        state.begun.pop_front();
+    }
+    state.begun.push_back((of, new));
     find_begun(model);
 }
 
-/// Selects the call that was made again, if the list knows by now whether it has it.
+/// Selects calls that were made again, those of which the list knows by now whether it has them: the last one stays selected.
 pub(crate) fn find_begun(model: &mut Model) {
-    let state = &mut model.inspect;
-    let Some((of, new)) = state.begun else { return };
-    let is_there = state.rows.has_looked_at(new.0);
-    if !is_there && !state.frozen {
-        return;
+    let state = &model.inspect;
+    let is_known = |(_, new): &(CallId, CallId)| state.frozen || state.rows.has_looked_at(new.0);
+    let (known, waiting): (VecDeque<_>, VecDeque<_>) = state.begun.iter().copied().partition(is_known);
+    model.inspect.begun = waiting;
+    for (of, new) in known {
+        select_begun(model, of, new);
     }
-    state.begun = None;
+}
+
+fn select_begun(model: &mut Model, of: CallId, new: CallId) {
+    let state = &mut model.inspect;
+    let is_there = state.rows.has_looked_at(new.0);
     let at = state.rows.place(new.0);
     let s = model.theme.symbols();
     let end = if state.rows.id(at) == Some(new.0) {
@@ -176,7 +199,7 @@ pub(crate) fn edit(model: &mut Model, effects: &mut Vec<Effect>) {
     if flow.is_held {
         return effects.push(Effect::Held(Edited::Held(flow.id)));
     }
-    match ready(&flow, &model.catalog.view) {
+    match ready(&flow, &model.catalog.view, model.inspect.recording.is_some()) {
         Ok(ready) => {
             let what = Edited::Call { of: ready.of, method: ready.method };
             // What was written before and could not be sent is not lost.
@@ -269,7 +292,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_again_is_the_call_and_nothing_of_its_exchange() {
-        let ready = ready(&sample::echo(), &sample::catalog()).expect("it can be made again");
+        let ready = ready(&sample::echo(), &sample::catalog(), false).expect("it can be made again");
         let params: serde_json::Value = serde_json::from_str(&ready.params).expect("JSON");
         assert_eq!(params["name"], "demo__echo");
         assert_eq!(params["arguments"]["times"], 2);
@@ -282,20 +305,31 @@ mod tests {
         let mut flow = sample::echo();
         let text = String::from_utf8(flow.frames.received.take().expect("kept").to_vec()).expect("text");
         flow.frames.received = Some(text.replace("demo__echo", "echo").into());
-        let ready = ready(&flow, &sample::catalog()).expect("it can be made again");
+        let ready = ready(&flow, &sample::catalog(), false).expect("it can be made again");
         assert_eq!(ready.what, "demo__echo");
         assert!(ready.params.contains(r#""name":"demo__echo""#), "{}", ready.params);
     }
 
     #[test]
     fn what_may_change_something_asks_and_what_is_no_call_cannot() {
-        let divide = ready(&sample::divide(), &sample::catalog()).expect("it can be made again");
+        let divide = ready(&sample::divide(), &sample::catalog(), false).expect("it can be made again");
         assert!(divide.asks, "nobody offers it any more: nothing is known of it");
         let flows = sample::flows();
         for id in [0, 1, 2, 7, 8] {
-            assert!(ready(&flows[id], &sample::catalog()).is_err(), "{:?}", flows[id]);
+            assert!(ready(&flows[id], &sample::catalog(), false).is_err(), "{:?}", flows[id]);
         }
-        assert!(ready(&flows[3], &sample::catalog()).is_err(), "its frames are not kept");
+        assert!(ready(&flows[3], &sample::catalog(), false).is_err(), "its frames are not kept");
+    }
+
+    #[test]
+    fn a_call_of_a_recording_asks_unless_the_tool_only_reads() {
+        let mut catalog = CatalogView::clone(&sample::catalog());
+        assert!(!ready(&sample::echo(), &catalog, true).expect("it can be made").asks, "it only reads");
+        let echo = catalog.items.iter_mut().find(|i| &*i.exposed == "demo__echo").expect("a tool");
+        echo.raw = r#"{"name":"echo","annotations":{"idempotentHint":true}}"#.into();
+        for recorded in [false, true] {
+            assert_eq!(ready(&sample::echo(), &catalog, recorded).expect("it can be made").asks, recorded);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What Inspect knows.
 
+use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use mcp_proxy_core::control::InterceptView;
@@ -80,8 +81,8 @@ pub(crate) struct State {
     pub(crate) frozen: bool,
     /// Calls made again so far.
     pub(crate) n_replays: u64,
-    /// A call made again, by the one it repeats, until the list has looked at its row.
-    pub(crate) begun: Option<(CallId, CallId)>,
+    /// Calls made again, by the one each repeats, until the list has looked at their rows; bounded (`replay.rs`).
+    pub(crate) begun: VecDeque<(CallId, CallId)>,
     /// What was written in an editor and could not be sent.
     pub(crate) draft: Option<(Edited, String)>,
     /// The file that flows are written into as they end.
@@ -120,7 +121,7 @@ impl Default for State {
             columns: Chosen::default(),
             frozen: false,
             n_replays: 0,
-            begun: None,
+            begun: VecDeque::new(),
             draft: None,
             streaming: None,
             recording: None,
@@ -192,7 +193,7 @@ impl State {
         (self.selected, self.top, self.seen_next, self.version) = (None, 0, 0, 0);
         (self.detail, self.asked, self.postponed) = (None, None, false);
         self.find = None;
-        self.begun = None;
+        self.begun.clear();
         self.window.clear();
         self.wanted.clear();
     }
