@@ -43,6 +43,9 @@ impl Wanted {
     pub(super) fn leave(&self, session: SessionId) -> Vec<String> {
         let mut all = self.lock();
         let mut unwanted = Vec::new();
+        if all.is_empty() {
+            return unwanted;
+        }
         all.retain(|uri, sessions| {
             sessions.retain(|s| *s != session);
             if sessions.is_empty() {

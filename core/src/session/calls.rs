@@ -326,7 +326,7 @@ impl Session {
     fn keep(&self, active: &Active, peer: &Arc<Peer>, client_id: &RequestId, message: &Message, again: Again) {
         self.engine.ctx.peers.add_call(peer.clone());
         let waiter = Waiter { peer: self.peer.clone(), client_id: client_id.clone() };
-        self.engine.parks.tell(Word::Begun(Box::new(Begun {
+        self.engine.parks.tell(Word::Begun(Begun {
             peer: peer.clone(),
             waiter,
             call: active.call,
@@ -338,7 +338,7 @@ impl Session {
             // Who comes by a pipe cannot come by another one.
             home: (!self.shares_status).then_some(self.peer.id),
             again,
-        })));
+        }));
     }
 
     /// The calls that are kept beside us are lost.

@@ -171,7 +171,7 @@ impl Keeper {
     fn on_word(&mut self, word: Word) {
         let now = self.now;
         match word {
-            Word::Begun(begun) => self.begin(*begun),
+            Word::Begun(begun) => self.begin(begun),
             Word::Again { park, call, waiter, message, facts } => self.on_again((park, call), waiter, &message, facts),
             Word::Left { park, session, client_id, message } => {
                 let is_it = |w: &Waiter| w.peer.id == session && w.client_id == client_id;

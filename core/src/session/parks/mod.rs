@@ -92,7 +92,7 @@ pub(super) struct Again {
 #[derive(Debug)]
 pub(super) enum Word {
     /// A call begins; it goes to the server next.
-    Begun(Box<Begun>),
+    Begun(Begun),
     /// A client comes again.
     Again {
         /// The call it is matched to.
