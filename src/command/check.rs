@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mcp_proxy_core::check;
 use mcp_proxy_core::config::codes::{self, Code};
-use mcp_proxy_core::config::edit::replace::Seen;
+use mcp_proxy_core::config::edit::replace::{Seen, make_private};
 use mcp_proxy_core::config::{Environment, Loaded, fix, locate, render};
 use mcp_proxy_core::proxy::Memory;
 
@@ -106,7 +106,7 @@ fn mend(loaded: &Loaded, environment: &Environment) -> Result<bool, Failure> {
         is_changed = true;
     }
     for file in &mended.to_close {
-        close(file)
+        make_private(file)
             .map_err(|e| Failure::failed(format!("cannot change the mode of `{}`", file.display())).because(e))?;
         is_changed = true;
     }
@@ -143,16 +143,5 @@ pub(super) fn write(
     let old =
         backup.map_or_else(String::new, |b| format!("; the old one is {}", render::short_path(&b, environment.home())));
     report::note(&format!("wrote {shown}{old}"));
-    Ok(())
-}
-
-#[cfg(unix)]
-fn close(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn close(_: &Path) -> std::io::Result<()> {
     Ok(())
 }

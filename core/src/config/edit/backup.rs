@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::replace::{ReplaceError, create_private};
+use super::replace::{ReplaceError, create_private, make_private};
 
 /// Old files kept beside one: who saves ten times on the way to a working file still has the one that worked.
 const N_KEPT: usize = 10;
@@ -53,14 +53,6 @@ fn make_room(path: &Path) -> io::Result<()> {
 fn is_kept(path: &Path, old: &[u8]) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == old.len() as u64)
         && fs::read(path).is_ok_and(|kept| kept == old)
-}
-
-fn make_private(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    #[cfg(not(unix))]
-    let _ = path;
-    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -238,6 +238,18 @@ pub fn create_new_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Makes a file one that only its owner may read.
+///
+/// # Errors
+/// As the system.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
 /// The hash of a file's bytes.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {

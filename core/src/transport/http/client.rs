@@ -184,9 +184,10 @@ impl Pool {
 /// The address as hyper has it.
 fn uri(url: &Url) -> Result<Uri, HttpError> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(HttpError::Setup("URL scheme is not allowed".to_owned()));
+        return Err(HttpError::Setup("its `url` must begin with http:// or https://".to_owned()));
     }
-    Uri::try_from(url.as_str()).map_err(|_| HttpError::Setup("URL is not one of HTTP".to_owned()))
+    Uri::try_from(url.as_str())
+        .map_err(|_| HttpError::Setup("its `url` has a character that HTTP does not allow: write it as %XX".to_owned()))
 }
 
 #[cfg(test)]

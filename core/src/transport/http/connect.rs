@@ -88,7 +88,9 @@ impl Ways {
             return Ok(Tap::new(self.reach(&to, &self.tls).await?, false));
         };
         if proxy.uri().scheme_str().is_some_and(|scheme| scheme.starts_with("socks")) {
-            return Err("the environment names a SOCKS proxy, which is not supported".into());
+            let text = "the environment names a SOCKS proxy for it, which is not supported: set `HTTP_PROXY` and `HTTPS_PROXY` to \
+                        one of HTTP, or name the server in `NO_PROXY`";
+            return Err(text.into());
         }
         if to.scheme() == Some(&Scheme::HTTPS) {
             let wire = self.tunnel(&to, &proxy).await?;

@@ -1,4 +1,5 @@
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::super::testing::{LONG, STREAM, acceptor, answered, client, port, post, request, trusting};
@@ -28,6 +29,14 @@ async fn silence(response: &mut HttpResponse) {
     assert!(nothing.is_err(), "{nothing:?}");
 }
 
+/// An answer of which the second part comes when that is said.
+async fn says_in_two(listener: &TcpListener, head: &str, parts: (&[u8], &[u8]), go_on: oneshot::Receiver<()>) {
+    let mut io = answered(listener, head.as_bytes()).await;
+    io.write_all(parts.0).await.expect("open");
+    go_on.await.expect("told");
+    io.write_all(parts.1).await.expect("open");
+}
+
 /// A stream of which `before` is said first, and `after` when it has been taken; what has come of it, and how it ended.
 async fn taken_between(
     head: &str,
@@ -37,12 +46,7 @@ async fn taken_between(
 ) -> (Vec<u8>, Result<Vec<u8>, HttpError>) {
     let (listener, url) = port("http").await;
     let (says, said) = oneshot::channel();
-    let serve = async {
-        let mut io = answered(&listener, head.as_bytes()).await;
-        io.write_all(before).await.expect("open");
-        said.await.expect("taken");
-        io.write_all(after).await.expect("open");
-    };
+    let serve = says_in_two(&listener, head, (before, after), said);
     let call = async {
         let client = client();
         let mut response = post(&client, &url).await.expect("an answer");
@@ -221,12 +225,7 @@ async fn a_connection_is_taken_after_other_answers_on_it() {
 async fn left_to_hyper(head: &str, before: &[u8], after: &[u8]) {
     let (listener, url) = port("http").await;
     let (says, said) = oneshot::channel();
-    let serve = async {
-        let mut io = answered(&listener, head.as_bytes()).await;
-        io.write_all(before).await.expect("open");
-        said.await.expect("silent");
-        io.write_all(after).await.expect("open");
-    };
+    let serve = says_in_two(&listener, head, (before, after), said);
     let call = async {
         let mut response = post(&client(), &url).await.expect("an answer");
         let mut all = Vec::new();
