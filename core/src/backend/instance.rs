@@ -398,12 +398,12 @@ impl Instance {
         if let Some(task) = call.task.take() {
             return self.goes_on_as_task(call, task);
         }
-        let waits = self.tells_of_roots(&call);
+        let told = self.tells_of_roots(&call);
         let hears = self.hears(&call);
         let wire = self.pending.next_id();
         let out = shape::outgoing(&call, self.era(), wire, self.as_task(&call), hears);
-        if waits {
-            self.sends_later(wire, call.id, out);
+        if let Some(confirms) = told {
+            self.sends_later(wire, call.id, out, confirms);
         } else {
             self.wire.push_of(&out, Parcel::Request(wire), Some(call.id));
             self.ctx.observer.sent(call.id, wire.0, &out);

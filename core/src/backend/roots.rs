@@ -24,9 +24,9 @@ const FRESH: Duration = Duration::from_secs(5 * 60);
 const MAX_USERS: usize = 1024;
 /// Longest answer kept, in bytes: some hundred folders.
 const MAX_BYTES: usize = 64 << 10;
-/// A server that hears that there are roots now asks for them within this time, or does not want to know.
+/// A server that has heard that there are roots now asks for them within this time, or does not want to know.
 const ASKS: Duration = Duration::from_millis(250);
-/// One that has got them is done with them within this time.
+/// One that is told something of them has taken it in after this time at the latest.
 const TAKES_IN: Duration = Duration::from_secs(1);
 /// What it confirms by its answer that it has read what came before.
 const CONFIRM: &str = "ping";
@@ -85,19 +85,32 @@ struct First {
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// The server has heard that there are roots, or is new: it asks until then, or not at all.
-    Told(Instant),
+    /// The server is told that there are roots, or is new. It has heard when it has answered this request, or then at the latest.
+    Told { confirms: WireId, since: Instant, until: Instant },
+    /// It has heard: it asks until then, or not at all.
+    Heard(Instant),
     /// Its client has been asked.
     Asked,
     /// The server has the answer. It is done with it when it has answered this request, or then at the latest.
-    Knows(WireId, Instant),
+    Knows { confirms: WireId, until: Instant },
+}
+
+impl Stage {
+    /// It has answered this. What took a while to answer takes as long to ask.
+    fn hears(&mut self, wire: WireId, now: Instant) {
+        if let Self::Told { confirms, since, .. } = *self
+            && confirms == wire
+        {
+            *self = Self::Heard(now + ASKS.max(now.saturating_duration_since(since)));
+        }
+    }
 }
 
 impl RootsSaid {
     /// When it does not go on waiting.
     pub(super) fn wake(&self) -> Option<Instant> {
         match self.first.as_ref()?.stage {
-            Stage::Told(until) | Stage::Knows(_, until) => Some(until),
+            Stage::Told { until, .. } | Stage::Heard(until) | Stage::Knows { until, .. } => Some(until),
             Stage::Asked => None,
         }
     }
@@ -128,22 +141,24 @@ impl Instance {
     }
 
     /// A server that asked for roots before any client was there hears that there are some now, with the first call of a
-    /// client that has them; what it asks then is asked in that call. `true`: the call has to wait for that.
-    pub(super) fn tells_of_roots(&mut self, call: &Call) -> bool {
+    /// client that has them; what it asks then is asked in that call. The call has to wait for that: when it has answered this
+    /// request, it has heard.
+    pub(super) fn tells_of_roots(&mut self, call: &Call) -> Option<WireId> {
         let RootsSaid { rootless, will_ask, .. } = self.roots;
         if !(rootless || will_ask) || !call.peer.parks || !call.facts.can("roots") || !self.is_of(&call.peer) {
-            return false;
+            return None;
         }
         (self.roots.rootless, self.roots.will_ask) = (false, false);
         if rootless {
             self.notify(Method::RootsChanged, None);
         }
-        self.roots.first.is_none()
+        self.roots.first.is_none().then(|| self.confirms_roots())
     }
 
     /// This call is sent when the server knows the roots of its client.
-    pub(super) fn sends_later(&mut self, wire: WireId, call: CallId, out: Spliced) {
-        self.roots.first = Some(First { wire, call, out, stage: Stage::Told(self.now + ASKS) });
+    pub(super) fn sends_later(&mut self, wire: WireId, call: CallId, out: Spliced, confirms: WireId) {
+        let stage = Stage::Told { confirms, since: self.now, until: self.now + TAKES_IN };
+        self.roots.first = Some(First { wire, call, out, stage });
     }
 
     fn has_asked_for_roots(&mut self) {
@@ -169,17 +184,23 @@ impl Instance {
         if self.roots.first.as_ref().is_none_or(|first| !calls.contains(&first.wire)) {
             return;
         }
-        let confirms = self.send_own(Own::Other(CONFIRM), Method::Ping, "{}");
+        let confirms = self.confirms_roots();
         if let Some(first) = &mut self.roots.first {
-            first.stage = Stage::Knows(confirms, self.now + TAKES_IN);
+            first.stage = Stage::Knows { confirms, until: self.now + TAKES_IN };
         }
+    }
+
+    /// Asks it something that it answers when it has read what it was told before.
+    fn confirms_roots(&mut self) -> WireId {
+        self.send_own(Own::Other(CONFIRM), Method::Ping, "{}")
     }
 
     /// It has answered a request of ours, or will not.
     pub(super) fn has_confirmed(&mut self, wire: WireId) {
-        let is_it = |first: &First| matches!(first.stage, Stage::Knows(confirms, _) if confirms == wire);
-        if self.roots.first.as_ref().is_some_and(is_it) {
-            self.send_first();
+        match self.roots.first.as_mut().map(|first| &mut first.stage) {
+            Some(Stage::Knows { confirms, .. }) if *confirms == wire => self.send_first(),
+            Some(stage @ Stage::Told { .. }) => stage.hears(wire, self.now),
+            _ => {}
         }
     }
 

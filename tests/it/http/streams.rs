@@ -104,6 +104,8 @@ fn changes_are_told_once_somebody_listens() {
         client.call("a__change", &json!({}));
         assert_eq!(seen.message().expect("told").json()["method"], "notifications/tools/list_changed");
     }
+    // Each session has a pause of its own before it tells: having listed, this one has nothing more to tell than it noted.
+    client.request("tools/list", &json!({}));
     let mut late = client.listen(None);
     assert_eq!(late.message().expect("told").json()["method"], "notifications/tools/list_changed");
     // Twice changed, told once.

@@ -86,6 +86,7 @@ pub(super) fn manners(request: &Request) -> Reply {
         }
         ("POST", "tools/list") => answer(request, &json!({ "tools": [tool("echo")] })),
         ("POST", "tools/call") => answer(request, &text_result("well")),
+        ("POST", "ping") => answer(request, &json!({})),
         ("POST", "server/discover") => status(400, "no session"),
         ("POST", _) if request.json().get("id").is_none() => Reply::Full(202, Vec::new(), Vec::new()),
         ("DELETE", _) => status(200, ""),
