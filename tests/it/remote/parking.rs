@@ -195,13 +195,10 @@ fn roots_asked_for_beside_all_calls_are_those_of_the_client_that_calls() {
     let list = json!({"_meta": {"io.modelcontextprotocol/clientCapabilities": {"roots": {}}}});
     let shared = eventually("it has asked the session of such clients, and nobody was there", || {
         web.modern(1, "tools/list", list.clone());
-        let told = server
-            .seen_of("initialize")
-            .iter()
-            .filter(|i| i.json()["params"]["capabilities"]["roots"].is_object())
-            .count();
+        let opened = server.seen_of("initialize");
+        let told = opened.iter().any(|i| i.json()["params"]["capabilities"]["roots"].is_object());
         let all = folders.lock().expect("no panic").roots.clone();
-        (told > 0 && all.len() >= told).then_some(all)
+        (told && all.len() == opened.len()).then_some(all)
     });
     assert!(shared.values().all(|roots| *roots == json!([])), "{shared:?}");
     for uri in ["file:///one", "file:///two"] {
