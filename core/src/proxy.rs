@@ -33,6 +33,9 @@ const N_NEWCOMERS: usize = 1024;
 /// Servers may end within this time: EOF, TERM and KILL have their own limits within it.
 const SERVERS_LIMIT: Duration = Duration::from_secs(6);
 
+/// What is to be remembered of servers is written within this time: it waits for the disk only.
+const MEMORY_LIMIT: Duration = Duration::from_secs(1);
+
 /// How the engine is used.
 #[derive(Debug)]
 pub struct Options {
@@ -411,6 +414,9 @@ impl Proxy {
         self.supervisor.shutdown(SERVERS_LIMIT).await;
         self.keeper.shutdown().await;
         self.refresher.shutdown().await;
+        if tokio::time::timeout(MEMORY_LIMIT, self.engine.ctx.memory.settled()).await.is_err() {
+            tracing::debug!("what servers offer was not written in time: the next start asks them");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use super::offer::{ItemKind, Offer};
 use super::tenant::Profile;
@@ -43,6 +44,8 @@ pub struct Memory {
     dir: Option<PathBuf>,
     /// Writes are numbered when they are asked for: threads may come in another order.
     n_asked: Arc<AtomicU64>,
+    /// Of these so many have been seen to.
+    n_done: Arc<watch::Sender<u64>>,
     /// The newest written, by file; held by the threads that write, never on the message path.
     written: Arc<Mutex<HashMap<PathBuf, u64>>>,
 }
@@ -82,7 +85,7 @@ impl Memory {
     /// Remembers in `dir`; `None` remembers nothing.
     #[must_use]
     pub fn new(dir: Option<PathBuf>) -> Self {
-        Self { dir, n_asked: Arc::default(), written: Arc::default() }
+        Self { dir, n_asked: Arc::default(), n_done: Arc::default(), written: Arc::default() }
     }
 
     /// The folder of the user: `$XDG_CACHE_HOME/mcp-proxy` or what the system has for it.
@@ -211,7 +214,17 @@ impl Memory {
         let Some(path) = self.path(server, profile) else { return };
         let memory = self.clone();
         let number = memory.ask();
-        drop(tokio::task::spawn_blocking(move || memory.write(&path, number, &text)));
+        drop(tokio::task::spawn_blocking(move || {
+            memory.write(&path, number, &text);
+            memory.n_done.send_modify(|n| *n += 1);
+        }));
+    }
+
+    /// Everything that was asked for has been written, or could not be.
+    pub(crate) async fn settled(&self) {
+        let n_asked = self.n_asked.load(Ordering::Relaxed);
+        // It is told for as long as there is one of us.
+        let _ = self.n_done.subscribe().wait_for(|n| *n >= n_asked).await;
     }
 
     fn ask(&self) -> u64 {
@@ -376,6 +389,19 @@ mod tests {
         memory.write(&path, new, b"new");
         memory.write(&path, old, b"old");
         assert_eq!(std::fs::read(&path).expect("written"), b"new");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_is_there_once_it_has_settled() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let memory = Memory::new(Some(dir.path().to_owned()));
+        let server = Server::stdio("s", "cmd", &[]);
+        for legacy in [true, false] {
+            let eras = Eras { legacy: Some(legacy), ..Eras::default() };
+            memory.save(&server, "p", eras, None);
+            memory.settled().await;
+            assert_eq!(memory.load(&server, "p").0, eras);
+        }
     }
 
     #[test]
