@@ -234,6 +234,11 @@ impl Port {
         self.settings.get()
     }
 
+    /// Looks at its configuration: what every call asks for needs no share in it.
+    pub fn look<T>(&self, look: impl FnOnce(&Server) -> T) -> T {
+        self.settings.look(look)
+    }
+
     /// From now on the server has this entry, which differs in nothing that its process is made of. Its tasks are told.
     pub(super) fn adjust(self: &Arc<Self>, server: Arc<Server>) {
         self.is_plain.store(!may_part(&server), Ordering::Relaxed);

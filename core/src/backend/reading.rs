@@ -28,12 +28,13 @@ impl Instance {
     fn on_lines(&mut self) -> Option<End> {
         while let Some(line) = self.next_line() {
             match line {
-                Line::Whole(bytes) => match Message::parse(bytes.clone()) {
+                Line::Whole(bytes) => match Message::take(bytes) {
                     Ok(message) => {
                         self.n_junk = 0;
                         self.on_message(message, None);
                     }
-                    Err(malformed) => {
+                    Err(refused) => {
+                        let (bytes, malformed) = *refused;
                         self.junk(&bytes, &malformed.kind.to_string());
                         if let Some(id) = broken::answers(&bytes, &malformed) {
                             self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));

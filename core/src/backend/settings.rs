@@ -18,6 +18,11 @@ impl Settings {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Looks at it without keeping it.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Server) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(super) fn set(&self, server: Arc<Server>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = server;
     }

@@ -73,6 +73,9 @@ pub struct Withheld {
     pub raw: Bytes,
 }
 
+/// Where names lead. They are bytes: one in a message is looked up as it stands there.
+pub(super) type Names = HashMap<Arc<[u8]>, Entry>;
+
 /// Everything we offer at one moment.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -81,9 +84,9 @@ pub struct Catalog {
     /// Items by [`ItemKind`], in the order clients see.
     pub items: [Vec<Item>; 4],
     pub(super) lists: [ListBytes; 4],
-    pub(super) tools: HashMap<Arc<str>, Entry>,
-    pub(super) prompts: HashMap<Arc<str>, Entry>,
-    pub(super) resources: HashMap<Arc<str>, Entry>,
+    pub(super) tools: Names,
+    pub(super) prompts: Names,
+    pub(super) resources: Names,
     /// Prefix with separator to server, longest first: for names that are not listed.
     pub(super) prefixes: Vec<(String, Arc<str>)>,
     /// Own names no client may see or call, by server.
@@ -119,6 +122,12 @@ impl Catalog {
     /// The server's tool behind an exposed name.
     #[must_use]
     pub fn tool(&self, exposed: &str) -> Option<&Entry> {
+        self.tool_spelled(exposed.as_bytes())
+    }
+
+    /// The same behind a name of a message that is spelled without escapes.
+    #[must_use]
+    pub fn tool_spelled(&self, exposed: &[u8]) -> Option<&Entry> {
         self.tools.get(exposed)
     }
 
@@ -136,7 +145,7 @@ impl Catalog {
     /// The server's prompt behind an exposed name.
     #[must_use]
     pub fn prompt(&self, exposed: &str) -> Option<&Entry> {
-        self.prompts.get(exposed)
+        self.prompts.get(exposed.as_bytes())
     }
 
     /// A name that is not listed but begins with a server's prefix: hidden tools work, denied ones do not.
@@ -158,7 +167,7 @@ impl Catalog {
     /// lists something of the same scheme and authority.
     #[must_use]
     pub fn resource(&self, uri: &str) -> Option<UriRoute> {
-        if let Some(entry) = self.resources.get(uri) {
+        if let Some(entry) = self.resources.get(uri.as_bytes()) {
             let own = entry.own_json.as_ref().map(|_| entry.own.clone());
             return Some(UriRoute { backend: entry.backend.clone(), own_json: entry.own_json.clone(), own });
         }

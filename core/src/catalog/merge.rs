@@ -301,9 +301,9 @@ fn render(
         let entry =
             Entry { exposed: exposed.clone(), backend: backend.clone(), own: own.clone(), own_json, needs_task };
         match kind {
-            ItemKind::Tool => drop(catalog.tools.insert(exposed.clone(), entry)),
-            ItemKind::Prompt => drop(catalog.prompts.insert(exposed.clone(), entry)),
-            ItemKind::Resource => drop(catalog.resources.insert(exposed.clone(), entry)),
+            ItemKind::Tool => drop(catalog.tools.insert(exposed.clone().into(), entry)),
+            ItemKind::Prompt => drop(catalog.prompts.insert(exposed.clone().into(), entry)),
+            ItemKind::Resource => drop(catalog.resources.insert(exposed.clone().into(), entry)),
             ItemKind::Template => {}
         }
         let legacy = list.slice(start..end);

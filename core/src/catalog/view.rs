@@ -208,8 +208,8 @@ fn narrowed(main: &Catalog, sources: &[Source], scope: &Scope) -> Catalog {
                 ItemKind::Resource => (&main.resources, &mut view.resources),
                 ItemKind::Template => break,
             };
-            if let Some(entry) = from.get(&item.exposed) {
-                to.insert(item.exposed.clone(), entry.clone());
+            if let Some(entry) = from.get(item.exposed.as_bytes()) {
+                to.insert(item.exposed.clone().into(), entry.clone());
             }
         }
         if let Some(most) = scope.most_tools().filter(|_| kind == ItemKind::Tool) {

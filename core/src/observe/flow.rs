@@ -181,6 +181,49 @@ pub struct Flow {
     pub hops: Option<Box<Hops>>,
 }
 
+/// What is known of a client's request when it begins: its row is made of it, without a whole [`Flow`] that is empty for the most part.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    /// When it arrived.
+    pub at: SystemTime,
+    /// The client's session.
+    pub session: Option<SessionId>,
+    /// The client's name, empty if unknown.
+    pub client: Arc<str>,
+    /// The server it is for.
+    pub backend: Option<Arc<str>>,
+    /// The method.
+    pub method: Arc<str>,
+    /// Tool or prompt name as the client wrote it, or URI.
+    pub target: Option<Arc<str>>,
+    /// The call it is a later part of, or which is made again by it.
+    pub parent: Option<CallId>,
+    /// As the client sent it.
+    pub received: &'a Bytes,
+}
+
+impl Begun<'_> {
+    /// Bytes of the request.
+    pub(super) fn n_bytes(&self) -> u32 {
+        u32::try_from(self.received.len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl From<&Begun<'_>> for Flow {
+    fn from(begun: &Begun<'_>) -> Self {
+        Self {
+            session: begun.session,
+            client: begun.client.clone(),
+            backend: begun.backend.clone(),
+            target: begun.target.clone(),
+            parent: begun.parent,
+            n_bytes_in: begun.n_bytes(),
+            frames: Frames { received: Some(begun.received.clone()), ..Frames::default() },
+            ..Self::at(FlowKind::Call, begun.method.clone(), begun.at)
+        }
+    }
+}
+
 impl Flow {
     /// The frames of its first round: what its client asked for to begin with.
     #[must_use]

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::flow::{Flow, Status, Timing};
+use super::flow::{Begun, Flow, Status, Timing};
 use super::head::{HeadOf, PackedHead};
 use super::row::Row;
 use super::store::Store;
@@ -111,15 +111,27 @@ impl Journal {
         CallId(self.next)
     }
 
+    /// A client's request begins.
+    pub fn begun(&mut self, begun: Begun<'_>) -> CallId {
+        let since = self.store.now();
+        let row = Row::begun(begun, &mut self.store, self.max_frame);
+        self.add(row, since)
+    }
+
     /// Adds a row; its `id` is set here.
     pub fn push(&mut self, flow: Flow) -> CallId {
-        let id = self.next;
-        self.next += 1;
-        if let Some(open) = self.open.as_mut().filter(|_| flow.status == Status::Pending) {
-            open.insert(id);
-        }
         let since = self.store.now();
         let row = Row::new(flow, &mut self.store, self.max_frame);
+        self.add(row, since)
+    }
+
+    #[inline(always)]
+    fn add(&mut self, row: Row, since: u32) -> CallId {
+        let id = self.next;
+        self.next += 1;
+        if let Some(open) = self.open.as_mut().filter(|_| row.status == Status::Pending) {
+            open.insert(id);
+        }
         let n_bytes = row.n_bytes();
         self.stored.push_back(Stored { n_bytes, since });
         self.n_bytes += n_bytes;

@@ -300,6 +300,11 @@ pub struct Metrics {
     pub n_in_flight: u64,
 }
 
+/// Whole microseconds, without the detour by 128 bits.
+fn micros(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
+}
+
 fn latency<const DIGITS: u32>(of: &Quantiles<DIGITS>) -> Latency {
     let at = |n| Duration::from_micros(of.per_mille(n));
     Latency { n: of.n(), p50: at(500), p95: at(950), p99: at(990), max: Duration::from_micros(of.max()) }
@@ -464,9 +469,7 @@ impl Metrics {
         let since = at.duration_since(self.start).unwrap_or_default();
         let second = since.as_secs();
         // How long a person took says nothing of a server.
-        let us = u64::try_from((timing.total() - timing.client - timing.held).as_micros())
-            .unwrap_or(MAX_US)
-            .clamp(1, MAX_US);
+        let us = micros(timing.proxy + timing.queue + timing.server).clamp(1, MAX_US);
         self.n_in_flight = self.n_in_flight.saturating_sub(1);
         self.n_errors += u64::from(outcome.is_error());
         let Some(backend) = backend else {
@@ -475,7 +478,7 @@ impl Metrics {
         };
         if answered {
             self.all.record(us);
-            self.overhead.record(u64::try_from(timing.proxy.as_micros()).unwrap_or(MAX_US));
+            self.overhead.record(micros(timing.proxy));
         }
         let took = answered.then_some(us);
         if let Some(history) = &mut self.history {

@@ -23,7 +23,7 @@ mod store;
 
 pub use buckets::{BOUNDS_US, Buckets};
 pub use exposition::{CONTENT_TYPE as EXPOSITION_TYPE, Exposition, FamilyKind};
-pub use flow::{Flow, FlowKind, Frames, Round, Status, Timing};
+pub use flow::{Begun, Flow, FlowKind, Frames, Round, Status, Timing};
 pub use head::{Head, HeadOf, HeadText, Hop, Hops, PackedHead};
 pub use history::{History, N_STEPS, Point, STEP};
 pub use http_counts::HttpCounts;

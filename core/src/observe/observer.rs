@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::flow::{Flow, FlowKind, Status, Timing};
+use super::flow::{Begun, Flow, FlowKind, Status, Timing};
 use super::head::{HeadOf, PackedHead};
 use super::http_counts::HttpCounts;
 use super::journal::Journal;
@@ -96,6 +96,16 @@ impl Observer {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client's request has begun; gives its correlation id.
+    pub fn begun(&self, begun: Begun<'_>) -> CallId {
+        let mut inner = self.lock();
+        inner.metrics.begun(begun.backend.as_ref(), u64::from(begun.n_bytes()));
+        let id = inner.journal.begun(begun);
+        drop(inner);
+        self.signal.raise();
+        id
     }
 
     /// A flow has begun; gives its correlation id.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use super::flow::{Flow, FlowKind, Frames, Status, Timing};
+use super::flow::{Begun, Flow, FlowKind, Frames, Status, Timing};
 use super::head::{HeadOf, Hop, Hops, PackedHead};
 use super::rounds::Rounds;
 use super::store::{Place, Store};
@@ -91,6 +91,21 @@ impl Side {
 }
 
 impl Row {
+    /// The row of a client's request that begins.
+    pub(super) fn begun(begun: Begun<'_>, store: &mut Store, max_frame: usize) -> Self {
+        let n_bytes_in = begun.n_bytes();
+        let Begun { at, session, client, backend, method, target, parent, received } = begun;
+        let mut asked = Side::NONE;
+        let n_stored = ROW_BYTES + asked.keep(store, max_frame, Some(received), None);
+        Self {
+            parent,
+            n_bytes_in,
+            asked,
+            n_stored,
+            ..Self::empty(FlowKind::Call, at, session, client, backend, method, target)
+        }
+    }
+
     pub(super) fn new(flow: Flow, store: &mut Store, max_frame: usize) -> Self {
         let Flow { kind, at, session, client, backend, method, target, status, wire_id, parent, .. } = flow;
         let Flow { n_progress, n_bytes_in, n_bytes_out, n_open, is_held, n_rounds, frames, timing, .. } = flow;
@@ -98,17 +113,9 @@ impl Row {
         let n_stored = ROW_BYTES
             + asked.keep(store, max_frame, frames.received.as_ref(), frames.sent.as_ref())
             + answered.keep(store, max_frame, frames.returned.as_ref(), frames.answered.as_ref());
-        let timing = nanos(timing);
         Self {
-            kind,
-            at,
-            session,
-            client,
-            backend,
-            method,
-            target,
             status,
-            timing,
+            timing: nanos(timing),
             wire_id,
             parent,
             n_progress,
@@ -119,9 +126,44 @@ impl Row {
             n_rounds,
             asked,
             answered,
+            n_stored,
+            ..Self::empty(kind, at, session, client, backend, method, target)
+        }
+    }
+
+    #[inline(always)]
+    fn empty(
+        kind: FlowKind,
+        at: SystemTime,
+        session: Option<SessionId>,
+        client: Arc<str>,
+        backend: Option<Arc<str>>,
+        method: Arc<str>,
+        target: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            kind,
+            at,
+            session,
+            client,
+            backend,
+            method,
+            target,
+            status: Status::Pending,
+            timing: [0; N_PARTS],
+            wire_id: None,
+            parent: None,
+            n_progress: 0,
+            n_bytes_in: 0,
+            n_bytes_out: 0,
+            n_open: 0,
+            is_held: false,
+            n_rounds: 0,
+            asked: Side::NONE,
+            answered: Side::NONE,
             rounds: None,
             heads: None,
-            n_stored,
+            n_stored: ROW_BYTES,
         }
     }
 

@@ -52,14 +52,12 @@ pub(super) struct Store {
     filling: u32,
     /// The last that was kept where it is. A list that is asked for again and again takes memory once.
     shared: (usize, usize),
-    /// Changes being written out.
-    text: Vec<u8>,
 }
 
 impl Default for Store {
     fn default() -> Self {
         let chunks = VecDeque::from([Chunk::Filling(Vec::new())]);
-        Self { chunks, first: 0, filling: 0, shared: (0, 0), text: Vec::new() }
+        Self { chunks, first: 0, filling: 0, shared: (0, 0) }
     }
 }
 
@@ -93,35 +91,20 @@ impl Store {
 
     /// Keeps what was changed in a frame. `is_base`: the frame kept beside it is its base; else all of it is kept.
     pub(super) fn keep_changes(&mut self, spliced: &Spliced, is_base: bool) -> (Place, usize) {
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
-        let mut write = |span: Span, len: u32, bytes: &[u8]| {
-            let mut head = [0; 12];
-            for (place, n) in head.chunks_exact_mut(4).zip([span.start, span.end, len]) {
-                place.copy_from_slice(&n.to_le_bytes());
-            }
-            text.extend_from_slice(&head);
-            text.extend_from_slice(bytes);
-        };
-        if is_base {
-            for (span, patch) in spliced.patches() {
-                match patch {
-                    Patch::Number(n) => write(span, NUMBER, &n.to_le_bytes()),
-                    // Longer than `u32` it is in no frame that is kept.
-                    Patch::Bytes(bytes) => write(span, u32::try_from(bytes.len()).unwrap_or(0), bytes),
-                }
-            }
-        } else {
+        if !is_base {
             let whole = spliced.to_bytes();
-            write(Span { start: 0, end: NUMBER }, u32::try_from(whole.len()).unwrap_or(0), &whole);
+            let len = u32::try_from(whole.len()).unwrap_or(0);
+            let mut text = Vec::with_capacity(HEAD + whole.len());
+            write_change(&mut text, Span { start: 0, end: NUMBER }, len, &whole);
+            return self.keep(&text.into());
         }
-        let place = match text.len() {
-            ..=OWN_ABOVE => (self.copy(&text), text.len()),
-            _ => self.keep(&Bytes::copy_from_slice(&text)),
-        };
-        self.text = text;
-        self.text.shrink_to(OWN_ABOVE);
-        place
+        let n_bytes = spliced.patches().map(|(_, patch)| HEAD + patch_len(patch)).sum();
+        if n_bytes <= OWN_ABOVE {
+            return (self.put(n_bytes, |into| write_changes(into, spliced)), n_bytes);
+        }
+        let mut text = Vec::with_capacity(n_bytes);
+        write_changes(&mut text, spliced);
+        self.keep(&text.into())
     }
 
     /// What is kept in a place.
@@ -185,21 +168,57 @@ impl Store {
     }
 
     fn copy(&mut self, bytes: &[u8]) -> Place {
+        self.put(bytes.len(), |into| into.extend_from_slice(bytes))
+    }
+
+    /// Keeps the few bytes that `write` adds, of which there are `n_bytes`.
+    #[inline(always)]
+    fn put(&mut self, n_bytes: usize, write: impl FnOnce(&mut Vec<u8>)) -> Place {
         loop {
             let number = self.filling;
             if let Some(Chunk::Filling(chunk)) = self.chunks.get_mut(number.wrapping_sub(self.first) as usize) {
                 if chunk.capacity() == 0 {
                     chunk.reserve_exact(CHUNK);
                 }
-                if chunk.capacity() - chunk.len() >= bytes.len() {
+                if chunk.capacity() - chunk.len() >= n_bytes {
                     let start = chunk.len() as u32;
-                    chunk.extend_from_slice(bytes);
-                    return Place { chunk: number, start, len: bytes.len() as u32 };
+                    write(chunk);
+                    return Place { chunk: number, start, len: n_bytes as u32 };
                 }
             }
             self.filling = self.push(Chunk::Filling(Vec::new()));
         }
     }
+}
+
+/// What stands before the bytes of a change.
+const HEAD: usize = 12;
+
+fn patch_len(patch: &Patch) -> usize {
+    match patch {
+        Patch::Number(_) => size_of::<u64>(),
+        Patch::Bytes(bytes) => bytes.len(),
+    }
+}
+
+fn write_changes(into: &mut Vec<u8>, spliced: &Spliced) {
+    for (span, patch) in spliced.patches() {
+        match patch {
+            Patch::Number(n) => write_change(into, span, NUMBER, &n.to_le_bytes()),
+            // Longer than `u32` it is in no frame that is kept.
+            Patch::Bytes(bytes) => write_change(into, span, u32::try_from(bytes.len()).unwrap_or(0), bytes),
+        }
+    }
+}
+
+#[inline(always)]
+fn write_change(into: &mut Vec<u8>, span: Span, len: u32, bytes: &[u8]) {
+    let mut head = [0; HEAD];
+    for (place, n) in head.chunks_exact_mut(4).zip([span.start, span.end, len]) {
+        place.copy_from_slice(&n.to_le_bytes());
+    }
+    into.extend_from_slice(&head);
+    into.extend_from_slice(bytes);
 }
 
 impl Place {

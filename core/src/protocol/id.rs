@@ -1,5 +1,6 @@
 //! The ids of a message and of our own bookkeeping.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -33,6 +34,13 @@ impl RequestId {
     #[must_use]
     pub fn as_wire(&self) -> Option<WireId> {
         WireId::read(&self.0)
+    }
+}
+
+/// Tables of ids are asked with an id where it stands in its message.
+impl Borrow<[u8]> for RequestId {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

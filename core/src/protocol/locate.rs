@@ -19,6 +19,11 @@ pub(super) struct Located {
     pub(super) duplicate: Option<Box<Flaw>>,
 }
 
+/// How nearly every message begins: nothing of it needs to be looked at one by one.
+const BEGINNING: &[u8] = br#"{"jsonrpc":"2.0","#;
+/// The place of the version in it.
+const VERSION: std::ops::Range<usize> = 11..16;
+
 /// An object in which keys are looked for.
 #[derive(Clone, Copy)]
 enum Place {
@@ -41,7 +46,14 @@ impl Located {
     /// Scans the object at the scan's position, which is on its opening brace.
     pub(super) fn scan(scan: &mut Scan<'_>) -> Result<Self, Box<Flaw>> {
         let mut found = Self { spans: Spans::new(), version: Span::NONE, duplicate: None };
-        found.object(scan, Place::Envelope, 1)?;
+        let start = scan.pos;
+        if scan.bytes[start..].starts_with(BEGINNING) {
+            found.version = Span::new(start + VERSION.start, start + VERSION.end);
+            scan.pos += BEGINNING.len();
+            found.members(scan, Place::Envelope, 1)?;
+        } else {
+            found.object(scan, Place::Envelope, 1)?;
+        }
         Ok(found)
     }
 
@@ -52,6 +64,11 @@ impl Located {
             scan.pos += 1;
             return Ok(());
         }
+        self.members(scan, place, depth)
+    }
+
+    /// Passes the members from here on and the end of the object.
+    fn members(&mut self, scan: &mut Scan<'_>, place: Place, depth: usize) -> Result<(), Box<Flaw>> {
         loop {
             let (start, end, escaped) = scan.key()?;
             let first = scan.peek();

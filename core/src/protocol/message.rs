@@ -239,9 +239,21 @@ impl Message {
     /// # Errors
     /// When the bytes are no JSON-RPC 2.0 message; a batch is `Shape` here, see [`Message::parse_frame`].
     pub fn parse(raw: Bytes) -> Result<Self, Malformed> {
+        Self::take(raw).map_err(|refused| refused.1)
+    }
+
+    /// The same for who wants the bytes back that are no message.
+    ///
+    /// # Errors
+    /// As [`Message::parse`].
+    pub fn take(raw: Bytes) -> Result<Self, Box<(Bytes, Malformed)>> {
+        let refused = |raw: Bytes, flaw: Box<Flaw>| {
+            let malformed = Malformed::of(&raw, *flaw);
+            Box::new((raw, malformed))
+        };
         match check_text(&raw) {
-            Ok(()) => Self::scan(raw, 0),
-            Err(flaw) => Err(Malformed::of(&raw, *flaw)),
+            Ok(()) => Self::scan(raw).map_err(|(raw, flaw)| refused(raw, flaw)),
+            Err(flaw) => Err(refused(raw, flaw)),
         }
     }
 
@@ -256,15 +268,19 @@ impl Message {
         }
         match check_text(&raw).and_then(|()| batch_members(&raw, start)) {
             Ok(members) => {
-                let scan_member = |span: Span| Self::scan(raw.slice(span.range()), span.start as usize);
+                let scan_member = |span: Span| {
+                    Self::scan(raw.slice(span.range())).map_err(|(member, flaw)| {
+                        Malformed::of(&member, Flaw { at: span.start as usize + flaw.at, ..*flaw })
+                    })
+                };
                 Ok(Frame::Batch(members.into_iter().map(scan_member).collect()))
             }
             Err(flaw) => Err(Malformed::of(&raw, *flaw)),
         }
     }
 
-    /// Scans UTF-8; `at` is where the bytes stand in what came, for error messages.
-    fn scan(raw: Bytes, at: usize) -> Result<Self, Malformed> {
+    /// Scans UTF-8. Gives the bytes back where they are no message.
+    fn scan(raw: Bytes) -> Result<Self, (Bytes, Box<Flaw>)> {
         let start = text_start(&raw);
         match Scanned::read(&raw[start..]) {
             Ok(Scanned { kind, spans, len, single_line }) => {
@@ -273,7 +289,10 @@ impl Message {
                     if spans.has(Field::Method) { Method::of(&raw[spans.get(Field::Method).range()]) } else { None };
                 Ok(Self { raw, spans, kind, method, single_line })
             }
-            Err(flaw) => Err(Malformed::of(&raw, Flaw { at: at + start + flaw.at, ..*flaw })),
+            Err(mut flaw) => {
+                flaw.at += start;
+                Err((raw, flaw))
+            }
         }
     }
 
@@ -338,6 +357,13 @@ impl Message {
     #[must_use]
     pub fn text(&self, field: Field) -> Option<Cow<'_, str>> {
         self.get(field).and_then(walk::decode_valid)
+    }
+
+    /// A member that is a JSON string without escapes: its text, as the bytes it is.
+    #[must_use]
+    pub fn spelled(&self, field: Field) -> Option<&[u8]> {
+        let text = self.get(field)?.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        (!text.contains(&b'\\')).then_some(text)
     }
 
     /// The code of an error, as far as it is one.
@@ -419,6 +445,10 @@ fn bom(bytes: &[u8]) -> usize {
 
 /// Where the JSON value begins.
 fn text_start(bytes: &[u8]) -> usize {
+    // Nearly always.
+    if bytes.first() == Some(&b'{') {
+        return 0;
+    }
     let mut scan = Scan::new(bytes, bom(bytes));
     scan.peek();
     scan.pos

@@ -73,8 +73,12 @@ impl<'a> Scan<'a> {
     /// Passes one value of any kind; `depth` is how many containers are open around it.
     #[inline(always)]
     pub(super) fn skip(&mut self, depth: usize) -> Result<(), Box<Flaw>> {
-        // Most values are text.
-        if self.peek() == b'"' { self.string().map(drop) } else { self.skip_any(depth) }
+        // Most values are text or numbers.
+        match self.peek() {
+            b'"' => self.string().map(drop),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => self.skip_any(depth),
+        }
     }
 
     fn skip_any(&mut self, depth: usize) -> Result<(), Box<Flaw>> {

@@ -35,9 +35,13 @@ pub enum Route {
 #[must_use]
 pub fn route(catalog: &Catalog, method: Method, message: &Message, era: Era) -> Route {
     match method {
-        Method::ToolsCall => {
-            named(message, Field::Name, "tool", |name| catalog.tool(name).cloned().or_else(|| catalog.unlisted(name)))
-        }
+        Method::ToolsCall => match message.spelled(Field::Name).and_then(|name| catalog.tool_spelled(name)) {
+            // Nearly always.
+            Some(entry) => to(message, Field::Name, entry.clone()),
+            None => named(message, Field::Name, "tool", |name| {
+                catalog.tool(name).cloned().or_else(|| catalog.unlisted(name))
+            }),
+        },
         Method::PromptsGet => named(message, Field::Name, "prompt", |name| {
             catalog.prompt(name).cloned().or_else(|| catalog.unlisted(name))
         }),
@@ -56,6 +60,11 @@ fn named(message: &Message, field: Field, what: &str, find: impl FnOnce(&str) ->
     let Some(entry) = find(&name) else {
         return Route::Nowhere(Fault::new(code::INVALID_PARAMS, format!("Unknown {what}: {name}")));
     };
+    to(message, field, entry)
+}
+
+/// The way to what `field` of a message names.
+fn to(message: &Message, field: Field, entry: Entry) -> Route {
     let target = message.span(field).zip(entry.own_json);
     let Entry { exposed: shown, backend, own, needs_task, .. } = entry;
     Route::Backend { backend, target, shown, tool: Some(own), own_uri: None, needs_task }

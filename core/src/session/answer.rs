@@ -163,9 +163,10 @@ impl Session {
     }
 
     /// Answers a request with a result of ours, without a row in the journal.
-    pub(super) fn reply(&mut self, id: &RequestId, result: &'static str) {
-        let out = around(id, &Bytes::from_static(result.as_bytes()));
-        self.emit(id, &out, None, None);
+    pub(super) fn reply(&mut self, id: Option<RequestId>, result: &'static str) {
+        let Some(id) = id else { return };
+        let out = around(&id, &Bytes::from_static(result.as_bytes()));
+        self.emit(&id, &out, None, None);
     }
 
     /// Answers with an error, without a row in the journal.

@@ -11,7 +11,7 @@ use super::run::{Active, Session};
 use crate::backend::{
     Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, Verdict, may_ask,
 };
-use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
+use crate::observe::{self, Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Method, RequestId, code};
 use crate::route::{Route, route};
 
@@ -37,30 +37,33 @@ pub(super) struct Way {
 
 impl Session {
     pub(super) fn on_request(&mut self, message: Message) {
-        let Some(id) = message.id() else { return };
+        let Some(id) = message.get(Field::Id) else { return };
         self.status.asked(message.raw().len());
         // Over HTTP this was asked before, where there is a status for it.
         if self.limits.has_rates
             && !matches!(self.status.via, "http" | "sse")
             && let Err(after) = self.engine.guard.allow_call(&self.peer.principal, None)
         {
-            return self.refuse(Some(&id), &after.fault());
+            return self.refuse(message.id().as_ref(), &after.fault());
         }
         let method = message.method();
-        if self.is_in_flight(&id) {
+        if self.is_in_flight(id) {
+            let id = String::from_utf8_lossy(id);
             let fault =
                 Fault::new(code::INVALID_REQUEST, format!("id {id} is in use by a request that is not answered yet"));
-            return self.refuse(Some(&id), &fault);
+            return self.refuse(message.id().as_ref(), &fault);
         }
         match method {
             Some(Method::Initialize) => return self.on_initialize(message),
             // Answered even before the opening, but it does not exist in the modern era.
-            Some(Method::Ping) if message.span(Field::MetaVersion).is_none() => return self.reply(&id, "{}"),
+            Some(Method::Ping) if message.span(Field::MetaVersion).is_none() => {
+                return self.reply(message.id(), "{}");
+            }
             _ => {}
         }
         let facts = match self.facts_of(&message) {
             Ok(facts) => facts,
-            Err(fault) => return self.refuse(Some(&id), &fault),
+            Err(fault) => return self.refuse(message.id().as_ref(), &fault),
         };
         self.looks(&facts, false);
         let era = facts.revision.era();
@@ -99,13 +102,13 @@ impl Session {
         self.used.push(port.clone());
     }
 
-    fn is_in_flight(&self, id: &RequestId) -> bool {
+    fn is_in_flight(&self, id: &[u8]) -> bool {
         self.calls.contains_key(id)
-            || self.parked_lists.iter().any(|l| l.client_id == *id)
-            || self.parked_calls.iter().any(|c| c.message.id().as_ref() == Some(id))
+            || self.parked_lists.iter().any(|l| l.client_id.0 == id)
+            || self.parked_calls.iter().any(|c| c.message.get(Field::Id) == Some(id))
             || self.is_held(id)
-            || self.listens.iter().any(|l| l.id == *id)
-            || self.parked_opening.as_ref().is_some_and(|o| o.message.id().as_ref() == Some(id))
+            || self.listens.iter().any(|l| l.id.0 == id)
+            || self.parked_opening.as_ref().is_some_and(|o| o.message.get(Field::Id) == Some(id))
     }
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
@@ -266,16 +269,16 @@ impl Session {
         let (id, held) = match self.resumed.take() {
             Some(resumed) => (resumed.row, resumed.held),
             None => {
-                let mut flow = self.flow(&message, &facts, Some(port.name()), shown.clone());
-                flow.parent = parent.or(flow.parent);
-                (self.begin(&message, flow), Duration::ZERO)
+                let begun = self.begun(&message, &facts, Some(port.name()), shown.clone());
+                let begun = observe::Begun { parent: parent.or(begun.parent), ..begun };
+                (self.begin_call(&message, begun), Duration::ZERO)
             }
         };
         // One clock reading serves a batch: what is read together is handed over together.
         let handed = self.now;
         let timeout = match method {
             // It is answered when the task has ended.
-            Some(Method::TasksResult) => port.server().max_timeout,
+            Some(Method::TasksResult) => port.look(|server| server.max_timeout),
             _ => timeout_of(&port, tool.as_deref()),
         };
         let active = Active {
@@ -390,31 +393,39 @@ impl Session {
         }
     }
 
-    /// A journal row for a request of this client.
-    pub(super) fn flow(
+    /// What the journal is told of a request of this client.
+    pub(super) fn begun<'a>(
         &self,
-        message: &Message,
+        message: &'a Message,
         facts: &ClientFacts,
         backend: Option<&Arc<str>>,
         target: Option<Arc<str>>,
-    ) -> Flow {
+    ) -> observe::Begun<'a> {
         let method = match message.method() {
             Some(m) => METHOD_NAMES[m as usize].clone(),
             None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
         };
-        let mut flow = Flow::at(FlowKind::Call, method, self.wall);
-        flow.session = Some(self.peer.id);
-        flow.client = facts.name.clone();
-        flow.backend = backend.cloned();
-        flow.target = target
-            .or_else(|| message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into()));
-        flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
-        flow.frames.received = Some(message.raw().clone());
-        if self.status.via == "memory" {
-            // A face says by the id what it makes again.
-            flow.parent = message.get(Field::Id).and_then(CallId::replayed).map(|(of, _)| of);
+        let named = || message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into());
+        // A face says by the id what it makes again.
+        let is_face = self.status.via == "memory";
+        let parent = is_face.then(|| message.get(Field::Id).and_then(CallId::replayed).map(|(of, _)| of)).flatten();
+        observe::Begun {
+            at: self.wall,
+            session: Some(self.peer.id),
+            client: facts.name.clone(),
+            backend: backend.cloned(),
+            method,
+            target: target.or_else(named),
+            parent,
+            received: message.raw(),
         }
-        flow
+    }
+
+    /// A row of the journal begins for a request of this client.
+    pub(super) fn begin_call(&self, message: &Message, begun: observe::Begun<'_>) -> CallId {
+        let row = self.engine.ctx.observer.begun(begun);
+        self.has_envelope(message, row);
+        row
     }
 
     /// A row of the journal begins for what this client sent.
@@ -600,10 +611,9 @@ fn is_kept(port: &Port, facts: &ClientFacts) -> bool {
 }
 
 fn timeout_of(port: &Port, tool: Option<&str>) -> Duration {
-    let server = port.server();
-    let rules = &server.tools.timeout;
-    match tool {
-        Some(tool) if !rules.is_empty() => crate::catalog::rule_for(rules, tool).copied().unwrap_or(server.timeout),
-        _ => server.timeout,
-    }
+    port.look(|server| {
+        let rules = &server.tools.timeout;
+        let rule = tool.filter(|_| !rules.is_empty()).and_then(|tool| crate::catalog::rule_for(rules, tool));
+        rule.copied().unwrap_or(server.timeout)
+    })
 }

@@ -58,15 +58,28 @@ impl ClientStatus {
 
     /// A request of so many bytes has come.
     pub(super) fn asked(&self, n_bytes: usize) {
-        self.n_calls.fetch_add(1, Ordering::Relaxed);
-        self.n_bytes_in.fetch_add(n_bytes as u64, Ordering::Relaxed);
+        count(&self.n_calls, 1);
+        count(&self.n_bytes_in, n_bytes as u64);
     }
 
     /// A request was answered with so many bytes.
     pub(super) fn answered(&self, n_bytes: usize, failed: bool) {
-        self.n_bytes_out.fetch_add(n_bytes as u64, Ordering::Relaxed);
-        self.n_errors.fetch_add(u64::from(failed), Ordering::Relaxed);
+        count(&self.n_bytes_out, n_bytes as u64);
+        if failed {
+            count(&self.n_errors, 1);
+        }
     }
+
+    /// So many calls more are in flight; by wrapping, fewer.
+    pub(super) fn in_flight(&self, n_more: u64) {
+        count(&self.n_in_flight, n_more);
+    }
+}
+
+/// Adds to what is written by the thread of the sessions alone, and read by others: an addition that no other may come between
+/// costs more than all else that is counted of a call.
+fn count(n: &AtomicU64, n_more: u64) {
+    n.store(n.load(Ordering::Relaxed).wrapping_add(n_more), Ordering::Relaxed);
 }
 
 /// All sessions.

@@ -250,7 +250,7 @@ impl Session {
         if let Some(resumed) = self.resumed.take() {
             return resumed.row;
         }
-        let flow = self.flow(message, facts, None, None);
-        self.begin(message, flow)
+        let begun = self.begun(message, facts, None, None);
+        self.begin_call(message, begun)
     }
 }

@@ -90,11 +90,11 @@ impl Session {
         if !self.intercepts() || call.resumed.is_some() || call.message.span(Field::RequestState).is_some() {
             return Err(call);
         }
-        let flow = self.flow(&call.message, &call.facts, Some(backend), Some(shown.clone()));
-        if !self.engine.guard.intercept.wants(&flow) {
+        let begun = self.begun(&call.message, &call.facts, Some(backend), Some(shown.clone()));
+        if !self.engine.guard.intercept.wants(&Flow::from(&begun)) {
             return Err(call);
         }
-        let row = self.begin(&call.message, flow);
+        let row = self.begin_call(&call.message, begun);
         match self.hold(row, Leg::Request, &call.message) {
             Some(hold) => {
                 self.keep_held(What::Request(call), row, hold);
@@ -170,8 +170,8 @@ impl Session {
     }
 
     /// Whether a request with this id is held.
-    pub(super) fn is_held(&self, id: &RequestId) -> bool {
-        self.held.iter().any(|h| matches!(&h.what, What::Request(c) if c.message.id().as_ref() == Some(id)))
+    pub(super) fn is_held(&self, id: &[u8]) -> bool {
+        self.held.iter().any(|h| matches!(&h.what, What::Request(c) if c.message.get(Field::Id) == Some(id)))
     }
 
     /// Whether the answer of this call is here already.

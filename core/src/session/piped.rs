@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
+use tokio_util::sync::ReusableBoxFuture;
 
 use super::engine::Engine;
 use super::entrance::Entrance;
@@ -27,6 +28,25 @@ pub struct Piped {
     link: Link,
     lines: Lines,
     sleep: Pin<Box<Sleep>>,
+    news: News,
+}
+
+/// Waits until the configuration or the catalog is another one than a session has seen. It waits on from turn to turn: getting in line
+/// and out of it again with each message costs as much as a good part of the message.
+type News = ReusableBoxFuture<'static, ()>;
+
+fn news(session: &Session) -> impl Future<Output = ()> + Send + use<> {
+    let (mut config, mut catalog) = (session.config_rx.clone(), session.catalog_rx.clone());
+    async move {
+        let is_there = tokio::select! { biased;
+            changed = config.changed() => changed.is_ok(),
+            changed = catalog.changed() => changed.is_ok(),
+        };
+        if !is_there {
+            // Nobody is left to change anything.
+            std::future::pending().await
+        }
+    }
 }
 
 impl Piped {
@@ -35,7 +55,8 @@ impl Piped {
     pub fn new(engine: Arc<Engine>, link: Link, entrance: Entrance) -> Self {
         let lines = Lines::new(engine.ctx.max_message_bytes);
         let session = Session::new(engine, Out::lines(), entrance);
-        Self { session, link, lines, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)) }
+        let news = News::new(news(&session));
+        Self { session, link, lines, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), news }
     }
 
     /// Its id.
@@ -87,17 +108,13 @@ impl Piped {
                 session.now = Instant::now();
                 session.take_deliveries();
             }
-            changed = session.config_rx.changed() => {
+            () = &mut self.news => {
                 session.now = Instant::now();
-                if changed.is_ok() {
-                    session.take_config();
-                }
-            }
-            changed = session.catalog_rx.changed() => {
-                session.now = Instant::now();
-                if changed.is_ok() {
+                session.take_config_first();
+                if session.catalog_rx.has_changed().is_ok_and(|is| is) {
                     session.take_catalog();
                 }
+                self.news.set(news(session));
             }
             () = &mut self.sleep, if wake.is_some() => {
                 session.now = Instant::now();

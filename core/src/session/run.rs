@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -404,7 +403,7 @@ impl Session {
     pub(super) fn count(&mut self) {
         let n = self.calls.len() as u64;
         // Shared by several sessions of one client: the difference counts.
-        self.status.n_in_flight.fetch_add(n.wrapping_sub(self.n_counted), Ordering::Relaxed);
+        self.status.in_flight(n.wrapping_sub(self.n_counted));
         self.n_counted = n;
     }
 

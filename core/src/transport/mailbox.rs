@@ -1,10 +1,10 @@
 //! A bounded queue into one task. Pushing never waits: a full box gives the item back.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::task::{Context, Poll, Waker};
 
 /// Items there stays room for.
 const KEPT: usize = 256;
@@ -15,10 +15,18 @@ pub struct Mailbox<T>(Arc<Inner<T>>);
 
 #[derive(Debug)]
 struct Inner<T> {
-    queue: Mutex<VecDeque<T>>,
-    notify: Notify,
+    queue: Mutex<Queue<T>>,
     closed: AtomicBool,
     capacity: usize,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    items: VecDeque<T>,
+    /// Whom the next item wakes. It stays when its task does not wait any more: being woken for nothing costs less than saying so.
+    waiter: Option<Waker>,
+    /// It was closed, and its task has not heard of that yet.
+    is_news: bool,
 }
 
 impl<T> Clone for Mailbox<T> {
@@ -32,14 +40,13 @@ impl<T> Mailbox<T> {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Inner {
-            queue: Mutex::new(VecDeque::new()),
-            notify: Notify::new(),
+            queue: Mutex::new(Queue { items: VecDeque::new(), waiter: None, is_news: false }),
             closed: AtomicBool::new(false),
             capacity,
         }))
     }
 
-    fn queue(&self) -> MutexGuard<'_, VecDeque<T>> {
+    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -64,26 +71,35 @@ impl<T> Mailbox<T> {
             return Err(item);
         }
         let mut queue = self.queue();
-        if queue.len() >= capacity {
+        if queue.items.len() >= capacity {
             return Err(item);
         }
-        queue.push_back(item);
-        let first = queue.len() == 1;
+        queue.items.push_back(item);
+        let waiter = queue.waiter.take();
         drop(queue);
-        if first {
-            self.0.notify.notify_one();
+        if let Some(waiter) = waiter {
+            waiter.wake();
         }
         Ok(())
     }
 
-    /// Waits until there is something to take. Spurious wake-ups happen.
+    /// Waits until there is something to take. Spurious wake-ups happen. Only the task whose box it is waits.
     ///
     /// # Cancel safety
     /// Cancel safe.
     pub async fn ready(&self) {
-        if self.queue().is_empty() {
-            self.0.notify.notified().await;
+        poll_fn(|cx| self.poll_ready(cx)).await;
+    }
+
+    fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut queue = self.queue();
+        if !queue.items.is_empty() || std::mem::take(&mut queue.is_news) {
+            return Poll::Ready(());
         }
+        if !queue.waiter.as_ref().is_some_and(|waiter| waiter.will_wake(cx.waker())) {
+            queue.waiter = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// Takes everything there is, putting it behind what `into` holds.
@@ -94,9 +110,9 @@ impl<T> Mailbox<T> {
         }
         let mut queue = self.queue();
         if into.is_empty() {
-            std::mem::swap(&mut *queue, into);
+            std::mem::swap(&mut queue.items, into);
         } else {
-            into.append(&mut queue);
+            into.append(&mut queue.items);
         }
     }
 
@@ -109,7 +125,13 @@ impl<T> Mailbox<T> {
     /// Refuses further items; what is in the box can still be drained.
     pub fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
-        self.0.notify.notify_one();
+        let mut queue = self.queue();
+        queue.is_news = true;
+        let waiter = queue.waiter.take();
+        drop(queue);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
     }
 }
 
@@ -128,5 +150,33 @@ mod tests {
         assert_eq!(taken, [1, 2, 4]);
         mailbox.close();
         assert_eq!(mailbox.push_owed(5), Err(5));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_by_what_comes_and_by_the_end() {
+        let mailbox = Mailbox::new(1);
+        let mut tasks = tokio::task::JoinSet::new();
+        let other = mailbox.clone();
+        tasks.spawn(async move {
+            let mut taken = VecDeque::new();
+            while !other.is_closed() {
+                // Given up and waited for again: the way a task waits for several things.
+                let gone = tokio::time::timeout(std::time::Duration::ZERO, other.ready()).await;
+                if gone.is_err() {
+                    other.ready().await;
+                }
+                other.drain(&mut taken);
+            }
+            taken.len()
+        });
+        for item in 0..100 {
+            let mut item = item;
+            while let Err(back) = mailbox.push(item) {
+                item = back;
+                tokio::task::yield_now().await;
+            }
+        }
+        mailbox.close();
+        assert_eq!(tasks.join_next().await.expect("one").expect("no panic"), 100);
     }
 }
