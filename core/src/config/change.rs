@@ -236,7 +236,7 @@ clients:
 
     #[test]
     fn tools_are_hidden_and_shown_line_by_line() {
-        check(YAML, "c.yaml", &tool("files", "write", false), "+        - \"write\"");
+        check(YAML, "c.yaml", &tool("files", "write", false), "+        - write");
         check(YAML, "c.yaml", &tool("files", "delete_all", false), "");
         check(YAML, "c.yaml", &tool("files", "move", true), "-        - move   # for now");
         check(YAML, "c.yaml", &tool("github", "push", false), "+      deny: [push]");
@@ -255,6 +255,10 @@ clients:
             &tool("a", "push", true),
             "-  a: { command: x, tools: { allow: [read, \"w*\"] } }\n+  a: { command: x, tools: { allow: [read, \"w*\", \"push\"] } }",
         );
+        let plain = "servers:\n  a: { command: x, tools: { deny: [read] } }\n";
+        let line = |deny: &str| format!("  a: {{ command: x, tools: {{ deny: [{deny}] }} }}");
+        let expected = format!("-{}\n+{}", line("read"), line("read, write"));
+        check(plain, "c.yaml", &tool("a", "write", false), &expected);
     }
 
     #[test]
@@ -273,6 +277,55 @@ clients:
         let new = changed(YAML, Path::new("c.yaml"), &to(Some("b"))).unwrap().unwrap();
         assert!(new.contains("    tools:\n      rename:\n        a: b\n"), "{new}");
         assert_eq!(changed(&new, Path::new("c.yaml"), &to(None)).unwrap().as_deref(), Some(YAML));
+    }
+
+    #[test]
+    fn a_server_on_one_line_stays_in_its_style() {
+        let name = Change::RenameTool { server: "a".into(), tool: "b".into(), to: Some("c d".into()) };
+        for (before, hidden, renamed) in [
+            (
+                "  a: { command: x, args: [-y] } # why",
+                "  a: { command: x, args: [-y], tools: { deny: [b] } } # why",
+                "  a: { command: x, args: [-y], tools: { rename: { b: \"c d\" } } } # why",
+            ),
+            (
+                "  a: {command: x}",
+                "  a: {command: x, tools: {deny: [b]}}",
+                "  a: {command: x, tools: {rename: {b: \"c d\"}}}",
+            ),
+            (
+                "  a: {\"command\": \"x\",}",
+                "  a: {\"command\": \"x\", \"tools\": {\"deny\": [\"b\"]},}",
+                "  a: {\"command\": \"x\", \"tools\": {\"rename\": {\"b\": \"c d\"}},}",
+            ),
+            (
+                "  a: { command: x, tools: {} }",
+                "  a: { command: x, tools: { deny: [b] } }",
+                "  a: { command: x, tools: { rename: { b: \"c d\" } } }",
+            ),
+            (
+                "  a: {\n    command: x # {one}\n    # more\n  }",
+                "  a: {\n    command: x, # {one}\n    tools: {deny: [b]}\n    # more\n  }",
+                "  a: {\n    command: x, # {one}\n    tools: {rename: {b: \"c d\"}}\n    # more\n  }",
+            ),
+            (
+                "  a: {\n    command: x, # one\n  }",
+                "  a: {\n    command: x, # one\n    tools: {deny: [b]},\n  }",
+                "  a: {\n    command: x, # one\n    tools: {rename: {b: \"c d\"}},\n  }",
+            ),
+        ] {
+            let file = |server: &str| format!("# mine\nservers:\n{server}\n  z: {{ command: y }} # too\n");
+            let path = Path::new("c.yaml");
+            for (change, expected) in [(tool("a", "b", false), hidden), (name.clone(), renamed)] {
+                let new = changed(&file(before), path, &change).unwrap().unwrap();
+                assert_eq!(new, file(expected));
+            }
+            if before.contains("{}") {
+                continue;
+            }
+            let shown = changed(&file(hidden), path, &tool("a", "b", true)).unwrap().unwrap();
+            assert_eq!(shown, file(before), "taken out again");
+        }
     }
 
     #[test]

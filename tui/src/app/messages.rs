@@ -44,7 +44,11 @@ fn text(model: &Model) -> String {
     lines.sort_by_key(|(at, _)| *at);
     let lines: Vec<String> = lines
         .into_iter()
-        .map(|(at, line)| format!("{}  {line}", number::time_of_day(at, model.utc_offset, false)))
+        .map(|(at, line)| {
+            // Only the first line of a message has a head; the others stand where it ends.
+            let line = line.replace('\n', &format!("\n{}", " ".repeat(HEAD)));
+            format!("{}  {line}", number::time_of_day(at, model.utc_offset, false))
+        })
         .collect();
     if lines.is_empty() { "Nothing was said yet.".to_owned() } else { lines.join("\n") }
 }
@@ -64,6 +68,13 @@ mod tests {
         let last = text.lines().last().unwrap_or_default();
         assert!(last.ends_with("error  it went wrong"), "{}", &**text);
         assert!(text.contains("broken: failed 5 times in a row"));
+        d.keys("esc");
+        d.model.say(Tone::Bad, "first\nsecond is longer than the head: schön");
+        d.keys("f3");
+        let Some(Popup::Reader { text, .. }) = d.model.popups.last() else { panic!("open") };
+        let lines = text.wrapped(45);
+        let tail: Vec<&str> = lines.iter().rev().take(3).map(|l| l.get(super::HEAD..).unwrap_or_default()).collect();
+        assert_eq!(tail, ["head: schön", "second is longer than the", "first"], "{lines:?}");
         d.keys("esc");
         assert!(d.model.popups.is_empty());
         for i in 0..1000 {

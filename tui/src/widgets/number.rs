@@ -101,17 +101,36 @@ pub(crate) fn first_of(n: u64, all: u64, one: &str) -> String {
     if n < all { format!("the first {} of {}", count(n), plural(all, one)) } else { plural(n, one) }
 }
 
-/// A share in at most five cells.
+/// A share in at most five cells, to the nearest: `0%`, `<0.1%`, `6.1%`, `42%`, `>99%`, `100%`. What is not all of it never reads as all,
+/// and what is something never as nothing.
 #[must_use]
 pub(crate) fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
+    share(u128::from(part), u128::from(whole), 10)
+}
+
+/// The same with a tenth throughout, in at most six cells, for what is mostly near to all: `99.3%`, `>99.9%`.
+#[must_use]
+pub(crate) fn percent_fine(part: u128, whole: u128) -> String {
+    share(part, whole, 100)
+}
+
+/// In tenths of a percent as long as that is below `coarse` percent.
+fn share(part: u128, whole: u128, coarse: u128) -> String {
+    if part == 0 || whole == 0 {
         return "0%".to_owned();
     }
-    let tenths = part.saturating_mul(1000) / whole;
-    if tenths >= 100 || tenths.is_multiple_of(10) {
-        format!("{}%", tenths / 10)
-    } else {
-        format!("{}.{}%", tenths / 10, tenths % 10)
+    if part >= whole {
+        return "100%".to_owned();
+    }
+    let rounded = |of: u128| (part.saturating_mul(of) + whole / 2) / whole;
+    let (tenths, percents) = (rounded(1000), rounded(100));
+    match (tenths, percents) {
+        (0, _) => "<0.1%".to_owned(),
+        (1000.., _) if coarse >= 100 => ">99.9%".to_owned(),
+        (_, 100..) if coarse < 100 => ">99%".to_owned(),
+        (tenths, _) if tenths >= coarse * 10 => format!("{percents}%"),
+        (tenths, _) if tenths.is_multiple_of(10) => format!("{}%", tenths / 10),
+        (tenths, _) => format!("{}.{}%", tenths / 10, tenths % 10),
     }
 }
 
@@ -161,6 +180,33 @@ mod tests {
         }
         assert_eq!(count(98_431), "98,431");
         assert_eq!(count(12), "12");
+    }
+
+    #[test]
+    fn a_share_is_neither_all_nor_nothing_unless_it_is() {
+        for (part, whole, text) in [
+            (0, 0, "0%"),
+            (0, 7, "0%"),
+            (1, 1_000_000, "<0.1%"),
+            (3, 1000, "0.3%"),
+            (996, 100_000, "1%"),
+            (61, 1000, "6.1%"),
+            (9_949, 100_000, "9.9%"),
+            (9_996, 100_000, "10%"),
+            (2, 3, "67%"),
+            (994, 1000, "99%"),
+            (9_996, 10_000, ">99%"),
+            (7, 7, "100%"),
+            (u64::MAX - 1, u64::MAX, ">99%"),
+        ] {
+            assert_eq!(percent(part, whole), text, "{part} of {whole}");
+            assert!(text.len() <= 5);
+        }
+        for (part, whole, text) in
+            [(0, 9, "0%"), (993, 1000, "99.3%"), (99_951, 100_000, ">99.9%"), (1, 100_000, "<0.1%"), (9, 9, "100%")]
+        {
+            assert_eq!(percent_fine(part, whole), text, "{part} of {whole}");
+        }
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(crate) struct Wrapped {
 }
 
 impl Wrapped {
-    /// A text whose paragraphs begin with a head of so many cells, of which the rest stands clear.
+    /// A text whose paragraphs begin with a head of so many cells, plain characters, of which the rest stands clear. What has no
+    /// such head is wrapped as it is.
     pub(crate) fn hanging(text: String, hang: usize) -> Self {
         Self { hang, ..text.into() }
     }
@@ -28,9 +29,16 @@ impl Wrapped {
         let indent = " ".repeat(self.hang);
         let mut out = Vec::new();
         for paragraph in self.text.lines() {
-            let (head, rest) = paragraph.split_at_checked(self.hang).unwrap_or((paragraph, ""));
+            let split = paragraph.split_at_checked(self.hang);
+            let is_plain = |head: &str| head.bytes().all(|c| c == b' ' || c.is_ascii_graphic());
+            let Some((head, rest)) = split.filter(|(head, _)| is_plain(head)) else {
+                let pieces = text::wrap(paragraph, cells, usize::MAX);
+                out.extend(if pieces.is_empty() { vec![String::new()] } else { pieces });
+                continue;
+            };
             let pieces = text::wrap(rest, cells - self.hang, usize::MAX);
-            out.push(format!("{head}{}", pieces.first().map_or("", String::as_str)));
+            let first = format!("{head}{}", pieces.first().map_or("", String::as_str));
+            out.push(first.trim_end().to_owned());
             out.extend(pieces.iter().skip(1).map(|piece| format!("{indent}{piece}")));
         }
         out
@@ -83,5 +91,8 @@ mod tests {
         let text = Wrapped::hanging("1: one two three\n2: four\n\n日本語".to_owned(), 3);
         assert_eq!(*text.wrapped(10), ["1: one two", "   three", "2: four", "", "日本語"]);
         assert_eq!(*text.wrapped(5), ["1:", "one", "two", "three", "2:", "four", "", "日本", "語"], "no room for it");
+        let text = Wrapped::hanging("aé日本語日本語\nab\n\u{1b}[2Jx\n日本語日本語".to_owned(), 3);
+        let expected = ["aé日本語", "日本語", "ab", "x", "日本語日", "本語"];
+        assert_eq!(*text.wrapped(8), expected, "no head, and nothing of it is lost");
     }
 }

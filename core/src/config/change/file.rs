@@ -158,7 +158,8 @@ impl<'a> File<'a> {
         let list = root.as_ref().and_then(|r| at.iter().try_fold(r, |n, k| n.get(k)));
         if let Some(Value::List(nodes)) = list.map(|n| &n.value)
             && let Some(last) = nodes.last()
-            && let Some(new) = behind(&text, last.span.start..last.span.end, &Json::from(item).to_string())
+            && let Some(own) = fix::written_in(&text, last.span, item)
+            && let Some(new) = behind(&text, last.span.start..last.span.end, &own.text)
             && self.takes(&new, at, &items)
         {
             return Ok(());

@@ -43,18 +43,49 @@ pub(super) fn item(value: &Value, column: usize) -> Vec<String> {
     lines
 }
 
-/// A value in one line.
-pub(super) fn flow(value: &Value) -> String {
-    match value {
-        Value::String(text) => scalar(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Value::Object(map) if map.is_empty() => "{}".to_owned(),
-        Value::Object(map) => {
-            let members: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", scalar(k), flow(v))).collect();
-            format!("{{ {} }}", members.join(", "))
+/// How maps are written in one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Style {
+    /// Every text in quotes, as JSON has it.
+    pub(super) is_quoted: bool,
+    /// Blanks inside the braces.
+    pub(super) is_padded: bool,
+}
+
+impl Style {
+    /// What we write where there is nothing to follow.
+    const OURS: Self = Self { is_quoted: false, is_padded: true };
+
+    /// A value in one line.
+    pub(super) fn value(self, value: &Value) -> String {
+        match value {
+            Value::String(text) => self.text(text),
+            Value::Array(items) => {
+                format!("[{}]", items.iter().map(|v| self.value(v)).collect::<Vec<_>>().join(", "))
+            }
+            Value::Object(map) if map.is_empty() => "{}".to_owned(),
+            Value::Object(map) => {
+                let members: Vec<String> = map.iter().map(|(k, v)| self.member(k, v)).collect();
+                let blank = if self.is_padded { " " } else { "" };
+                format!("{{{blank}{}{blank}}}", members.join(", "))
+            }
+            other => other.to_string(),
         }
-        other => other.to_string(),
     }
+
+    /// `key: value` between braces.
+    pub(super) fn member(self, key: &str, value: &Value) -> String {
+        format!("{}: {}", self.text(key), self.value(value))
+    }
+
+    fn text(self, text: &str) -> String {
+        if self.is_quoted { Value::from(text).to_string() } else { scalar(text) }
+    }
+}
+
+/// A value in one line, as we write it.
+pub(super) fn flow(value: &Value) -> String {
+    Style::OURS.value(value)
 }
 
 /// A text, in quotes wherever YAML, or a person, could take it for something else.

@@ -117,7 +117,7 @@ fn yaml_keeps_comments_and_the_way_it_is_indented() {
         Syntax::Yaml,
         "servers",
         "servers: {a: {b: '}'}}",
-        "servers: {a: {b: '}'}, \"mcp-proxy\": {\"command\":\"/bin/mcp-proxy\",\"args\":[\"serve\",\"--stdio\"]}}",
+        "servers: {a: {b: '}'}, mcp-proxy: {command: /bin/mcp-proxy, args: [serve, --stdio]}}",
     );
     check(
         Syntax::Yaml,

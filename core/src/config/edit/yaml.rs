@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
-use super::emit::{INDENT, block, flow, item, member};
+use super::emit::{INDENT, Style, block, item, member};
 use super::{EditError, Splices, Step, dotted, kind_name, line_end, line_start, nested, newline, with_name};
 use crate::config::node::{self, Entry, Kind, Node, Scalar, Value as Tree};
 use crate::config::source::Sources;
@@ -55,17 +55,18 @@ fn plain_scalar(scalar: &Scalar) -> Value {
 pub(super) fn set(text: &str, path: &[Step<'_>], value: &Value) -> Result<String, EditError> {
     let root = read(text)?;
     let file = File { text, nl: newline(text) };
-    let mut at = Place { node: &root, entry: None };
+    let mut at = Place { node: &root, entry: None, in_flow: false };
     for (i, step) in path.iter().enumerate() {
+        let in_flow = at.in_flow || file.is_flow(at.node);
         let rest = || nested(&path[i + 1..], value);
         let next = match (&at.node.value, step) {
             (Tree::Null, _) => return file.fill(&at, path, &nested(&path[i..], value)),
             (Tree::Map(entries), Step::Key(key)) => match entries.iter().find(|e| e.key == *key) {
-                Some(entry) => Place { node: &entry.value, entry: Some(entry) },
+                Some(entry) => Place { node: &entry.value, entry: Some(entry), in_flow },
                 None => return file.insert_key(&at, entries, key, &rest(), path),
             },
             (Tree::List(items), Step::Named(name)) => match items.iter().find(|n| is_named(n, name)) {
-                Some(node) => Place { node, entry: None },
+                Some(node) => Place { node, entry: None, in_flow },
                 None => return file.insert_item(&at, items, &with_name(name, rest()), path),
             },
             _ => {
@@ -82,14 +83,15 @@ pub(super) fn remove(text: &str, path: &[Step<'_>]) -> Result<String, EditError>
     let root = read(text)?;
     let file = File { text, nl: newline(text) };
     let Some((last, parents)) = path.split_last() else { return Err(entangled(path)) };
-    let mut at = Place { node: &root, entry: None };
+    let mut at = Place { node: &root, entry: None, in_flow: false };
     for step in parents {
+        let in_flow = at.in_flow || file.is_flow(at.node);
         let next = match (&at.node.value, step) {
             (Tree::Map(entries), Step::Key(key)) => {
-                entries.iter().find(|e| e.key == *key).map(|e| Place { node: &e.value, entry: Some(e) })
+                entries.iter().find(|e| e.key == *key).map(|e| Place { node: &e.value, entry: Some(e), in_flow })
             }
             (Tree::List(items), Step::Named(name)) => {
-                items.iter().find(|n| is_named(n, name)).map(|node| Place { node, entry: None })
+                items.iter().find(|n| is_named(n, name)).map(|node| Place { node, entry: None, in_flow })
             }
             _ => None,
         };
@@ -99,13 +101,13 @@ pub(super) fn remove(text: &str, path: &[Step<'_>]) -> Result<String, EditError>
     match (&at.node.value, last) {
         (Tree::Map(entries), Step::Key(key)) => {
             let Some(index) = entries.iter().position(|e| e.key == *key) else { return Ok(text.to_owned()) };
-            let places: Vec<usize> = entries.iter().map(|e| e.key_span.start).collect();
-            file.cut(&at, &places, &entries[index].value, index, "{}", path)
+            let members: Vec<_> = entries.iter().map(|e| (e.key_span.start, &e.value)).collect();
+            file.cut(&at, &members, index, "{}", path)
         }
         (Tree::List(items), Step::Named(name)) => {
             let Some(index) = items.iter().position(|n| is_named(n, name)) else { return Ok(text.to_owned()) };
-            let places: Vec<usize> = items.iter().map(|n| n.span.start).collect();
-            file.cut(&at, &places, &items[index], index, "[]", path)
+            let members: Vec<_> = items.iter().map(|n| (n.span.start, n)).collect();
+            file.cut(&at, &members, index, "[]", path)
         }
         _ => Ok(text.to_owned()),
     }
@@ -123,6 +125,8 @@ fn is_named(node: &Node, name: &str) -> bool {
 struct Place<'a> {
     node: &'a Node,
     entry: Option<&'a Entry>,
+    /// It lies between the brackets of something around it.
+    in_flow: bool,
 }
 
 struct File<'a> {
@@ -185,6 +189,14 @@ impl File<'_> {
             self.add_lines(self.text.len(), &block(value, 0), &mut splices);
             return Ok(splices.apply(self.text));
         };
+        if at.in_flow {
+            let written = &self.text[at.node.span.start..self.flow_end(at.node)];
+            if !(["null", "Null", "NULL", "~"].contains(&written) || self.is_flow(at.node)) {
+                return Err(entangled(path));
+            }
+            splices.add(at.node.span.start..self.flow_end(at.node), self.style(entry.key_span.start).value(value));
+            return Ok(splices.apply(self.text));
+        }
         let column = self.column(entry.key_span.start).ok_or_else(|| entangled(path))?;
         self.empty_value(entry, &mut splices).ok_or_else(|| entangled(path))?;
         let at = line_end(self.text, entry.key_span.start);
@@ -228,10 +240,11 @@ impl File<'_> {
     ) -> Result<String, EditError> {
         let mut splices = Splices::default();
         if self.is_flow(at.node) {
-            if entries.is_empty() && at.entry.is_some_and(|e| self.column(e.key_span.start).is_some()) {
+            let Some(last) = entries.last() else {
                 return self.fill(at, path, &Value::Object(Map::from_iter([(key.to_owned(), value.clone())])));
-            }
-            self.insert_flow(at.node, &format!("{}: {}", Value::from(key), value), &mut splices);
+            };
+            let member = self.style(last.key_span.start).member(key, value);
+            self.insert_flow(at.node, last.key_span.start, &last.value, &member, &mut splices);
             return Ok(splices.apply(self.text));
         }
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Err(entangled(path)) };
@@ -250,10 +263,11 @@ impl File<'_> {
     ) -> Result<String, EditError> {
         let mut splices = Splices::default();
         if self.is_flow(at.node) {
-            if items.is_empty() && at.entry.is_some_and(|e| self.column(e.key_span.start).is_some()) {
+            let Some(last) = items.last() else {
                 return self.fill(at, path, &Value::Array(vec![value.clone()]));
-            }
-            self.insert_flow(at.node, &value.to_string(), &mut splices);
+            };
+            let item = self.style(last.span.start).value(value);
+            self.insert_flow(at.node, last.span.start, last, &item, &mut splices);
             return Ok(splices.apply(self.text));
         }
         let last = items.last().ok_or_else(|| entangled(path))?;
@@ -271,18 +285,34 @@ impl File<'_> {
         self.text[line_start(self.text, dash)..dash].chars().all(|c| c == ' ').then_some(dash)
     }
 
-    fn insert_flow(&self, node: &Node, member: &str, splices: &mut Splices) {
-        let close = self.close(node.span.start);
-        let inner = self.text[node.span.start + 1..close].trim_end();
-        let end = node.span.start + 1 + inner.len();
-        let comma = if inner.trim().is_empty() {
-            ""
-        } else if inner.ends_with(',') {
-            " "
-        } else {
-            ", "
-        };
-        splices.add(end..end, format!("{comma}{member}"));
+    /// How what stands at `at`, between brackets, is written.
+    fn style(&self, at: usize) -> Style {
+        let brace = |(i, _): &(usize, &str)| !self.text[i + 1..].trim_start_matches(' ').starts_with('}');
+        let outer = self.text[line_start(self.text, at)..at].match_indices('{');
+        let outer = outer.map(|(i, c)| (line_start(self.text, at) + i, c)).find(brace);
+        Style {
+            is_quoted: self.text[at..].starts_with('"'),
+            is_padded: outer.is_some_and(|(i, _)| self.text[i + 1..].starts_with(' ')),
+        }
+    }
+
+    /// Puts a member behind the last one, `value` with what may lead to it from `start` on: on a line of its own if that has one.
+    fn insert_flow(&self, node: &Node, start: usize, value: &Node, member: &str, splices: &mut Splices) {
+        // Nothing at all stands nowhere: then behind all that is there.
+        let nothing = matches!(value.value, Tree::Null);
+        let inner = &self.text[..self.close(node.span.start)];
+        let end = if nothing { inner.trim_end_matches([',', ' ']).len() } else { self.flow_end(value) };
+        let head = &self.text[line_start(self.text, start)..start];
+        let line = line_end(self.text, end);
+        let has_own_line = head.trim().is_empty() && line <= self.close(node.span.start);
+        if !has_own_line {
+            return splices.add(end..end, format!(", {member}"));
+        }
+        let comma = if self.text[end..].trim_start_matches(' ').starts_with(',') { "," } else { "" };
+        if comma.is_empty() {
+            splices.add(end..end, ",");
+        }
+        splices.add(line..line, format!("{head}{member}{comma}{}", self.nl));
     }
 
     /// The bracket that closes the one at `open`.
@@ -315,6 +345,12 @@ impl File<'_> {
         self.text.len()
     }
 
+    /// The first comma in `range` that is in no comment.
+    fn comma(&self, range: Range<usize>) -> Option<usize> {
+        let at = range.start + self.text[range.clone()].find([',', '#'])?;
+        self.text[at..].starts_with(',').then_some(at)
+    }
+
     /// Where the value of a node ends, in flow style.
     fn flow_end(&self, node: &Node) -> usize {
         if self.is_flow(node) { self.close(node.span.start) + 1 } else { node.span.end }
@@ -333,12 +369,13 @@ impl File<'_> {
             self.put_lines(range, &item(&with_name(name, value.clone()), column), &mut splices);
             return Ok(splices.apply(self.text));
         };
+        let start = entry.key_span.start;
         let is_leaf = !value.is_object() || value.as_object().is_some_and(Map::is_empty);
-        if (is_scalar || self.is_flow(at.node)) && is_leaf {
-            splices.add(at.node.span.start..self.flow_end(at.node), flow(value));
+        if at.in_flow || ((is_scalar || self.is_flow(at.node)) && is_leaf) {
+            let style = Style { is_padded: is_leaf || self.style(start).is_padded, ..self.style(start) };
+            splices.add(at.node.span.start..self.flow_end(at.node), style.value(value));
             return Ok(splices.apply(self.text));
         }
-        let start = entry.key_span.start;
         let Some(column) = self.column(start).filter(|c| self.text[line_start(self.text, start)..start].len() == *c)
         else {
             return Err(entangled(path));
@@ -360,26 +397,35 @@ impl File<'_> {
     fn cut(
         &self,
         at: &Place<'_>,
-        places: &[usize],
-        value: &Node,
+        members: &[(usize, &Node)],
         index: usize,
         empty: &str,
         path: &[Step<'_>],
     ) -> Result<String, EditError> {
         let mut splices = Splices::default();
-        let start = places[index];
+        let (start, value) = members[index];
         if self.is_flow(at.node) {
             let end = self.flow_end(value);
-            let range = match (places.get(index + 1), index) {
-                (Some(next), _) => start..*next,
-                (None, 0) => start..self.close(at.node.span.start),
-                // Back to the end of the one before: its comma goes too.
-                (None, _) => {
-                    let before = self.text[..start].trim_end();
-                    before.strip_suffix(',').unwrap_or(before).trim_end().len()..end
+            let own_lines = line_start(self.text, start)..line_end(self.text, end);
+            let behind = self.text[end..own_lines.end].trim();
+            let has_comma = behind == ",";
+            let before = index.checked_sub(1).and_then(|i| members.get(i)).map(|(_, node)| self.flow_end(node));
+            match (members.get(index + 1), before) {
+                (Some((next, _)), _) => splices.add(start..*next, ""),
+                (None, None) => splices.add(start..self.close(at.node.span.start), ""),
+                // The last of several on lines of its own: unless it has a comma, that of the one before goes too.
+                (None, Some(before))
+                    if self.column(start).is_some()
+                        && before <= own_lines.start
+                        && (has_comma || behind.is_empty()) =>
+                {
+                    if !has_comma && let Some(comma) = self.comma(before..own_lines.start) {
+                        splices.add(comma..comma + 1, "");
+                    }
+                    splices.add(own_lines, "");
                 }
-            };
-            splices.add(range, "");
+                (None, Some(before)) => splices.add(before..end, ""),
+            }
             return Ok(splices.apply(self.text));
         }
         let first = if empty == "[]" { self.dash(start).ok_or_else(|| entangled(path))? } else { start };
@@ -392,7 +438,7 @@ impl File<'_> {
             range.start = self.text[..range.start].trim_end_matches(['\r', '\n']).len();
         }
         splices.add(range, "");
-        if places.len() == 1
+        if members.len() == 1
             && let Some(entry) = at.entry
         {
             let colon = self.colon(entry).ok_or_else(|| entangled(path))?;

@@ -60,8 +60,7 @@ fn past(b: &BackendView, seen: &ServerDetail, cells: usize, model: &Model) -> Li
     let share = if all.is_zero() {
         "not wanted yet".to_owned()
     } else {
-        let tenths = up.as_millis() * 1000 / all.as_millis().max(1);
-        format!("{}.{}% up", tenths / 10, tenths % 10)
+        format!("{} up", number::percent_fine(up.as_millis(), all.as_millis()))
     };
     let ping = b.pinged.as_ref().map_or_else(String::new, |p| match p.took {
         Some(took) => format!("   ping {}", number::latency(took)),

@@ -174,23 +174,28 @@ impl Form {
         self.laid_by.is_some()
     }
 
-    /// From fields to all arguments as JSON, or back, unless something of it has no field: it stays, and says what.
+    /// From fields to all arguments as JSON, or back, unless it is no JSON or something of it has no field: it stays, and says what.
     pub(crate) fn turn_raw(&mut self) {
         if self.whole && self.laid_by.is_none() {
             return;
         }
         match self.laid_by.take() {
             Some(mut fields) => {
-                let written = self.fields.first().map(|f| f.input.text().to_owned()).unwrap_or_default();
-                if let Ok(value) = serde_json::from_str::<Value>(&written) {
-                    if let Err(why) = rows::fits(&fields, &value) {
+                let written = self.fields.first().map(|f| f.input.text().trim().to_owned()).unwrap_or_default();
+                // Where nothing is written, the fields are as they were left.
+                let parsed = (!written.is_empty()).then(|| {
+                    let value = serde_json::from_str(&written).map_err(|e| schema::not_json("object", &e))?;
+                    rows::fits(&fields, &value).map(|()| value)
+                });
+                match parsed.transpose() {
+                    Ok(value) => value.iter().for_each(|v| rows::fill(&mut fields, v)),
+                    Err(why) => {
                         if let Some(whole) = self.fields.first_mut() {
                             whole.error = Some(why);
                         }
                         self.laid_by = Some(fields);
                         return;
                     }
-                    rows::fill(&mut fields, &value);
                 }
                 (self.fields, self.whole) = (fields, false);
             }
@@ -451,6 +456,27 @@ mod tests {
         f.turn_raw();
         assert!(f.is_raw(), "nothing is lost");
         assert_eq!(f.fields[0].error.as_deref(), Some("`unknown` has no field: the schema does not name it"));
+        for (typed, why) in [
+            ("{\"name\": nobody", "not JSON at character 11: want {\"key\": 1}"),
+            ("name = y", "not JSON at character 2: want {\"key\": 1}"),
+            ("{\"name\":", "not JSON at character 8: want {\"key\": 1}"),
+            ("[1]", "this is no object: it has no fields"),
+        ] {
+            f.fields[0].input = Input::new(typed);
+            f.turn_raw();
+            assert!(f.is_raw(), "what was typed is not thrown away");
+            assert_eq!((f.fields[0].input.text(), f.fields[0].error.as_deref()), (typed, Some(why)));
+        }
+        f.fields[0].input = Input::new(" ");
+        f.turn_raw();
+        assert!(!f.is_raw(), "nothing was typed");
+        assert_eq!(f.fields[0].input.text(), "x", "the fields are as they were left");
+        fill(&mut f, "n", "four");
+        f.turn_raw();
+        assert!(!f.fields[0].input.text().contains("\"n\""), "what is wrong is no JSON");
+        f.turn_raw();
+        assert!(f.fields.iter().any(|f| f.input.text() == "four"), "it is not thrown away either");
+        f.turn_raw();
         f.fields[0].input = Input::new(r#"{"name":"y","n":4,"extra":{"level":7}}"#);
         f.turn_raw();
         assert!(!f.is_raw());

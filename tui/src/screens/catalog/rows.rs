@@ -94,7 +94,12 @@ pub(super) fn fill(fields: &mut Vec<Field>, arguments: &Value) {
             Step::Key(name) => v.get(name),
             Step::Item(at) => v.get(at),
         });
-        if !matches!(field.argument.kind, Kind::Rows(_)) {
+        if found.is_none()
+            && schema::value(&field.argument, field.input.text()).is_err()
+            && !field.input.text().is_empty()
+        {
+            // What was wrong could not be among the arguments: it stays to be mended.
+        } else if !matches!(field.argument.kind, Kind::Rows(_)) {
             field.input = Input::new(found.map(schema::shown).unwrap_or_default());
         } else {
             let is_there = found.is_some();

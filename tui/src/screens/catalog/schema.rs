@@ -390,7 +390,7 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
 }
 
 /// What is wrong with a text that is no JSON, and what it might look like.
-fn not_json(what: &str, error: &serde_json::Error) -> String {
+pub(super) fn not_json(what: &str, error: &serde_json::Error) -> String {
     let example = match what {
         "list" => "[1, 2]",
         "object" => "{\"key\": 1}",

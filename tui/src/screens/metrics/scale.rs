@@ -10,17 +10,20 @@ pub(super) enum Scale {
     Tenfold(f64, f64),
 }
 
-/// The worst is so many times the usual at least before a chart goes by steps.
-const FAR: f64 = 50.0;
+/// A value is flat at the foot where the worst is so many times it: less than the eighth of a cell that a chart of four rows can draw.
+const FAR: f64 = 32.0;
+/// A chart goes by steps where one in so many of the usual values is flat otherwise: one quick minute beside slow ones may be.
+const SOME: usize = 3;
 
 impl Scale {
     /// The one that shows both the usual values and the highest.
     pub(super) fn of(usual: &[f64], max: f64) -> Self {
-        let least = usual.iter().copied().filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
-        if least.is_finite() && max >= least * FAR {
-            Self::Tenfold(10_f64.powf(least.log10().floor()), max)
-        } else {
-            Self::Even(max)
+        let mut there: Vec<f64> = usual.iter().copied().filter(|v| *v > 0.0).collect();
+        there.sort_by(f64::total_cmp);
+        let n_flat = there.iter().take_while(|v| max >= **v * FAR).count();
+        match there.first() {
+            Some(least) if n_flat * SOME >= there.len() => Self::Tenfold(10_f64.powf(least.log10().floor()), max),
+            _ => Self::Even(max),
         }
     }
 
@@ -57,13 +60,17 @@ mod tests {
 
     #[test]
     fn a_chart_goes_by_steps_where_the_worst_is_far_away() {
-        assert_eq!(Scale::of(&[0.010, 0.0, 0.020], 0.400), Scale::Even(0.400));
+        assert_eq!(Scale::of(&[0.010, 0.0, 0.020], 0.300), Scale::Even(0.300));
         let far = Scale::of(&[0.0004, 0.0], 4.0);
         let Scale::Tenfold(least, max) = far else { panic!("{far:?}") };
         assert!((least - 0.0001).abs() < 1e-12 && (max - 4.0).abs() < 1e-12);
         let heights = far.heights(&[0.0, 0.0001, 0.020, 4.0]);
         assert!(heights[0] == 0.0 && heights[1] > 0.0 && heights[1] < 0.01, "{heights:?}");
         assert!((heights[2] - 0.5).abs() < 0.01 && (heights[3] - 1.0).abs() < 1e-9, "{heights:?}");
+        let slow = [0.100, 0.0001, 0.0, 0.120, 0.090];
+        assert_eq!(Scale::of(&slow, 0.400), Scale::Even(0.400), "one quick minute beside slow ones");
+        let mixed = [0.100, 0.0001, 0.0002, 0.120, 0.090];
+        assert!(matches!(Scale::of(&mixed, 0.400), Scale::Tenfold(..)), "two in five");
         assert_eq!(Scale::of(&[], 0.0), Scale::Even(0.0));
         assert_eq!(Scale::Even(0.0).heights(&[0.0]), [0.0]);
     }
