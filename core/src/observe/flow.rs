@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::head::Hops;
+use super::method_name::MethodName;
 use super::plain::{self, Word};
 use crate::protocol::{CallId, SessionId, Spliced};
 
@@ -193,7 +194,7 @@ pub struct Begun<'a> {
     /// The server it is for.
     pub backend: Option<Arc<str>>,
     /// The method.
-    pub method: Arc<str>,
+    pub method: MethodName,
     /// Tool or prompt name as the client wrote it, or URI.
     pub target: Option<Arc<str>>,
     /// The call it is a later part of, or which is made again by it.
@@ -219,7 +220,7 @@ impl From<&Begun<'_>> for Flow {
             parent: begun.parent,
             n_bytes_in: begun.n_bytes(),
             frames: Frames { received: Some(begun.received.clone()), ..Frames::default() },
-            ..Self::at(FlowKind::Call, begun.method.clone(), begun.at)
+            ..Self::at(FlowKind::Call, begun.method.text(), begun.at)
         }
     }
 }

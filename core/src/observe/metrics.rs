@@ -203,7 +203,7 @@ pub struct BackendMetrics {
     /// The same and more, to be added up.
     pub counts: Counts,
     latency: Quantiles<6>,
-    tools: HashMap<Arc<str>, Tool>,
+    tools: Named<Tool>,
     /// Tools that have no series of their own.
     other_tools: Buckets,
     history: Option<History>,
@@ -237,39 +237,51 @@ impl Codes {
     }
 }
 
-/// All servers ever called. The one that was called last is found by where its name stands in memory: mostly it is called again.
-#[derive(Debug, Default)]
-struct Backends {
-    all: Vec<(Arc<str>, BackendMetrics)>,
+/// What is counted under each name. The name that was called last is found by where it stands in memory: mostly it is called again.
+#[derive(Debug)]
+struct Named<T> {
+    all: Vec<(Arc<str>, T)>,
     by_name: HashMap<Arc<str>, usize>,
     last: usize,
 }
 
-impl Backends {
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), by_name: HashMap::default(), last: 0 }
+    }
+}
+
+impl<T> Named<T> {
+    /// What is counted under a name, if anything is.
     #[inline]
-    fn of(&mut self, name: &Arc<str>, new: impl FnOnce() -> BackendMetrics) -> &mut BackendMetrics {
+    fn find(&mut self, name: &Arc<str>) -> Option<&mut T> {
         if !self.all.get(self.last).is_some_and(|(last, _)| Arc::ptr_eq(last, name)) {
-            self.last = match self.by_name.get(name) {
-                Some(at) => *at,
-                None => {
-                    self.by_name.insert(name.clone(), self.all.len());
-                    self.all.push((name.clone(), new()));
-                    self.all.len() - 1
-                }
-            };
+            self.last = *self.by_name.get(name)?;
         }
+        Some(&mut self.all[self.last].1)
+    }
+
+    /// Begins to count under a name under which nothing is counted yet.
+    fn add(&mut self, name: &Arc<str>, new: T) -> &mut T {
+        self.last = self.all.len();
+        self.by_name.insert(name.clone(), self.last);
+        self.all.push((name.clone(), new));
         &mut self.all[self.last].1
     }
 
-    fn get(&self, name: &str) -> Option<&BackendMetrics> {
+    fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    fn get(&self, name: &str) -> Option<&T> {
         self.by_name.get(name).map(|at| &self.all[*at].1)
     }
 
-    fn get_mut(&mut self, name: &str) -> Option<&mut BackendMetrics> {
+    fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         self.by_name.get(name).map(|at| &mut self.all[*at].1)
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &BackendMetrics)> {
+    fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &T)> {
         self.all.iter().map(|(name, of)| (name, of))
     }
 }
@@ -278,7 +290,8 @@ impl Backends {
 #[derive(Debug)]
 pub struct Metrics {
     start: SystemTime,
-    backends: Backends,
+    /// All servers ever called.
+    backends: Named<BackendMetrics>,
     all: Quantiles<6>,
     /// Of all servers together; none until somebody looks.
     history: Option<History>,
@@ -318,7 +331,7 @@ impl BackendMetrics {
             n_in_flight: 0,
             counts: Counts::default(),
             latency: Quantiles::default(),
-            tools: HashMap::default(),
+            tools: Named::default(),
             other_tools: Buckets::default(),
             history: None,
             codes: Codes::default(),
@@ -338,22 +351,15 @@ impl BackendMetrics {
     /// A call of `tool` has ended; `took` microseconds if that is worth measuring. Which of the two kinds of memory, bounded
     /// for all servers together, it has from now on.
     fn tool_ended(&mut self, tool: &Arc<str>, took: Option<u64>, ended: &ToolEnded) -> Begins {
-        let is_full = self.tools.len() >= MAX_TOOLS;
-        let of = match self.tools.get_mut(tool) {
-            Some(of) => of,
-            None => {
-                let Some(us) = took else { return Begins::default() };
-                if is_full {
-                    self.other_tools.record(us);
-                    return Begins::default();
-                }
-                self.tools.entry(tool.clone()).or_insert_with(|| Tool {
-                    latency: Quantiles::default(),
-                    history: None,
-                    series: None,
-                })
+        if self.tools.find(tool).is_none() {
+            let Some(us) = took else { return Begins::default() };
+            if self.tools.len() >= MAX_TOOLS {
+                self.other_tools.record(us);
+                return Begins::default();
             }
-        };
+            self.tools.add(tool, Tool { latency: Quantiles::default(), history: None, series: None });
+        }
+        let Some(of) = self.tools.find(tool) else { return Begins::default() };
         let mut begins = Begins::default();
         if let Some(us) = took {
             of.latency.record(us);
@@ -402,7 +408,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             start: SystemTime::now(),
-            backends: Backends::default(),
+            backends: Named::default(),
             all: Quantiles::default(),
             history: None,
             n_tool_histories: 0,
@@ -419,12 +425,13 @@ impl Default for Metrics {
 
 impl Metrics {
     fn of(&mut self, backend: &Arc<str>) -> &mut BackendMetrics {
-        let keeps = self.history.is_some();
-        self.backends.of(backend, || {
+        if self.backends.find(backend).is_none() {
             let mut new = BackendMetrics::new();
-            new.history = keeps.then(History::default);
-            new
-        })
+            new.history = self.history.is_some().then(History::default);
+            self.backends.add(backend, new);
+        }
+        let last = self.backends.last;
+        &mut self.backends.all[last].1
     }
 
     /// A client's request of `n_bytes` has begun.
@@ -548,7 +555,7 @@ impl Metrics {
     /// Tools of `backend` whose last hour is kept, by name.
     #[must_use]
     pub fn tools_with_history(&self, backend: &str) -> Vec<Arc<str>> {
-        let all = self.backends.get(backend).into_iter().flat_map(|b| &b.tools);
+        let all = self.backends.get(backend).into_iter().flat_map(|b| b.tools.iter());
         let mut names: Vec<_> = all.filter(|(_, t)| t.history.is_some()).map(|(name, _)| name.clone()).collect();
         names.sort();
         names

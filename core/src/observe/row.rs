@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::flow::{Begun, Flow, FlowKind, Frames, Status, Timing};
 use super::head::{HeadOf, Hop, Hops, PackedHead};
+use super::method_name::MethodName;
 use super::rounds::Rounds;
 use super::store::{Place, Store};
 use crate::protocol::{CallId, SessionId, Spliced};
@@ -27,7 +28,7 @@ pub(super) struct Row {
     session: Option<SessionId>,
     client: Arc<str>,
     backend: Option<Arc<str>>,
-    method: Arc<str>,
+    method: MethodName,
     target: Option<Arc<str>>,
     pub(super) status: Status,
     /// Nanoseconds: proxy, queue, server, client, held, send.
@@ -127,7 +128,7 @@ impl Row {
             asked,
             answered,
             n_stored,
-            ..Self::empty(kind, at, session, client, backend, method, target)
+            ..Self::empty(kind, at, session, client, backend, MethodName::Other(method), target)
         }
     }
 
@@ -138,7 +139,7 @@ impl Row {
         session: Option<SessionId>,
         client: Arc<str>,
         backend: Option<Arc<str>>,
-        method: Arc<str>,
+        method: MethodName,
         target: Option<Arc<str>>,
     ) -> Self {
         Self {
@@ -265,7 +266,7 @@ impl Row {
             session: self.session,
             client: self.client.clone(),
             backend: self.backend.clone(),
-            method: self.method.clone(),
+            method: self.method.text(),
             target: self.target.clone(),
             status: self.status.clone(),
             timing: Timing { proxy, queue, server, client, held, send },

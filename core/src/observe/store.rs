@@ -214,9 +214,9 @@ fn write_changes(into: &mut Vec<u8>, spliced: &Spliced) {
 #[inline(always)]
 fn write_change(into: &mut Vec<u8>, span: Span, len: u32, bytes: &[u8]) {
     let mut head = [0; HEAD];
-    for (place, n) in head.chunks_exact_mut(4).zip([span.start, span.end, len]) {
-        place.copy_from_slice(&n.to_le_bytes());
-    }
+    head[..4].copy_from_slice(&span.start.to_le_bytes());
+    head[4..8].copy_from_slice(&span.end.to_le_bytes());
+    head[8..].copy_from_slice(&len.to_le_bytes());
     into.extend_from_slice(&head);
     into.extend_from_slice(bytes);
 }

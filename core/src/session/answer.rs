@@ -38,10 +38,10 @@ impl Session {
     /// A call has ended.
     pub(super) fn on_answer(&mut self, answer: &Answer) {
         let Answer { client_id, call, outcome, sent, handed, ends } = answer;
-        let Some(active) = self.calls.remove(client_id) else { return };
+        let Some((id, active)) = self.calls.remove_entry(client_id) else { return };
         if active.call != *call {
             // Cancelled meanwhile: nobody waits for it, and its id is in use again.
-            self.calls.insert(client_id.clone(), active);
+            self.calls.insert(id, active);
             return;
         }
         self.count();
@@ -59,7 +59,7 @@ impl Session {
         let status = match outcome {
             Outcome::Message { message, era } => {
                 out = Spliced::new(message.raw().clone());
-                match shape(&mut out, message, &active, client_id, *era) {
+                match shape(&mut out, message, &active, id, *era) {
                     Ok(status) => {
                         self.expose_tasks(&mut out, message, &active);
                         status

@@ -1,6 +1,6 @@
 //! A client's requests: answered here, or sent to the server that has what they name.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,12 +11,9 @@ use super::run::{Active, Session};
 use crate::backend::{
     Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, Verdict, may_ask,
 };
-use crate::observe::{self, Ended, Flow, FlowKind, Status, Timing};
+use crate::observe::{self, Ended, Flow, FlowKind, MethodName, Status, Timing};
 use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Method, RequestId, code};
 use crate::route::{Route, route};
-
-/// Names as the journal keeps them, made once.
-static METHOD_NAMES: LazyLock<[Arc<str>; Method::COUNT]> = LazyLock::new(|| Method::ALL.map(|m| m.name().into()));
 
 /// What of a request's route is not its server.
 #[derive(Debug, Default)]
@@ -402,8 +399,8 @@ impl Session {
         target: Option<Arc<str>>,
     ) -> observe::Begun<'a> {
         let method = match message.method() {
-            Some(m) => METHOD_NAMES[m as usize].clone(),
-            None => message.text(Field::Method).unwrap_or_default().as_ref().into(),
+            Some(method) => MethodName::Known(method),
+            None => MethodName::Other(message.text(Field::Method).unwrap_or_default().as_ref().into()),
         };
         let named = || message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into());
         // A face says by the id what it makes again.

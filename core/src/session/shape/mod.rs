@@ -34,11 +34,11 @@ pub(super) fn shape(
     out: &mut Spliced,
     message: &Message,
     active: &Active,
-    id: &RequestId,
+    id: RequestId,
     from: Era,
 ) -> Result<Status, Fault> {
     if let Some(span) = message.span(Field::Id) {
-        out.patch(span, Patch::Bytes(id.0.clone()));
+        out.patch(span, Patch::Bytes(id.0));
     }
     for span in message.null_cuts() {
         out.patch(span, Patch::Bytes(Bytes::new()));

@@ -45,7 +45,7 @@ fn shape(active: &Active, from: Era, rest: &str) -> String {
     let text = format!(r#"{{"jsonrpc":"2.0","id":7,{rest}}}"#);
     let message = Message::parse(text.into()).expect("a message");
     let mut out = Spliced::new(message.raw().clone());
-    match super::shape(&mut out, &message, active, &RequestId(Bytes::from_static(b"\"c\"")), from) {
+    match super::shape(&mut out, &message, active, RequestId(Bytes::from_static(b"\"c\"")), from) {
         Ok(_) => {
             let out = String::from_utf8(out.to_bytes().to_vec()).expect("text");
             serde_json::from_str::<serde_json::Value>(&out).expect("JSON");
