@@ -19,7 +19,8 @@ each() {
     *'"notifications/cancelled"'*) cancelled="$cancelled+" ;;
     *'"notifications/'*) noted="$noted+" ;;
     *'"resources/list"'*) ok '{"resources":[{"uri":"x://1","name":"one"}]}' ;;
-    *'/list"'*|*'"resources/subscribe"'*|*'"resources/unsubscribe"'*|*'"logging/setLevel"'*|*'"ping"'*) ok '{}' ;;
+    *'/list"'*|*'"resources/subscribe"'*|*'"resources/unsubscribe"'*|*'"logging/setLevel"'*) ok '{}' ;;
+    *'"ping"'*) if [ -z "$lazy" ]; then ok '{}'; else ping=$id; fi ;;
     *'"tools/call"'*) tool ;;
     *'"method"'*) ;;
     *) answered ;;
@@ -36,6 +37,9 @@ question() { say '{"jsonrpc":"2.0","id":0,"method":"elicitation/create","params"
 tool() {
   case "$l" in
     *'"pid"'*) ok "{\"n\":$$}" ;;
+    *'"lazy"'*) ok "{\"n\":$$}"; lazy=yes ;;
+    *'"pong"'*) ok "{\"n\":$$}"; lazy=""; id=$ping; ok '{}' ;;
+    *'"early"'*) asker=$id; question; lazy=""; id=$ping; ok '{}' ;;
     *'"hold"'*) held="$held $id" ;;
     *'"release"'*) ok "{\"n\":$$}"; for id in $held; do ok "{\"n\":$$}"; done; held="" ;;
     *'"deaf"'*) sleep 1000 ;;
@@ -404,6 +408,28 @@ async fn with_all_instances_taken_calls_wait_for_their_turn() {
     assert_eq!(c.number(1).await, next);
     // What came after the answer but before the next one's turn is not the next one's.
     assert_eq!(c.heard().await.len(), 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_next_one_does_not_wait_for_the_ping_of_a_server_that_only_answers() {
+    let world = World::ready(Server { lease_max: 1, ..tools(Isolation::Auto) }).await;
+    let (mut a, mut b) = (world.anonymous().await, world.anonymous().await);
+    let pid = a.does(1, "lazy").await;
+    assert_eq!(b.does(1, "pong").await, pid, "answered before the ping");
+    a.does(2, "lazy").await;
+    // What it says before it has answered that is nobody's, even where it is of the next one's call.
+    b.call(2, "early").await;
+    assert_eq!(b.number(2).await["code"], -32602);
+    assert_eq!(b.heard_of("elicitation/create").await + a.heard_of("elicitation/create").await, 0);
+    // It is one that asks: from now on its turns are told by the answer.
+    a.does(3, "lazy").await;
+    b.call(3, "pid").await;
+    let is_pending = |f: &crate::observe::Flow, what: &str| &*f.method == what && f.status == Status::Pending;
+    world.flow("our ping", |f| f.backend.is_some() && is_pending(f, "ping")).await;
+    settle().await;
+    let waits = world.flow("the call", |f| is_pending(f, "tools/call")).await;
+    assert_eq!(waits.wire_id, None, "it has not been sent");
     world.end().await;
 }
 

@@ -31,6 +31,7 @@ use super::shape;
 use super::status::BackendState;
 use super::tasking::Tasking;
 use super::tenant::Tenant;
+use super::turns::Barrier;
 use super::upcalls::Asks;
 use super::users::Users;
 use super::wire::{Parcel, Step, Wire};
@@ -92,8 +93,8 @@ pub(super) struct Instance {
     pub(super) holder: Option<SessionId>,
     /// That is no session but one call of a client without one.
     pub(super) holder_is_call: bool,
-    /// Under lease: our ping between two sessions. What comes before its answer is still of the one before.
-    pub(super) barrier: Option<WireId>,
+    /// Under lease: what is between two sessions until the server has answered our ping.
+    pub(super) barrier: Option<Barrier>,
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
     pub(super) stale: bool,
     /// Nothing runs on the stale instance any more: it ends then at the latest.
@@ -427,52 +428,6 @@ impl Instance {
             self.send(call);
         }
         self.hand_over();
-    }
-
-    /// Under lease: the next session's turn is near, once nothing of the one before is running.
-    fn hand_over(&mut self) {
-        let Some(next) = self.backlog.front().filter(|(_, c)| c.seat.is_some()).map(|(_, c)| c.peer.id) else { return };
-        if self.era() == Era::Modern
-            || self.barrier.is_some()
-            || self.pending.holder().is_some()
-            || self.is_leased_for_task()
-        {
-            return;
-        }
-        if self.port.lease.bound().is_some_and(|b| b != next) {
-            self.stale = true;
-        } else if self.holder.is_some_and(|h| h != next) {
-            self.barrier = Some(self.send_own(Own::Barrier, Method::Ping, "{}"));
-        }
-    }
-
-    /// The server has answered what is between two sessions: everything it says from now on is of the next one.
-    pub(super) fn is_handed_over(&mut self) {
-        self.barrier = None;
-        self.holder = None;
-        self.take_from_backlog();
-    }
-
-    /// Whether a call need not wait behind those that came before it.
-    fn may_begin(&self, call: &Call) -> bool {
-        call.seat.is_none() || (self.backlog.is_empty() && self.has_lease(call))
-    }
-
-    /// Under lease: whether its session is the one that is served, or may be the next. A modern server says to which call
-    /// a question belongs and needs no lease.
-    fn has_lease(&self, call: &Call) -> bool {
-        call.seat.is_none()
-            || self.era() == Era::Modern
-            || (self.barrier.is_none()
-                && self.holder.is_none_or(|h| h == call.peer.id)
-                && self.port.lease.bound().is_none_or(|b| b == call.peer.id))
-    }
-
-    /// A call that was sent is not waited for any more, and the server may be at work on it still.
-    fn leaves_traces(&self, call: &Call) {
-        if call.seat.is_some() && self.era() == Era::Legacy {
-            self.port.lease.bind(call.peer.id);
-        }
     }
 
     /// Whether the server may get another call now: it has not too many, it reads, and what it was told before has come first.

@@ -43,6 +43,7 @@ mod task_words;
 mod tasking;
 mod tasks;
 mod tenant;
+mod turns;
 mod upcalls;
 mod users;
 mod waiting;
