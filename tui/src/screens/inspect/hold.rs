@@ -18,6 +18,11 @@ impl State {
         let live = self.intercept.held.iter().filter(|_| self.recording.is_none());
         live.into_iter().find(|(call, ..)| *call == id).map(|(_, leg, _)| *leg)
     }
+
+    /// Whether any message is held that keys could be about.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.recording.is_none() && !self.intercept.held.is_empty()
+    }
 }
 
 /// The held flow that keys are about: the selected one, else the oldest.
