@@ -166,7 +166,7 @@ impl Instance {
     /// The task of a call has ended, and the call with it.
     fn ends(&mut self, wire: WireId, outcome: Outcome) {
         if let Some((call, _, sent)) = self.take_waiting(wire) {
-            call.end(outcome, Some((sent, self.now)));
+            self.is_answered(call, outcome, (sent, self.now));
         }
         self.take_from_backlog();
     }

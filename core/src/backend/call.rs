@@ -69,6 +69,8 @@ pub enum Delivery {
     Wants(Box<Wants>),
     /// Progress of a call. May be dropped.
     Progress {
+        /// Whose call it is.
+        to: SessionId,
         /// The client's id of the call.
         client_id: RequestId,
         /// The server's notification.
@@ -91,6 +93,8 @@ pub enum Delivery {
     },
     /// A call that waited for an instance that is being replaced has gone to another one.
     Moved {
+        /// Whose call it is.
+        to: SessionId,
         /// The client's id of the call.
         client_id: RequestId,
         /// Its correlation id.
@@ -120,6 +124,8 @@ pub enum Delivery {
 /// The end of a call.
 #[derive(Debug)]
 pub struct Answer {
+    /// Whose call it was.
+    pub to: SessionId,
     /// The client's id of the call.
     pub client_id: RequestId,
     /// Its correlation id.
@@ -246,7 +252,7 @@ impl Call {
     /// Ends the call.
     pub fn end(self: Box<Self>, outcome: Outcome, sent: Option<(Instant, Instant)>) {
         let Self { id, peer, client_id, handed, .. } = *self;
-        let answer = Answer { client_id, call: id, outcome, sent, handed, ends: true };
+        let answer = Answer { to: peer.id, client_id, call: id, outcome, sent, handed, ends: true };
         // A session that has ended needs no answer.
         let _ = peer.mailbox.push_owed(Delivery::Answer(answer));
     }
@@ -260,7 +266,8 @@ impl Call {
     /// Answers the call without its server.
     pub fn answer_here(&self, outcome: Outcome) {
         let (client_id, call) = (self.client_id.clone(), self.id);
-        let answer = Answer { client_id, call, outcome, sent: None, handed: self.handed, ends: true };
+        let to = self.peer.id;
+        let answer = Answer { to, client_id, call, outcome, sent: None, handed: self.handed, ends: true };
         let _ = self.peer.mailbox.push_owed(Delivery::Answer(answer));
     }
 

@@ -21,9 +21,9 @@ pub(super) fn forward(from: &Port, ctx: &Context, mut call: Box<Call>) -> Result
         }
     };
     call.seat = if asks { port.seat(call.peer.id) } else { None };
-    let (client_id, id) = (call.client_id.clone(), call.id);
+    let (to, client_id, id) = (call.peer.id, call.client_id.clone(), call.id);
     // First, so that its session knows where it is when its answer comes.
-    let _ = call.peer.mailbox.push_owed(Delivery::Moved { client_id, call: id, port: port.clone() });
+    let _ = call.peer.mailbox.push_owed(Delivery::Moved { to, client_id, call: id, port: port.clone() });
     port.hand_over(call);
     Ok(())
 }

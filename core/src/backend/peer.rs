@@ -79,6 +79,12 @@ impl Principal {
         Self { name: "own".into(), mark: 0 }
     }
 
+    /// Whether it is that one.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.mark == 0 && &*self.name == "own"
+    }
+
     /// Everybody who comes by HTTP without a token.
     #[must_use]
     pub fn anonymous() -> Self {
@@ -228,11 +234,10 @@ impl Peer {
     /// A client that has not said anything yet.
     #[must_use]
     pub fn new(id: SessionId, principal: Principal, mailbox: Mailbox<Delivery>) -> Self {
-        let owns = principal == Principal::own();
         Self {
             id,
+            owns: principal.is_own(),
             principal,
-            owns,
             mailbox,
             parks: false,
             facts: Mutex::default(),
@@ -245,9 +250,7 @@ impl Peer {
     /// What stands for one call of a modern client, for as long as that takes.
     #[must_use]
     pub fn for_call(id: SessionId, principal: Principal, mailbox: Mailbox<Delivery>, facts: Arc<ClientFacts>) -> Self {
-        let peer = Self { parks: true, ..Self::new(id, principal, mailbox) };
-        peer.set_facts(facts);
-        peer
+        Self { parks: true, facts: Mutex::new(Some(facts)), ..Self::new(id, principal, mailbox) }
     }
 
     /// Whether both speak for the same user. Who comes without a name is a user of its own in each session.

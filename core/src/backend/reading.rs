@@ -111,7 +111,7 @@ impl Instance {
                     call.wants(message, sent, self.port.clone());
                 } else {
                     let Some((call, outcome)) = self.looks_for_tasks(wire, call, message, entry.sent) else { return };
-                    call.end(outcome, Some(sent));
+                    self.is_answered(call, outcome, sent);
                 }
                 self.idle_since = self.now;
                 self.take_from_backlog();
@@ -153,10 +153,8 @@ impl Instance {
         entry.silent_since = self.now;
         if let Origin::Call(call) = &entry.origin {
             // A session that does not keep up loses progress, nothing else.
-            let _ = call
-                .peer
-                .mailbox
-                .push(Delivery::Progress { client_id: call.client_id.clone(), message: Box::new(message) });
+            let (to, client_id) = (call.peer.id, call.client_id.clone());
+            let _ = call.peer.mailbox.push(Delivery::Progress { to, client_id, message: Box::new(message) });
         }
     }
 

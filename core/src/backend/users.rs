@@ -1,9 +1,11 @@
 //! [`Users`]: who has used one instance, and who uses it now. What it says may be about any of them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use foldhash::HashMap;
 
+use super::call::{Call, Outcome};
 use super::instance::Instance;
 use super::peer::{Level, Peer, Principal};
 use super::tenant::Tenant;
@@ -15,7 +17,8 @@ pub(super) struct Users {
     /// Whose call came last: most come from the same.
     last: Option<SessionId>,
     ever: Ever,
-    /// The sessions that have used it and are still there.
+    /// The sessions that have used it and are still there. Of what stands for one call, only those that want log lines: where others
+    /// are is found among the pending calls.
     now: HashMap<SessionId, Arc<Peer>>,
 }
 
@@ -29,7 +32,7 @@ enum Ever {
 }
 
 impl Users {
-    /// `true`: a session that did not use it before.
+    /// `true`: one that did not use it before, and is kept in mind.
     fn add(&mut self, peer: &Arc<Peer>) -> bool {
         self.last = Some(peer.id);
         self.ever = match std::mem::take(&mut self.ever) {
@@ -37,12 +40,16 @@ impl Users {
             Ever::One(first) if first.is_same_user(peer) => Ever::One(first),
             Ever::One(_) | Ever::Many => Ever::Many,
         };
+        if peer.parks && peer.wanted_level().is_none() {
+            return false;
+        }
         self.now.insert(peer.id, peer.clone()).is_none()
     }
 
-    pub(super) fn leave(&mut self, session: SessionId) {
-        self.now.remove(&session);
+    /// `true`: it was kept in mind.
+    pub(super) fn leave(&mut self, session: SessionId) -> bool {
         self.last = self.last.filter(|l| *l != session);
+        self.now.remove(&session).is_some()
     }
 
     /// Whether nobody has ever used it.
@@ -88,6 +95,15 @@ impl Instance {
         }
     }
 
+    /// A call has ended with its server's answer. Who stands for this one call is no user any more.
+    pub(super) fn is_answered(&mut self, call: Box<Call>, outcome: Outcome, sent: (Instant, Instant)) {
+        if call.peer.parks && self.users.leave(call.peer.id) && self.level.is_some() {
+            // It may have been the one who wanted the most.
+            self.send_level();
+        }
+        call.end(outcome, Some(sent));
+    }
+
     pub(super) fn audience(&self) -> Audience {
         match &self.port.tenant {
             Tenant::Session(session) => Audience::Session(*session),
@@ -105,14 +121,22 @@ impl Instance {
             Audience::Session(session) => self.ctx.peers.get(session)?.wanted_level(),
             Audience::Client(principal) => {
                 let sessions = self.ctx.peers.of(&principal);
-                let calls = self.users.now.values().filter(|p| p.parks);
-                sessions.iter().chain(calls).filter_map(|p| p.wanted_level()).min()
+                let began = self.users.now.values().filter(|p| p.parks);
+                sessions.iter().chain(began).filter_map(|p| p.wanted_level()).chain(self.level_of_calls()).min()
             }
             Audience::Strangers if self.port.server().share_logs => {
                 self.ctx.peers.all().iter().filter_map(|p| p.wanted_level()).min()
             }
-            Audience::Holder | Audience::Strangers => self.users.now.values().filter_map(|p| p.wanted_level()).min(),
+            Audience::Holder | Audience::Strangers => {
+                self.users.now.values().filter_map(|p| p.wanted_level()).chain(self.level_of_calls()).min()
+            }
         }
+    }
+
+    /// The lowest level wanted with the calls that are under way. A client may want another one in a later round of a call.
+    fn level_of_calls(&self) -> Option<Level> {
+        let calls = self.pending.calls();
+        calls.into_iter().filter(|(_, c)| c.peer.parks).filter_map(|(_, c)| c.peer.wanted_level()).min()
     }
 }
 

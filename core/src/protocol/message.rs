@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::envelope::Scanned;
 use super::id::RequestId;
@@ -388,20 +388,21 @@ impl Message {
     /// Whether `params._meta` has members, and these only.
     #[must_use]
     pub fn has_only_meta(&self, fields: &[(Field, &str)]) -> bool {
-        let wanted: SmallVec<[Field; 8]> = fields.iter().map(|(field, _)| *field).collect();
-        self.spans.has_only_meta(&wanted) && wanted.iter().any(|f| self.spans.has(*f))
+        self.spans.has_only_meta(fields.iter().map(|(field, _)| *field))
     }
 
     /// What to cut so that `params._meta` has none of these members, which are of it; it goes as a whole where it has no others.
     #[must_use]
-    pub fn meta_cuts(&self, fields: &[(Field, &str)]) -> Vec<Span> {
-        let (Some(meta), Some(params)) = (self.span(Field::Meta), self.span(Field::Params)) else { return Vec::new() };
+    pub fn meta_cuts(&self, fields: &[(Field, &str)]) -> SmallVec<[Span; 1]> {
+        let (Some(meta), Some(params)) = (self.span(Field::Meta), self.span(Field::Params)) else {
+            return SmallVec::new();
+        };
         // The usual case, without looking at anything again.
         if let Some(cut) = self.has_only_meta(fields).then(|| walk::cut_of_value(&self.raw, meta, "_meta")).flatten() {
-            return vec![cut];
+            return smallvec![cut];
         }
         let keys: SmallVec<[&str; 8]> = fields.iter().map(|(_, key)| *key).collect();
-        walk::cuts_within(&self.raw, params, ("_meta", meta), &keys)
+        walk::cuts_within(&self.raw, params, ("_meta", meta), &keys).into()
     }
 
     /// The id, if the message has one that is a string or an integer.

@@ -49,10 +49,11 @@ impl Spans {
         self.fields |= MORE_META;
     }
 
-    /// Whether `params._meta` has members of these fields only.
-    pub(super) fn has_only_meta(&self, fields: &[Field]) -> bool {
-        let others = ALL_META.iter().filter(|f| !fields.contains(f));
-        self.fields & others.fold(MORE_META, |all, f| all | bit(*f)) == 0
+    /// Whether `params._meta` has members, and of these fields only.
+    pub(super) fn has_only_meta(&self, fields: impl Iterator<Item = Field>) -> bool {
+        let wanted = fields.fold(0, |all, f| all | bit(f));
+        let found = self.fields & (MORE_META | ALL_META);
+        found != 0 && found & !wanted == 0
     }
 
     /// As if it had not been found.
@@ -66,15 +67,13 @@ impl Spans {
 const MORE_META: u64 = 1 << 63;
 
 /// Those that are.
-const ALL_META: [Field; 7] = [
-    Field::MetaToken,
-    Field::MetaVersion,
-    Field::MetaClientInfo,
-    Field::MetaCapabilities,
-    Field::MetaLogLevel,
-    Field::MetaSubscription,
-    Field::MetaTask,
-];
+const ALL_META: u64 = bit(Field::MetaToken)
+    | bit(Field::MetaVersion)
+    | bit(Field::MetaClientInfo)
+    | bit(Field::MetaCapabilities)
+    | bit(Field::MetaLogLevel)
+    | bit(Field::MetaSubscription)
+    | bit(Field::MetaTask);
 
 /// The bit that stands for a field; there are fewer than 64.
 #[inline(always)]

@@ -37,7 +37,7 @@ fn around(id: &RequestId, result: &Bytes) -> Spliced {
 impl Session {
     /// A call has ended.
     pub(super) fn on_answer(&mut self, answer: &Answer) {
-        let Answer { client_id, call, outcome, sent, handed, ends } = answer;
+        let Answer { client_id, call, outcome, sent, handed, ends, .. } = answer;
         let Some((id, active)) = self.calls.remove_entry(client_id) else { return };
         if active.call != *call {
             // Cancelled meanwhile: nobody waits for it, and its id is in use again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
-use super::parks::{Again, Begun, Waiter, Word};
+use super::parks::{Again, Begun, Waiter, Word, its_only};
 use super::run::{Active, Session};
 use crate::backend::{
     Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, Verdict, may_ask,
@@ -301,7 +301,7 @@ impl Session {
         }
         let call = Box::new(Call {
             id,
-            client_id: if is_kept { RequestId::number(peer.id.0) } else { client_id.clone() },
+            client_id: if is_kept { its_only() } else { client_id.clone() },
             seat: if may_ask(method) { port.seat(peer.id) } else { None },
             peer,
             facts,
@@ -326,19 +326,19 @@ impl Session {
     fn keep(&self, active: &Active, peer: &Arc<Peer>, client_id: &RequestId, message: &Message, again: Again) {
         self.engine.ctx.peers.add_call(peer.clone());
         let waiter = Waiter { peer: self.peer.clone(), client_id: client_id.clone() };
-        self.engine.parks.tell(Word::Begun(Begun {
+        self.engine.parks.begin(Begun {
             peer: peer.clone(),
             waiter,
             call: active.call,
             port: active.port.clone(),
             method: active.method,
-            message: message.clone(),
+            raw: message.raw().clone(),
             facts: active.facts.clone(),
             status: self.status.clone(),
             // Who comes by a pipe cannot come by another one.
             home: (!self.shares_status).then_some(self.peer.id),
             again,
-        }));
+        });
     }
 
     /// The calls that are kept beside us are lost.
@@ -348,7 +348,8 @@ impl Session {
         let lost = self.calls.iter().filter(|(_, a)| a.kept.is_some());
         for (client_id, call, handed) in lost.map(|(id, a)| (id.clone(), a.call, a.handed)).collect::<Vec<_>>() {
             let outcome = Outcome::Fault(fault.clone());
-            self.on_answer(&Answer { client_id, call, outcome, sent: None, handed, ends: true });
+            let to = self.peer.id;
+            self.on_answer(&Answer { to, client_id, call, outcome, sent: None, handed, ends: true });
         }
     }
 

@@ -248,7 +248,7 @@ impl Session {
     fn end_rounds(&mut self, port: &Arc<Port>, call: &mut Call, outcome: Outcome) {
         end_task(port, call.task.take());
         let (client_id, id, handed) = (call.client_id.clone(), call.id, call.handed);
-        self.on_answer(&Answer { client_id, call: id, outcome, sent: None, handed, ends: true });
+        self.on_answer(&Answer { to: self.peer.id, client_id, call: id, outcome, sent: None, handed, ends: true });
     }
 
     /// A call between two rounds is not wanted any more, or cannot go on: its client need not answer what is open.

@@ -371,12 +371,12 @@ impl Session {
         match delivery {
             Delivery::Answer(answer) => self.on_answer_come(answer),
             Delivery::Wants(wants) => self.on_wants(*wants),
-            Delivery::Progress { client_id, message } => self.on_progress(&client_id, &message),
+            Delivery::Progress { client_id, message, .. } => self.on_progress(&client_id, &message),
             Delivery::Upcall(upcall) => self.on_upcall(*upcall),
             Delivery::UpcallCancelled { port, generation, server_id, message, .. } => {
                 self.on_upcall_cancelled(&port, generation, &server_id, &message);
             }
-            Delivery::Moved { client_id, call, port } => self.on_moved(&client_id, call, &port),
+            Delivery::Moved { client_id, call, port, .. } => self.on_moved(&client_id, call, &port),
             Delivery::Lost(port) => self.on_lost(&port),
             Delivery::Lists => self.on_lists(),
             Delivery::Unkept => self.on_unkept(),

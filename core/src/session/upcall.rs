@@ -243,7 +243,8 @@ impl Session {
         let calls: Vec<_> = calls.map(|(id, a)| (id.clone(), a.call, a.handed)).collect();
         for (client_id, call, handed) in calls {
             let outcome = Outcome::Fault(fault.clone());
-            self.on_answer(&Answer { client_id, call, outcome, sent: None, handed, ends: true });
+            let to = self.peer.id;
+            self.on_answer(&Answer { to, client_id, call, outcome, sent: None, handed, ends: true });
         }
         let is_its = |q: &Question| Arc::ptr_eq(&q.port, port) && matches!(q.asker, Asker::Server { .. });
         let asked: Vec<u64> = self.questions.iter().filter(|(_, q)| is_its(q)).map(|(id, _)| *id).collect();

@@ -11,13 +11,15 @@ use foldhash::HashMap;
 use serde_json::json;
 use tokio::time::Sleep;
 
-use super::kept::{Asker, End, Kept, Question, give, number, refuse};
+use super::kept::{Asker, End, Kept, Question, give, refuse};
 use super::park::{Act, Open};
-use super::{Begun, Parks, Waiter, Word, round, seal};
+use super::{Parks, Waiter, Word, its_only, round, seal};
 use crate::backend::{Answer, Call, ClientFacts, Context, Delivery, Mail, Outcome, Principal, ServerNote, Upcall};
 use crate::observe::{Ended, FlowKind, Status, Timing};
-use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, RequestId, SessionId, code};
+use crate::protocol::{CallId, Fault, Field, Kind, Message, Method, SessionId, code};
 
+/// Calls that begin at once there stays room for.
+const MAX_BEGUN: usize = 256;
 /// A result of more bytes is given once: should it get lost, the call has to be made again.
 const MAX_AGAIN: usize = 1 << 20;
 
@@ -56,6 +58,8 @@ impl Keeper {
     pub(crate) async fn run(mut self) {
         let mut sleep: Pin<Box<Sleep>> = Box::pin(tokio::time::sleep_until(self.now.into()));
         let (mut words, mut deliveries) = (VecDeque::new(), VecDeque::new());
+        // For the next calls that begin.
+        let mut begun = Vec::new();
         loop {
             let wake = self.wakes.first().map(|(at, _)| *at);
             if let Some(at) = wake
@@ -72,6 +76,9 @@ impl Keeper {
             // What servers say first: of a call that sessions tell of only now they have said nothing yet, or it is here next.
             self.parks.deliveries.drain(&mut deliveries);
             self.parks.words.drain(&mut words);
+            std::mem::swap(&mut *self.parks.begun(), &mut begun);
+            self.all.extend(begun.drain(..).map(|kept| (kept.peer.id, kept)));
+            begun.shrink_to(MAX_BEGUN);
             while let Some(word) = words.pop_front() {
                 self.on_word(word);
             }
@@ -171,7 +178,6 @@ impl Keeper {
     fn on_word(&mut self, word: Word) {
         let now = self.now;
         match word {
-            Word::Begun(begun) => self.begin(begun),
             Word::Again { park, call, waiter, message, facts } => self.on_again((park, call), waiter, &message, facts),
             Word::Left { park, session, client_id, message } => {
                 let is_it = |w: &Waiter| w.peer.id == session && w.client_id == client_id;
@@ -212,11 +218,6 @@ impl Keeper {
         }
     }
 
-    fn begin(&mut self, begun: Begun) {
-        let id = begun.peer.id;
-        self.all.insert(id, Box::new(Kept::new(begun)));
-    }
-
     /// A client comes again.
     fn on_again(
         &mut self,
@@ -227,7 +228,7 @@ impl Keeper {
     ) {
         let Some(kept) = self.all.get_mut(&park) else {
             let text = "`requestState` is of a call that is over: call again without it";
-            return refuse(&waiter, call, Fault::new(code::INVALID_PARAMS, text));
+            return refuse(waiter, call, Fault::new(code::INVALID_PARAMS, text));
         };
         let responses = round::responses(message);
         let raw = message.raw();
@@ -236,7 +237,7 @@ impl Keeper {
             let Some(open) = kept.park.open().iter().find(|o| o.key == *key) else { continue };
             if let Err(why) = round::check(raw, *value, open.question.method) {
                 let text = format!("`inputResponses.i{key}` is no answer to `{}`: {why}", open.question.method.name());
-                return refuse(&waiter, kept.call, Fault::new(code::INVALID_PARAMS, text));
+                return refuse(waiter, kept.call, Fault::new(code::INVALID_PARAMS, text));
             }
             given.push((*key, round::is_accepted(raw, *value)));
         }
@@ -246,7 +247,7 @@ impl Keeper {
             let _ = kept.port.mailbox.push(Mail::Level);
         }
         kept.facts = facts;
-        kept.message = message.clone();
+        kept.raw = message.raw().clone();
         let now = self.now;
         let answers = responses.iter().filter_map(|(key, value)| Some((*key, round::answer(raw, *value)?))).collect();
         kept.answers = answers;
@@ -259,13 +260,13 @@ impl Keeper {
     fn on_delivery(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Answer(answer) => self.on_answer(answer),
-            Delivery::Progress { client_id, message } => {
-                let Some(waiter) = number(&client_id).and_then(|id| self.all.get(&id)?.park.waiter().cloned()) else {
+            Delivery::Progress { to, message, .. } => {
+                let Some(Waiter { peer, client_id }) = self.all.get(&to).and_then(|kept| kept.park.waiter()) else {
                     return;
                 };
-                let progress = Delivery::Progress { client_id: waiter.client_id, message };
+                let progress = Delivery::Progress { to: peer.id, client_id: client_id.clone(), message };
                 // A session that does not keep up loses progress, nothing else.
-                let _ = waiter.peer.mailbox.push(progress);
+                let _ = peer.mailbox.push(progress);
             }
             Delivery::Upcall(upcall) => self.on_question(*upcall),
             Delivery::UpcallCancelled { to, port, generation, server_id, .. } => {
@@ -295,14 +296,11 @@ impl Keeper {
                     self.with(id, |kept| kept.park.lose(now, end));
                 }
             }
-            Delivery::Moved { client_id, call, port } => {
-                let Some(id) = number(&client_id) else { return };
-                match self.all.get_mut(&id).filter(|kept| kept.call == call) {
-                    Some(kept) => kept.port = port,
-                    // It was over before it got there.
-                    None => drop(port.mailbox.push_owed(Mail::Over(id))),
-                }
-            }
+            Delivery::Moved { to, port, .. } => match self.all.get_mut(&to) {
+                Some(kept) => kept.port = port,
+                // It was over before it got there.
+                None => drop(port.mailbox.push_owed(Mail::Over(to))),
+            },
             // Of sessions.
             Delivery::Wants(_)
             | Delivery::Cancel(_)
@@ -352,23 +350,29 @@ impl Keeper {
     }
 
     fn on_answer(&mut self, answer: Answer) {
-        let Answer { client_id, call, outcome, sent, handed, .. } = answer;
-        let Some(id) = number(&client_id) else { return };
-        let now = self.now;
-        let end = End { outcome, sent, handed };
-        let Some(kept) = self.all.get(&id).filter(|k| k.call == call) else { return };
-        if let Outcome::Message { message, .. } = &end.outcome
-            && let Some(urls) = self.urls_of(kept, message)
+        let Answer { to: id, call, outcome, sent, handed, .. } = answer;
+        let Some(mut kept) = self.all.remove(&id) else { return };
+        let (now, end) = (self.now, End { outcome, sent, handed });
+        let (urls, is_answered) = match &end.outcome {
+            Outcome::Message { message, .. } => (self.urls_of(&kept, message), true),
+            _ => (None, false),
+        };
+        if urls.is_none()
+            && kept.park.is_plain()
+            && let Some(waiter) = kept.park.take_waiter()
         {
-            return self.with(id, |kept| kept.park.wants(now, urls));
-        }
-        if let Some(waiter) = kept.park.plain_waiter() {
             // As most calls end: nothing is left of it.
             give(waiter, call, end, true);
             self.ctx.peers.remove_call(id);
-            let _ = kept.port.mailbox.push_owed(Mail::Over(id));
-            self.all.remove(&id);
+            if !is_answered {
+                // A server that has answered and never asked has nothing of it either.
+                let _ = kept.port.mailbox.push_owed(Mail::Over(id));
+            }
             return;
+        }
+        self.all.insert(id, kept);
+        if let Some(urls) = urls {
+            return self.with(id, |kept| kept.park.wants(now, urls));
         }
         let is_lost = matches!(end.outcome, Outcome::Fault(_));
         // Roots are good for more than this call, and asked for once in a long while.
@@ -402,10 +406,10 @@ impl Keeper {
             Act::Give { to, end, again } => {
                 let is_large =
                     matches!(&end.outcome, Outcome::Message { message, .. } if message.raw().len() > MAX_AGAIN);
-                give(&to, kept.call, end, !again);
+                give(to, kept.call, end, !again);
                 return is_large;
             }
-            Act::Refuse(to, why) => refuse(&to, kept.call, why.fault(kept.port.name())),
+            Act::Refuse(to, why) => refuse(to, kept.call, why.fault(kept.port.name())),
             Act::Answer(key, question) => {
                 match kept.answers.iter().find(|(k, _)| *k == key).map(|(_, answer)| answer.clone()) {
                     Some(answer) => question.answer(&self.ctx, kept, answer),
@@ -430,7 +434,7 @@ impl Keeper {
                     }
                     _ => Outcome::Fault(Fault::new(code::INTERNAL, text)),
                 };
-                give(&to, kept.call, End { outcome, sent: None, handed: self.now }, true);
+                give(to, kept.call, End { outcome, sent: None, handed: self.now }, true);
             }
             Act::Forget => {
                 if was_unattended && !kept.park.is_told() {
@@ -444,13 +448,16 @@ impl Keeper {
 
     /// Tells the client what is open. `true`: it cannot be told, and the call is over.
     fn ask(&mut self, kept: &mut Kept, to: Waiter) -> bool {
-        let bound = kept.bound.get_or_insert_with(|| seal::bound(&kept.peer.principal, &kept.message));
+        if kept.bound.is_none() {
+            kept.bound = kept.message().map(|message| seal::bound(&kept.peer.principal, &message));
+        }
         let ttl = kept.port.server().input_timeout;
-        let Some(state) = self.parks.seal.seal(kept.peer.id, kept.call, bound, ttl) else {
+        let seal = |bound: &Vec<u8>| self.parks.seal.seal(kept.peer.id, kept.call, bound, ttl);
+        let Some(state) = kept.bound.as_ref().and_then(seal) else {
             let text =
                 "the server asks for input, and the system has no random numbers to protect the way of the answer";
             let outcome = Outcome::Fault(Fault::new(code::INTERNAL, text));
-            give(&to, kept.call, End { outcome, sent: None, handed: self.now }, true);
+            give(to, kept.call, End { outcome, sent: None, handed: self.now }, true);
             for act in kept.park.stop() {
                 self.act(kept, act, false);
             }
@@ -459,13 +466,13 @@ impl Keeper {
         let request = |o: &Open<Question>| (o.key, round::input_request(&o.question.message, o.question.method));
         let result = round::input_required(kept.park.asked().map(request), &state);
         let end = End { outcome: Outcome::Local(result.into()), sent: None, handed: self.now };
-        give(&to, kept.call, end, false);
+        give(to, kept.call, end, false);
         false
     }
 
     /// Makes the call again, as it was: the server refused it before, so it has not run.
     fn rerun(&self, kept: &mut Kept, to: Waiter) {
-        let Some(message) = round::afresh(&kept.message) else { return };
+        let Some(message) = kept.message().and_then(|message| round::afresh(&message)) else { return };
         let place = match kept.method {
             Some(Method::ResourcesRead) => Field::Uri,
             _ => Field::Name,
@@ -475,7 +482,7 @@ impl Keeper {
         let call = Box::new(Call {
             id: kept.call,
             peer: kept.peer.clone(),
-            client_id: RequestId::number(kept.peer.id.0),
+            client_id: its_only(),
             facts: kept.facts.clone(),
             method: kept.method,
             message,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use bytes::Bytes;
 use serde_json::json;
 
 use super::park::{Park, Why};
-use super::{Again, Begun, Waiter, round};
+use super::{Again, Begun, Waiter, its_only, round};
 use crate::backend::{Answer, ClientFacts, Context, Delivery, Mail, Outcome, Peer, Port};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Fault, Message, Method, RequestId, SessionId, code};
@@ -50,7 +51,8 @@ pub(super) struct Kept {
     pub(super) call: CallId,
     pub(super) port: Arc<Port>,
     pub(super) method: Option<Method>,
-    pub(super) message: Message,
+    /// As its client sent it last. Nearly always nobody looks into it again.
+    pub(super) raw: Bytes,
     pub(super) facts: Arc<ClientFacts>,
     pub(super) status: Arc<ClientStatus>,
     pub(super) home: Option<SessionId>,
@@ -73,14 +75,14 @@ pub(super) struct Kept {
 impl Kept {
     /// One that begins.
     pub(super) fn new(begun: Begun) -> Self {
-        let Begun { peer, waiter, call, port, method, message, facts, status, home, again } = begun;
+        let Begun { peer, waiter, call, port, method, raw, facts, status, home, again } = begun;
         Self {
             park: Park::new(waiter, port.server().input_timeout),
             peer,
             call,
             port,
             method,
-            message,
+            raw,
             facts,
             status,
             home,
@@ -95,10 +97,14 @@ impl Kept {
         }
     }
 
+    /// The call, as its client sent it last.
+    pub(super) fn message(&self) -> Option<Message> {
+        Message::parse(self.raw.clone()).ok()
+    }
+
     /// The server hears that its call is not wanted any more.
     pub(super) fn cancel(&self, message: Message) {
-        let client_id = RequestId::number(self.peer.id.0);
-        let mail = Mail::Cancel { session: self.peer.id, client_id, message: Box::new(message) };
+        let mail = Mail::Cancel { session: self.peer.id, client_id: its_only(), message: Box::new(message) };
         let _ = self.port.mailbox.push_owed(mail);
     }
 }
@@ -174,19 +180,15 @@ impl Why {
     }
 }
 
-/// The number of a call, in the id it has towards its server's side.
-pub(super) fn number(client_id: &RequestId) -> Option<SessionId> {
-    client_id.as_wire().map(|wire| SessionId(wire.0))
-}
-
 /// Tells whoever waits. `ends`: the call has ended with it.
-pub(super) fn give(to: &Waiter, call: CallId, end: End, ends: bool) {
+pub(super) fn give(to: Waiter, call: CallId, end: End, ends: bool) {
     let End { outcome, sent, handed } = end;
-    let answer = Answer { client_id: to.client_id.clone(), call, outcome, sent, handed, ends };
+    let Waiter { peer, client_id } = to;
+    let answer = Answer { to: peer.id, client_id, call, outcome, sent, handed, ends };
     // A session that has ended needs no answer.
-    let _ = to.peer.mailbox.push_owed(Delivery::Answer(answer));
+    let _ = peer.mailbox.push_owed(Delivery::Answer(answer));
 }
 
-pub(super) fn refuse(to: &Waiter, call: CallId, fault: Fault) {
+pub(super) fn refuse(to: Waiter, call: CallId, fault: Fault) {
     give(to, call, End { outcome: Outcome::Fault(fault), sent: None, handed: Instant::now() }, false);
 }

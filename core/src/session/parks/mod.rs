@@ -16,9 +16,11 @@ mod tests;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use foldhash::HashMap;
 
 pub(crate) use keeper::Keeper;
+use kept::Kept;
 use seal::Seal;
 
 use super::clients::ClientStatus;
@@ -41,12 +43,21 @@ const MAX_PARKS_OF_ONE: usize = 1024;
 pub struct Parks {
     deliveries: Mailbox<Delivery>,
     words: Mailbox<Word>,
+    /// Calls that have begun since the keeper looked last. Nothing is to be done for one before somebody says something of it, so
+    /// nobody is woken. Bounded as the calls of sessions are.
+    begun: Mutex<Vec<Box<Kept>>>,
     seal: Seal,
     /// Parked calls by server.
     counts: Mutex<HashMap<Arc<str>, u64>>,
     n_ever: AtomicU64,
     max_of_one: AtomicUsize,
     max_in_all: AtomicUsize,
+}
+
+/// The client's id of a call that is kept, towards its server's side: what stands for it there has this one call, and is known by
+/// its own number.
+pub(super) const fn its_only() -> RequestId {
+    RequestId(Bytes::from_static(b"0"))
 }
 
 /// Who waits for an answer.
@@ -68,7 +79,7 @@ pub(super) struct Begun {
     pub(super) port: Arc<Port>,
     pub(super) method: Option<Method>,
     /// As the client sent it.
-    pub(super) message: Message,
+    pub(super) raw: Bytes,
     pub(super) facts: Arc<ClientFacts>,
     /// Counted for this client.
     pub(super) status: Arc<ClientStatus>,
@@ -82,7 +93,7 @@ pub(super) struct Begun {
 #[derive(Clone, Debug)]
 pub(super) struct Again {
     /// The server's own name of what is called.
-    pub(super) own: Option<bytes::Bytes>,
+    pub(super) own: Option<Bytes>,
     pub(super) timeout: std::time::Duration,
     /// Its tool takes calls as tasks only.
     pub(super) needs_task: bool,
@@ -91,8 +102,6 @@ pub(super) struct Again {
 /// What sessions tell the keeper.
 #[derive(Debug)]
 pub(super) enum Word {
-    /// A call begins; it goes to the server next.
-    Begun(Begun),
     /// A client comes again.
     Again {
         /// The call it is matched to.
@@ -130,6 +139,7 @@ impl Parks {
         Self {
             deliveries,
             words: Mailbox::new(N_WORDS),
+            begun: Mutex::default(),
             seal: Seal::new(),
             counts: Mutex::default(),
             n_ever: AtomicU64::new(0),
@@ -153,6 +163,16 @@ impl Parks {
     /// What stands for a new call towards its server.
     pub(super) fn peer(&self, id: SessionId, principal: Principal, facts: Arc<ClientFacts>) -> Arc<Peer> {
         Arc::new(Peer::for_call(id, principal, self.deliveries.clone(), facts))
+    }
+
+    /// A call begins; it goes to the server next.
+    pub(super) fn begin(&self, begun: Begun) {
+        let kept = Box::new(Kept::new(begun));
+        self.begun().push(kept);
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Vec<Box<Kept>>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the keeper. Without one, at the very end, there is nobody who waits either.
@@ -194,6 +214,7 @@ impl Parks {
     /// Nothing is parked any more: who kept it has broken down.
     pub fn forget(&self) {
         self.counts().clear();
+        self.begun().clear();
     }
 
     /// Calls at this server whose clients have been asked something, or soon will be.

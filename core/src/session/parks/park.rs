@@ -139,12 +139,14 @@ impl<W, Q, R: Clone> Park<W, Q, R> {
         self.n_keys > 0
     }
 
-    /// Who waits for a call that runs and in which nothing was ever asked: when it ends now, that is all there is to say of it.
-    pub(super) const fn plain_waiter(&self) -> Option<&W> {
-        match self.phase {
-            Phase::Running if self.n_keys == 0 => self.waiter.as_ref(),
-            _ => None,
-        }
+    /// Whether it runs and nothing was ever asked in it: when it ends now, who waits is told, and that is all there is to say of it.
+    pub(super) const fn is_plain(&self) -> bool {
+        matches!(self.phase, Phase::Running) && self.n_keys == 0
+    }
+
+    /// Takes out who waits for it.
+    pub(super) const fn take_waiter(&mut self) -> Option<W> {
+        self.waiter.take()
     }
 
     /// Whether it is its client's turn.

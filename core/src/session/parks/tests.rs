@@ -50,7 +50,7 @@ impl World {
     }
 
     fn end(&mut self, result: u32) -> Acts {
-        let plain = self.call.plain_waiter().copied();
+        let plain = self.call.waiter().copied().filter(|_| self.call.is_plain());
         let acts = self.call.end(self.now, result, |q| q.is_roots);
         if let Some(who) = plain {
             assert_eq!(acts, [give(who, result), Act::Forget], "nobody who takes the short way misses anything");
