@@ -59,7 +59,7 @@ impl Keeper {
         let mut sleep: Pin<Box<Sleep>> = Box::pin(tokio::time::sleep_until(self.now.into()));
         let (mut words, mut deliveries) = (VecDeque::new(), VecDeque::new());
         // For the next calls that begin.
-        let mut begun = Vec::new();
+        let mut begun = VecDeque::new();
         loop {
             let wake = self.wakes.first().map(|(at, _)| *at);
             if let Some(at) = wake

@@ -13,6 +13,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,7 +46,7 @@ pub struct Parks {
     words: Mailbox<Word>,
     /// Calls that have begun since the keeper looked last. Nothing is to be done for one before somebody says something of it, so
     /// nobody is woken. Bounded as the calls of sessions are.
-    begun: Mutex<Vec<Box<Kept>>>,
+    begun: Mutex<VecDeque<Box<Kept>>>,
     seal: Seal,
     /// Parked calls by server.
     counts: Mutex<HashMap<Arc<str>, u64>>,
@@ -168,10 +169,10 @@ impl Parks {
     /// A call begins; it goes to the server next.
     pub(super) fn begin(&self, begun: Begun) {
         let kept = Box::new(Kept::new(begun));
-        self.begun().push(kept);
+        self.begun().push_back(kept);
     }
 
-    fn begun(&self) -> MutexGuard<'_, Vec<Box<Kept>>> {
+    fn begun(&self) -> MutexGuard<'_, VecDeque<Box<Kept>>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
