@@ -117,6 +117,31 @@ fn what_is_held_is_released_edited_dropped_and_answered() {
 }
 
 #[test]
+fn keys_for_what_is_held_or_runs_are_told_while_something_is() {
+    use crate::input::action::Action::{AnswerByHand, CancelFlow, Edit, Release, ReleaseAll};
+    let mut d = driver();
+    d.keys("2");
+    let moment = |d: &Driver| d.model.inspect.moment();
+    assert_eq!(moment(&d).idle, [Release, CancelFlow, AnswerByHand, ReleaseAll], "nothing is held or runs");
+    d.keys("k k");
+    assert_eq!((moment(&d).first, moment(&d).other), (vec![CancelFlow], Some((CancelFlow, "cancel"))));
+    d.model.inspect.recording = Some("old".to_owned());
+    assert!(moment(&d).idle.contains(&CancelFlow), "it ran elsewhere");
+    d.keys("X");
+    assert!(d.model.popups.is_empty() && d.model.toast.is_some());
+    let mut d = held_driver();
+    assert_eq!(moment(&d).first, [Release, AnswerByHand], "the newest is selected, another is held");
+    d.keys("k k");
+    assert_eq!((moment(&d).first, moment(&d).other), (vec![Release, Edit, CancelFlow, AnswerByHand], None));
+    d.intercept.held[0].1 = Leg::Answer;
+    d.intercept.held.push((CallId(12), Leg::Answer, sample::now()));
+    d.look(Some(vec![CallId(11)]));
+    assert_eq!(moment(&d).first, [Release, Edit, CancelFlow, ReleaseAll], "an answer is not answered");
+    d.model.inspect.recording = Some("old".to_owned());
+    assert!(moment(&d).first.is_empty(), "what is held is not what is shown");
+}
+
+#[test]
 fn a_held_message_goes_on_as_edited_or_is_answered_by_hand() {
     let mut d = held_driver();
     let message = Bytes::from_static(br#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"a"}}"#);

@@ -10,9 +10,9 @@ use ratatui::widgets::Paragraph;
 use super::layout::{self, Breadth, MIN_HEIGHT, MIN_WIDTH};
 use super::model::{Model, Screen};
 use super::theme::Tone;
-use crate::input::action::Action;
 use crate::screens::{backends, catalog, clients, config, inspect, logs, metrics};
-use crate::widgets::{hint, popup, text};
+use crate::widgets::hint::{self, Moment};
+use crate::widgets::{popup, text};
 
 /// Draws the model.
 pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -36,12 +36,10 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         Screen::Config => config::view::draw(model, frame),
     }
     popup::draw(model, frame);
-    // Keys for messages that are held, while there is none.
-    let without: &[Action] =
-        if model.inspect.holds_any() { &[] } else { &[Action::CancelFlow, Action::Release, Action::ReleaseAll] };
+    let moment = if model.screen == Screen::Inspect { model.inspect.moment() } else { Moment::default() };
     let cells = usize::from(parts.hints.width);
-    let hints = hint::line(&model.keys, &model.contexts(), without, !model.has_pushed(), cells, model.theme);
-    match note(model, usize::from(parts.hints.width)) {
+    let hints = hint::line(&model.keys, &model.contexts(), &moment, !model.has_pushed(), cells, model.theme);
+    match note(model, cells) {
         Some(line) if parts.note.height > 0 => {
             frame.render_widget(line, parts.note);
             frame.render_widget(hints, parts.hints);

@@ -122,6 +122,7 @@ fn inspect() {
         d
     });
     each_size("inspect_held", held);
+    each_size("inspect_runs", after("2 k k"));
     each_size("inspect_drop_held", |size| {
         let mut d = held(size);
         d.keys("X");

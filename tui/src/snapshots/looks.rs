@@ -40,6 +40,16 @@ fn words_for_screen_readers() {
 }
 
 #[test]
+fn metrics_in_words_are_one_below_the_other() {
+    for size in [(60, 12), (120, 40)] {
+        let mut d = Driver::new(size);
+        d.model.theme = Theme { accessible: true, ascii: true, ..Theme::default() };
+        d.keys("6");
+        snapshot!(format!("metrics_words_{}x{}", size.0, size.1), text(&draw(&d.model)));
+    }
+}
+
+#[test]
 fn small_and_plain() {
     for size in [(40, 10), (59, 30), (200, 11)] {
         let d = Driver::new(size);

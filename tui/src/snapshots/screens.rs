@@ -105,6 +105,11 @@ fn catalog() {
         d.keys("3 j j enter").text("x").keys("ctrl-r");
         d
     });
+    each_size("catalog_form_no_json", |size| {
+        let mut d = Driver::new(size);
+        d.keys("3 j j enter").text("x").keys("ctrl-r end").text(" and so on").keys("ctrl-r");
+        d
+    });
     each_size("catalog_form_content", |size| {
         let mut d = Driver::new(size);
         d.keys("3 enter").text("hello").keys("enter");

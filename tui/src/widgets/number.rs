@@ -108,13 +108,13 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     share(u128::from(part), u128::from(whole), 10)
 }
 
-/// The same with a tenth throughout, in at most six cells, for what is mostly near to all: `99.3%`, `>99.9%`.
+/// The same with a tenth throughout, in at most six cells, for what is mostly near to all: `97.0%`, `99.3%`, `>99.9%`.
 #[must_use]
 pub(crate) fn percent_fine(part: u128, whole: u128) -> String {
     share(part, whole, 100)
 }
 
-/// In tenths of a percent as long as that is below `coarse` percent.
+/// In tenths of a percent as long as that is below `coarse` percent, where a tenth of zero is told only if all have one.
 fn share(part: u128, whole: u128, coarse: u128) -> String {
     if part == 0 || whole == 0 {
         return "0%".to_owned();
@@ -129,7 +129,7 @@ fn share(part: u128, whole: u128, coarse: u128) -> String {
         (1000.., _) if coarse >= 100 => ">99.9%".to_owned(),
         (_, 100..) if coarse < 100 => ">99%".to_owned(),
         (tenths, _) if tenths >= coarse * 10 => format!("{percents}%"),
-        (tenths, _) if tenths.is_multiple_of(10) => format!("{}%", tenths / 10),
+        (tenths, _) if coarse < 100 && tenths.is_multiple_of(10) => format!("{}%", tenths / 10),
         (tenths, _) => format!("{}.{}%", tenths / 10, tenths % 10),
     }
 }
@@ -202,10 +202,16 @@ mod tests {
             assert_eq!(percent(part, whole), text, "{part} of {whole}");
             assert!(text.len() <= 5);
         }
-        for (part, whole, text) in
-            [(0, 9, "0%"), (993, 1000, "99.3%"), (99_951, 100_000, ">99.9%"), (1, 100_000, "<0.1%"), (9, 9, "100%")]
-        {
+        for (part, whole, text) in [
+            (0, 9, "0%"),
+            (97, 100, "97.0%"),
+            (993, 1000, "99.3%"),
+            (99_951, 100_000, ">99.9%"),
+            (1, 100_000, "<0.1%"),
+            (9, 9, "100%"),
+        ] {
             assert_eq!(percent_fine(part, whole), text, "{part} of {whole}");
+            assert!(text.len() <= 6);
         }
     }
 

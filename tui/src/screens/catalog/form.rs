@@ -181,14 +181,19 @@ impl Form {
         }
         match self.laid_by.take() {
             Some(mut fields) => {
-                let written = self.fields.first().map(|f| f.input.text().trim().to_owned()).unwrap_or_default();
-                // Where nothing is written, the fields are as they were left.
-                let parsed = (!written.is_empty()).then(|| {
-                    let value = serde_json::from_str(&written).map_err(|e| schema::not_json("object", &e))?;
+                let written = self.fields.first().map(|f| f.input.text()).filter(|text| !text.trim().is_empty());
+                let parsed = written.map(|text| {
+                    let value = schema::parse(text)
+                        .map_err(|at| format!("not JSON at character {at}: mend it, or empty it for fields"))?;
                     rows::fits(&fields, &value).map(|()| value)
                 });
                 match parsed.transpose() {
-                    Ok(value) => value.iter().for_each(|v| rows::fill(&mut fields, v)),
+                    Ok(value) => {
+                        // Where nothing is written, the fields are as they were left.
+                        if let Some(value) = value {
+                            rows::fill(&mut fields, &value);
+                        }
+                    }
                     Err(why) => {
                         if let Some(whole) = self.fields.first_mut() {
                             whole.error = Some(why);
@@ -457,9 +462,9 @@ mod tests {
         assert!(f.is_raw(), "nothing is lost");
         assert_eq!(f.fields[0].error.as_deref(), Some("`unknown` has no field: the schema does not name it"));
         for (typed, why) in [
-            ("{\"name\": nobody", "not JSON at character 11: want {\"key\": 1}"),
-            ("name = y", "not JSON at character 2: want {\"key\": 1}"),
-            ("{\"name\":", "not JSON at character 8: want {\"key\": 1}"),
+            ("{\"name\": nobody", "not JSON at character 11: mend it, or empty it for fields"),
+            ("name = y", "not JSON at character 2: mend it, or empty it for fields"),
+            ("{\"name\":", "not JSON at character 8: mend it, or empty it for fields"),
             ("[1]", "this is no object: it has no fields"),
         ] {
             f.fields[0].input = Input::new(typed);

@@ -94,12 +94,14 @@ pub(super) fn fill(fields: &mut Vec<Field>, arguments: &Value) {
             Step::Key(name) => v.get(name),
             Step::Item(at) => v.get(at),
         });
+        let is_list = matches!(field.argument.kind, Kind::Rows(_));
         if found.is_none()
+            && !is_list
             && schema::value(&field.argument, field.input.text()).is_err()
             && !field.input.text().is_empty()
         {
-            // What was wrong could not be among the arguments: it stays to be mended.
-        } else if !matches!(field.argument.kind, Kind::Rows(_)) {
+            // What was wrong could not be among the arguments: it stays to be mended. Too many rows could.
+        } else if !is_list {
             field.input = Input::new(found.map(schema::shown).unwrap_or_default());
         } else {
             let is_there = found.is_some();
@@ -303,5 +305,23 @@ mod tests {
         f.fields[0].input = Input::new("{}");
         f.turn_raw();
         assert_eq!(names(&f), ["people", "note"]);
+    }
+
+    #[test]
+    fn more_rows_than_there_may_be_go_as_json_too() {
+        let mut f = form(&[]);
+        for _ in 0..4 {
+            turn(&mut f.fields, 0, true);
+        }
+        fill_in(&mut f, "people[3].name", "Ada");
+        let four: Vec<String> = names(&f).into_iter().map(str::to_owned).collect();
+        f.turn_raw();
+        f.turn_raw();
+        assert_eq!(names(&f), four, "nothing was changed");
+        f.turn_raw();
+        f.fields[0].input = Input::new("{}");
+        f.turn_raw();
+        assert_eq!(names(&f), ["people", "note"]);
+        assert_eq!(arguments(&mut f), Ok(json!({})));
     }
 }

@@ -375,7 +375,7 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
             Err(_) => Err("want how many there are".to_owned()),
         },
         Kind::Json(what) => {
-            let parsed = serde_json::from_str::<Value>(trimmed).map_err(|e| not_json(what, &e))?;
+            let parsed = parse(text).map_err(|at| not_json(what, at))?;
             match (*what, &parsed) {
                 ("list", Value::Array(items)) => {
                     argument.bounds.list(items)?;
@@ -389,14 +389,30 @@ pub(crate) fn value(argument: &Argument, text: &str) -> Result<Option<String>, S
     }
 }
 
-/// What is wrong with a text that is no JSON, and what it might look like.
-pub(super) fn not_json(what: &str, error: &serde_json::Error) -> String {
+/// The JSON in a text, whatever blanks are around it.
+///
+/// # Errors
+/// The first character of the text that cannot be there, counted from one.
+pub(super) fn parse(text: &str) -> Result<Value, usize> {
+    let from = text.trim_start();
+    serde_json::from_str(from.trim_end()).map_err(|e| {
+        let n_blank = text[..text.len() - from.len()].chars().count();
+        let mut lines = from.split('\n');
+        let before: usize = lines.by_ref().take(e.line().saturating_sub(1)).map(|l| l.chars().count() + 1).sum();
+        // The column is in bytes.
+        let starts = lines.next().unwrap_or_default().char_indices();
+        n_blank + before + starts.take_while(|(start, _)| *start < e.column()).count()
+    })
+}
+
+/// What is wrong with a text that is no JSON from a character on, and what it might look like.
+fn not_json(what: &str, at: usize) -> String {
     let example = match what {
         "list" => "[1, 2]",
         "object" => "{\"key\": 1}",
         _ => "\"text\", 3, [1, 2] or {\"key\": 1}",
     };
-    format!("not JSON at character {}: want {example}", error.column())
+    format!("not JSON at character {at}: want {example}")
 }
 
 /// A value as it stands in a field.
@@ -413,6 +429,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_no_json_is_found_where_it_is_seen() {
+        for (text, at) in [
+            ("name", 2),
+            ("   name", 5),
+            ("\u{a0}name", 3),
+            ("{\"ü\": x", 7),
+            ("{\"日本\": x}", 8),
+            ("{\"ü", 3),
+            ("{\"ü\":", 5),
+            ("{\n \"ü\": x", 9),
+            ("[1] 2  ", 5),
+        ] {
+            assert_eq!(parse(text), Err(at), "{text:?}");
+        }
+        assert_eq!(parse(" [1]\u{a0}"), Ok(json!([1])));
+    }
 
     #[test]
     fn kinds_come_from_the_schema() {

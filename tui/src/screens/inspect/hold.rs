@@ -9,7 +9,9 @@ use crate::app::effect::{Edited, Effect};
 use crate::app::model::Model;
 use crate::app::popup::{Ask, Popup};
 use crate::app::theme::Tone;
+use crate::input::action::Action;
 use crate::json::pretty::pretty;
+use crate::widgets::hint::Moment;
 
 impl State {
     /// Which message of a flow is held, if one is.
@@ -19,18 +21,40 @@ impl State {
         live.into_iter().find(|(call, ..)| *call == id).map(|(_, leg, _)| *leg)
     }
 
-    /// Whether any message is held that keys could be about.
-    pub(crate) fn holds_any(&self) -> bool {
-        self.recording.is_none() && !self.intercept.held.is_empty()
+    /// The held flow that keys are about: the selected one, else the oldest.
+    fn chosen_held(&self) -> Option<(CallId, Leg)> {
+        let selected = self.selected.map(CallId).and_then(|id| self.held(id).map(|leg| (id, leg)));
+        selected.or_else(|| self.intercept.held.first().map(|(call, leg, _)| (*call, *leg)))
+    }
+
+    /// What the keys for held messages and running calls have to act on. While a message is held its keys come first, for it does not wait
+    /// for ever; so does the one for a running call, unless it is only the newest that went by.
+    pub(crate) fn moment(&self) -> Moment {
+        use Action::{AnswerByHand, CancelFlow, Edit, Release, ReleaseAll};
+        let chosen = self.chosen_held().filter(|_| self.recording.is_none());
+        let is_selected = chosen.is_some_and(|(call, _)| Some(call.0) == self.selected);
+        let runs = !is_selected && self.can_cancel();
+        let all = [
+            (Release, chosen.is_some(), true),
+            (Edit, true, is_selected),
+            (CancelFlow, is_selected || runs, is_selected || !self.follow),
+            (AnswerByHand, chosen.is_some_and(|(_, leg)| leg == Leg::Request), true),
+            (ReleaseAll, chosen.is_some() && self.intercept.held.len() > 1, true),
+        ];
+        let those = |test: fn(bool, bool) -> bool| {
+            all.iter().filter(|(_, acts, leads)| test(*acts, *leads)).map(|(action, ..)| *action).collect()
+        };
+        Moment {
+            first: those(|acts, leads| acts && leads),
+            idle: those(|acts, _| !acts),
+            other: runs.then_some((CancelFlow, "cancel")),
+        }
     }
 }
 
-/// The held flow that keys are about: the selected one, else the oldest.
+/// The held flow that keys are about; says so where there is none.
 fn chosen(model: &mut Model) -> Option<(CallId, Leg)> {
-    let state = &model.inspect;
-    let selected = state.selected.map(CallId).and_then(|id| state.held(id).map(|leg| (id, leg)));
-    let oldest = || state.intercept.held.first().map(|(call, leg, _)| (*call, *leg));
-    let found = selected.or_else(oldest);
+    let found = model.inspect.chosen_held();
     if found.is_none() {
         model.say(Tone::Quiet, "nothing is held; i holds what matches a filter");
     }

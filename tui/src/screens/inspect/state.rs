@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_proxy_core::control::InterceptView;
 use mcp_proxy_core::observe::filter::{Filter, FilterError};
-use mcp_proxy_core::observe::{Flow, Status};
+use mcp_proxy_core::observe::{Flow, FlowKind, Status};
 use mcp_proxy_core::protocol::CallId;
 
 use super::detail::{Detail, Side};
@@ -339,6 +339,18 @@ impl State {
             Pane::Request => Some(&mut detail.request),
             Pane::Response => Some(&mut detail.response),
         }
+    }
+
+    /// The selected flow, as it was last seen.
+    pub(crate) fn selected_flow(&self) -> Option<&Flow> {
+        let row = self.window.iter().find(|f| Some(f.id.0) == self.selected);
+        row.or(self.detail.as_ref().map(|d| &d.flow))
+    }
+
+    /// Whether the selected flow is a call that can be cancelled. The ids of a recording are those of another run.
+    pub(crate) fn can_cancel(&self) -> bool {
+        let can = |f: &Flow| f.status == Status::Pending && f.kind == FlowKind::Call;
+        self.recording.is_none() && self.selected_flow().is_some_and(can)
     }
 
     /// Whether a running time is on the screen.

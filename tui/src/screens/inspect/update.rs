@@ -167,8 +167,7 @@ pub(crate) fn close(model: &mut Model) -> bool {
 /// Asks whether the selected call is to be cancelled.
 fn cancel(model: &mut Model) {
     let state = &model.inspect;
-    let row = state.window.iter().find(|f| Some(f.id.0) == state.selected);
-    let Some(flow) = row.or(state.detail.as_ref().map(|d| &d.flow)) else {
+    let Some(flow) = state.selected_flow() else {
         return model.say(Tone::Quiet, "nothing is selected");
     };
     if let Some(leg) = state.held(flow.id) {
@@ -179,8 +178,9 @@ fn cancel(model: &mut Model) {
         let text = format!("{} has ended already", flow.id);
         return model.say(Tone::Quiet, text);
     }
-    if flow.kind != FlowKind::Call {
-        let text = format!("{} is no call of a client: only those can be cancelled", flow.id);
+    if !state.can_cancel() {
+        let why = if state.recording.is_some() { "is of a recording" } else { "is no call of a client" };
+        let text = format!("{} {why}: only running calls of clients can be cancelled", flow.id);
         return model.say(Tone::Warn, text);
     }
     let what = flow.target.as_deref().unwrap_or(&flow.method);

@@ -10,7 +10,7 @@ pub(super) enum Scale {
     Tenfold(f64, f64),
 }
 
-/// A value is flat at the foot where the worst is so many times it: less than the eighth of a cell that a chart of four rows can draw.
+/// A value is flat at the foot where the worst is so many times it: a low chart draws it as it draws nearly nothing.
 const FAR: f64 = 32.0;
 /// A chart goes by steps where one in so many of the usual values is flat otherwise: one quick minute beside slow ones may be.
 const SOME: usize = 3;

@@ -38,19 +38,37 @@ struct Areas {
 fn areas(model: &Model) -> Areas {
     let body = layout::frame(model.size).body;
     let [top, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(body);
-    let list = if breadth(model.size) == Breadth::Narrow { 0 } else { LIST };
+    // Who hears the lines one by one hears of one thing after the other.
+    let is_heard = model.theme.accessible;
+    let list = if breadth(model.size) == Breadth::Narrow || is_heard { 0 } else { LIST };
     let [list, rest] = Layout::horizontal([Constraint::Length(list), Constraint::Min(0)]).areas(body);
-    let below = if rest.height >= 3 * ENDINGS - 4 { ENDINGS } else { 0 };
     // Room for more tools, and for the error codes.
-    let below = match rest.height {
-        0..30 => below,
-        30..40 => below + 3,
-        _ => below + 8,
+    let more = match rest.height {
+        0..30 => 0,
+        30..40 => 3,
+        _ => 8,
     };
+    if is_heard {
+        let [requests, latency, ended, tools] = stacked(rest, ENDINGS + more);
+        return Areas { top, list, requests, latency, ended, tools };
+    }
+    let below = if rest.height >= 3 * ENDINGS - 4 { ENDINGS + more } else { 0 };
     let [charts, below] = Layout::vertical([Constraint::Min(0), Constraint::Length(below)]).areas(rest);
     let [requests, latency] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
     let [ended, tools] = Layout::horizontal([Constraint::Length(34), Constraint::Min(0)]).areas(below);
     Areas { top, list, requests, latency, ended, tools }
+}
+
+/// The panes one below the other; what comes last is left out where there is no room.
+fn stacked(rest: Rect, endings: u16) -> [Rect; 4] {
+    let mut y = rest.y;
+    // A chart in words is a line; of tools there are a heading and one at least.
+    [(3, 3), (3, 3), (endings, 3), (u16::MAX, 4)].map(|(wanted, least)| {
+        let left = rest.bottom() - y;
+        let area = Rect { y, height: if left < least { 0 } else { left.min(wanted) }, ..rest };
+        y = area.bottom();
+        area
+    })
 }
 
 /// Lines of the list of servers that are on the screen at once.
@@ -80,7 +98,9 @@ pub(crate) fn draw(model: &Model, frame: &mut Frame<'_>) {
         && let Some(seen) = &model.metrics.seen
     {
         ended(seen, model, areas.ended, frame);
-        tools(seen, model, areas.tools, frame);
+        if areas.tools.height > 0 {
+            tools(seen, model, areas.tools, frame);
+        }
     }
 }
 
@@ -267,10 +287,8 @@ fn in_words(
         ("mean", values.iter().sum::<f64>() / n),
         ("highest", values.iter().copied().fold(0.0, f64::max)),
     ];
-    let inner = inside(area);
-    for (y, (name, value)) in (inner.y..inner.bottom()).zip(facts) {
-        frame.render_widget(Line::raw(format!(" {name} {}", word(value))), Rect { y, height: 1, ..inner });
-    }
+    let facts = facts.map(|(name, value)| format!("{name} {}", word(value))).join(", ");
+    frame.render_widget(Line::raw(format!(" {facts}")), inside(area));
 }
 
 /// A rate in few cells.
