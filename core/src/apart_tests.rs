@@ -12,12 +12,13 @@ const LISTS: &str = r#"
 each() {
   case "$l" in
     *'"initialize"'*) init="$l"; start; ok '{"protocolVersion":"2025-11-25","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"sh","version":"1"}}' ;;
-    *'"tools/list"'*) ok "{\"tools\":[$(tool plain)$(case "$init" in (*'"elicitation":'*) tool ,ask;; esac)$(case "$grown" in (yes) tool ,grown;; esac)]}" ;;
+    *'"tools/list"'*) ok "{\"tools\":[$(tool plain)$(case "$init" in (*'"elicitation":'*) tool ,ask;; esac)$(case "$grown" in (yes) tool ,grown;; esac)]}"; $again ;;
     *'/list"'*|*'"ping"'*) ok '{}' ;;
     *'"grow"'*) grown=yes; say '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'; ok "{\"n\":$$}" ;;
-    *'"tools/call"'*) ok "{\"n\":$$}" ;;
+    *'"tools/call"'*) more; ok "{\"n\":$$}" ;;
   esac
 }
+more() { :; }
 tool() { c=${1%%[a-z]*}; printf '%s{"name":"%s","inputSchema":{"type":"object"}}' "$c" "${1#,}"; }
 start() { :; }
 "#;
@@ -159,6 +160,40 @@ async fn what_a_session_changes_is_for_this_session() {
         assert_eq!(c.sees(1).await, "plain ask");
         world.end().await;
     }
+}
+
+/// The next session calls before what the one before it has changed is listed.
+#[tokio::test]
+async fn what_a_session_changes_is_not_for_the_one_that_comes_right_after_it() {
+    let world = World::listing(Server { lease_max: 1, ..lists(Isolation::Auto) }).await;
+    let (mut a, mut b) = (world.capable(Principal::anonymous()).await, world.capable(Principal::anonymous()).await);
+    assert_eq!((a.sees(1).await, b.sees(1).await), ("plain ask".to_owned(), "plain ask".to_owned()));
+    a.call(2, "grow").await;
+    let pid = a.number(2).await;
+    b.call(2, "plain").await;
+    assert_ne!(b.number(2).await, pid, "it gets another one");
+    // What was changed is gone with that.
+    assert_eq!((a.sees(3).await, b.sees(3).await), ("plain ask".to_owned(), "plain ask".to_owned()));
+    assert!(!b.was_told().await);
+    world.end().await;
+}
+
+/// One that says each time it has listed that its lists have changed holds up nobody for long.
+#[tokio::test]
+async fn the_next_one_does_not_wait_for_ever_for_what_is_listed() {
+    let more = r#"
+more() { change; again=change; }
+change() { say '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'; }
+"#;
+    let server = Server { lease_max: 1, ..scripted(Isolation::Auto, more) };
+    let world = World::listing(server).await;
+    let (mut a, mut b) = (world.capable(Principal::anonymous()).await, world.capable(Principal::anonymous()).await);
+    a.sees(1).await;
+    a.call(2, "plain").await;
+    let pid = a.number(2).await;
+    b.call(2, "plain").await;
+    assert_ne!(b.number(2).await, pid);
+    world.end().await;
 }
 
 #[tokio::test]

@@ -434,6 +434,24 @@ async fn the_next_one_does_not_wait_for_the_ping_of_a_server_that_only_answers()
 }
 
 #[tokio::test]
+async fn one_that_never_answers_the_ping_gets_no_further_calls() {
+    let mut server = Server { lease_max: 1, ..tools(Isolation::Auto) };
+    server.startup_timeout = Duration::from_millis(300);
+    let world = World::ready(server).await;
+    let (mut a, mut b) = (world.anonymous().await, world.anonymous().await);
+    let pid = a.does(1, "lazy").await;
+    b.call(1, "hold").await;
+    world.flow("the ping is given up", |f| &*f.method == "ping" && f.status == Status::TimedOut).await;
+    b.call(2, "pid").await;
+    settle().await;
+    let second = world.flow("the second call", |f| &*f.method == "tools/call" && f.wire_id.is_none()).await;
+    assert_eq!(second.status, Status::Pending, "it waits for the next one");
+    b.cancel(1).await;
+    assert_ne!(b.number(2).await, pid);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn one_that_does_not_read_any_more_keeps_nobody_waiting() {
     let world = World::ready(Server { lease_max: 1, ..tools(Isolation::Auto) }).await;
     let (mut a, mut b) = (world.anonymous().await, world.anonymous().await);

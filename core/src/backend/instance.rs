@@ -95,6 +95,8 @@ pub(super) struct Instance {
     pub(super) holder_is_call: bool,
     /// Under lease: what is between two sessions until the server has answered our ping.
     pub(super) barrier: Option<Barrier>,
+    /// Under lease: the next session's turn waits until then for what the server is about to list.
+    pub(super) turn_until: Option<Instant>,
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
     pub(super) stale: bool,
     /// Nothing runs on the stale instance any more: it ends then at the latest.
@@ -203,6 +205,7 @@ impl Instance {
             holder: None,
             holder_is_call: false,
             barrier: None,
+            turn_until: None,
             stale: false,
             stale_until: None,
             roots: RootsSaid::default(),
@@ -655,6 +658,8 @@ impl Instance {
         let settled = self.settling.until().filter(|_| !self.backlog.is_empty());
         let all = [
             settled,
+            // Passed, it is looked at with the next thing that happens.
+            self.turn_until.filter(|at| *at > self.now && !self.backlog.is_empty()),
             self.relist_at,
             self.listen_at,
             self.drain_until,

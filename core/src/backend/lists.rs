@@ -97,8 +97,16 @@ impl Instance {
             // Nobody sees them.
             return;
         }
+        if !self.knows_whose_turn() {
+            return;
+        }
         self.listing.is_wanted = true;
         self.relist_at = Some(self.now + RELIST_PAUSE);
+    }
+
+    /// Whether a change of its lists is still to be told to whom it is for: whose turn it is.
+    pub(super) fn changes_lists(&self) -> bool {
+        self.listing.is_known && (self.relist_at.is_some() || self.listing.open.iter().any(Option::is_some))
     }
 
     /// Somebody wants to know what an instance beside the base one lists.
@@ -239,9 +247,8 @@ impl Instance {
         if self.listing.again {
             return self.relist();
         }
-        if std::mem::take(&mut self.listing.holds_calls) {
-            self.take_from_backlog();
-        }
+        self.listing.holds_calls = false;
+        self.take_from_backlog();
     }
 }
 

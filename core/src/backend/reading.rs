@@ -3,7 +3,7 @@
 use super::broken;
 use super::call::{Call, Delivery};
 use super::instance::{End, Instance};
-use super::pending::{Entry, Origin};
+use super::pending::{Origin, Own};
 use super::wire::Wire;
 use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
 use crate::protocol::{CallId, Era, Field, Kind, Message, Method, WireId};
@@ -77,8 +77,13 @@ impl Instance {
 
     /// A call whose answer cannot be used fails at once instead of at its deadline.
     fn fail_broken(&mut self, id: WireId, why: &str) {
-        if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(id) {
-            call.fail(self.fault(&format!("server `{}` {why}", self.port.name()), "broken_answer"));
+        match self.pending.complete(id).map(|entry| entry.origin) {
+            Some(Origin::Call(call)) => {
+                call.fail(self.fault(&format!("server `{}` {why}", self.port.name()), "broken_answer"));
+            }
+            // Whose turn it is would never be known.
+            Some(Origin::Own(Own::Barrier)) => self.stale = true,
+            Some(Origin::Own(_)) | None => {}
         }
     }
 

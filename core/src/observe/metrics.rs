@@ -257,6 +257,8 @@ impl<T> Named<T> {
     fn find(&mut self, name: &Arc<str>) -> Option<&mut T> {
         if !self.all.get(self.last).is_some_and(|(last, _)| Arc::ptr_eq(last, name)) {
             self.last = *self.by_name.get(name)?;
+            // Names come anew with each catalog.
+            self.all[self.last].0 = name.clone();
         }
         Some(&mut self.all[self.last].1)
     }

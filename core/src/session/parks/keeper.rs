@@ -73,7 +73,7 @@ impl Keeper {
                 () = &mut sleep, if wake.is_some() => {}
             }
             self.now = Instant::now();
-            // What servers say first: of a call that sessions tell of only now they have said nothing yet, or it is here next.
+            // Calls that have begun are taken last and entered first: whatever is said here of a call finds it.
             self.parks.deliveries.drain(&mut deliveries);
             self.parks.words.drain(&mut words);
             std::mem::swap(&mut *self.parks.begun(), &mut begun);

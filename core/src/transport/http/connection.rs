@@ -181,6 +181,10 @@ impl<I: AsyncRead + Unpin> AsyncRead for Felt<I> {
             let n = self.first.len().min(buf.remaining());
             buf.put_slice(&self.first[..n]);
             self.first.advance(n);
+            if self.first.is_empty() {
+                // Of a call that takes long nothing is kept twice.
+                self.first = Bytes::new();
+            }
             // It may be half a head: until the rest comes, or too late, this is no silence.
             self.pulse.on_read();
             return Poll::Ready(Ok(()));
