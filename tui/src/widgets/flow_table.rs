@@ -384,11 +384,13 @@ pub(crate) fn two_lines(flow: &Flow, cells: usize, look: Look) -> [Line<'static>
         _ => theme.symbols().right,
     };
     let who = format!("{} {arrow} {}", client(flow), flow.backend.as_deref().unwrap_or("(here)"));
+    // Some are of nobody.
+    let who = who.trim_start();
     let tail = format!("{:>6} {:>5}", latency(flow, look), size(flow.n_bytes_in.saturating_add(flow.n_bytes_out)));
     let room = cells.saturating_sub(14 + text::width(&tail) + 2);
     let second = Line::from(vec![
         Span::raw(" ".repeat(14)),
-        Span::styled(text::pad(&who, room, ellipsis), theme.dim()),
+        Span::styled(text::pad(who, room, ellipsis), theme.dim()),
         Span::raw(format!(" {tail} ")),
     ]);
     [first, second]

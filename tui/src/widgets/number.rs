@@ -114,7 +114,7 @@ pub(crate) fn percent_fine(part: u128, whole: u128) -> String {
     share(part, whole, 100)
 }
 
-/// In tenths of a percent as long as that is below `coarse` percent, where a tenth of zero is told only if all have one.
+/// In tenths of a percent as long as that is below `coarse` percent.
 fn share(part: u128, whole: u128, coarse: u128) -> String {
     if part == 0 || whole == 0 {
         return "0%".to_owned();
@@ -129,7 +129,6 @@ fn share(part: u128, whole: u128, coarse: u128) -> String {
         (1000.., _) if coarse >= 100 => ">99.9%".to_owned(),
         (_, 100..) if coarse < 100 => ">99%".to_owned(),
         (tenths, _) if tenths >= coarse * 10 => format!("{percents}%"),
-        (tenths, _) if coarse < 100 && tenths.is_multiple_of(10) => format!("{}%", tenths / 10),
         (tenths, _) => format!("{}.{}%", tenths / 10, tenths % 10),
     }
 }
@@ -189,7 +188,7 @@ mod tests {
             (0, 7, "0%"),
             (1, 1_000_000, "<0.1%"),
             (3, 1000, "0.3%"),
-            (996, 100_000, "1%"),
+            (996, 100_000, "1.0%"),
             (61, 1000, "6.1%"),
             (9_949, 100_000, "9.9%"),
             (9_996, 100_000, "10%"),
