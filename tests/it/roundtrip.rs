@@ -28,6 +28,27 @@ fn initialize_list_call() {
     assert_eq!(client.exit_code(), Some(0));
 }
 
+/// However a name is written: one that is kept from clients is not let in by it.
+#[test]
+fn a_name_means_what_it_says_and_not_how_it_is_spelled() {
+    let home = Home::with_fake(&["--tools", "3"]).and("tools: { deny: [t000] }");
+    let mut client = home.open();
+    let spelled = [
+        (r"\u0061__echo", None),
+        (r"a\u005f_t000", Some(-32602)),
+        (r"a__\u0074000", Some(-32602)),
+        ("a__t000", Some(-32602)),
+    ];
+    for (spelled, error) in spelled {
+        client.send(&format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{spelled}","arguments":{{}}}}}}"#
+        ));
+        let answer = client.answer("7").json;
+        assert_eq!(answer["error"]["code"].as_i64(), error, "{spelled}: {answer}");
+    }
+    assert_eq!(home.received_of("a", "tools/call").len(), 1);
+}
+
 /// Edge case 3: ids stay as they are written.
 #[test]
 fn call_is_byte_exact_both_ways() {
