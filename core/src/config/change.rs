@@ -2,6 +2,8 @@
 //! comments, order and every other byte stay. Pure: text in, text out. Who reads and writes the file is elsewhere (`control`).
 
 mod file;
+#[cfg(test)]
+mod flow_tests;
 
 use std::path::Path;
 use std::sync::Arc;

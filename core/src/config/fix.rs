@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Edit, Fix, Span};
+use super::edit;
 use super::load::{Loaded, load_text};
 use super::node::{Node, Value};
 use super::source::Sources;
@@ -152,8 +153,6 @@ pub(crate) fn written(sources: &Sources, span: Span, text: &str) -> Option<Edit>
 /// The same in `whole`, the text of the file.
 pub(crate) fn written_in(whole: &str, span: Span, text: &str) -> Option<Edit> {
     let old = whole.get(span.start..span.end)?;
-    let is_plain_word =
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/'));
     let double = || serde_json::Value::from(text).to_string();
     let new = match old.chars().next()? {
         '"' => double(),
@@ -161,7 +160,7 @@ pub(crate) fn written_in(whole: &str, span: Span, text: &str) -> Option<Edit> {
         '\'' => double(),
         '|' | '>' | '*' | '&' | '!' | '{' | '[' => return None,
         _ if old.contains('\n') => return None,
-        _ if is_plain_word && text.starts_with(|c: char| c.is_ascii_alphabetic()) => text.to_owned(),
+        _ if edit::is_plain(text) && text.starts_with(|c: char| c.is_ascii_alphabetic()) => text.to_owned(),
         _ => double(),
     };
     Some(Edit { span, text: new })

@@ -1,5 +1,6 @@
 //! A file while it is changed: its servers are found wherever they stand, and what is put in or taken out leaves every other byte.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -148,49 +149,54 @@ impl<'a> File<'a> {
 
     /// Puts a text at the end of a list; what is in the list stays as it is written.
     fn add_text(&mut self, at: &[String], item: &str) -> Result<(), ChangeError> {
-        let Some(mut items) = self.texts(at).filter(|items| !items.is_empty()) else {
-            self.document.set(&steps(at), &Json::from(vec![item]))?;
-            return Ok(());
-        };
+        match self.document.get(&steps(at)) {
+            None | Some(Json::Null) => {}
+            Some(Json::Array(items)) if items.is_empty() => {}
+            Some(Json::Array(_)) => return self.append_text(at, item),
+            // One text where a list should be, or the like.
+            Some(_) => return Err(self.entangled(at)),
+        }
+        self.document.set(&steps(at), &Json::from(vec![item]))?;
+        Ok(())
+    }
+
+    fn append_text(&mut self, at: &[String], item: &str) -> Result<(), ChangeError> {
+        let mut items = self.texts(at).unwrap_or_default();
         items.push(item.to_owned());
         let text = self.text();
         let root = fix::tree(&text, self.path);
         let list = root.as_ref().and_then(|r| at.iter().try_fold(r, |n, k| n.get(k)));
-        if let Some(Value::List(nodes)) = list.map(|n| &n.value)
-            && let Some(last) = nodes.last()
-            && let Some(own) = fix::written_in(&text, last.span, item)
-            && let Some(new) = behind(&text, last.span.start..last.span.end, &own.text)
-            && self.takes(&new, at, &items)
-        {
+        let Some(Value::List(nodes)) = list.map(|n| &n.value) else { return Err(self.entangled(at)) };
+        let last = nodes.last().ok_or_else(|| self.entangled(at))?.span;
+        // Behind what cannot be followed, an alias, or a text of several lines, as JSON has it.
+        let own = fix::written_in(&text, last, item).map_or_else(|| Json::from(item).to_string(), |e| e.text);
+        if self.takes(&behind(&text, last.start..last.end, &own), at, &items) {
             return Ok(());
         }
-        self.document.set(&steps(at), &Json::from(items))?;
-        Ok(())
+        Err(self.entangled(at))
     }
 
     /// Takes a text out of a list; of the last one the list goes too.
     fn drop_text(&mut self, at: &[String], item: &str) -> Result<(), ChangeError> {
-        let Some(items) = self.texts(at).filter(|items| items.iter().any(|i| i == item)) else { return Ok(()) };
-        let left: Vec<String> = items.iter().filter(|i| *i != item).cloned().collect();
-        if left.is_empty() {
-            self.remove_up(&mut at.to_vec(), 1)?;
-            return Ok(());
-        }
-        let text = self.text();
-        let root = fix::tree(&text, self.path);
-        let list = root.as_ref().and_then(|r| at.iter().try_fold(r, |n, k| n.get(k)));
-        if let Some(Value::List(nodes)) = list.map(|n| &n.value)
-            && let Some(index) = nodes.iter().position(|n| n.as_scalar().is_some_and(|s| s.text == item))
+        while let Some(mut items) = self.texts(at)
+            && let Some(index) = items.iter().position(|i| i == item)
         {
-            let span = |i: usize| nodes.get(i).map(|n| n.span.start..n.span.end);
-            let before = index.checked_sub(1).and_then(span);
-            if let Some(own) = span(index)
-                && self.takes(&without(&text, before, own, span(index + 1)), at, &left)
-            {
+            if items.iter().all(|i| i == item) {
+                self.remove_up(&mut at.to_vec(), 1)?;
                 return Ok(());
             }
+            items.remove(index);
+            let text = self.text();
+            let root = fix::tree(&text, self.path);
+            let list = root.as_ref().and_then(|r| at.iter().try_fold(r, |n, k| n.get(k)));
+            let Some(Value::List(nodes)) = list.map(|n| &n.value) else { return Err(self.entangled(at)) };
+            let span = |i: usize| nodes.get(i).map(|n| n.span.start..n.span.end);
+            let before = index.checked_sub(1).and_then(span);
+            let new = span(index).and_then(|own| without(&text, before, own, span(index + 1)));
+            if !new.is_some_and(|new| self.takes(&new, at, &items)) {
+                return Err(self.entangled(at));
+            }
         }
-        self.document.set(&steps(at), &Json::from(left))?;
         Ok(())
     }
 
@@ -219,7 +225,7 @@ impl<'a> File<'a> {
 }
 
 /// The text with `item` behind the one at `last`: on a line of its own if that has one, else behind a comma.
-fn behind(text: &str, last: std::ops::Range<usize>, item: &str) -> Option<String> {
+fn behind(text: &str, last: Range<usize>, item: &str) -> String {
     let line = text[..last.start].rfind('\n').map_or(0, |i| i + 1);
     let head = &text[line..last.start];
     let end = text[last.end..].find('\n').map_or(text.len(), |i| last.end + i + 1);
@@ -239,28 +245,49 @@ fn behind(text: &str, last: std::ops::Range<usize>, item: &str) -> Option<String
     } else {
         new.insert_str(last.end, &format!(", {item}"));
     }
-    Some(new)
+    new
 }
 
-/// The text without the item at `own`, which stands between two others, or at an end.
-fn without(
-    text: &str,
-    before: Option<std::ops::Range<usize>>,
-    own: std::ops::Range<usize>,
-    after: Option<std::ops::Range<usize>>,
-) -> String {
+/// The text without the item at `own`, which stands between two others, or at an end. A comment goes with it only if it stands
+/// behind it, on a line it has for itself.
+fn without(text: &str, before: Option<Range<usize>>, own: Range<usize>, after: Option<Range<usize>>) -> Option<String> {
     let line = text[..own.start].rfind('\n').map_or(0, |i| i + 1);
     let end = text[own.end..].find('\n').map_or(text.len(), |i| own.end + i + 1);
     let head = text[line..own.start].trim();
-    let mut new = text.to_owned();
+    let is_bare = |range: Range<usize>| text[range].chars().all(|c| c == ',' || c.is_whitespace());
+    let comma = |from: usize| {
+        let at = from + text[from..].find(|c: char| !c.is_whitespace())?;
+        text[at..].starts_with(',').then_some(at)
+    };
+    let own_comma = comma(own.end);
+    // Without one at the end the comma before the last one goes too.
+    let loose = match (&before, &after) {
+        (Some(before), None) if own_comma.is_none() => Some(comma(before.end)),
+        _ => None,
+    };
+    let rest = text[own.end..end].trim_start().trim_start_matches(',').trim_start();
+    let has_line = head.is_empty()
+        && (rest.is_empty() || rest.starts_with('#') || rest.starts_with("//"))
+        && own_comma.is_none_or(|comma| comma < end)
+        && after.as_ref().is_none_or(|after| after.start >= end);
+    let mut gone = Vec::new();
     if head == "-" {
-        new.replace_range(line..end, "");
+        gone.push(line..end);
+    } else if let Some(after) = after.as_ref().filter(|after| is_bare(own.end..after.start)) {
+        gone.push(own.start..after.start);
+    } else if let Some(before) = before.filter(|before| after.is_none() && is_bare(before.end..own.start)) {
+        gone.push(before.end..own.end);
     } else {
-        match (before, after) {
-            (_, Some(after)) => new.replace_range(own.start..after.start, ""),
-            (Some(before), None) => new.replace_range(before.end..own.end, ""),
-            (None, None) => new.replace_range(own, ""),
-        }
+        gone.push(if has_line { line..end } else { own.clone() });
+        let comma = match loose {
+            Some(comma) => Some(comma?),
+            None if has_line => None,
+            None => Some(own_comma?),
+        };
+        gone.extend(comma.map(|at| at..at + 1));
     }
-    new
+    gone.sort_by_key(|range| std::cmp::Reverse(range.start));
+    let mut new = text.to_owned();
+    gone.into_iter().for_each(|range| new.replace_range(range, ""));
+    Some(new)
 }

@@ -90,15 +90,19 @@ pub(super) fn flow(value: &Value) -> String {
 
 /// A text, in quotes wherever YAML, or a person, could take it for something else.
 fn scalar(text: &str) -> String {
+    if is_plain(text) { text.to_owned() } else { Value::from(text).to_string() }
+}
+
+/// Whether a text needs no quotes.
+pub(crate) fn is_plain(text: &str) -> bool {
     const WORDS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "~"];
     let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-' | '+' | '=' | '@');
     let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '/'))
         || (text.starts_with('-') && text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_alphabetic()));
-    let is_plain = starts_well
+    starts_well
         && text.chars().all(is_inner)
         && !text.starts_with("---")
-        && !WORDS.iter().any(|w| text.eq_ignore_ascii_case(w));
-    if is_plain { text.to_owned() } else { Value::from(text).to_string() }
+        && !WORDS.iter().any(|w| text.eq_ignore_ascii_case(w))
 }
 
 #[cfg(test)]

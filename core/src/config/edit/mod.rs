@@ -7,6 +7,7 @@
 
 pub mod backup;
 mod emit;
+mod flow;
 mod json;
 pub mod replace;
 mod toml;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub(crate) use emit::is_plain;
 use serde_json::{Map, Value};
 
 /// How a file is written.
@@ -302,6 +304,13 @@ struct Splices(Vec<(Range<usize>, String)>);
 impl Splices {
     fn add(&mut self, range: Range<usize>, with: impl Into<String>) {
         self.0.push((range, with.into()));
+    }
+
+    /// One character less.
+    fn add_gone(&mut self, at: Option<usize>) {
+        if let Some(at) = at {
+            self.add(at..at + 1, "");
+        }
     }
 
     fn apply(mut self, text: &str) -> String {

@@ -1,6 +1,8 @@
 //! What a file looks like after a change; and, for files of every shape, that what is put in and taken out again leaves every
 //! byte as it was.
 
+mod flow;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::{Map, Number, Value};
 
 use super::emit::{INDENT, Style, block, item, member};
+use super::flow::{Flow, bracket};
 use super::{EditError, Splices, Step, dotted, kind_name, line_end, line_start, nested, newline, with_name};
 use crate::config::node::{self, Entry, Kind, Node, Scalar, Value as Tree};
 use crate::config::source::Sources;
@@ -55,18 +56,18 @@ fn plain_scalar(scalar: &Scalar) -> Value {
 pub(super) fn set(text: &str, path: &[Step<'_>], value: &Value) -> Result<String, EditError> {
     let root = read(text)?;
     let file = File { text, nl: newline(text) };
-    let mut at = Place { node: &root, entry: None, in_flow: false };
+    let mut at = Place { node: &root, entry: None, around: None };
     for (i, step) in path.iter().enumerate() {
-        let in_flow = at.in_flow || file.is_flow(at.node);
+        let around = file.open(at.node);
         let rest = || nested(&path[i + 1..], value);
         let next = match (&at.node.value, step) {
             (Tree::Null, _) => return file.fill(&at, path, &nested(&path[i..], value)),
             (Tree::Map(entries), Step::Key(key)) => match entries.iter().find(|e| e.key == *key) {
-                Some(entry) => Place { node: &entry.value, entry: Some(entry), in_flow },
+                Some(entry) => Place { node: &entry.value, entry: Some(entry), around },
                 None => return file.insert_key(&at, entries, key, &rest(), path),
             },
             (Tree::List(items), Step::Named(name)) => match items.iter().find(|n| is_named(n, name)) {
-                Some(node) => Place { node, entry: None, in_flow },
+                Some(node) => Place { node, entry: None, around },
                 None => return file.insert_item(&at, items, &with_name(name, rest()), path),
             },
             _ => {
@@ -83,15 +84,15 @@ pub(super) fn remove(text: &str, path: &[Step<'_>]) -> Result<String, EditError>
     let root = read(text)?;
     let file = File { text, nl: newline(text) };
     let Some((last, parents)) = path.split_last() else { return Err(entangled(path)) };
-    let mut at = Place { node: &root, entry: None, in_flow: false };
+    let mut at = Place { node: &root, entry: None, around: None };
     for step in parents {
-        let in_flow = at.in_flow || file.is_flow(at.node);
+        let around = file.open(at.node);
         let next = match (&at.node.value, step) {
             (Tree::Map(entries), Step::Key(key)) => {
-                entries.iter().find(|e| e.key == *key).map(|e| Place { node: &e.value, entry: Some(e), in_flow })
+                entries.iter().find(|e| e.key == *key).map(|e| Place { node: &e.value, entry: Some(e), around })
             }
             (Tree::List(items), Step::Named(name)) => {
-                items.iter().find(|n| is_named(n, name)).map(|node| Place { node, entry: None, in_flow })
+                items.iter().find(|n| is_named(n, name)).map(|node| Place { node, entry: None, around })
             }
             _ => None,
         };
@@ -101,12 +102,12 @@ pub(super) fn remove(text: &str, path: &[Step<'_>]) -> Result<String, EditError>
     match (&at.node.value, last) {
         (Tree::Map(entries), Step::Key(key)) => {
             let Some(index) = entries.iter().position(|e| e.key == *key) else { return Ok(text.to_owned()) };
-            let members: Vec<_> = entries.iter().map(|e| (e.key_span.start, &e.value)).collect();
+            let members: Vec<_> = entries.iter().map(|e| e.key_span.start).collect();
             file.cut(&at, &members, index, "{}", path)
         }
         (Tree::List(items), Step::Named(name)) => {
             let Some(index) = items.iter().position(|n| is_named(n, name)) else { return Ok(text.to_owned()) };
-            let members: Vec<_> = items.iter().map(|n| (n.span.start, n)).collect();
+            let members: Vec<_> = items.iter().map(|n| n.span.start).collect();
             file.cut(&at, &members, index, "[]", path)
         }
         _ => Ok(text.to_owned()),
@@ -121,12 +122,15 @@ fn is_named(node: &Node, name: &str) -> bool {
     node.get("name").and_then(Node::as_scalar).is_some_and(|s| s.text == name)
 }
 
+/// The words that say that there is nothing.
+const NULLS: [&str; 4] = ["null", "Null", "NULL", "~"];
+
 /// A node, and the entry whose value it is.
 struct Place<'a> {
     node: &'a Node,
     entry: Option<&'a Entry>,
-    /// It lies between the brackets of something around it.
-    in_flow: bool,
+    /// The bracket of what it lies in.
+    around: Option<usize>,
 }
 
 struct File<'a> {
@@ -135,8 +139,19 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn is_flow(&self, node: &Node) -> bool {
-        self.text[node.span.start..].starts_with(['{', '['])
+    /// The bracket a collection begins with, if it has one.
+    fn open(&self, node: &Node) -> Option<usize> {
+        matches!(node.value, Tree::List(_) | Tree::Map(_)).then(|| bracket(self.text, node.span.start)).flatten()
+    }
+
+    /// The collection between brackets, if that is the one and all its members are seen.
+    fn flow(&self, node: &Node) -> Option<Flow> {
+        let n = match &node.value {
+            Tree::List(items) => items.len(),
+            Tree::Map(entries) => entries.len(),
+            _ => return None,
+        };
+        Flow::read(self.text, self.open(node)?).filter(|flow| flow.members.len() == n)
     }
 
     /// Columns before `at`, if there are only blanks (and the dashes of lists).
@@ -179,29 +194,49 @@ impl File<'_> {
         }
     }
 
-    /// A value where there is none: at the top, or behind a key.
+    /// A value where there is none: at the top, behind a key, or between brackets.
     fn fill(&self, at: &Place<'_>, path: &[Step<'_>], value: &Value) -> Result<String, EditError> {
         let mut splices = Splices::default();
-        let Some(entry) = at.entry else {
-            if at.node.span.start < self.text.trim_end().len() && !self.text.trim_start().starts_with('#') {
+        if let (Some(entry), None) = (at.entry, at.around)
+            && let Some(column) = self.column(entry.key_span.start)
+            && let line = line_end(self.text, entry.key_span.start)
+            && self.open(at.node).is_none_or(|open| open < line)
+            && self.empty_value(entry, &mut splices).is_some()
+        {
+            self.add_lines(line, &block(value, column + INDENT), &mut splices);
+        } else if self.open(at.node).is_some() {
+            self.fill_flow(at, value, &mut splices).ok_or_else(|| entangled(path))?;
+        } else if let (Some(entry), Some(around)) = (at.entry, at.around) {
+            let null = self.null(at.node).ok_or_else(|| entangled(path))?;
+            splices.add(null, self.style(around, entry.key_span.start).value(value));
+        } else {
+            let is_empty = at.node.span.start >= self.text.trim_end().len() || self.text.trim_start().starts_with('#');
+            if at.entry.is_some() || !is_empty {
                 return Err(entangled(path));
             }
             self.add_lines(self.text.len(), &block(value, 0), &mut splices);
-            return Ok(splices.apply(self.text));
-        };
-        if at.in_flow {
-            let written = &self.text[at.node.span.start..self.flow_end(at.node)];
-            if !(["null", "Null", "NULL", "~"].contains(&written) || self.is_flow(at.node)) {
-                return Err(entangled(path));
-            }
-            splices.add(at.node.span.start..self.flow_end(at.node), self.style(entry.key_span.start).value(value));
-            return Ok(splices.apply(self.text));
         }
-        let column = self.column(entry.key_span.start).ok_or_else(|| entangled(path))?;
-        self.empty_value(entry, &mut splices).ok_or_else(|| entangled(path))?;
-        let at = line_end(self.text, entry.key_span.start);
-        self.add_lines(at, &block(value, column + INDENT), &mut splices);
         Ok(splices.apply(self.text))
+    }
+
+    /// Members between brackets that have none; a comment between them stays.
+    fn fill_flow(&self, at: &Place<'_>, value: &Value, splices: &mut Splices) -> Option<()> {
+        let flow = self.flow(at.node).filter(|flow| flow.members.is_empty())?;
+        let start = at.entry.map_or(flow.open, |e| e.key_span.start);
+        let written = at.around.map_or_else(|| self.own_style(start), |open| self.style(open, start)).value(value);
+        let inner = written.strip_prefix(&self.text[flow.open..=flow.open])?;
+        if flow.comments.is_empty() {
+            splices.add(flow.open + 1..flow.close + 1, inner);
+        } else {
+            splices.add(flow.open + 1..flow.open + 1, inner[..inner.len() - 1].trim_end());
+        }
+        Some(())
+    }
+
+    /// The word that says that there is nothing, where it is written.
+    fn null(&self, node: &Node) -> Option<Range<usize>> {
+        let range = node.span.start..node.span.end;
+        NULLS.contains(&self.text.get(range.clone())?).then_some(range)
     }
 
     /// Takes away what stands behind the key for nothing: `null`, `~`, `{}`, `[]`.
@@ -211,7 +246,7 @@ impl File<'_> {
         let rest = &self.text[from..line];
         let value = rest.trim_start_matches(' ');
         let start = line - value.len();
-        let word = ["null", "Null", "NULL", "~", "{}", "[]"].into_iter().find(|w| value.starts_with(w)).unwrap_or("");
+        let word = NULLS.into_iter().chain(["{}", "[]"]).find(|w| value.starts_with(w)).unwrap_or("");
         let after = value[word.len()..].trim();
         if !(after.is_empty() || after.starts_with('#')) {
             return None;
@@ -239,12 +274,13 @@ impl File<'_> {
         path: &[Step<'_>],
     ) -> Result<String, EditError> {
         let mut splices = Splices::default();
-        if self.is_flow(at.node) {
+        if let Some(open) = self.open(at.node) {
             let Some(last) = entries.last() else {
                 return self.fill(at, path, &Value::Object(Map::from_iter([(key.to_owned(), value.clone())])));
             };
-            let member = self.style(last.key_span.start).member(key, value);
-            self.insert_flow(at.node, last.key_span.start, &last.value, &member, &mut splices);
+            let member = self.style(open, last.key_span.start).member(key, value);
+            let flow = self.flow(at.node);
+            flow.and_then(|f| f.insert(self.text, self.nl, &member, &mut splices)).ok_or_else(|| entangled(path))?;
             return Ok(splices.apply(self.text));
         }
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Err(entangled(path)) };
@@ -262,12 +298,18 @@ impl File<'_> {
         path: &[Step<'_>],
     ) -> Result<String, EditError> {
         let mut splices = Splices::default();
-        if self.is_flow(at.node) {
+        if let Some(open) = self.open(at.node) {
             let Some(last) = items.last() else {
                 return self.fill(at, path, &Value::Array(vec![value.clone()]));
             };
-            let item = self.style(last.span.start).value(value);
-            self.insert_flow(at.node, last.span.start, last, &item, &mut splices);
+            // As the map before it.
+            let (open, start) = match (self.open(last), last.as_map().and_then(<[Entry]>::first)) {
+                (Some(open), Some(first)) => (open, first.key_span.start),
+                _ => (open, last.span.start),
+            };
+            let item = self.style(open, start).value(value);
+            let flow = self.flow(at.node);
+            flow.and_then(|f| f.insert(self.text, self.nl, &item, &mut splices)).ok_or_else(|| entangled(path))?;
             return Ok(splices.apply(self.text));
         }
         let last = items.last().ok_or_else(|| entangled(path))?;
@@ -285,75 +327,16 @@ impl File<'_> {
         self.text[line_start(self.text, dash)..dash].chars().all(|c| c == ' ').then_some(dash)
     }
 
-    /// How what stands at `at`, between brackets, is written.
-    fn style(&self, at: usize) -> Style {
-        let brace = |(i, _): &(usize, &str)| !self.text[i + 1..].trim_start_matches(' ').starts_with('}');
-        let outer = self.text[line_start(self.text, at)..at].match_indices('{');
-        let outer = outer.map(|(i, c)| (line_start(self.text, at) + i, c)).find(brace);
-        Style {
-            is_quoted: self.text[at..].starts_with('"'),
-            is_padded: outer.is_some_and(|(i, _)| self.text[i + 1..].starts_with(' ')),
-        }
+    /// How what stands between the brackets at `open` is written; one of its members begins at `start`.
+    fn style(&self, open: usize, start: usize) -> Style {
+        let line = &self.text[open + 1..line_end(self.text, open)];
+        let is_alone = line.trim_start().starts_with(['#', '}', ']']) || line.trim().is_empty();
+        Style { is_padded: line.starts_with(' ') && !is_alone, ..self.own_style(start) }
     }
 
-    /// Puts a member behind the last one, `value` with what may lead to it from `start` on: on a line of its own if that has one.
-    fn insert_flow(&self, node: &Node, start: usize, value: &Node, member: &str, splices: &mut Splices) {
-        // Nothing at all stands nowhere: then behind all that is there.
-        let nothing = matches!(value.value, Tree::Null);
-        let inner = &self.text[..self.close(node.span.start)];
-        let end = if nothing { inner.trim_end_matches([',', ' ']).len() } else { self.flow_end(value) };
-        let head = &self.text[line_start(self.text, start)..start];
-        let line = line_end(self.text, end);
-        let has_own_line = head.trim().is_empty() && line <= self.close(node.span.start);
-        if !has_own_line {
-            return splices.add(end..end, format!(", {member}"));
-        }
-        let comma = if self.text[end..].trim_start_matches(' ').starts_with(',') { "," } else { "" };
-        if comma.is_empty() {
-            splices.add(end..end, ",");
-        }
-        splices.add(line..line, format!("{head}{member}{comma}{}", self.nl));
-    }
-
-    /// The bracket that closes the one at `open`.
-    fn close(&self, open: usize) -> usize {
-        let mut depth = 0_usize;
-        let mut quote = None;
-        let mut before = ' ';
-        let mut in_comment = false;
-        let mut escaped = false;
-        for (i, c) in self.text[open..].char_indices() {
-            match (quote, c) {
-                _ if in_comment => in_comment = c != '\n',
-                (Some('"'), _) if escaped => escaped = false,
-                (Some('"'), '\\') => escaped = true,
-                (Some(q), c) if c == q => quote = None,
-                (Some(_), _) => {}
-                (None, '"' | '\'') if matches!(before, ' ' | '\n' | '[' | '{' | ',' | ':') => quote = Some(c),
-                (None, '#') if before.is_whitespace() => in_comment = true,
-                (None, '{' | '[') => depth += 1,
-                (None, '}' | ']') => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return open + i;
-                    }
-                }
-                (None, _) => {}
-            }
-            before = c;
-        }
-        self.text.len()
-    }
-
-    /// The first comma in `range` that is in no comment.
-    fn comma(&self, range: Range<usize>) -> Option<usize> {
-        let at = range.start + self.text[range.clone()].find([',', '#'])?;
-        self.text[at..].starts_with(',').then_some(at)
-    }
-
-    /// Where the value of a node ends, in flow style.
-    fn flow_end(&self, node: &Node) -> usize {
-        if self.is_flow(node) { self.close(node.span.start) + 1 } else { node.span.end }
+    /// How we write what is in no brackets; its key begins at `start`.
+    fn own_style(&self, start: usize) -> Style {
+        Style { is_quoted: self.text[start..].starts_with('"'), is_padded: true }
     }
 
     fn replace(&self, at: &Place<'_>, path: &[Step<'_>], value: &Value) -> Result<String, EditError> {
@@ -371,9 +354,24 @@ impl File<'_> {
         };
         let start = entry.key_span.start;
         let is_leaf = !value.is_object() || value.as_object().is_some_and(Map::is_empty);
-        if at.in_flow || ((is_scalar || self.is_flow(at.node)) && is_leaf) {
-            let style = Style { is_padded: is_leaf || self.style(start).is_padded, ..self.style(start) };
-            splices.add(at.node.span.start..self.flow_end(at.node), style.value(value));
+        let open = self.open(at.node);
+        if at.around.is_some() || ((is_scalar || open.is_some()) && is_leaf) {
+            let range = match (&at.node.value, open) {
+                (Tree::Null, _) => self.null(at.node),
+                (_, None) => Some(at.node.span.start..at.node.span.end),
+                (_, Some(open)) => {
+                    let flow = Flow::read(self.text, open).filter(|flow| flow.comments.is_empty());
+                    flow.map(|flow| at.node.span.start..flow.close + 1)
+                }
+            };
+            let style = at.around.map_or_else(|| self.own_style(start), |open| self.style(open, start));
+            splices.add(range.ok_or_else(|| entangled(path))?, style.value(value));
+            return Ok(splices.apply(self.text));
+        }
+        if matches!(at.node.value, Tree::Null) && is_leaf {
+            self.empty_value(entry, &mut splices).ok_or_else(|| entangled(path))?;
+            let behind = self.colon(entry).ok_or_else(|| entangled(path))? + 1;
+            splices.add(behind..behind, format!(" {}", self.own_style(start).value(value)));
             return Ok(splices.apply(self.text));
         }
         let Some(column) = self.column(start).filter(|c| self.text[line_start(self.text, start)..start].len() == *c)
@@ -384,6 +382,10 @@ impl File<'_> {
             return Err(entangled(path));
         }
         let range = line_start(self.text, start)..self.end_of_block(start, column);
+        // The comments in a list are a person's.
+        if matches!(at.node.value, Tree::List(_)) && self.text[range.clone()].contains('#') {
+            return Err(entangled(path));
+        }
         self.put_lines(range, &member(&entry.key, value, column), &mut splices);
         Ok(splices.apply(self.text))
     }
@@ -397,37 +399,18 @@ impl File<'_> {
     fn cut(
         &self,
         at: &Place<'_>,
-        members: &[(usize, &Node)],
+        members: &[usize],
         index: usize,
         empty: &str,
         path: &[Step<'_>],
     ) -> Result<String, EditError> {
         let mut splices = Splices::default();
-        let (start, value) = members[index];
-        if self.is_flow(at.node) {
-            let end = self.flow_end(value);
-            let own_lines = line_start(self.text, start)..line_end(self.text, end);
-            let behind = self.text[end..own_lines.end].trim();
-            let has_comma = behind == ",";
-            let before = index.checked_sub(1).and_then(|i| members.get(i)).map(|(_, node)| self.flow_end(node));
-            match (members.get(index + 1), before) {
-                (Some((next, _)), _) => splices.add(start..*next, ""),
-                (None, None) => splices.add(start..self.close(at.node.span.start), ""),
-                // The last of several on lines of its own: unless it has a comma, that of the one before goes too.
-                (None, Some(before))
-                    if self.column(start).is_some()
-                        && before <= own_lines.start
-                        && (has_comma || behind.is_empty()) =>
-                {
-                    if !has_comma && let Some(comma) = self.comma(before..own_lines.start) {
-                        splices.add(comma..comma + 1, "");
-                    }
-                    splices.add(own_lines, "");
-                }
-                (None, Some(before)) => splices.add(before..end, ""),
-            }
+        if self.open(at.node).is_some() {
+            let flow = self.flow(at.node);
+            flow.and_then(|f| f.cut(self.text, index, &mut splices)).ok_or_else(|| entangled(path))?;
             return Ok(splices.apply(self.text));
         }
+        let start = members[index];
         let first = if empty == "[]" { self.dash(start).ok_or_else(|| entangled(path))? } else { start };
         let line = line_start(self.text, first);
         if !self.text[line..first].chars().all(|c| c == ' ') {
