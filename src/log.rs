@@ -28,6 +28,15 @@ pub fn start(format: LogFormat, level: LogLevel) {
     let _ = tracing::subscriber::set_global_default(Registry::default().with(lines.with_filter(targets)));
 }
 
+/// The same as text without the time: whoever starts a server of the demo notes when it wrote a line.
+pub fn start_untimed(level: LogLevel) {
+    let colour = report::colour(report::stderr_is_terminal());
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).without_time();
+    let lines = lines.with_target(false).with_ansi(colour).with_filter(targets(level));
+    // As above.
+    let _ = tracing::subscriber::set_global_default(Registry::default().with(lines));
+}
+
 /// Shows log lines of at least `level` on the terminal's Logs screen from now on.
 pub fn start_on_screen(level: LogLevel) {
     let layer = mcp_proxy_tui::tracing_layer().with_filter(targets(level));

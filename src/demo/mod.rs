@@ -15,7 +15,7 @@ use mcp_proxy_core::config::{Config, LogLevel, Server};
 use rmcp::model::Implementation;
 use rmcp::transport::stdio;
 
-use crate::cli::{DemoServer, LogFormat};
+use crate::cli::DemoServer;
 use crate::log;
 use crate::report::Failure;
 
@@ -45,7 +45,7 @@ pub fn config(exe: &Path) -> Config {
 /// # Errors
 /// When the client does not open the talk as it should.
 pub async fn serve(which: DemoServer) -> Result<(), Failure> {
-    log::start(LogFormat::Text, LogLevel::Info);
+    log::start_untimed(LogLevel::Info);
     match which {
         DemoServer::Tools => tools::serve(stdio()).await,
         DemoServer::Library => library::serve(stdio()).await,
