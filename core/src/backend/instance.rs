@@ -31,7 +31,6 @@ use super::shape;
 use super::status::BackendState;
 use super::tasking::Tasking;
 use super::tenant::Tenant;
-use super::turns::Barrier;
 use super::upcalls::Asks;
 use super::users::Users;
 use super::wire::{Parcel, Step, Wire};
@@ -93,8 +92,8 @@ pub(super) struct Instance {
     pub(super) holder: Option<SessionId>,
     /// That is no session but one call of a client without one.
     pub(super) holder_is_call: bool,
-    /// Under lease: what is between two sessions until the server has answered our ping.
-    pub(super) barrier: Option<Barrier>,
+    /// Under lease: our ping between two sessions. What comes before its answer is nobody's.
+    pub(super) barrier: Option<WireId>,
     /// Under lease: the next session's turn waits until then for what the server is about to list.
     pub(super) turn_until: Option<Instant>,
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.

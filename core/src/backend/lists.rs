@@ -97,9 +97,6 @@ impl Instance {
             // Nobody sees them.
             return;
         }
-        if !self.knows_whose_turn() {
-            return;
-        }
         self.listing.is_wanted = true;
         self.relist_at = Some(self.now + RELIST_PAUSE);
     }

@@ -44,8 +44,6 @@ pub(super) struct Pool {
     /// The server gives each of its clients a session.
     has_sessions: AtomicBool,
     warned: AtomicBool,
-    /// An instance under lease has said something that was no answer, and of which only its turn tells whose it is.
-    has_said_more: AtomicBool,
     /// How the server asks, as far as any instance has shown.
     asking: Mutex<Asking>,
 }
@@ -88,23 +86,12 @@ impl Pool {
             eras: Mutex::default(),
             has_sessions: AtomicBool::new(false),
             warned: AtomicBool::new(false),
-            has_said_more: AtomicBool::new(false),
             asking: Mutex::new(Asking { beside: Profile::NOTHING, roots: false, roots_late: false }),
         }
     }
 
     fn asking(&self) -> MutexGuard<'_, Asking> {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An instance under lease says something that is no answer, and does not say whose it is.
-    pub(super) fn says_more(&self) {
-        self.has_said_more.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether one ever has.
-    pub(super) fn has_said_more(&self) -> bool {
-        self.has_said_more.load(Ordering::Relaxed)
     }
 
     /// An instance that several share has asked this, and not on the stream of a call.

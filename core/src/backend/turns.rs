@@ -7,23 +7,10 @@ use std::time::Duration;
 use super::call::Call;
 use super::instance::Instance;
 use super::pending::Own;
-use super::tenant::Tenant;
-use super::wire::Wire;
 use crate::protocol::{Era, Method};
 
 /// A turn ends so long after it might have while the server lists something new; one that goes on is left to whose turn it was.
 const LISTS: Duration = Duration::from_secs(1);
-
-/// What is between two sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Barrier {
-    /// The next one's calls wait for the answer.
-    Closed,
-    /// They do not, and were sent right behind the ping. For servers that have said nothing yet but answers: one that reads in turn
-    /// answers the ping before anything of the next call. Of one that does not its very first word is lost, and reaches nobody else. One
-    /// that was stuck gets a call that might have been made elsewhere.
-    Open,
-}
 
 impl Instance {
     /// The next session's turn is near, once nothing of the one before is running.
@@ -47,38 +34,17 @@ impl Instance {
             if self.stale || self.changes_lists() {
                 return;
             }
-            self.send_own(Own::Barrier, Method::Ping, "{}");
-            // Requests by HTTP may overtake each other.
-            if matches!(self.wire, Wire::Pipe(_)) && !self.port.pool.has_said_more() {
-                self.barrier = Some(Barrier::Open);
-                self.leaves_turn();
-                self.take_from_backlog();
-            } else {
-                self.barrier = Some(Barrier::Closed);
-            }
+            self.barrier = Some(self.send_own(Own::Barrier, Method::Ping, "{}"));
         }
     }
 
     /// The server has answered what is between two sessions: everything it says from now on is of the next one.
     pub(super) fn is_handed_over(&mut self) {
-        if self.barrier.take() == Some(Barrier::Closed) && !self.changes_lists() {
-            self.leaves_turn();
+        self.barrier = None;
+        if !self.changes_lists() {
+            (self.holder, self.turn_until) = (None, None);
         }
         self.take_from_backlog();
-    }
-
-    fn leaves_turn(&mut self) {
-        (self.holder, self.turn_until) = (None, None);
-    }
-
-    /// It says that its lists have changed, by whose turn it is. While the ping has not been answered nobody knows who that is: it serves
-    /// nobody any more, and they are not told.
-    pub(super) fn knows_whose_turn(&mut self) -> bool {
-        if matches!(self.port.tenant, Tenant::Lease(_)) {
-            self.port.pool.says_more();
-        }
-        self.stale |= self.barrier == Some(Barrier::Open);
-        self.barrier != Some(Barrier::Open)
     }
 
     /// Whether a call need not wait behind those that came before it.
@@ -92,7 +58,7 @@ impl Instance {
         call.seat.is_none()
             || self.era() == Era::Modern
             || (!self.stale
-                && self.barrier != Some(Barrier::Closed)
+                && self.barrier.is_none()
                 && self.holder.is_none_or(|h| h == call.peer.id)
                 && self.port.lease.bound().is_none_or(|b| b == call.peer.id))
     }

@@ -110,7 +110,6 @@ impl Instance {
             _ if stream.is_some() => None,
             // d: until the first call has got here, it is the one the instance was started for.
             Audience::Holder => {
-                self.port.pool.says_more();
                 let holder = self.holder.or_else(|| self.port.lease.first()).filter(|_| self.barrier.is_none())?;
                 self.ctx.peers.get(holder).map(|peer| self.owned_by(peer))
             }
