@@ -95,17 +95,6 @@ enum Stage {
     Knows { confirms: WireId, until: Instant },
 }
 
-impl Stage {
-    /// It has answered this. What took a while to answer takes as long to ask.
-    fn hears(&mut self, wire: WireId, now: Instant) {
-        if let Self::Told { confirms, since, .. } = *self
-            && confirms == wire
-        {
-            *self = Self::Heard(now + ASKS.max(now.saturating_duration_since(since)));
-        }
-    }
-}
-
 impl RootsSaid {
     /// When it does not go on waiting.
     pub(super) fn wake(&self) -> Option<Instant> {
@@ -197,9 +186,13 @@ impl Instance {
 
     /// It has answered a request of ours, or will not.
     pub(super) fn has_confirmed(&mut self, wire: WireId) {
-        match self.roots.first.as_mut().map(|first| &mut first.stage) {
-            Some(Stage::Knows { confirms, .. }) if *confirms == wire => self.send_first(),
-            Some(stage @ Stage::Told { .. }) => stage.hears(wire, self.now),
+        let Some(first) = &mut self.roots.first else { return };
+        match first.stage {
+            // One that took a while to answer takes as long to ask.
+            Stage::Told { confirms, since, .. } if confirms == wire => {
+                first.stage = Stage::Heard(self.now + ASKS.max(self.now.saturating_duration_since(since)));
+            }
+            Stage::Knows { confirms, .. } if confirms == wire => self.send_first(),
             _ => {}
         }
     }

@@ -28,13 +28,11 @@ impl Instance {
         } else if self.holder.is_some_and(|h| h != next) {
             if self.changes_lists() {
                 let until = *self.turn_until.get_or_insert(self.now + LISTS);
+                // Looked at again when the lists are there, or at the end of that time.
                 self.stale |= until <= self.now;
+            } else if !self.stale {
+                self.barrier = Some(self.send_own(Own::Barrier, Method::Ping, "{}"));
             }
-            // Looked at again when the lists are there, or at the end of that time.
-            if self.stale || self.changes_lists() {
-                return;
-            }
-            self.barrier = Some(self.send_own(Own::Barrier, Method::Ping, "{}"));
         }
     }
 

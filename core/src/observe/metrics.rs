@@ -263,11 +263,14 @@ impl<T> Named<T> {
         Some(&mut self.all[self.last].1)
     }
 
-    /// Begins to count under a name under which nothing is counted yet.
-    fn add(&mut self, name: &Arc<str>, new: T) -> &mut T {
-        self.last = self.all.len();
-        self.by_name.insert(name.clone(), self.last);
-        self.all.push((name.clone(), new));
+    /// What is counted under a name; `new` where nothing is yet.
+    #[inline]
+    fn of(&mut self, name: &Arc<str>, new: impl FnOnce() -> T) -> &mut T {
+        if self.find(name).is_none() {
+            self.last = self.all.len();
+            self.by_name.insert(name.clone(), self.last);
+            self.all.push((name.clone(), new()));
+        }
         &mut self.all[self.last].1
     }
 
@@ -359,9 +362,8 @@ impl BackendMetrics {
                 self.other_tools.record(us);
                 return Begins::default();
             }
-            self.tools.add(tool, Tool { latency: Quantiles::default(), history: None, series: None });
         }
-        let Some(of) = self.tools.find(tool) else { return Begins::default() };
+        let of = self.tools.of(tool, || Tool { latency: Quantiles::default(), history: None, series: None });
         let mut begins = Begins::default();
         if let Some(us) = took {
             of.latency.record(us);
@@ -427,13 +429,12 @@ impl Default for Metrics {
 
 impl Metrics {
     fn of(&mut self, backend: &Arc<str>) -> &mut BackendMetrics {
-        if self.backends.find(backend).is_none() {
+        let keeps = self.history.is_some();
+        self.backends.of(backend, || {
             let mut new = BackendMetrics::new();
-            new.history = self.history.is_some().then(History::default);
-            self.backends.add(backend, new);
-        }
-        let last = self.backends.last;
-        &mut self.backends.all[last].1
+            new.history = keeps.then(History::default);
+            new
+        })
     }
 
     /// A client's request of `n_bytes` has begun.
