@@ -240,8 +240,10 @@ impl Instance {
     /// Waits for the next thing to happen. `take_mail` is false during the opening talk: calls wait in the mailbox.
     pub(super) async fn turn(&mut self, take_mail: bool) -> Turn {
         self.arm();
+        // Somebody waits for room, or for the last word to be out.
+        let tells_written = !self.backlog.is_empty() || self.stale || self.drain_until.is_some();
         let turn = tokio::select! { biased;
-            step = self.wire.step() => match step {
+            step = self.wire.step(tells_written) => match step {
                 Step::Wrote => Turn::Nothing,
                 Step::Read => Turn::Read,
                 Step::Closed => Turn::Gone(self.wire.ended(None).await),

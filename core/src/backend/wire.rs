@@ -71,17 +71,20 @@ impl Pipe {
         Self { link, lines: Lines::new(max_line), outbox: Outbox::default(), exit }
     }
 
-    async fn step(&mut self) -> Step {
-        tokio::select! { biased;
-            written = self.outbox.write(&mut self.link.writer), if !self.outbox.is_empty() => match written {
-                Ok(()) => Step::Wrote,
-                Err(_) => Step::Closed,
-            },
-            n = self.lines.fill(&mut self.link.reader) => match n {
-                Ok(0) | Err(_) => Step::Closed,
-                Ok(_) => Step::Read,
-            },
-            reason = &mut self.exit => Step::Exited(reason.ok()),
+    async fn step(&mut self, tells_written: bool) -> Step {
+        loop {
+            tokio::select! { biased;
+                written = self.outbox.write(&mut self.link.writer), if !self.outbox.is_empty() => match written {
+                    Ok(()) if tells_written => return Step::Wrote,
+                    Ok(()) => {}
+                    Err(_) => return Step::Closed,
+                },
+                n = self.lines.fill(&mut self.link.reader) => return match n {
+                    Ok(0) | Err(_) => Step::Closed,
+                    Ok(_) => Step::Read,
+                },
+                reason = &mut self.exit => return Step::Exited(reason.ok()),
+            }
         }
     }
 
@@ -157,13 +160,13 @@ impl Wire {
         }
     }
 
-    /// Waits for the next thing to happen on it.
+    /// Waits for the next thing to happen on it; that something was written is one only if `tells_written`.
     ///
     /// # Cancel safety
     /// Cancel safe: what was read stays, what was written is gone from the queue.
-    pub(super) async fn step(&mut self) -> Step {
+    pub(super) async fn step(&mut self, tells_written: bool) -> Step {
         match self {
-            Self::Pipe(pipe) => pipe.step().await,
+            Self::Pipe(pipe) => pipe.step(tells_written).await,
             Self::Http(remote) => {
                 remote.step().await;
                 Step::Read

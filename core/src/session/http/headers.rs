@@ -64,14 +64,16 @@ pub(super) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     let mut said = false;
     for value in headers.get_all(ACCEPT) {
         said = true;
-        for range in value.to_str().unwrap_or_default().split(',') {
-            let mut parts = range.split(';').map(str::trim);
+        for range in value.as_bytes().split(|b| *b == b',') {
+            let mut parts = range.split(|b| *b == b';').map(<[u8]>::trim_ascii);
             let name = parts.next().unwrap_or_default();
-            let fits = name.eq_ignore_ascii_case(kind)
-                || name == "*/*"
-                || name.strip_suffix("/*").is_some_and(|m| m.eq_ignore_ascii_case(main));
-            let is_none =
-                |p: &str| p.strip_prefix("q=").or(p.strip_prefix("Q=")).is_some_and(|q| q.parse() == Ok(0.0f32));
+            let fits = name.eq_ignore_ascii_case(kind.as_bytes())
+                || name == b"*/*"
+                || name.strip_suffix(b"/*").is_some_and(|m| m.eq_ignore_ascii_case(main.as_bytes()));
+            let is_none = |part: &[u8]| {
+                let weight = part.strip_prefix(b"q=").or(part.strip_prefix(b"Q="));
+                weight.and_then(|q| str::from_utf8(q).ok()).is_some_and(|q| q.parse() == Ok(0.0f32))
+            };
             if fits && !parts.any(is_none) {
                 return true;
             }
