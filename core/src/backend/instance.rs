@@ -13,32 +13,27 @@ use bytes::Bytes;
 use tokio::time::Sleep;
 
 use super::awaited::Awaited;
-use super::call::{Call, Outcome};
+use super::call::Call;
 use super::context::Context;
-use super::forward::forward;
 use super::hearing::Hearing;
 use super::held::AllHeld;
 use super::lists::Listing;
 use super::offer::{ItemKind, Offer};
 use super::own::OwnRows;
 use super::peer::Level;
-use super::pending::{Entry, Origin, Own, PendingTable};
+use super::pending::{Entry, Origin, PendingTable};
 use super::port::{Control, Mail, Port};
 use super::remote::Trouble;
 use super::roots::RootsSaid;
 use super::settling::Settling;
 use super::shape;
-use super::status::BackendState;
 use super::tasking::Tasking;
 use super::tenant::Tenant;
 use super::upcalls::Asks;
 use super::users::Users;
 use super::wire::{Parcel, Step, Wire};
 use crate::config::Server;
-use crate::observe::Status;
-use crate::protocol::{
-    Era, Fault, Field, Message, Method, Patch, RequestId, Revision, SessionId, Spliced, WireId, code,
-};
+use crate::protocol::{Era, Fault, Field, Message, Method, Revision, SessionId, Spliced, WireId, code};
 use crate::transport::ExitReason;
 
 /// While this many bytes wait to be written, no further calls are taken in.
@@ -47,10 +42,6 @@ const OUTBOX_FULL: usize = 1 << 20;
 const MAX_BACKLOG: usize = 4096;
 /// An instance whose client has left may read for this long what that means for it.
 const LAST_WORD: Duration = Duration::from_secs(1);
-/// An instance beside the base one, or one that only made lists, is ended after this time without a call.
-const UNUSED: Duration = Duration::from_secs(5 * 60);
-/// One beside the base one that was only asked for its lists: its client may call now, or not at all.
-const LISTED: Duration = Duration::from_secs(60);
 
 /// Whether it is the next round of a call, as the modern era has it.
 fn is_next_round(call: &Call) -> bool {
@@ -63,12 +54,12 @@ pub(super) struct Instance {
     pub(super) port: Arc<Port>,
     pub(super) ctx: Arc<Context>,
     /// The server's configuration, as it was told last.
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
     /// Counts the instances of this server: an answer for an older one finds nothing.
     pub(super) generation: u64,
     pub(super) wire: Wire,
     pub(super) pending: PendingTable,
-    mail: VecDeque<Mail>,
+    pub(super) mail: VecDeque<Mail>,
     control: VecDeque<Control>,
     /// Calls that wait because `max_concurrent` are in flight or the server does not read, and since when.
     pub(super) backlog: VecDeque<(Instant, Box<Call>)>,
@@ -99,7 +90,7 @@ pub(super) struct Instance {
     /// It is under lease and has traces of a session that is not the next one: it ends as soon as nothing runs.
     pub(super) stale: bool,
     /// Nothing runs on the stale instance any more: it ends then at the latest.
-    stale_until: Option<Instant>,
+    pub(super) stale_until: Option<Instant>,
     /// What it knows of its clients' roots.
     pub(super) roots: RootsSaid,
     /// The open `subscriptions/listen` of a modern server.
@@ -134,9 +125,9 @@ pub(super) struct Instance {
     pub(super) n_junk: u32,
     /// Its URL could not be reached the last time.
     pub(super) is_unreached: bool,
-    sleep: Pin<Box<Sleep>>,
+    pub(super) sleep: Pin<Box<Sleep>>,
     /// What `sleep` is set to; `None`: not waiting for anything.
-    wake_at: Option<Instant>,
+    pub(super) wake_at: Option<Instant>,
     /// Now, as of the last turn: one clock reading serves a whole batch.
     pub(super) now: Instant,
 }
@@ -378,15 +369,6 @@ impl Instance {
         ));
     }
 
-    /// A call that was not sent goes on to the instance in this one's place.
-    fn hand_on(&self, call: Box<Call>) {
-        if let Err(call) = forward(&self.port, &self.ctx, call) {
-            let is_there = self.ctx.ports.borrow().contains_key(self.port.name());
-            let what = if is_there { "is being stopped" } else { "was removed from the configuration" };
-            call.fail(self.fault(&format!("server `{}` {what}", self.port.name()), "stopping"));
-        }
-    }
-
     fn send(&mut self, mut call: Box<Call>) {
         self.is_used_by(&call.peer);
         if self.settling.holds(self.now) {
@@ -443,75 +425,12 @@ impl Instance {
             && !self.settling.holds(self.now)
     }
 
-    /// A call that has waited for its turn as long as the server may be silent about it will not get one in time.
-    fn expire_backlog(&mut self) {
-        let (over, wait) = std::mem::take(&mut self.backlog)
-            .into_iter()
-            .partition(|(since, call)| self.now.saturating_duration_since(*since) >= call.timeout);
-        self.backlog = wait;
-        let over: VecDeque<(Instant, Box<Call>)> = over;
-        for (since, call) in over {
-            let text = format!(
-                "server `{}` has been busy with other calls for {:.1?}: this one was not sent",
-                self.port.name(),
-                self.now - since
-            );
-            let fault = self.fault(&text, "busy");
-            call.end(Outcome::TimedOut(fault), None);
-        }
-    }
-
     /// Sends a notification of our own.
     pub(super) fn notify(&mut self, method: Method, params: Option<&str>) {
         let params = params.map_or_else(String::new, |p| format!(r#","params":{p}"#));
         let text = format!(r#"{{"jsonrpc":"2.0","method":"{}"{params}}}"#, method.name());
         let parcel = if method == Method::Initialized { Parcel::Initialized } else { Parcel::Note };
         self.wire.push_parts(&[text.as_bytes()], parcel);
-    }
-
-    fn on_cancel(&mut self, session: SessionId, client_id: &RequestId, message: &Message) {
-        if let Some(at) = self.backlog.iter().position(|(_, c)| c.peer.id == session && c.client_id == *client_id) {
-            self.backlog.remove(at);
-            return;
-        }
-        let Some(wire) = self.pending.find(session, client_id) else { return };
-        if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
-            self.leaves_traces(&call);
-        }
-        if self.roots.forget(wire) || self.ends_task_of(wire, "the client does not wait for it any more") {
-            self.asks.forget_call(wire);
-            return self.take_from_backlog();
-        }
-        let mut out = Spliced::new(message.raw().clone());
-        if let Some(span) = message.span(Field::CancelId) {
-            out.patch(span, Patch::Number(wire.0));
-        }
-        self.wire.cancel(wire, &out);
-        self.asks.forget_call(wire);
-        self.take_from_backlog();
-    }
-
-    /// Calls whose clients are away and may come again end here: it will not be there when they do.
-    fn end_parked(&mut self) {
-        let text = format!("server `{}` is being stopped", self.port.name());
-        for wire in self.pending.parked() {
-            let Some(Entry { origin: Origin::Call(call), sent, .. }) = self.pending.complete(wire) else { continue };
-            call.end(Outcome::Fault(self.fault(&text, "stopping")), Some((sent, self.now)));
-            self.cancel_upstream(wire, "the server is being stopped");
-        }
-    }
-
-    /// Takes a request back that was given up.
-    pub(super) fn cancel_upstream(&mut self, wire: WireId, reason: &str) {
-        if self.roots.forget(wire) || self.ends_task_of(wire, reason) {
-            return self.asks.forget_call(wire);
-        }
-        let reason = serde_json::Value::from(reason);
-        let name = Method::Cancelled.name();
-        let text =
-            format!(r#"{{"jsonrpc":"2.0","method":"{name}","params":{{"requestId":{},"reason":{reason}}}}}"#, wire.0);
-        self.wire.cancel(wire, &Spliced::new(text.into()));
-        self.asks.forget_call(wire);
     }
 
     pub(super) fn on_control(&mut self) -> Option<End> {
@@ -547,172 +466,10 @@ impl Instance {
         None
     }
 
-    fn detach(&mut self, session: SessionId) {
-        for wire in self.pending.calls_of(session) {
-            if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {
-                self.leaves_traces(&call);
-            }
-            self.cancel_upstream(wire, "the client has left");
-        }
-        self.leaves_tasks(session);
-        // What is left of it under lease is of no use to anybody.
-        self.stale |= self.port.lease.bound() == Some(session);
-        self.users.leave(session);
-        self.backlog.retain(|(_, c)| c.peer.id != session);
-        self.refuse_asks_of(session);
-        let unwanted = self.port.wanted.leave(session);
-        let unfollowed = !self.port.wanted_tasks.leave(session).is_empty();
-        self.unwanted(&unwanted, unfollowed);
-        if self.level.is_some() {
-            // It may have been the one who wanted the most.
-            self.send_level();
-        }
-        self.take_from_backlog();
-    }
-
-    pub(super) fn on_timer(&mut self) -> Option<End> {
-        if self.relist_at.is_some_and(|at| at <= self.now) {
-            self.relist_at = None;
-            // Before it is ready nobody knows what it has; its lists are asked for then in any case.
-            if self.port.status.state() == BackendState::Ready {
-                self.relist();
-            }
-        }
-        if self.listen_at.is_some_and(|at| at <= self.now) {
-            self.open_listen();
-        }
-        for (wire, entry) in self.pending.expired(self.now) {
-            let limit = entry.limit_reached(self.now);
-            match entry.origin {
-                Origin::Call(call) => {
-                    let text = format!("server `{}` did not answer within {limit}", self.port.name());
-                    let fault = self.fault(&text, "timeout");
-                    self.leaves_traces(&call);
-                    call.end(Outcome::TimedOut(fault), Some((entry.sent, self.now)));
-                    self.cancel_upstream(wire, "timed out");
-                }
-                Origin::Own(own) => {
-                    self.end_own(wire, Status::TimedOut);
-                    match own {
-                        Own::List(kind) => self.give_up_list(kind),
-                        // It does not even answer a ping: a new one takes over.
-                        Own::Barrier => self.stale = true,
-                        Own::Ping => self.on_pinged(None),
-                        _ => {}
-                    }
-                }
-            }
-        }
-        self.pending.look_again();
-        self.roots_are_due();
-        self.tasks_are_due();
-        if !self.backlog.is_empty() {
-            self.expire_backlog();
-            self.take_from_backlog();
-        }
-        if self.drain_until.is_some_and(|at| at <= self.now) {
-            return Some(End::Told(Control::Shutdown { drain: true }));
-        }
-        if self.idle_deadline().is_some_and(|at| at <= self.now) {
-            let is_awaited = match &self.port.tenant {
-                // Its state follows its user, who is still here.
-                Tenant::Client(principal) => !self.ctx.peers.of(principal).is_empty(),
-                _ => false,
-            };
-            if !is_awaited {
-                return Some(End::Idle);
-            }
-            self.idle_since = self.now;
-        }
-        None
-    }
-
-    /// When an instance without calls and subscriptions is stopped: that of a lazy server, and those beside the base one. The
-    /// base one too, where all callers have gone to others: it has made the lists, and a call or a list wakes it.
-    fn idle_deadline(&self) -> Option<Instant> {
-        let server = &self.server;
-        let is_idle = self.pending.n_calls() == 0
-            && self.backlog.is_empty()
-            && self.port.wanted.is_empty()
-            && self.port.wanted_tasks.is_empty()
-            && !self.runs_tasks();
-        if !is_idle {
-            return None;
-        }
-        let is_lazy = server.start != crate::config::StartPolicy::Eager;
-        let after = match self.port.tenant {
-            // As long as its session.
-            Tenant::Session(_) => None,
-            Tenant::Lease(_) | Tenant::Kind(..) if self.users.is_nobody() => Some(LISTED),
-            Tenant::Client(_) | Tenant::Lease(_) | Tenant::Kind(..) => Some(UNUSED),
-            Tenant::Everybody if is_lazy => server.idle_timeout,
-            Tenant::Everybody => self.port.pool.is_used().then_some(UNUSED),
-        };
-        self.idle_since.checked_add(after?)
-    }
-
-    /// Sets the one timer to the earliest thing that may happen. Deadlines only move away between turns (progress, an
-    /// answered call), so an earlier wake-up is harmless and the timer is touched only when something gets nearer.
-    fn arm(&mut self) {
-        let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
-        let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0 && !self.runs_tasks());
-        let settled = self.settling.until().filter(|_| !self.backlog.is_empty());
-        let all = [
-            settled,
-            // Passed, it is looked at with the next thing that happens.
-            self.turn_until.filter(|at| *at > self.now && !self.backlog.is_empty()),
-            self.relist_at,
-            self.listen_at,
-            self.drain_until,
-            self.outdated_until,
-            stale,
-            self.idle_deadline(),
-            self.pending.nearest(),
-            self.tasking.wake(),
-            self.awaited.wake(),
-            self.held.wake(),
-            self.roots.wake(),
-            first,
-        ];
-        let earliest = all.into_iter().flatten().min();
-        let Some(earliest) = earliest else { return };
-        if self.wake_at.is_none_or(|at| earliest < at) {
-            self.wake_at = Some(earliest);
-            self.sleep.as_mut().reset(earliest.into());
-        }
-    }
-
     /// A fault that names the server and the reason, for people and for programs.
     pub(super) fn fault(&self, text: &str, reason: &str) -> Fault {
         let data = serde_json::json!({ "backend": &**self.port.name(), "reason": reason });
         Fault::new(code::INTERNAL, text.to_owned()).with_data(&data)
-    }
-
-    /// Everything that was waiting for this instance ends: calls that may be repeated are given back, the others fail.
-    pub(super) fn abandon(&mut self, why: &Fault) -> VecDeque<Box<Call>> {
-        self.refuse_all_asks();
-        self.end_all_own();
-        let mut again: VecDeque<Box<Call>> = VecDeque::new();
-        let unsent = self.roots.take().and_then(|wire| self.pending.complete(wire)).map(|entry| (entry, false));
-        let sent = self.pending.drain().into_iter().map(|entry| (entry, true));
-        for (entry, was_sent) in unsent.into_iter().chain(sent) {
-            let Origin::Call(mut call) = entry.origin else { continue };
-            let may_go_again = !was_sent || (call.is_repeatable() && !call.retried);
-            // Who was asked something would be asked it again.
-            if may_go_again && !entry.was_asked {
-                call.retried |= was_sent;
-                again.push_back(call);
-            } else {
-                call.end(Outcome::Fault(why.clone()), Some((entry.sent, self.now)));
-            }
-        }
-        again.extend(self.backlog.drain(..).map(|(_, call)| call));
-        while let Some(mail) = self.mail.pop_front() {
-            if let Mail::Call(call) = mail {
-                again.push_back(call);
-            }
-        }
-        again
     }
 
     /// Kinds whose lists this server has, by what it declared.

@@ -80,7 +80,7 @@ pub enum Mail {
         /// The answer, or why there is none.
         answer: Box<Result<Message, Fault>>,
     },
-    /// A call that outlives its session is over, and nothing of it is left to be told: comes after all of that.
+    /// A call that outlives its session is over: comes after all that its server was still told of it.
     Over(SessionId),
     /// A task that was made of a call for us is not waited for any more.
     EndTask(Box<OwnTask>),

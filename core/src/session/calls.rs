@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
-use super::parks::{Again, Begun, Waiter, Word, its_only};
+use super::parks::{Again, Beginning, Waiter, Word, its_only};
 use super::run::{Active, Session};
 use crate::backend::{
     Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, Verdict, may_ask,
@@ -326,7 +326,7 @@ impl Session {
     fn keep(&self, active: &Active, peer: &Arc<Peer>, client_id: &RequestId, message: &Message, again: Again) {
         self.engine.ctx.peers.add_call(peer.clone());
         let waiter = Waiter { peer: self.peer.clone(), client_id: client_id.clone() };
-        self.engine.parks.begin(Begun {
+        self.engine.parks.begin(Beginning {
             peer: peer.clone(),
             waiter,
             call: active.call,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::park::{Park, Why};
-use super::{Again, Begun, Waiter, its_only, round};
+use super::{Again, Beginning, Waiter, its_only, round};
 use crate::backend::{Answer, ClientFacts, Context, Delivery, Mail, Outcome, Peer, Port};
 use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
 use crate::protocol::{CallId, Fault, Message, Method, RequestId, SessionId, code};
@@ -74,8 +74,8 @@ pub(super) struct Kept {
 
 impl Kept {
     /// One that begins.
-    pub(super) fn new(begun: Begun) -> Self {
-        let Begun { peer, waiter, call, port, method, raw, facts, status, home, again } = begun;
+    pub(super) fn new(begun: Beginning) -> Self {
+        let Beginning { peer, waiter, call, port, method, raw, facts, status, home, again } = begun;
         Self {
             park: Park::new(waiter, port.server().input_timeout),
             peer,

@@ -72,7 +72,7 @@ pub(super) struct Waiter {
 
 /// A call that begins.
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct Beginning {
     /// What stands for it towards the server.
     pub(super) peer: Arc<Peer>,
     pub(super) waiter: Waiter,
@@ -167,7 +167,7 @@ impl Parks {
     }
 
     /// A call begins; it goes to the server next.
-    pub(super) fn begin(&self, begun: Begun) {
+    pub(super) fn begin(&self, begun: Beginning) {
         let kept = Box::new(Kept::new(begun));
         self.begun().push_back(kept);
     }
