@@ -177,6 +177,8 @@ mod tests {
             (&["text/event-stream;q=0"], false),
             (&["text/event-stream; q=0.000, */*;q=0"], false),
             (&["text/html"], false),
+            (&["x/\u{e9}, text/event-stream"], true),
+            (&["text/event-stream;q=\u{e9}"], true),
         ] {
             let all: Vec<_> = values.iter().map(|v| ("accept", *v)).collect();
             assert_eq!(accepts(&headers(&all), "text/event-stream"), expected, "{values:?}");
