@@ -23,6 +23,7 @@ use super::own::OwnRows;
 use super::peer::Level;
 use super::pending::{Entry, Origin, PendingTable};
 use super::port::{Control, Mail, Port};
+use super::reading::Came;
 use super::remote::Trouble;
 use super::roots::RootsSaid;
 use super::settling::Settling;
@@ -58,6 +59,8 @@ pub(super) struct Instance {
     /// Counts the instances of this server: an answer for an older one finds nothing.
     pub(super) generation: u64,
     pub(super) wire: Wire,
+    /// What was read and is not acted on yet.
+    pub(super) came: Vec<Came>,
     pub(super) pending: PendingTable,
     pub(super) mail: VecDeque<Mail>,
     control: VecDeque<Control>,
@@ -177,6 +180,7 @@ impl Instance {
             ctx,
             generation,
             wire,
+            came: Vec::new(),
             pending: PendingTable::default(),
             mail: VecDeque::new(),
             control: VecDeque::new(),

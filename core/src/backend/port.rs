@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::call::{Call, OwnTask};
 use super::context::Context;
@@ -237,6 +238,12 @@ impl Port {
     /// Looks at its configuration: what every call asks for needs no share in it.
     pub fn look<T>(&self, look: impl FnOnce(&Server) -> T) -> T {
         self.settings.look(look)
+    }
+
+    /// How long its server may be silent about a call; `None`: that depends on the tool.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.settings.timeout()
     }
 
     /// From now on the server has this entry, which differs in nothing that its process is made of. Its tasks are told.

@@ -6,14 +6,36 @@ use super::instance::{End, Instance};
 use super::pending::{Origin, Own};
 use super::wire::Wire;
 use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
-use crate::protocol::{CallId, Era, Field, Kind, Message, Method, WireId};
-use crate::transport::Line;
+use crate::protocol::{CallId, Era, Field, Kind, Malformed, Message, Method, WireId};
+use crate::transport::{Line, TooLong};
+use bytes::Bytes;
 use std::time::Duration;
 
 /// Lines in a row that are no messages, until the server is given up: it is talking to somebody else.
 const MAX_JUNK: u32 = 100;
 /// Quiet time after `list_changed` before the lists are asked for again: servers send several at once.
 pub(super) const RELIST_PAUSE: Duration = Duration::from_millis(100);
+
+/// So many lines are looked at before the first of them is acted on: what reads a message and what acts on one are each near at hand then
+/// for all of them.
+const TOGETHER: usize = 16;
+
+/// What a line is.
+#[derive(Debug)]
+pub(super) enum Came {
+    One(Message),
+    Refused(Box<(Bytes, Malformed)>),
+    TooLong(TooLong),
+}
+
+impl Came {
+    fn of(line: Line) -> Self {
+        match line {
+            Line::Whole(bytes) => Message::take(bytes).map_or_else(Self::Refused, Self::One),
+            Line::TooLong(long) => Self::TooLong(long),
+        }
+    }
+}
 
 impl Instance {
     /// Handles everything that was read.
@@ -26,38 +48,51 @@ impl Instance {
 
     /// Handles all whole lines that were read.
     fn on_lines(&mut self) -> Option<End> {
-        while let Some(line) = self.next_line() {
-            match line {
-                Line::Whole(bytes) => match Message::take(bytes) {
-                    Ok(message) => {
-                        self.n_junk = 0;
-                        self.on_message(message, None);
-                    }
-                    Err(refused) => {
-                        let (bytes, malformed) = *refused;
-                        self.junk(&bytes, &malformed.kind.to_string());
-                        if let Some(id) = broken::answers(&bytes, &malformed) {
-                            self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));
-                        }
-                    }
-                },
-                Line::TooLong(long) => {
-                    let limit = self.ctx.max_message_bytes;
-                    let text = format!(
-                        "sent a message of {} bytes; the limit is {limit} (`limits.max_message_bytes`)",
-                        long.n_bytes
-                    );
-                    self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text.clone());
-                    if let Some(id) = broken::answers_long(&long.head, &long.tail) {
-                        self.fail_broken(id, &text);
-                    }
+        let mut came = std::mem::take(&mut self.came);
+        loop {
+            while came.len() < TOGETHER
+                && let Some(line) = self.next_line()
+            {
+                came.push(Came::of(line));
+            }
+            if came.is_empty() {
+                self.came = came;
+                return None;
+            }
+            for line in came.drain(..) {
+                self.on_line(line);
+                if self.n_junk >= MAX_JUNK {
+                    return Some(End::Junk);
                 }
             }
-            if self.n_junk >= MAX_JUNK {
-                return Some(End::Junk);
+        }
+    }
+
+    fn on_line(&mut self, line: Came) {
+        match line {
+            Came::One(message) => {
+                self.n_junk = 0;
+                self.on_message(message, None);
+            }
+            Came::Refused(refused) => {
+                let (bytes, malformed) = *refused;
+                self.junk(&bytes, &malformed.kind.to_string());
+                if let Some(id) = broken::answers(&bytes, &malformed) {
+                    self.fail_broken(id, &format!("answered with a message that is {}", malformed.kind));
+                }
+            }
+            Came::TooLong(long) => {
+                let limit = self.ctx.max_message_bytes;
+                let text = format!(
+                    "sent a message of {} bytes; the limit is {limit} (`limits.max_message_bytes`)",
+                    long.n_bytes
+                );
+                self.ctx.observer.notice(NoticeLevel::Warning, Some(self.port.name()), text.clone());
+                if let Some(id) = broken::answers_long(&long.head, &long.tail) {
+                    self.fail_broken(id, &text);
+                }
             }
         }
-        None
     }
 
     fn next_line(&mut self) -> Option<Line> {

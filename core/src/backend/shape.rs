@@ -44,6 +44,16 @@ const LEVEL: (Field, &str) = (Field::MetaLogLevel, "io.modelcontextprotocol/logL
 
 /// What is written to the server for `call` under `wire`. `task`: whether it is to become one. `hears`: it may ask for log lines.
 pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears: bool) -> Spliced {
+    let mut out = with_ours(call, wire);
+    if is_reshaped(call, era, task, hears) {
+        reshape(&mut out, call, era, task, hears);
+    }
+    out
+}
+
+/// The call with our id and token, and the server's own name.
+#[inline]
+fn with_ours(call: &Call, wire: WireId) -> Spliced {
     let message = &call.message;
     let mut out = Spliced::new(message.raw().clone());
     if let Some(span) = message.span(Field::Id) {
@@ -55,6 +65,22 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
     if let Some(span) = message.span(Field::MetaToken) {
         out.patch(span, Patch::Number(wire.0));
     }
+    out
+}
+
+/// Whether anything else than what is ours is to be changed in it: within one era hardly ever.
+fn is_reshaped(call: &Call, era: Era, task: AsTask, hears: bool) -> bool {
+    let has = |field| call.message.span(field).is_some();
+    call.facts.revision.era() != era
+        || call.more.is_some()
+        || !has(Field::Params)
+        || (era == Era::Modern && !hears && has(Field::MetaLogLevel))
+        || (task != AsTask::ByClient && has(Field::Task))
+        || (era == Era::Legacy && matches!(task, AsTask::ByUs | AsTask::Held))
+}
+
+fn reshape(out: &mut Spliced, call: &Call, era: Era, task: AsTask, hears: bool) {
+    let message = &call.message;
     let mut meta = match (call.facts.revision.era(), era) {
         (Era::Modern, Era::Legacy) => Some(&MODERN_KEYS[..]),
         (Era::Modern, Era::Modern) if !hears && message.span(Field::MetaLogLevel).is_some() => Some(&[LEVEL][..]),
@@ -82,10 +108,10 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
             }
         }
         if let Some(more) = &call.more {
-            insert(&mut out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
+            insert(out, message.raw(), params, String::from_utf8_lossy(more).into_owned());
         }
         if matches!(task, AsTask::ByUs | AsTask::Held) && era == Era::Legacy {
-            insert(&mut out, message.raw(), params, format!(r#""{TASK_KEY}":{{}}"#));
+            insert(out, message.raw(), params, format!(r#""{TASK_KEY}":{{}}"#));
         }
     }
     for span in meta.map(|fields| message.meta_cuts(fields)).unwrap_or_default() {
@@ -94,9 +120,8 @@ pub(super) fn outgoing(call: &Call, era: Era, wire: WireId, task: AsTask, hears:
     if (call.facts.revision.era(), era) == (Era::Legacy, Era::Modern) {
         // Before any `logging/setLevel` a legacy server decides itself what it sends: ask for what it would.
         let level = hears.then(|| call.peer.level().unwrap_or(Level::Info));
-        add_modern_meta(&mut out, message, &call.facts, task == AsTask::ByUs, level);
+        add_modern_meta(out, message, &call.facts, task == AsTask::ByUs, level);
     }
-    out
 }
 
 fn add_modern_meta(out: &mut Spliced, message: &Message, facts: &ClientFacts, with_tasks: bool, level: Option<Level>) {
@@ -144,19 +169,18 @@ mod tests {
     use crate::protocol::{CallId, Method, RequestId, SessionId};
     use crate::transport::Mailbox;
 
-    /// What a server of `era` gets of a call with these `params` by a client of the other one.
-    fn sent(params: &str, era: Era) -> String {
-        let text = format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#);
-        let message = Message::parse(text.into()).expect("a message");
+    /// A call that is this message, by a client of `by`.
+    fn call(text: &str, by: Revision) -> Call {
+        let message = Message::parse(Bytes::copy_from_slice(text.as_bytes())).expect("a message");
         let facts = ClientFacts {
-            revision: if era == Era::Legacy { Revision::V2026_07_28 } else { Revision::V2025_11_25 },
+            revision: by,
             name: "c".into(),
             info: Bytes::from_static(br#"{"name":"c","version":"1"}"#),
             capabilities: Bytes::from_static(b"{}"),
             level: None,
             carried: Default::default(),
         };
-        let call = Call {
+        Call {
             id: CallId(1),
             peer: Arc::new(Peer::new(SessionId(1), Principal::own(), Mailbox::new(1))),
             client_id: RequestId::number(1),
@@ -173,7 +197,13 @@ mod tests {
             seat: None,
             needs_task: false,
             task: None,
-        };
+        }
+    }
+
+    /// What a server of `era` gets of a call with these `params` by a client of the other one.
+    fn sent(params: &str, era: Era) -> String {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#);
+        let call = call(&text, if era == Era::Legacy { Revision::V2026_07_28 } else { Revision::V2025_11_25 });
         let out = outgoing(&call, era, WireId(7), AsTask::No, false).to_bytes();
         let out = String::from_utf8(out.to_vec()).expect("text");
         serde_json::from_str::<serde_json::Value>(&out).expect("JSON");
@@ -221,5 +251,36 @@ mod tests {
         ] {
             assert_eq!(sent(params, Era::Modern), expected, "{params}");
         }
+    }
+
+    #[test]
+    fn a_call_that_is_not_looked_at_further_would_stay_as_it_is() {
+        let level = r#""_meta":{"io.modelcontextprotocol/logLevel":"info","progressToken":1}"#;
+        let mut n_plain = 0;
+        for params in ["", r#","params":null"#, r#","params":{}"#, r#","params":{"name":"t","task":{}}"#]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!(r#","params":{{"name":"t",{level}}}"#), r#","params":{"name":"t","a":1}"#.to_owned()])
+        {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call"{params}}}"#);
+            for (by, era) in [Revision::V2025_11_25, Revision::V2026_07_28]
+                .into_iter()
+                .flat_map(|by| [(by, Era::Legacy), (by, Era::Modern)])
+            {
+                for task in [AsTask::No, AsTask::ByClient, AsTask::ByUs, AsTask::Held] {
+                    for (hears, more) in [(false, None), (true, None), (true, Some(&br#""requestState":"s""#[..]))] {
+                        let call = Call { more: more.map(Bytes::from_static), ..call(&text, by) };
+                        let mut reshaped = with_ours(&call, WireId(7));
+                        let plain = reshaped.to_bytes();
+                        reshape(&mut reshaped, &call, era, task, hears);
+                        let is_plain = !is_reshaped(&call, era, task, hears);
+                        assert!(!is_plain || reshaped.to_bytes() == plain, "{text} {by:?} {era:?} {task:?} {hears}");
+                        assert_eq!(outgoing(&call, era, WireId(7), task, hears).to_bytes(), reshaped.to_bytes());
+                        n_plain += usize::from(is_plain);
+                    }
+                }
+            }
+        }
+        assert!(n_plain > 20, "{n_plain}");
     }
 }

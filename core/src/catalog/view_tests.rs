@@ -7,7 +7,7 @@ use crate::backend::Offer;
 use crate::catalog::merge;
 use crate::config::{Access, Naming, Routing, Server};
 use crate::protocol::{Era, Message, Method, Revision};
-use crate::route::{Route, route};
+use crate::route::{Route, To, route};
 
 const TOOLS: [&str; 4] = ["read", "write", "delete.all", "odd"];
 
@@ -74,7 +74,7 @@ fn reach(catalog: &Catalog, method: Method, params: &str) -> Option<(String, Opt
     let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}","params":{params}}}"#, method.name());
     let message = Message::parse(text.into()).expect("a request");
     match route(catalog, method, &message, Era::Legacy) {
-        Route::Backend { backend, target, .. } => {
+        Route::Backend(To { backend, target, .. }) => {
             Some((backend.to_string(), target.map(|(_, own)| String::from_utf8_lossy(&own).into_owned())))
         }
         _ => None,

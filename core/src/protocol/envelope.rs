@@ -37,10 +37,39 @@ impl Scanned {
             None => Err(shape("a message must be an object")),
             Some(Located { duplicate: Some(flaw), .. }) => Err(flaw),
             Some(Located { mut spans, version, .. }) => {
-                let kind = kind(bytes, &mut spans, version)?;
+                let kind = match usual_kind(bytes, &spans, version) {
+                    Some(kind) => kind,
+                    None => kind(bytes, &mut spans, version)?,
+                };
                 Ok(Self { kind, spans, len, single_line })
             }
         }
+    }
+}
+
+/// The kind of message these members make, for what nearly all messages are; `None`: [`kind`] knows.
+#[inline]
+fn usual_kind(bytes: &[u8], spans: &Spans, version: Span) -> Option<Kind> {
+    let first = |field| bytes.get(spans.get(field).start as usize);
+    let id = &bytes[spans.get(Field::Id).range()];
+    let has_id = match id {
+        [] => false,
+        // The scan has seen a number or a string here.
+        [b'"', ..] => true,
+        [b'0'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => true,
+        _ => return None,
+    };
+    if bytes.get(version.range()) != Some(br#""2.0""#) || spans.has(Field::Error) {
+        return None;
+    }
+    match (spans.has(Field::Method), spans.has(Field::Result)) {
+        (true, false) => {
+            let is_usual = first(Field::Method) == Some(&b'"')
+                && (!spans.has(Field::Params) || matches!(first(Field::Params), Some(b'{' | b'[')));
+            is_usual.then_some(if has_id { Kind::Request } else { Kind::Notification })
+        }
+        (false, true) if has_id && !spans.has(Field::Params) => Some(Kind::Response),
+        _ => None,
     }
 }
 
@@ -85,5 +114,45 @@ fn kind(bytes: &[u8], spans: &mut Spans, version: Span) -> Result<Kind, Box<Flaw
         (None, None, Some(b'{')) => Ok(Kind::Error),
         (None, None, Some(_)) => refuse("`error` must be an object", error),
         (None, None, None) => refuse("none of `method`, `result` and `error`", Span::NONE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_usual_is_of_the_kind_it_is() {
+        let some = |member: &str, values: &[&str]| -> Vec<String> {
+            let of = |v: &&str| format!(r#","{member}":{v}"#);
+            std::iter::once(String::new()).chain(values.iter().map(of)).collect()
+        };
+        let ids =
+            ["1", "0", "-1", "1.5", "1e3", "12345678901234567890", r#""""#, r#""é\"""#, "null", "true", "{}", "[]"];
+        let values = ["null", "1", r#""x""#, "{}", "[]", "true", r#"{"code":1}"#];
+        let (mut n, mut n_usual) = (0, 0);
+        for version in [r#""2.0""#, r#""1.0""#, "2.0", r#""2\u002e0""#] {
+            for id in some("id", &ids) {
+                for method in some("method", &[r#""a""#, "7", "null"]) {
+                    for result in some("result", &values) {
+                        for more in some("error", &values).into_iter().chain(some("params", &values)) {
+                            let text = format!(r#"{{"jsonrpc":{version}{id}{method}{result}{more}}}"#);
+                            let located = Located::scan(&mut Scan::new(text.as_bytes(), 0)).expect("JSON");
+                            let usual = usual_kind(text.as_bytes(), &located.spans, located.version);
+                            let mut spans = located.spans.clone();
+                            let real = kind(text.as_bytes(), &mut spans, located.version);
+                            n += 1;
+                            if let Some(usual) = usual {
+                                n_usual += 1;
+                                assert_eq!(real.ok(), Some(usual), "{text}");
+                                let same = |f| spans.get(f) == located.spans.get(f);
+                                assert!(same(Field::Id) && same(Field::Params), "nothing is dropped: {text}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert!(n_usual > 50 && n_usual < n / 4, "{n_usual} of {n}");
     }
 }

@@ -26,6 +26,8 @@ pub struct Span {
 }
 
 /// The members a scan locates. A span covers the member's *value*, quotes and brackets included.
+///
+/// What most messages have comes first: these have a place of their own in `spans.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Field {
@@ -39,22 +41,36 @@ pub enum Field {
     Result,
     /// `error`
     Error,
-    /// `error.code`
-    ErrorCode,
     /// `params.name`
     Name,
+    /// `params.arguments`
+    Arguments,
     /// `params.uri`
     Uri,
+    /// `params._meta`
+    Meta,
+    /// `params._meta.progressToken`
+    MetaToken,
+    /// `params.progressToken` (of `notifications/progress`)
+    ProgressToken,
+    /// `params.progress` (of `notifications/progress`)
+    Progress,
+    /// `result.resultType`
+    ResultType,
+    /// `result.isError`
+    IsError,
+    /// `params._meta["io.modelcontextprotocol/protocolVersion"]`
+    MetaVersion,
+    /// `params._meta["io.modelcontextprotocol/clientCapabilities"]`
+    MetaCapabilities,
+    /// `error.code`
+    ErrorCode,
     /// `params.cursor`
     Cursor,
     /// `params.level`
     Level,
     /// `params.requestId`
     CancelId,
-    /// `params.progressToken` (of `notifications/progress`)
-    ProgressToken,
-    /// `params.progress` (of `notifications/progress`)
-    Progress,
     /// `params.protocolVersion`
     ProtocolVersion,
     /// `params.capabilities`
@@ -63,8 +79,6 @@ pub enum Field {
     ClientInfo,
     /// `params.notifications` (the filter of `subscriptions/listen`)
     ListenFilter,
-    /// `params.arguments`
-    Arguments,
     /// `params.requestState` (of a call's next round)
     RequestState,
     /// `params.inputResponses` (of a call's next round)
@@ -79,26 +93,14 @@ pub enum Field {
     TaskId,
     /// `params.task` (a legacy call that is to become a task)
     Task,
-    /// `params._meta`
-    Meta,
-    /// `params._meta.progressToken`
-    MetaToken,
-    /// `params._meta["io.modelcontextprotocol/protocolVersion"]`
-    MetaVersion,
     /// `params._meta["io.modelcontextprotocol/clientInfo"]`
     MetaClientInfo,
-    /// `params._meta["io.modelcontextprotocol/clientCapabilities"]`
-    MetaCapabilities,
     /// `params._meta["io.modelcontextprotocol/logLevel"]`
     MetaLogLevel,
     /// `params._meta["io.modelcontextprotocol/subscriptionId"]`
     MetaSubscription,
     /// `params._meta["io.modelcontextprotocol/related-task"]`
     MetaTask,
-    /// `result.resultType`
-    ResultType,
-    /// `result.isError`
-    IsError,
     /// `result.nextCursor`
     NextCursor,
     /// `result.ttlMs`
@@ -375,7 +377,17 @@ impl Message {
     /// Places to be cut so that strict readers take the message: a null member where the other one of `result` and
     /// `error` counts, or a `params` that is null. Empty for nearly all messages.
     #[must_use]
+    #[inline]
     pub fn null_cuts(&self) -> Vec<Span> {
+        let is_needed = match self.kind {
+            Kind::Response => self.spans.has(Field::Error),
+            Kind::Error => self.spans.has(Field::Result),
+            Kind::Request | Kind::Notification => !self.spans.has(Field::Params),
+        };
+        if is_needed { self.find_null_cuts() } else { Vec::new() }
+    }
+
+    fn find_null_cuts(&self) -> Vec<Span> {
         let key = match self.kind {
             Kind::Response if self.span(Field::Error).is_some() => "error",
             Kind::Error if self.span(Field::Result).is_some() => "result",

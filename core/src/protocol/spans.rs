@@ -2,23 +2,29 @@
 
 use super::message::{Field, Span};
 
-/// Members there is room for at first: a call of either era has no more. The memory of so many is the most that the allocator
-/// gives and takes in its quick way.
-const USUAL: usize = 10;
+/// Members with a place of their own: the first of [`Field`], those of calls, their answers and their progress.
+const N_NEAR: usize = Field::MetaCapabilities as usize + 1;
 
 /// The members that were found.
 #[derive(Clone, Debug)]
 pub(super) struct Spans {
     /// A bit for each field that was found: most that are asked for were not.
     fields: u64,
-    /// In the order they stand in. On the heap from the beginning: a message is handed on many times, its places are found once.
-    places: Vec<(Field, Span)>,
+    /// On the heap from the beginning: a message is handed on many times, its places are found once.
+    places: Box<Places>,
+}
+
+#[derive(Clone, Debug)]
+struct Places {
+    near: [Span; N_NEAR],
+    /// Those of other members, in the order they stand in.
+    far: Vec<(Field, Span)>,
 }
 
 impl Spans {
     /// None found yet.
     pub(super) fn new() -> Self {
-        Self { fields: 0, places: Vec::with_capacity(USUAL) }
+        Self { fields: 0, places: Box::new(Places { near: [Span::NONE; N_NEAR], far: Vec::new() }) }
     }
 
     /// Whether a member was found.
@@ -28,19 +34,28 @@ impl Spans {
     }
 
     /// Where a member's value stands; [`Span::NONE`]: nowhere.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, field: Field) -> Span {
-        if !self.has(field) {
-            return Span::NONE;
+        match self.places.near.get(field as usize) {
+            Some(span) => *span,
+            None if self.has(field) => self.get_far(field),
+            None => Span::NONE,
         }
-        self.places.iter().find(|(f, _)| *f == field).map_or(Span::NONE, |(_, span)| *span)
+    }
+
+    #[inline(never)]
+    fn get_far(&self, field: Field) -> Span {
+        self.places.far.iter().find(|(f, _)| *f == field).map_or(Span::NONE, |(_, span)| *span)
     }
 
     /// A member was found that was not found before.
     #[inline]
     pub(super) fn add(&mut self, field: Field, span: Span) {
         self.fields |= bit(field);
-        self.places.push((field, span));
+        match self.places.near.get_mut(field as usize) {
+            Some(place) => *place = span,
+            None => self.places.far.push((field, span)),
+        }
     }
 
     /// `params._meta` has a member that is not looked for.
@@ -59,7 +74,10 @@ impl Spans {
     /// As if it had not been found.
     pub(super) fn remove(&mut self, field: Field) {
         self.fields &= !bit(field);
-        self.places.retain(|(f, _)| *f != field);
+        match self.places.near.get_mut(field as usize) {
+            Some(place) => *place = Span::NONE,
+            None => self.places.far.retain(|(f, _)| *f != field),
+        }
     }
 }
 
@@ -86,32 +104,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_found_whatever_their_number() {
+    fn members_are_found_wherever_their_places_are() {
         let fields = [
             Field::Id,
-            Field::Method,
-            Field::Params,
-            Field::Name,
-            Field::Uri,
             Field::Cursor,
+            Field::Method,
+            Field::MetaCapabilities,
+            Field::ProtocolVersion,
+            Field::ResultMeta,
             Field::Level,
-            Field::CancelId,
             Field::Progress,
-            Field::Ref,
-            Field::RefName,
-            Field::Meta,
-            Field::MetaToken,
         ];
-        assert!(fields.len() > USUAL);
-        let mut spans = Spans::new();
-        for (at, field) in fields.into_iter().enumerate() {
-            assert_eq!(spans.get(field), Span::NONE);
-            spans.add(field, Span::new(at, at + 1));
-        }
-        spans.remove(Field::Cursor);
-        for (at, field) in fields.into_iter().enumerate() {
-            let expected = if field == Field::Cursor { Span::NONE } else { Span::new(at, at + 1) };
-            assert_eq!(spans.get(field), expected, "{field:?}");
+        assert!(fields.iter().filter(|f| (**f as usize) < N_NEAR).count() == 4, "of both kinds");
+        for removed in [Field::Cursor, Field::Method] {
+            let mut spans = Spans::new();
+            for (at, field) in fields.into_iter().enumerate() {
+                assert_eq!(spans.get(field), Span::NONE);
+                spans.add(field, Span::new(at, at + 1));
+            }
+            spans.remove(removed);
+            for (at, field) in fields.into_iter().enumerate() {
+                let expected = if field == removed { Span::NONE } else { Span::new(at, at + 1) };
+                assert_eq!((spans.get(field), spans.has(field)), (expected, field != removed), "{field:?}");
+            }
         }
     }
 }

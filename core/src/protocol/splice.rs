@@ -37,21 +37,26 @@ impl Spliced {
     /// Adds a patch. Patches may come in any order; two at the same place (insertions) keep the order they came in.
     /// Overlapping ones are a mistake of the caller: debug builds panic, release builds keep the earlier one.
     /// A span outside the bytes is refused in the same way.
+    #[inline]
     pub fn patch(&mut self, span: Span, patch: Patch) {
+        // Most come in their order.
+        let before = self.patches.last().map_or(0, |(before, _)| before.end);
+        if before < span.start && span.start <= span.end && span.end as usize <= self.base.len() {
+            return self.patches.push((span, patch));
+        }
+        self.patch_between(span, patch);
+    }
+
+    fn patch_between(&mut self, span: Span, patch: Patch) {
         // By start, then end: an insertion comes before what replaces the bytes after it.
         let order = |s: Span| (s.start, s.end);
-        // Most come in their order.
-        let is_last = self.patches.last().is_none_or(|(s, _)| order(*s) <= order(span));
-        let place =
-            if is_last { self.patches.len() } else { self.patches.partition_point(|(s, _)| order(*s) <= order(span)) };
+        let place = self.patches.partition_point(|(s, _)| order(*s) <= order(span));
         let fits = span.start <= span.end
             && span.end as usize <= self.base.len()
             && self.patches[..place].last().is_none_or(|(before, _)| before.end <= span.start)
             && self.patches.get(place).is_none_or(|(after, _)| span.end <= after.start);
         debug_assert!(fits, "patch {span:?} overlaps another one or leaves the bytes: {:?}", self.patches);
-        if fits && is_last {
-            self.patches.push((span, patch));
-        } else if fits {
+        if fits {
             self.patches.insert(place, (span, patch));
         }
     }
@@ -95,7 +100,7 @@ impl Spliced {
             |piece| match piece {
                 Piece::Base(start, end) => put(Run::Shared(&self.base, start..end)),
                 Piece::Patch(Patch::Bytes(bytes)) => put(Run::Shared(bytes, 0..bytes.len())),
-                Piece::Patch(Patch::Number(n)) => put(Run::Short(Digits::of(*n).as_bytes())),
+                Piece::Patch(Patch::Number(n)) => put(Run::Short(itoa::Buffer::new().format(*n).as_bytes())),
             },
         );
     }
@@ -110,7 +115,7 @@ impl Spliced {
         self.for_each_piece(|piece| match piece {
             Piece::Base(start, end) => result.extend_from_slice(&self.base[start..end]),
             Piece::Patch(Patch::Bytes(bytes)) => result.extend_from_slice(bytes),
-            Piece::Patch(Patch::Number(n)) => result.extend_from_slice(Digits::of(*n).as_bytes()),
+            Piece::Patch(Patch::Number(n)) => result.extend_from_slice(itoa::Buffer::new().format(*n).as_bytes()),
         });
         Bytes::from(result)
     }
@@ -146,34 +151,6 @@ impl Patch {
 enum Piece<'a> {
     Base(usize, usize),
     Patch(&'a Patch),
-}
-
-/// A number written out without the heap.
-struct Digits {
-    /// The digits stand at the end.
-    buffer: [u8; Self::MAX],
-    start: usize,
-}
-
-impl Digits {
-    /// As many as `u64::MAX` has.
-    const MAX: usize = 20;
-
-    fn of(mut n: u64) -> Self {
-        let mut digits = Self { buffer: [b'0'; Self::MAX], start: Self::MAX };
-        loop {
-            digits.start -= 1;
-            digits.buffer[digits.start] = b'0' + (n % 10) as u8;
-            n /= 10;
-            if n == 0 {
-                return digits;
-            }
-        }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.buffer[self.start..]
-    }
 }
 
 /// A run of result bytes.

@@ -11,24 +11,28 @@ use crate::protocol::{Era, Fault, Field, Message, Method, Span, code};
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route {
     /// To one server.
-    Backend {
-        /// The server.
-        backend: Arc<str>,
-        /// The place of the routing name and what stands there towards the server; `None`: as the client wrote it.
-        target: Option<(Span, Bytes)>,
-        /// The name or URI as the client wrote it.
-        shown: Arc<str>,
-        /// The server's own name of a tool, for its histogram.
-        tool: Option<Arc<str>>,
-        /// The server's own URI, where it differs from what the client wrote.
-        own_uri: Option<Arc<str>>,
-        /// The tool takes calls as tasks only.
-        needs_task: bool,
-    },
+    Backend(To),
     /// A completion for a server that has none: answered with nothing.
     NoCompletions,
     /// Nowhere.
     Nowhere(Fault),
+}
+
+/// The way to what a request names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct To {
+    /// The server.
+    pub backend: Arc<str>,
+    /// The place of the routing name and what stands there towards the server; `None`: as the client wrote it.
+    pub target: Option<(Span, Bytes)>,
+    /// The name or URI as the client wrote it.
+    pub shown: Arc<str>,
+    /// The server's own name of a tool, for its histogram.
+    pub tool: Option<Arc<str>>,
+    /// The server's own URI, where it differs from what the client wrote.
+    pub own_uri: Option<Arc<str>>,
+    /// The tool takes calls as tasks only.
+    pub needs_task: bool,
 }
 
 /// The route of a request that names a tool, a prompt or a resource.
@@ -67,7 +71,7 @@ fn named(message: &Message, field: Field, what: &str, find: impl FnOnce(&str) ->
 fn to(message: &Message, field: Field, entry: Entry) -> Route {
     let target = message.span(field).zip(entry.own_json);
     let Entry { exposed: shown, backend, own, needs_task, .. } = entry;
-    Route::Backend { backend, target, shown, tool: Some(own), own_uri: None, needs_task }
+    Route::Backend(To { backend, target, shown, tool: Some(own), own_uri: None, needs_task })
 }
 
 fn uri(message: &Message, field: Field, era: Era, find: impl FnOnce(&str) -> Option<UriRoute>) -> Route {
@@ -82,7 +86,7 @@ fn uri(message: &Message, field: Field, era: Era, find: impl FnOnce(&str) -> Opt
     };
     let target = message.span(field).zip(route.own_json);
     let shown = uri.as_ref().into();
-    Route::Backend { backend: route.backend, target, shown, tool: None, own_uri: route.own, needs_task: false }
+    Route::Backend(To { backend: route.backend, target, shown, tool: None, own_uri: route.own, needs_task: false })
 }
 
 fn completion(catalog: &Catalog, message: &Message, era: Era) -> Route {
@@ -94,10 +98,8 @@ fn completion(catalog: &Catalog, message: &Message, era: Era) -> Route {
         })
     };
     match route {
-        Route::Backend { backend, .. } if !catalog.completes(&backend) => Route::NoCompletions,
-        Route::Backend { backend, target, shown, own_uri, .. } => {
-            Route::Backend { backend, target, shown, tool: None, own_uri, needs_task: false }
-        }
+        Route::Backend(To { backend, .. }) if !catalog.completes(&backend) => Route::NoCompletions,
+        Route::Backend(to) => Route::Backend(To { tool: None, needs_task: false, ..to }),
         Route::Nowhere(fault) => Route::Nowhere(Fault { code: code::INVALID_PARAMS, ..fault }),
         Route::NoCompletions => Route::NoCompletions,
     }

@@ -13,7 +13,7 @@ use crate::backend::{
 };
 use crate::observe::{self, Ended, Flow, FlowKind, MethodName, Status, Timing};
 use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Method, RequestId, code};
-use crate::route::{Route, route};
+use crate::route::{Route, To, route};
 
 /// What of a request's route is not its server.
 #[derive(Debug, Default)]
@@ -109,6 +109,12 @@ impl Session {
     }
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
+        if method != Method::Listen && !self.intercepts() {
+            // Nearly always its server is known.
+            if let Route::Backend(to) = route(&self.catalog, method, &message, facts.revision.era()) {
+                return self.send_to(message, method, facts, to);
+            }
+        }
         let arrived = self.now;
         self.route(ParkedCall { message, method, facts, arrived, deadline: arrived, resumed: None });
     }
@@ -152,7 +158,7 @@ impl Session {
         }
         let Some(found) = found else { return self.on_listen(&call.message, &call.facts) };
         let call = match &found {
-            Route::Backend { backend, shown, .. } => match self.hold_request(call, backend, shown) {
+            Route::Backend(to) => match self.hold_request(call, &to.backend, &to.shown) {
                 Ok(()) => return,
                 Err(call) => call,
             },
@@ -163,23 +169,17 @@ impl Session {
         }
         let ParkedCall { message, method, facts, .. } = call;
         match found {
-            Route::Backend { backend, target, shown, tool, own_uri, needs_task } => {
+            Route::Backend(to) => {
                 if let Some(resumed) = &self.resumed
                     && let row = self.engine.ctx.observer.journal(|j| j.glance(resumed.row))
-                    && let Some(was) = row.and_then(|r| r.backend).filter(|was| *was != backend)
+                    && let Some(was) = row.and_then(|r| r.backend).filter(|was| *was != to.backend)
                 {
                     // Its row and its counters are of that one.
-                    let text = format!("this call was edited into one for server `{backend}`; it was for `{was}`");
+                    let now = &to.backend;
+                    let text = format!("this call was edited into one for server `{now}`; it was for `{was}`");
                     return self.fault_own(&message, &facts, &Fault::new(code::INVALID_PARAMS, text));
                 }
-                let Some(port) = self.engine.port(&backend) else {
-                    let fault =
-                        Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
-                    return self.fault_own(&message, &facts, &fault);
-                };
-                let uris = own_uri.map(|own| (own, shown.clone()));
-                let way = Way { target, shown: Some(shown), tool, uris, needs_task, parent: None };
-                self.send(message, Some(method), facts, &port, way);
+                self.send_to(message, method, facts, to);
             }
             Route::NoCompletions => {
                 let call = self.begin_own(&message, &facts);
@@ -189,6 +189,17 @@ impl Session {
             }
             Route::Nowhere(fault) => self.fault_own(&message, &facts, &fault),
         }
+    }
+
+    fn send_to(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>, to: To) {
+        let To { backend, target, shown, tool, own_uri, needs_task } = to;
+        let Some(port) = self.ways.to(&backend) else {
+            let fault = Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
+            return self.fault_own(&message, &facts, &fault);
+        };
+        let uris = own_uri.map(|own| (own, shown.clone()));
+        let way = Way { target, shown: Some(shown), tool, uris, needs_task, parent: None };
+        self.send(message, Some(method), facts, &port, way);
     }
 
     /// A method we do not know goes on when there is only one server it can be meant for.
@@ -609,9 +620,10 @@ fn is_kept(port: &Port, facts: &ClientFacts) -> bool {
 }
 
 fn timeout_of(port: &Port, tool: Option<&str>) -> Duration {
-    port.look(|server| {
-        let rules = &server.tools.timeout;
-        let rule = tool.filter(|_| !rules.is_empty()).and_then(|tool| crate::catalog::rule_for(rules, tool));
-        rule.copied().unwrap_or(server.timeout)
+    port.timeout().unwrap_or_else(|| {
+        port.look(|server| {
+            let rule = tool.and_then(|tool| crate::catalog::rule_for(&server.tools.timeout, tool));
+            rule.copied().unwrap_or(server.timeout)
+        })
     })
 }

@@ -65,7 +65,7 @@ const STOPPING: &str = "this was held in mcp-proxy, which is shutting down";
 
 impl Session {
     /// Whether anything may have to be held. All that a message costs where nothing is.
-    fn intercepts(&self) -> bool {
+    pub(super) fn intercepts(&self) -> bool {
         self.engine.guard.intercept.is_on()
     }
 

@@ -12,6 +12,7 @@ mod held;
 pub mod http;
 mod listen;
 mod lists;
+mod news;
 mod notes;
 mod ops;
 mod ops_metrics;
@@ -26,6 +27,7 @@ mod sight;
 mod tasks;
 mod unwritten;
 mod upcall;
+mod ways;
 
 pub use clients::{ClientStatus, Clients};
 pub use engine::Engine;

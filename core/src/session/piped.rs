@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
-use tokio_util::sync::ReusableBoxFuture;
 
 use super::engine::Engine;
 use super::entrance::Entrance;
+use super::news::News;
 use super::out::Out;
 use super::run::Session;
-use crate::protocol::{Fault, Frame, Message, SessionId, code};
-use crate::transport::{Line, Lines, Link};
+use crate::protocol::{Fault, Frame, Malformed, Message, SessionId, code};
+use crate::transport::{Line, Lines, Link, TooLong};
 
 /// While this many bytes wait to be written, the client is not read: who does not listen may not ask.
 const OUTBOX_FULL: usize = 1 << 20;
 /// Over this many bytes the session is ended: the client has stopped reading.
 const OUTBOX_LOST: usize = 256 << 20;
+/// So many lines are looked at before the first of them is acted on: what reads a message and what acts on one are each near at hand then
+/// for all of them.
+const TOGETHER: usize = 16;
 /// After the client closed its side, calls in flight may end within this time.
 const EOF_GRACE: Duration = Duration::from_secs(5);
 
@@ -27,26 +30,18 @@ pub struct Piped {
     session: Session,
     link: Link,
     lines: Lines,
+    came: Vec<Came>,
     sleep: Pin<Box<Sleep>>,
     news: News,
 }
 
-/// Waits until the configuration or the catalog is another one than a session has seen. It waits on from turn to turn: getting in line
-/// and out of it again with each message costs as much as a good part of the message.
-type News = ReusableBoxFuture<'static, ()>;
-
-fn news(session: &Session) -> impl Future<Output = ()> + Send + use<> {
-    let (mut config, mut catalog) = (session.config_rx.clone(), session.catalog_rx.clone());
-    async move {
-        let is_there = tokio::select! { biased;
-            changed = config.changed() => changed.is_ok(),
-            changed = catalog.changed() => changed.is_ok(),
-        };
-        if !is_there {
-            // Nobody is left to change anything.
-            std::future::pending().await
-        }
-    }
+/// What a line is.
+#[derive(Debug)]
+enum Came {
+    One(Message),
+    Batch(Vec<Result<Message, Malformed>>),
+    Refused(Malformed),
+    TooLong(TooLong),
 }
 
 impl Piped {
@@ -55,8 +50,9 @@ impl Piped {
     pub fn new(engine: Arc<Engine>, link: Link, entrance: Entrance) -> Self {
         let lines = Lines::new(engine.ctx.max_message_bytes);
         let session = Session::new(engine, Out::lines(), entrance);
-        let news = News::new(news(&session));
-        Self { session, link, lines, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)), news }
+        let news = News::of(&session);
+        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self { session, link, lines, came: Vec::with_capacity(TOGETHER), sleep, news }
     }
 
     /// Its id.
@@ -94,12 +90,10 @@ impl Piped {
             n = self.lines.fill(&mut self.link.reader), if reads => {
                 session.reads();
                 let ended = matches!(n, Ok(0) | Err(_));
-                while let Some(line) = self.lines.next_line() {
-                    on_line(session, line);
-                }
+                take_lines(session, &mut self.lines, &mut self.came);
                 if ended {
                     if let Some(line) = self.lines.rest() {
-                        on_line(session, line);
+                        on_line(session, Came::of(line));
                     }
                     session.closing = Some(session.now + EOF_GRACE);
                 }
@@ -114,7 +108,7 @@ impl Piped {
                 if session.catalog_rx.has_changed().is_ok_and(|is| is) {
                     session.take_catalog();
                 }
-                self.news.set(news(session));
+                self.news.begin_again(session);
             }
             () = &mut self.sleep, if wake.is_some() => {
                 session.now = Instant::now();
@@ -129,18 +123,46 @@ impl Piped {
     }
 }
 
-fn on_line(session: &mut Session, line: Line) {
+/// Acts on all whole lines that were read.
+fn take_lines(session: &mut Session, lines: &mut Lines, came: &mut Vec<Came>) {
+    loop {
+        while came.len() < TOGETHER
+            && let Some(line) = lines.next_line()
+        {
+            came.push(Came::of(line));
+        }
+        if came.is_empty() {
+            return;
+        }
+        for line in came.drain(..) {
+            on_line(session, line);
+        }
+    }
+}
+
+impl Came {
+    fn of(line: Line) -> Self {
+        match line {
+            Line::Whole(bytes) => match Message::parse_frame(bytes) {
+                Ok(Frame::One(message)) => Self::One(message),
+                Ok(Frame::Batch(members)) => Self::Batch(members),
+                Err(malformed) => Self::Refused(malformed),
+            },
+            Line::TooLong(long) => Self::TooLong(long),
+        }
+    }
+}
+
+fn on_line(session: &mut Session, line: Came) {
     match line {
-        Line::Whole(bytes) => match Message::parse_frame(bytes) {
-            Ok(Frame::One(message)) => session.on_message(message),
-            Ok(Frame::Batch(members)) => session.on_batch(members, None),
-            Err(malformed) => {
-                let fault = Fault::from(&malformed);
-                tracing::warn!(session = %session.peer.id, "the client sent a line that is no message: {}", fault.message);
-                session.refuse(malformed.id.as_ref(), &fault);
-            }
-        },
-        Line::TooLong(long) => {
+        Came::One(message) => session.on_message(message),
+        Came::Batch(members) => session.on_batch(members, None),
+        Came::Refused(malformed) => {
+            let fault = Fault::from(&malformed);
+            tracing::warn!(session = %session.peer.id, "the client sent a line that is no message: {}", fault.message);
+            session.refuse(malformed.id.as_ref(), &fault);
+        }
+        Came::TooLong(long) => {
             let limit = session.engine.ctx.max_message_bytes;
             let text =
                 format!("the message has {} bytes; the limit is {limit} (`limits.max_message_bytes`)", long.n_bytes);

@@ -25,6 +25,7 @@ use super::out::Out;
 use super::parks::Word;
 use super::rounds::Rounds;
 use super::sight::Sight;
+use super::ways::Ways;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::{Catalog, Scope};
 use crate::config::{Access, Config};
@@ -77,6 +78,8 @@ pub(super) struct Session {
     pub(super) modern: Option<Arc<ClientFacts>>,
     /// By the client's id.
     pub(super) calls: HashMap<RequestId, Active>,
+    /// The ways to the servers it calls.
+    pub(super) ways: Ways,
     /// Instances that have had something of this session.
     pub(super) used: Vec<Arc<Port>>,
     /// Servers' questions to this client, by our id.
@@ -198,6 +201,7 @@ impl Session {
             legacy: None,
             modern: None,
             calls: HashMap::default(),
+            ways: Ways::among(engine.ports.clone()),
             used: Vec::new(),
             questions: HashMap::default(),
             n_questions: 0,
