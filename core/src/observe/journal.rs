@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flow::{Begun, Flow, Status, Timing};
 use super::head::{HeadOf, PackedHead};
+use super::names::LastNames;
 use super::row::Row;
 use super::store::Store;
 use crate::protocol::{CallId, Spliced};
@@ -34,6 +35,7 @@ pub struct Journal {
     /// The id the next flow gets.
     next: u64,
     store: Store,
+    last_names: LastNames,
     n_bytes: usize,
     max_flows: usize,
     max_bytes: usize,
@@ -79,6 +81,7 @@ impl Journal {
             first: 0,
             next: 0,
             store: Store::default(),
+            last_names: LastNames::default(),
             n_bytes: 0,
             max_flows: max_flows.max(1),
             max_bytes,
@@ -114,14 +117,14 @@ impl Journal {
     /// A client's request begins.
     pub fn begun(&mut self, begun: Begun<'_>) -> CallId {
         let since = self.store.now();
-        let row = Row::begun(begun, &mut self.store, self.max_frame);
+        let row = Row::begun(begun, &mut self.store, &mut self.last_names, self.max_frame);
         self.add(row, since)
     }
 
     /// Adds a row; its `id` is set here.
     pub fn push(&mut self, flow: Flow) -> CallId {
         let since = self.store.now();
-        let row = Row::new(flow, &mut self.store, self.max_frame);
+        let row = Row::new(flow, &mut self.store, &mut self.last_names, self.max_frame);
         self.add(row, since)
     }
 
@@ -197,7 +200,7 @@ impl Journal {
         self.update(id, |row, _, _| row.set_send(send));
     }
 
-    /// A flow has ended.
+    /// A flow has ended. Gives when it began, as far as it is kept.
     pub fn end(
         &mut self,
         id: CallId,
@@ -205,11 +208,13 @@ impl Journal {
         timing: Timing,
         returned: Option<&Bytes>,
         answered: Option<&Spliced>,
-    ) {
+    ) -> Option<SystemTime> {
         if let Some(open) = &mut self.open {
             open.remove(&id.0);
         }
+        let mut began = None;
         self.update(id, |row, store, max| {
+            began = Some(row.at);
             row.status = status.clone();
             row.is_held = false;
             row.set_timing(timing);
@@ -218,6 +223,7 @@ impl Journal {
             row.n_bytes_out = u32::try_from(n_bytes).unwrap_or(u32::MAX);
             row.keep_answered(store, max, returned, answered);
         });
+        began
     }
 
     /// Changes a row that is still kept.
@@ -283,12 +289,6 @@ impl Journal {
         while self.open.as_ref().and_then(BTreeSet::first).is_some_and(|id| *id < self.first) {
             self.open.as_mut().map(BTreeSet::pop_first);
         }
-    }
-
-    /// When a flow began that is still kept.
-    #[must_use]
-    pub fn began(&self, id: CallId) -> Option<SystemTime> {
-        self.row(id).map(|row| row.at)
     }
 
     /// One row without its frames.

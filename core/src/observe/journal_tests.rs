@@ -1,6 +1,7 @@
 //! The ring: what is kept, for how long, and that it comes out as it was put in.
 
 use super::super::flow::{FlowKind, Frames};
+use super::super::names::NAMES_BYTES;
 use super::super::row::ROW_BYTES;
 use super::*;
 use crate::protocol::{Patch, Span};
@@ -49,7 +50,7 @@ fn keeps_the_newest_by_count() {
 
 #[test]
 fn keeps_the_newest_by_bytes_and_counts_updates() {
-    let mut journal = Journal::new(100, 3 * (ROW_BYTES + 50));
+    let mut journal = Journal::new(100, 3 * (ROW_BYTES + NAMES_BYTES + 50));
     for _ in 0..3 {
         journal.push(flow(50));
     }

@@ -12,6 +12,7 @@ mod journal;
 mod log_ring;
 mod method_name;
 mod metrics;
+mod names;
 mod observer;
 pub(crate) mod plain;
 mod process;

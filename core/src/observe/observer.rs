@@ -172,8 +172,9 @@ impl Observer {
         // Who has nothing to do with its server may not know it.
         let known = if backend.is_none() { inner.journal.glance(id).and_then(|f| f.backend) } else { None };
         let backend = backend.or(known.as_ref());
+        let began = inner.journal.end(id, &ended.status, ended.timing, ended.returned, ended.answered);
         if kind == FlowKind::Call {
-            let at = inner.journal.began(id).map_or_else(SystemTime::now, |at| at + ended.timing.total());
+            let at = began.map_or_else(SystemTime::now, |at| at + ended.timing.total());
             let n_bytes = ended.answered.map_or(0, |a| a.len() as u64);
             let (tool, timing) = (ended.tool, ended.timing);
             let code = ended.status.code();
@@ -182,7 +183,6 @@ impl Observer {
         if kind == FlowKind::Upcall {
             inner.is_told(id, backend);
         }
-        inner.journal.end(id, &ended.status, ended.timing, ended.returned, ended.answered);
         drop(inner);
         self.signal.raise();
     }

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use super::flow::{Begun, Flow, FlowKind, Frames, Status, Timing};
 use super::head::{HeadOf, Hop, Hops, PackedHead};
 use super::method_name::MethodName;
+use super::names::{LastNames, Names};
 use super::rounds::Rounds;
 use super::store::{Place, Store};
 use crate::protocol::{CallId, SessionId, Spliced};
 
-/// Fixed cost of a row besides its frames: the row, what the journal keeps of it beside, and a name or URI of its own.
-pub(super) const ROW_BYTES: usize = size_of::<Row>() + 48;
+/// Fixed cost of a row besides its frames and names: the row, and what the journal keeps of it beside.
+pub(super) const ROW_BYTES: usize = size_of::<Row>() + 32;
 /// What one operation of several rounds may keep, in frames of the largest size: more would push everything else out.
 const ROUNDS_SHARE: usize = 4;
 
@@ -26,10 +27,7 @@ pub(super) struct Row {
     kind: FlowKind,
     pub(super) at: SystemTime,
     session: Option<SessionId>,
-    client: Arc<str>,
-    backend: Option<Arc<str>>,
-    method: MethodName,
-    target: Option<Arc<str>>,
+    names: Arc<Names>,
     pub(super) status: Status,
     /// Nanoseconds: proxy, queue, server, client, held, send.
     timing: [u64; N_PARTS],
@@ -93,25 +91,22 @@ impl Side {
 
 impl Row {
     /// The row of a client's request that begins.
-    pub(super) fn begun(begun: Begun<'_>, store: &mut Store, max_frame: usize) -> Self {
+    pub(super) fn begun(begun: Begun<'_>, store: &mut Store, last: &mut LastNames, max_frame: usize) -> Self {
         let n_bytes_in = begun.n_bytes();
         let Begun { at, session, client, backend, method, target, parent, received } = begun;
+        let (names, n_names) = last.keep(Names { client, backend, method, target });
         let mut asked = Side::NONE;
-        let n_stored = ROW_BYTES + asked.keep(store, max_frame, Some(received), None);
-        Self {
-            parent,
-            n_bytes_in,
-            asked,
-            n_stored,
-            ..Self::empty(FlowKind::Call, at, session, client, backend, method, target)
-        }
+        let n_stored = ROW_BYTES + n_names + asked.keep(store, max_frame, Some(received), None);
+        Self { parent, n_bytes_in, asked, n_stored, ..Self::empty(FlowKind::Call, at, session, names) }
     }
 
-    pub(super) fn new(flow: Flow, store: &mut Store, max_frame: usize) -> Self {
+    pub(super) fn new(flow: Flow, store: &mut Store, last: &mut LastNames, max_frame: usize) -> Self {
         let Flow { kind, at, session, client, backend, method, target, status, wire_id, parent, .. } = flow;
         let Flow { n_progress, n_bytes_in, n_bytes_out, n_open, is_held, n_rounds, frames, timing, .. } = flow;
+        let (names, n_names) = last.keep(Names { client, backend, method: MethodName::Other(method), target });
         let (mut asked, mut answered) = (Side::NONE, Side::NONE);
         let n_stored = ROW_BYTES
+            + n_names
             + asked.keep(store, max_frame, frames.received.as_ref(), frames.sent.as_ref())
             + answered.keep(store, max_frame, frames.returned.as_ref(), frames.answered.as_ref());
         Self {
@@ -128,28 +123,17 @@ impl Row {
             asked,
             answered,
             n_stored,
-            ..Self::empty(kind, at, session, client, backend, MethodName::Other(method), target)
+            ..Self::empty(kind, at, session, names)
         }
     }
 
     #[inline(always)]
-    fn empty(
-        kind: FlowKind,
-        at: SystemTime,
-        session: Option<SessionId>,
-        client: Arc<str>,
-        backend: Option<Arc<str>>,
-        method: MethodName,
-        target: Option<Arc<str>>,
-    ) -> Self {
+    fn empty(kind: FlowKind, at: SystemTime, session: Option<SessionId>, names: Arc<Names>) -> Self {
         Self {
             kind,
             at,
             session,
-            client,
-            backend,
-            method,
-            target,
+            names,
             status: Status::Pending,
             timing: [0; N_PARTS],
             wire_id: None,
@@ -264,10 +248,10 @@ impl Row {
             kind: self.kind,
             at: self.at,
             session: self.session,
-            client: self.client.clone(),
-            backend: self.backend.clone(),
-            method: self.method.text(),
-            target: self.target.clone(),
+            client: self.names.client.clone(),
+            backend: self.names.backend.clone(),
+            method: self.names.method.text(),
+            target: self.names.target.clone(),
             status: self.status.clone(),
             timing: Timing { proxy, queue, server, client, held, send },
             wire_id: self.wire_id,

@@ -1,30 +1,80 @@
 //! [`Spans`]: where the members of one message stand. Most messages have few of those that are looked for.
 
+use std::cell::RefCell;
+
 use super::message::{Field, Span};
 
 /// Members with a place of their own: the first of [`Field`], those of calls, their answers and their progress.
 const N_NEAR: usize = Field::MetaCapabilities as usize + 1;
 
 /// The members that were found.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Spans {
     /// A bit for each field that was found: most that are asked for were not.
     fields: u64,
-    /// On the heap from the beginning: a message is handed on many times, its places are found once.
-    places: Box<Places>,
+    /// On the heap from the beginning: a message is handed on many times, its places are found once. `None`: it is being dropped.
+    places: Option<Box<Places>>,
 }
 
-#[derive(Clone, Debug)]
+/// Where they stand. What stands here of a field that was not found is of a message before.
+#[derive(Debug)]
 struct Places {
     near: [Span; N_NEAR],
     /// Those of other members, in the order they stand in.
     far: Vec<(Field, Span)>,
 }
 
+/// As many as there are messages on their way at once, mostly: the allocator keeps only a few at hand.
+const N_SPARE: usize = 64;
+/// One that had to be larger is not kept.
+const MOST_FAR: usize = 16;
+
+thread_local! {
+    /// Of messages that are gone, for those that come.
+    #[expect(clippy::vec_box, reason = "what is taken out of it is a message's own")]
+    static SPARE: RefCell<Vec<Box<Places>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Places {
+    #[inline]
+    fn take() -> Box<Self> {
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+        spare.unwrap_or_else(|| Box::new(Self { near: [Span::NONE; N_NEAR], far: Vec::new() }))
+    }
+}
+
+impl Drop for Spans {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(mut places) = self.places.take().filter(|places| places.far.capacity() <= MOST_FAR) else { return };
+        places.far.clear();
+        // At the end of a thread there is nobody to keep it for.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < N_SPARE {
+                spare.push(places);
+            }
+        });
+    }
+}
+
+impl Clone for Spans {
+    fn clone(&self) -> Self {
+        let mut clone = Self::new();
+        clone.fields = self.fields;
+        if let (Some(into), Some(from)) = (&mut clone.places, &self.places) {
+            into.near = from.near;
+            into.far.extend_from_slice(&from.far);
+        }
+        clone
+    }
+}
+
 impl Spans {
     /// None found yet.
+    #[inline]
     pub(super) fn new() -> Self {
-        Self { fields: 0, places: Box::new(Places { near: [Span::NONE; N_NEAR], far: Vec::new() }) }
+        Self { fields: 0, places: Some(Places::take()) }
     }
 
     /// Whether a member was found.
@@ -36,25 +86,23 @@ impl Spans {
     /// Where a member's value stands; [`Span::NONE`]: nowhere.
     #[inline(always)]
     pub(super) fn get(&self, field: Field) -> Span {
-        match self.places.near.get(field as usize) {
-            Some(span) => *span,
-            None if self.has(field) => self.get_far(field),
-            None => Span::NONE,
+        match &self.places {
+            Some(places) if self.has(field) => match places.near.get(field as usize) {
+                Some(span) => *span,
+                None => places.get_far(field),
+            },
+            _ => Span::NONE,
         }
-    }
-
-    #[inline(never)]
-    fn get_far(&self, field: Field) -> Span {
-        self.places.far.iter().find(|(f, _)| *f == field).map_or(Span::NONE, |(_, span)| *span)
     }
 
     /// A member was found that was not found before.
     #[inline]
     pub(super) fn add(&mut self, field: Field, span: Span) {
+        let Some(places) = &mut self.places else { return };
         self.fields |= bit(field);
-        match self.places.near.get_mut(field as usize) {
+        match places.near.get_mut(field as usize) {
             Some(place) => *place = span,
-            None => self.places.far.push((field, span)),
+            None => places.far.push((field, span)),
         }
     }
 
@@ -74,10 +122,16 @@ impl Spans {
     /// As if it had not been found.
     pub(super) fn remove(&mut self, field: Field) {
         self.fields &= !bit(field);
-        match self.places.near.get_mut(field as usize) {
-            Some(place) => *place = Span::NONE,
-            None => self.places.far.retain(|(f, _)| *f != field),
+        if let Some(places) = &mut self.places {
+            places.far.retain(|(f, _)| *f != field);
         }
+    }
+}
+
+impl Places {
+    #[inline(never)]
+    fn get_far(&self, field: Field) -> Span {
+        self.far.iter().find(|(f, _)| *f == field).map_or(Span::NONE, |(_, span)| *span)
     }
 }
 
@@ -128,5 +182,33 @@ mod tests {
                 assert_eq!((spans.get(field), spans.has(field)), (expected, field != removed), "{field:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_of_a_message_before_is_not_of_the_next() {
+        let fields = [Field::Id, Field::Params, Field::Cursor, Field::Level];
+        let mut before = Spans::new();
+        fields.into_iter().for_each(|f| before.add(f, Span::new(1, 2)));
+        before.has_more_meta();
+        let copy = before.clone();
+        drop(before);
+        let mut next = Spans::new();
+        next.add(Field::Level, Span::new(3, 4));
+        for field in fields {
+            let expected = if field == Field::Level { Span::new(3, 4) } else { Span::NONE };
+            assert_eq!((next.get(field), copy.get(field)), (expected, Span::new(1, 2)), "{field:?}");
+        }
+        assert!(!next.has_only_meta(std::iter::once(Field::MetaToken)));
+    }
+
+    #[test]
+    fn what_is_kept_for_the_next_messages_is_bounded() {
+        let all: Vec<Spans> = (0..2 * N_SPARE).map(|_| Spans::new()).collect();
+        drop(all);
+        assert_eq!(SPARE.with_borrow(Vec::len), N_SPARE);
+        let mut large = Spans::new();
+        (0..2 * MOST_FAR).for_each(|at| large.add(Field::Cursor, Span::new(at, at + 1)));
+        drop(large);
+        assert_eq!(SPARE.with_borrow(Vec::len), N_SPARE - 1);
     }
 }
