@@ -19,7 +19,7 @@ mod rules;
 mod tests;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
 use http::request::Parts;
@@ -63,7 +63,10 @@ pub struct Visitor {
 impl Visitor {
     /// Somebody without a token.
     fn nobody() -> Self {
-        Self { principal: Principal::anonymous(), access: Arc::default(), cors: None, is_stranger: false }
+        /// The same for all: nothing is made for each request.
+        static NOBODY: LazyLock<(Principal, Arc<Access>)> = LazyLock::new(|| (Principal::anonymous(), Arc::default()));
+        let (principal, access) = NOBODY.clone();
+        Self { principal, access, cors: None, is_stranger: false }
     }
 
     /// Whether it may use the server `name` at all.
@@ -188,15 +191,20 @@ fn look(rules: &Rules, head: &Parts) -> Result<Option<HeaderValue>, Refused> {
         return Err(Refused::host(None));
     }
     for text in [host, target].into_iter().flatten() {
+        if rules.was_let_in(text) {
+            continue;
+        }
         let name = HostName::parse_with_port(text).map(|(name, _)| name);
         if !name.as_ref().is_some_and(|name| rules.is_us(name)) {
             return Err(Refused::host(name.as_ref()));
         }
+        rules.lets_in(text);
     }
     let Some(value) = only(head, &ORIGIN)? else { return Ok(None) };
     let origin = value.to_str().ok().and_then(Origin::parse);
     match origin {
-        Some(origin) if rules.is_configured(&origin) => Ok(Some(value.clone())),
+        // A copy: hyper's own would keep what it was read into.
+        Some(origin) if rules.is_configured(&origin) => Ok(HeaderValue::from_bytes(value.as_bytes()).ok()),
         Some(origin) if origin.is_loopback() => Ok(None),
         _ => Err(Refused::origin()),
     }

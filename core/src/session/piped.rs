@@ -102,14 +102,7 @@ impl Piped {
                 session.now = Instant::now();
                 session.take_deliveries();
             }
-            () = &mut self.news => {
-                session.now = Instant::now();
-                session.take_config_first();
-                if session.catalog_rx.has_changed().is_ok_and(|is| is) {
-                    session.take_catalog();
-                }
-                self.news.begin_again(session);
-            }
+            () = &mut self.news => session.hears(&mut self.news),
             () = &mut self.sleep, if wake.is_some() => {
                 session.now = Instant::now();
                 session.on_timer();

@@ -21,6 +21,7 @@ use super::held::{Held, Resumed};
 use super::http::Envelope;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
+use super::news::News;
 use super::out::Out;
 use super::parks::Word;
 use super::rounds::Rounds;
@@ -228,7 +229,9 @@ impl Session {
     ///
     /// # Cancel safety
     /// Cancel safe: what has come is acted on before this returns.
-    pub(super) async fn happens(&mut self, sleep: &mut Option<Pin<Box<Sleep>>>) {
+    pub(super) async fn happens(&mut self, waits: &mut Waits) {
+        let Waits { sleep, news } = waits;
+        let news = news.get_or_insert_with(|| News::of(self));
         let wake = self.next_wake();
         if let Some(at) = wake {
             match sleep {
@@ -243,20 +246,27 @@ impl Session {
                 _ => std::future::pending().await,
             }
         };
-        let what = tokio::select! { biased;
-            () = self.peer.mailbox.ready() => What::Deliveries,
-            changed = self.config_rx.changed() => What::Config(changed.is_ok()),
-            changed = self.catalog_rx.changed() => What::Catalog(changed.is_ok()),
-            () = due => What::Timer,
-        };
-        self.now = Instant::now();
-        match what {
-            What::Deliveries => self.take_deliveries(),
-            What::Catalog(true) => self.take_catalog(),
-            What::Config(true) => self.take_config(),
-            What::Catalog(false) | What::Config(false) => {}
-            What::Timer => self.on_timer(),
+        tokio::select! { biased;
+            () = self.peer.mailbox.ready() => {
+                self.now = Instant::now();
+                self.take_deliveries();
+            }
+            () = &mut *news => self.hears(news),
+            () = due => {
+                self.now = Instant::now();
+                self.on_timer();
+            }
         }
+    }
+
+    /// The configuration or the catalog is another one.
+    pub(super) fn hears(&mut self, news: &mut News) {
+        self.now = Instant::now();
+        self.take_config_first();
+        if self.catalog_rx.has_changed().is_ok_and(|is| is) {
+            self.take_catalog();
+        }
+        news.begin_again(self);
     }
 
     /// Something is read now.
@@ -461,12 +471,12 @@ impl CallLimits {
     }
 }
 
-/// What a session waited for.
-enum What {
-    Deliveries,
-    Catalog(bool),
-    Config(bool),
-    Timer,
+/// What a session waits with that reads no lines; it stays from one time to the next.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// Made when something is due for the first time: most sessions never wait for anything.
+    sleep: Option<Pin<Box<Sleep>>>,
+    news: Option<News>,
 }
 
 impl std::fmt::Debug for Session {

@@ -242,8 +242,8 @@ impl Inner {
             Err(response) => return response,
         };
         match (place, envelope) {
-            (Place::Endpoint(_), Some(envelope)) => return self.post(&head, body, visitor, scope, &envelope).await,
-            (Place::Messages, Some(envelope)) => return self.messages(&head, body, &visitor, &envelope).await,
+            (Place::Endpoint(_), Some(envelope)) => return self.post(head, body, visitor, scope, &envelope).await,
+            (Place::Messages, Some(envelope)) => return self.messages(head, body, &visitor, &envelope).await,
             _ => {}
         }
         match (place, head.method.clone()) {
@@ -312,7 +312,7 @@ impl Inner {
             return Err((StatusCode::BAD_REQUEST, headers::unsupported(version)));
         }
         let bad = |fault| (StatusCode::BAD_REQUEST, fault);
-        let Some(id) = headers::single(&head.headers, headers::SESSION).map_err(bad)? else {
+        let Some(id) = headers::single(&head.headers, &headers::SESSION).map_err(bad)? else {
             let text = "the header `Mcp-Session-Id` is missing: open a session with `initialize` first";
             return Err(bad(Fault::new(code::INVALID_REQUEST, text)));
         };

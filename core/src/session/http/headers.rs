@@ -5,35 +5,43 @@ use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT, AsHeaderName, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 
 use crate::protocol::{Fault, Field, Message, Method, Revision, code};
 
 /// `Mcp-Session-Id`
-pub(super) const SESSION: &str = "mcp-session-id";
+pub(super) static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 /// `MCP-Protocol-Version`
-pub(super) const VERSION: &str = "mcp-protocol-version";
+pub(super) static VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// `Last-Event-ID`
+pub(super) static LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 /// `Mcp-Method`
-const METHOD: &str = "mcp-method";
+static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// `Mcp-Name`
-const NAME: &str = "mcp-name";
+static NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// Characters of a client's own words that it gets back.
 const MAX_BRIEF: usize = 200;
 /// What stands around text that cannot be a header as it is.
 const SENTINEL: (&str, &str) = ("=?base64?", "?=");
 
+/// The name of a header: a text has to be looked at first each time.
+pub(super) trait Named: AsHeaderName + AsRef<str> + Copy {}
+
+impl<N: AsHeaderName + AsRef<str> + Copy> Named for N {}
+
 /// The value of a header that may stand once.
 ///
 /// # Errors
 /// When it stands twice, or holds what is no text.
-pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Fault> {
+pub(super) fn single(headers: &HeaderMap, name: impl Named) -> Result<Option<&str>, Fault> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Fault::new(code::HEADER_MISMATCH, format!("the header `{name}` stands twice")));
+        return Err(Fault::new(code::HEADER_MISMATCH, format!("the header `{}` stands twice", name.as_ref())));
     }
     let text = value.to_str().map_err(|_| {
-        Fault::new(code::HEADER_MISMATCH, format!("the header `{name}` holds other than plain characters"))
+        let text = format!("the header `{}` holds other than plain characters", name.as_ref());
+        Fault::new(code::HEADER_MISMATCH, text)
     })?;
     Ok(Some(text))
 }
@@ -48,7 +56,10 @@ pub(super) fn decoded(value: &str) -> Option<Cow<'_, str>> {
 
 /// Whether the body is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let Ok(Some(value)) = single(headers, CONTENT_TYPE.as_str()) else { return false };
+    let Ok(Some(value)) = single(headers, &CONTENT_TYPE) else { return false };
+    if value == "application/json" {
+        return true;
+    }
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }
@@ -56,6 +67,19 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 /// Whether the body is not as it is meant: compressed, or encoded in another way.
 pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_ENCODING).iter().any(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether the client takes both forms of an answer to a POST.
+pub(super) fn accepts_answers(headers: &HeaderMap) -> bool {
+    // As nearly all write it.
+    const USUAL: [&str; 2] = ["application/json, text/event-stream", "text/event-stream, application/json"];
+    let mut said = headers.get_all(ACCEPT).iter();
+    if let (Some(said), None) = (said.next(), said.next())
+        && USUAL.iter().any(|usual| said == usual)
+    {
+        return true;
+    }
+    accepts(headers, "application/json") && accepts(headers, "text/event-stream")
 }
 
 /// Whether the client takes `kind` (`type/subtype`). A client that says nothing takes everything (RFC 9110, 12.5.1).
@@ -92,7 +116,7 @@ fn brief(text: &str) -> &str {
 /// # Errors
 /// When one is missing, stands twice or differs from the body.
 pub(super) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), Fault> {
-    let check = |name: &str, expected: Cow<'_, str>, encoded: bool| {
+    let check = |name: &HeaderName, expected: Cow<'_, str>, encoded: bool| {
         let Some(found) = single(headers, name)? else {
             return Err(Fault::new(
                 code::HEADER_MISMATCH,
@@ -112,8 +136,8 @@ pub(super) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), Fault>
             }
         }
     };
-    check(VERSION, message.text(Field::MetaVersion).unwrap_or_default(), false)?;
-    check(METHOD, message.text(Field::Method).unwrap_or_default(), false)?;
+    check(&VERSION, message.text(Field::MetaVersion).unwrap_or_default(), false)?;
+    check(&METHOD, message.text(Field::Method).unwrap_or_default(), false)?;
     let named = match message.method() {
         Some(Method::ToolsCall | Method::PromptsGet) => message.text(Field::Name),
         Some(Method::ResourcesRead) => message.text(Field::Uri),
@@ -121,7 +145,7 @@ pub(super) fn agree(headers: &HeaderMap, message: &Message) -> Result<(), Fault>
         // What the name of an extension's method would be is not ours to know.
         _ => None,
     };
-    named.map_or(Ok(()), |name| check(NAME, name, true))
+    named.map_or(Ok(()), |name| check(&NAME, name, true))
 }
 
 /// The fault for an edition that is not spoken here.
@@ -182,6 +206,25 @@ mod tests {
         ] {
             let all: Vec<_> = values.iter().map(|v| ("accept", *v)).collect();
             assert_eq!(accepts(&headers(&all), "text/event-stream"), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn both_forms_of_an_answer() {
+        for (values, expected) in [
+            (&[][..], true),
+            (&["application/json, text/event-stream"], true),
+            (&["text/event-stream, application/json"], true),
+            (&["application/json,text/event-stream;q=0.5"], true),
+            (&["application/json", "text/event-stream"], true),
+            (&["*/*"], true),
+            (&["application/json, text/event-stream", "text/html"], true),
+            (&["application/json, text/event-stream;q=0"], false),
+            (&["application/json"], false),
+            (&["text/event-stream"], false),
+        ] {
+            let all: Vec<_> = values.iter().map(|v| ("accept", *v)).collect();
+            assert_eq!(accepts_answers(&headers(&all)), expected, "{values:?}");
         }
     }
 

@@ -33,7 +33,7 @@ impl Inner {
             Ok(handle) => handle,
             Err((status, fault)) => return response::refused(status, None, &fault),
         };
-        match headers::single(&head.headers, "last-event-id") {
+        match headers::single(&head.headers, &headers::LAST_EVENT) {
             Err(fault) => response::refused(StatusCode::BAD_REQUEST, None, &fault),
             Ok(Some(last)) => match EventId::read(last).and_then(|last| handle.resume(last)) {
                 Some(reader) => {
@@ -67,7 +67,7 @@ impl Inner {
 
     /// The version a GET or DELETE names; the modern era has neither.
     fn legacy_version<'a>(&self, head: &'a Parts) -> Result<Option<&'a str>, Response<Body>> {
-        match headers::single(&head.headers, headers::VERSION) {
+        match headers::single(&head.headers, &headers::VERSION) {
             Err(fault) => Err(response::refused(StatusCode::BAD_REQUEST, None, &fault)),
             Ok(Some(v)) if Revision::from_date(v) == Some(Revision::V2026_07_28) => Err(response::not_allowed("POST")),
             Ok(version) => Ok(version),
@@ -96,7 +96,7 @@ impl Inner {
 
     pub(super) async fn messages(
         &self,
-        head: &Parts,
+        mut head: Parts,
         body: Incoming,
         visitor: &Visitor,
         envelope: &Arc<Envelope>,
@@ -112,7 +112,7 @@ impl Inner {
         let Some(handle) = found.filter(|h| h.style == Style::Named) else {
             return response::failed(StatusCode::NOT_FOUND, "there is no such session: its stream is closed");
         };
-        let posted = match self.read(head, body).await {
+        let posted = match self.read(&mut head, body).await {
             Ok(Frame::One(message)) if message.span(Field::MetaVersion).is_some() => {
                 let text = "requests of MCP 2026-07-28 are sent to the endpoint of Streamable HTTP";
                 let fault = Fault::new(code::INVALID_REQUEST, text);

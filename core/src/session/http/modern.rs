@@ -16,7 +16,7 @@ use crate::guard::Visitor;
 use crate::protocol::{Fault, Field, Message, Method, Revision, code};
 use crate::session::handshake::check_size;
 use crate::session::out::Out;
-use crate::session::run::Session;
+use crate::session::run::{Session, Waits};
 use crate::transport::http::Body;
 
 /// The status of an answer that is an error with this code.
@@ -57,13 +57,13 @@ impl Inner {
     /// Answers a request that stands alone.
     pub(super) async fn modern(
         &self,
-        head: &Parts,
+        head: Parts,
         message: Message,
         visitor: Visitor,
         scope: Scope,
         envelope: &Arc<Envelope>,
     ) -> Response<Body> {
-        if let Err(fault) = Self::check_modern(head, &message) {
+        if let Err(fault) = Self::check_modern(&head, &message) {
             return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
         }
         let Some(id) = message.id() else { return response::bare(StatusCode::ACCEPTED) };
@@ -74,17 +74,18 @@ impl Inner {
         let wait = Wait(Reply::new(None, Some(envelope.clone())));
         let mut session = Session::brief(self.engine.clone(), Out::one(wait.0.clone()), entrance, status);
         session.knows(facts.as_ref());
-        if let Err(fault) = Self::check_params(head, &message, &mut session) {
+        if let Err(fault) = Self::check_params(&head, &message, &mut session) {
             return response::refused(StatusCode::BAD_REQUEST, Some(&id), &fault);
         }
+        drop(head);
         session.on_message(message);
         if let Some(said) = session.modern.as_ref()
             && facts.is_none_or(|f| !Arc::ptr_eq(&f, said))
         {
             self.known.remember(&principal, said);
         }
-        let mut sleep = None;
-        match wait.first_of(&mut session, &mut sleep).await {
+        let mut waits = Waits::default();
+        match wait.first_of(&mut session, &mut waits).await {
             (First::Answer(runs, code), _) => response::json(status_of(code), runs),
             (First::Stream(stream), silent) => {
                 let guard = self.engine.guard.clone();
@@ -92,7 +93,7 @@ impl Inner {
                 let driver = async move {
                     while session.goes_on() {
                         tokio::select! { biased;
-                            () = session.happens(&mut sleep) => {}
+                            () = session.happens(&mut waits) => {}
                             Ok(()) = config.changed() => if guard.access_of(&principal).is_none() {
                                 // Its token was taken away.
                                 session.end_listens();

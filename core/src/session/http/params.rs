@@ -16,7 +16,7 @@ use crate::protocol::{Fault, Field, Message, Span, code, walk};
 /// When one does not.
 pub(super) fn agree(headers: &HeaderMap, message: &Message, promoted: &[Promoted]) -> Result<(), Fault> {
     for argument in promoted {
-        let found = single(headers, &argument.header)?;
+        let found = single(headers, argument.header.as_str())?;
         let said = value(message, &argument.path);
         let place = argument.path.join(".");
         let mismatch = |text: String| Err(Fault::new(code::HEADER_MISMATCH, text));

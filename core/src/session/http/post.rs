@@ -9,10 +9,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::Body;
-use tokio::time::Sleep;
 
 use super::reply::{First, Reply};
-use crate::session::run::Session;
+use crate::session::run::{Session, Waits};
 
 /// What is left of a body that is too large is read for this long, so that its sender gets to reading why.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
@@ -170,13 +169,13 @@ impl Wait {
     }
 
     /// The same from a session that lives here. It goes on only while it is waited for.
-    pub(super) async fn first_of(&self, session: &mut Session, sleep: &mut Option<Pin<Box<Sleep>>>) -> (First, bool) {
+    pub(super) async fn first_of(&self, session: &mut Session, waits: &mut Waits) -> (First, bool) {
         let mut silent = false;
         let mut silence = std::pin::pin!(tokio::time::sleep(SILENCE));
         while session.goes_on() {
             tokio::select! { biased;
                 first = poll_fn(|cx| self.0.poll_first(cx)) => return (first, silent),
-                () = session.happens(sleep) => {}
+                () = session.happens(waits) => {}
                 () = &mut silence, if !silent => {
                     silent = true;
                     self.0.commit();
@@ -198,7 +197,7 @@ mod tests {
     use std::task::{Context, Poll};
 
     use http_body::Frame;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, Sleep};
 
     use super::*;
 

@@ -1,6 +1,9 @@
 //! What is POSTed to the endpoint: read, told apart by edition, and brought to its session, or answered alone.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -20,11 +23,11 @@ use crate::protocol::{Fault, Field, Frame, Kind, Malformed, Message, Method, Rev
 use crate::session::handshake::check_size;
 use crate::session::out::Out;
 use crate::session::run::Session;
-use crate::transport::http::Body;
+use crate::transport::http::{Body, copy_head};
 
 impl Inner {
     /// Reads the body of a POST as what it must be.
-    pub(super) async fn read(&self, head: &Parts, body: Incoming) -> Result<Frame, Response<Body>> {
+    pub(super) async fn read(&self, head: &mut Parts, body: Incoming) -> Result<Frame, Response<Body>> {
         if !headers::is_json(&head.headers) {
             let text = "the `Content-Type` of a message must be `application/json`";
             return Err(response::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
@@ -34,7 +37,15 @@ impl Inner {
             return Err(response::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
         let patience = self.engine.config.borrow().limits.body_timeout;
-        let read = post::body(body, self.engine.ctx.max_message_bytes, patience, &self.reading).await;
+        let mut read = pin!(post::body(body, self.engine.ctx.max_message_bytes, patience, &self.reading));
+        // Nearly always all of it is there.
+        let read = match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
+            Poll::Ready(read) => read,
+            Poll::Pending => {
+                copy_head(head);
+                read.await
+            }
+        };
         let bytes = read.map_err(|(status, text)| response::failed(status, text))?;
         let frame = Message::parse_frame(bytes).map_err(|malformed| {
             let fault = Fault::from(&malformed);
@@ -54,18 +65,17 @@ impl Inner {
 
     pub(super) async fn post(
         self: &Arc<Self>,
-        head: &Parts,
+        mut head: Parts,
         body: Incoming,
         visitor: Visitor,
         scope: Scope,
         envelope: &Arc<Envelope>,
     ) -> Response<Body> {
-        if !headers::accepts(&head.headers, "application/json") || !headers::accepts(&head.headers, "text/event-stream")
-        {
+        if !headers::accepts_answers(&head.headers) {
             let text = "`Accept` must name both `application/json` and `text/event-stream`";
             return response::failed(StatusCode::NOT_ACCEPTABLE, text);
         }
-        let frame = match self.read(head, body).await {
+        let frame = match self.read(&mut head, body).await {
             Ok(frame) => frame,
             Err(response) => return response,
         };
@@ -73,7 +83,7 @@ impl Inner {
             Frame::One(message) => message.id(),
             Frame::Batch(_) => None,
         };
-        let version = match headers::single(&head.headers, headers::VERSION) {
+        let version = match headers::single(&head.headers, &headers::VERSION) {
             Ok(version) => version,
             Err(fault) => return response::refused(StatusCode::BAD_REQUEST, id.as_ref(), &fault),
         };
@@ -83,7 +93,12 @@ impl Inner {
                 if let Err(response) = self.count(members.iter().flatten(), &visitor, None) {
                     return response;
                 }
-                return self.post_batch(head, members, version, &visitor, &scope, envelope).await;
+                let handle = match self.batch_session(&head, &members, version, &visitor, &scope) {
+                    Ok(handle) => handle,
+                    Err(response) => return response,
+                };
+                drop(head);
+                return self.post_batch(handle, members, envelope).await;
             }
             Frame::One(message) => message,
         };
@@ -114,8 +129,11 @@ impl Inner {
                 let text = "MCP 2026-07-28 has no requests from servers to clients, so no answers to them";
                 response::refused(StatusCode::BAD_REQUEST, id.as_ref(), &Fault::new(code::INVALID_REQUEST, text))
             }
-            kind => match self.session(head, version, &visitor, &scope) {
-                Ok(handle) => self.post_one(handle, message, kind, envelope).await,
+            kind => match self.session(&head, version, &visitor, &scope) {
+                Ok(handle) => {
+                    drop(head);
+                    self.post_one(handle, message, kind, envelope).await
+                }
                 Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
             },
         }
@@ -123,20 +141,24 @@ impl Inner {
 
     async fn initialize(
         self: &Arc<Self>,
-        head: &Parts,
+        head: Parts,
         message: Message,
         visitor: &Visitor,
         scope: Scope,
         envelope: &Arc<Envelope>,
     ) -> Response<Body> {
         let id = message.id();
-        if head.headers.contains_key(headers::SESSION) {
-            return match self.session(head, None, visitor, &scope) {
-                // It says itself that it is open already.
-                Ok(handle) => self.post_one(handle, message, Kind::Request, envelope).await,
+        if head.headers.contains_key(&headers::SESSION) {
+            return match self.session(&head, None, visitor, &scope) {
+                Ok(handle) => {
+                    drop(head);
+                    // It says itself that it is open already.
+                    self.post_one(handle, message, Kind::Request, envelope).await
+                }
                 Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
             };
         }
+        drop(head);
         let Some(version) = message.text(Field::ProtocolVersion) else {
             let text = "`params.protocolVersion` must be a string such as \"2025-11-25\"";
             return response::refused(StatusCode::OK, id.as_ref(), &Fault::new(code::INVALID_PARAMS, text));
@@ -180,27 +202,35 @@ impl Inner {
         }
     }
 
-    async fn post_batch(
+    /// The session that a batch is for, if it may be posted at all.
+    fn batch_session(
         &self,
         head: &Parts,
-        members: Vec<Result<Message, Malformed>>,
+        members: &[Result<Message, Malformed>],
         version: Option<&str>,
         visitor: &Visitor,
         scope: &Scope,
-        envelope: &Arc<Envelope>,
-    ) -> Response<Body> {
-        let wrong = |text: &'static str| response::failed(StatusCode::BAD_REQUEST, text);
+    ) -> Result<Arc<Handle>, Response<Body>> {
+        let wrong = |text: &'static str| Err(response::failed(StatusCode::BAD_REQUEST, text));
         let is_initialize = |m: &Message| m.kind() == Kind::Request && m.method() == Some(Method::Initialize);
         if members.iter().flatten().any(is_initialize) {
             return wrong("`initialize` must not be part of a batch");
         }
-        let handle = match self.session(head, version, visitor, scope) {
-            Ok(handle) if handle.revision == Revision::V2025_03_26 => handle,
+        match self.session(head, version, visitor, scope) {
+            Ok(handle) if handle.revision == Revision::V2025_03_26 => Ok(handle),
             Err((status, fault)) if version == Some(Revision::V2025_03_26.date()) => {
-                return response::refused(status, None, &fault);
+                Err(response::refused(status, None, &fault))
             }
-            _ => return wrong("JSON-RPC batches exist in MCP 2025-03-26 only: send one message a POST"),
-        };
+            _ => wrong("JSON-RPC batches exist in MCP 2025-03-26 only: send one message a POST"),
+        }
+    }
+
+    async fn post_batch(
+        &self,
+        handle: Arc<Handle>,
+        members: Vec<Result<Message, Malformed>>,
+        envelope: &Arc<Envelope>,
+    ) -> Response<Body> {
         let is_answered = |m: &Result<Message, Malformed>| m.as_ref().map_or(true, |m| m.kind() == Kind::Request);
         let wait =
             members.iter().any(is_answered).then(|| Wait(Reply::new(Some(handle.clone()), Some(envelope.clone()))));

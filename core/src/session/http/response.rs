@@ -93,7 +93,7 @@ pub(super) fn not_allowed(allow: &'static str) -> Response<Body> {
 /// The same response with the id of its session.
 pub(super) fn with_session(mut response: Response<Body>, id: &str) -> Response<Body> {
     if let Ok(id) = HeaderValue::from_str(id) {
-        response.headers_mut().insert(HeaderName::from_static(SESSION), id);
+        response.headers_mut().insert(SESSION.clone(), id);
     }
     response
 }

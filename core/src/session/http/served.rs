@@ -1,16 +1,13 @@
 //! [`Served`]: a session of the legacy era by HTTP, at work: its POSTs come by a mailbox.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
-
-use tokio::time::Sleep;
 
 use super::handle::{Handle, Posted};
 use super::reply::Reply;
 use super::sessions::Sessions;
 use crate::protocol::{Fault, Message, code};
-use crate::session::run::Session;
+use crate::session::run::{Session, Waits};
 
 /// A session at work. Dropping it ends the session.
 pub(super) struct Served {
@@ -18,14 +15,13 @@ pub(super) struct Served {
     handle: Arc<Handle>,
     table: Arc<Sessions>,
     posted: VecDeque<Posted>,
-    /// Made when something is due for the first time: most sessions never wait.
-    sleep: Option<Pin<Box<Sleep>>>,
+    waits: Waits,
     is_over: bool,
 }
 
 impl Served {
-    pub(super) const fn new(session: Session, handle: Arc<Handle>, table: Arc<Sessions>) -> Self {
-        Self { session, handle, table, posted: VecDeque::new(), sleep: None, is_over: false }
+    pub(super) fn new(session: Session, handle: Arc<Handle>, table: Arc<Sessions>) -> Self {
+        Self { session, handle, table, posted: VecDeque::new(), waits: Waits::default(), is_over: false }
     }
 
     /// The task's body: until the client ends it, stays away too long, or the engine shuts down.
@@ -33,7 +29,7 @@ impl Served {
         while !self.is_over && self.session.goes_on() {
             tokio::select! { biased;
                 () = self.handle.mail.ready() => self.take(),
-                () = self.session.happens(&mut self.sleep) => {}
+                () = self.session.happens(&mut self.waits) => {}
             }
         }
         if self.session.out.is_lost() {

@@ -24,7 +24,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::body::Watched;
 use super::chunks::Chunks;
-use super::head;
 use super::listener::Serve;
 use super::pulse::Pulse;
 
@@ -78,9 +77,8 @@ where
     let pulse = io.pulse.clone();
     let last = Mutex::new(None::<Watched>);
     let stream = || last.lock().unwrap_or_else(PoisonError::into_inner);
-    let answer = service_fn(|mut request| {
+    let answer = service_fn(|request| {
         let busy = pulse.begin();
-        head::of_request(&mut request);
         // Who serves reads the whole body of a POST that it takes.
         let (has_body, is_post) = (!request.is_end_stream(), request.method() == Method::POST);
         let (is_chunked, pulse) = (is_chunked(&request), pulse.clone());

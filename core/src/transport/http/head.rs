@@ -1,24 +1,25 @@
 //! Heads of messages that let go of the buffer they were read into.
 //!
 //! hyper's values are pieces of its buffer. While one of them lives, hyper takes another buffer of 8 KiB to read on, and has both for as long
-//! as a call waits.
+//! as a call waits. So who waits drops the head first; who still needs it copies it.
 
 use bytes::BytesMut;
 use http::header::HeaderValue;
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Uri};
 
 /// Copies what a request shares.
-pub(super) fn of_request<B>(request: &mut Request<B>) {
-    let uri = request.uri();
+pub fn copy_head(head: &mut Parts) {
+    let uri = &head.uri;
     let place = uri.path_and_query().filter(|_| uri.authority().is_none()).map_or("", PathAndQuery::as_str);
     // What was valid before is so again.
     if !place.is_empty()
         && let Ok(copy) = Uri::try_from(place)
     {
-        *request.uri_mut() = copy;
+        head.uri = copy;
     }
-    of_headers(request.headers_mut());
+    of_headers(&mut head.headers);
 }
 
 /// Copies what headers share, all into one piece.
@@ -36,16 +37,18 @@ pub(super) fn of_headers(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     #[test]
     fn a_head_says_the_same_as_before() {
         for uri in ["/mcp?a=1", "http://x/mcp", "*"] {
             let request = Request::get(uri).header("a", "1").header("b", "").header("a", b"\xff 2".as_slice());
-            let mut request = request.body(()).expect("a request");
-            let before = (request.uri().clone(), request.headers().clone());
-            of_request(&mut request);
-            assert_eq!((request.uri(), request.headers()), (&before.0, &before.1));
+            let (mut head, ()) = request.body(()).expect("a request").into_parts();
+            let before = (head.uri.clone(), head.headers.clone());
+            copy_head(&mut head);
+            assert_eq!((head.uri, head.headers), before);
         }
     }
 }
