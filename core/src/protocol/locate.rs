@@ -70,10 +70,20 @@ impl Located {
     /// Passes the members from here on and the end of the object.
     fn members(&mut self, scan: &mut Scan<'_>, place: Place, depth: usize) -> Result<(), Box<Flaw>> {
         loop {
-            let (start, end, escaped) = scan.key()?;
+            let (key, at) = match place.usual_key(&scan.bytes[scan.pos..]) {
+                Some((field, len)) => {
+                    let at = scan.pos;
+                    scan.pos += len;
+                    (Some(Key::Field(field)), at)
+                }
+                None => {
+                    let (start, end, escaped) = scan.key()?;
+                    (place.key(&scan.bytes[start..end], escaped), start - 1)
+                }
+            };
             let first = scan.peek();
             let value = scan.pos;
-            match place.key(&scan.bytes[start..end], escaped) {
+            match key {
                 None => {
                     if matches!(place, Place::Meta) {
                         self.spans.has_more_meta();
@@ -85,7 +95,7 @@ impl Located {
                         Key::Version => "jsonrpc",
                         Key::Field(field) => field.path(),
                     });
-                    self.duplicate.get_or_insert_with(|| Box::new(Flaw { kind, at: start - 1 }));
+                    self.duplicate.get_or_insert_with(|| Box::new(Flaw { kind, at }));
                     scan.skip(depth)?;
                 }
                 Some(key) => {
@@ -121,7 +131,31 @@ impl Located {
     }
 }
 
+/// The length of `key`, if `text` begins with it.
+#[inline(always)]
+fn begins<const N: usize>(text: &[u8], key: &[u8; N]) -> Option<usize> {
+    (text.first_chunk() == Some(key)).then_some(N)
+}
+
 impl Place {
+    /// The field that `text` begins with the key and the colon of, and their length, where that is one that most messages have and
+    /// nothing stands between: nothing of it needs to be looked at one by one then. `None`: it is looked at.
+    #[inline(always)]
+    fn usual_key(self, text: &[u8]) -> Option<(Field, usize)> {
+        let is = |field, len: Option<usize>| Some((field, len?));
+        match self {
+            Self::Envelope => is(Field::Id, begins(text, br#""id":"#))
+                .or_else(|| is(Field::Method, begins(text, br#""method":"#)))
+                .or_else(|| is(Field::Params, begins(text, br#""params":"#)))
+                .or_else(|| is(Field::Result, begins(text, br#""result":"#))),
+            Self::Params => is(Field::Name, begins(text, br#""name":"#))
+                .or_else(|| is(Field::Arguments, begins(text, br#""arguments":"#)))
+                .or_else(|| is(Field::Meta, begins(text, br#""_meta":"#))),
+            Self::Meta => is(Field::MetaToken, begins(text, br#""progressToken":"#)),
+            Self::Ref | Self::Result | Self::Error => None,
+        }
+    }
+
     /// What this key, as it is written, says here.
     #[inline(always)]
     fn key(self, written: &[u8], escaped: bool) -> Option<Key> {
@@ -210,6 +244,68 @@ impl Place {
             Field::Result => Some(Self::Result),
             Field::Error => Some(Self::Error),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a scan finds, with the places as text.
+    fn found(text: &str) -> Result<(Vec<(Field, String)>, Option<(String, usize)>), (String, usize)> {
+        let told = |flaw: &Flaw| (flaw.kind.to_string(), flaw.at);
+        let located = Located::scan(&mut Scan::new(text.as_bytes(), 0)).map_err(|flaw| told(&flaw))?;
+        let fields = [
+            Field::Id,
+            Field::Method,
+            Field::Params,
+            Field::Result,
+            Field::Error,
+            Field::Name,
+            Field::Arguments,
+            Field::Meta,
+            Field::MetaToken,
+        ];
+        let all = fields.iter().map(|f| (*f, located.spans.get(*f))).filter(|(_, span)| *span != Span::NONE);
+        let texts = all.map(|(field, span)| (field, text[span.range()].to_owned())).collect();
+        Ok((texts, located.duplicate.map(|flaw| told(&flaw))))
+    }
+
+    /// Keys are found the same way whether nothing stands between them and their colons or something does.
+    #[test]
+    fn usual_keys_are_found_as_others_are() {
+        let valid = [
+            r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"name":"n","arguments":{"id":2,"name":3},"_meta":{"progressToken":4}}}"#,
+            r#"{"id":"x","result":{"id":5,"method":6,"name":7,"content":[]},"jsonrpc":"2.0"}"#,
+            r#"{"error":{"id":1},"id":null,"name":"n","progressToken":1}"#,
+            r#"{"params":{"_meta":{"name":1,"progressToken":"t","_meta":2},"id":1}}"#,
+        ];
+        for text in valid {
+            let wide = text.replace("\":", "\" :");
+            let all = |found: &Result<(Vec<(Field, String)>, _), _>| {
+                let (all, _) = found.as_ref().expect("JSON");
+                all.iter().map(|(field, text)| (*field, text.replace(' ', ""))).collect::<Vec<_>>()
+            };
+            assert!(!all(&found(text)).is_empty());
+            assert_eq!(all(&found(text)), all(&found(&wide)), "{text}");
+        }
+        for (text, what, at) in [
+            (r#"{"id":1,"id":2}"#, "`id` stands twice", 8),
+            (r#"{"id" :1,  "id":2}"#, "`id` stands twice", 11),
+            (r#"{"id":1,  "id" :2}"#, "`id` stands twice", 10),
+            (r#"{"params":{"name":1,"\u006eame":2}}"#, "`params.name` stands twice", 20),
+        ] {
+            assert_eq!(found(text).map(|(_, twice)| twice), Ok(Some((what.to_owned(), at))), "{text}");
+        }
+        for (text, what, at) in [
+            (r#"{"id":}"#, "not JSON: expected a value", 6),
+            (r#"{"id":"#, "not JSON: expected a value", 6),
+            (r#"{"id"}"#, "not JSON: expected `:`", 5),
+            (r#"{"id":1,"method":"#, "not JSON: expected a value", 17),
+            (r#"{"id":1"method":1}"#, "not JSON: expected `,` or `}`", 7),
+        ] {
+            assert_eq!(found(text), Err((what.to_owned(), at)), "{text}");
         }
     }
 }
