@@ -451,6 +451,52 @@ async fn a_log_line_with_an_id_is_no_answer() {
 }
 
 #[tokio::test]
+async fn many_lines_of_one_read_keep_their_order_whatever_they_are() {
+    let world = World::with(server(""), |config| config.limits.max_message_bytes = 2000, false);
+    let mut client = world.silent_client();
+    client.open("2025-03-26").await;
+    let long = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"x":"{}"}}}}"#, "x".repeat(3000));
+    let of = |n: usize| match n % 5 {
+        0 => (format!(r#"[{{"jsonrpc":"2.0","id":{n},"method":"ping"}}]"#), json!(n)),
+        1 => ("no message".to_owned(), json!("not JSON")),
+        2 => (long.clone(), json!(format!("{} bytes", long.len()))),
+        _ => (format!(r#"{{"jsonrpc":"2.0","id":{n},"method":"ping"}}"#), json!(n)),
+    };
+    let all: Vec<_> = (0..3 * crate::transport::TOGETHER).map(of).collect();
+    let text = all.iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>().join("\n");
+    client.send(&text).await;
+    for (line, expected) in &all {
+        let answer = client.line().await.expect("an answer");
+        let said = answer["error"]["message"].as_str();
+        let is_it = match expected.as_str() {
+            Some(words) => said.is_some_and(|said| said.contains(words)),
+            None => answer["id"] == *expected || answer[0]["id"] == *expected,
+        };
+        assert!(is_it, "{:.60}: {answer}", line);
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_stands_between_junk_of_one_read_is_heard_and_too_much_junk_is_the_end() {
+    let many = r#"call() { case "$l" in
+      *'"some"'*) i=0; t=; while [ $i -lt 90 ]; do i=$((i+1)); t="${t}junk
+"; done; printf '%s' "$t"; ok "{\"n\":$n}";;
+      *) i=0; t=; while [ $i -lt 130 ]; do i=$((i+1)); t="${t}junk
+"; done; printf '%s' "$t"; sleep 100;; esac; }"#;
+    let world = World::new(server(many));
+    let mut client = world.client().await;
+    for id in 1..=3 {
+        // It begins anew with every message.
+        client.call(id, "some").await;
+        assert_eq!(client.number(id).await, id);
+    }
+    client.call(4, "much").await;
+    assert!(client.answer(&json!(4)).await["error"].is_object());
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_cut_answer_fails_its_call_at_once() {
     let cut = r#"call() { say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":{\"n\":"; }"#;
     let world = World::new(server(cut));

@@ -35,7 +35,7 @@ use super::users::Users;
 use super::wire::{Parcel, Step, Wire};
 use crate::config::Server;
 use crate::protocol::{Era, Fault, Field, Message, Method, Revision, SessionId, Spliced, WireId, code};
-use crate::transport::ExitReason;
+use crate::transport::{ExitReason, TOGETHER};
 
 /// While this many bytes wait to be written, no further calls are taken in.
 const OUTBOX_FULL: usize = 1 << 20;
@@ -180,7 +180,7 @@ impl Instance {
             ctx,
             generation,
             wire,
-            came: Vec::new(),
+            came: Vec::with_capacity(TOGETHER),
             pending: PendingTable::default(),
             mail: VecDeque::new(),
             control: VecDeque::new(),

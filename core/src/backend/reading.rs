@@ -7,7 +7,7 @@ use super::pending::{Origin, Own};
 use super::wire::Wire;
 use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
 use crate::protocol::{CallId, Era, Field, Kind, Malformed, Message, Method, WireId};
-use crate::transport::{Line, TooLong};
+use crate::transport::{Line, TOGETHER, TooLong};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -15,10 +15,6 @@ use std::time::Duration;
 const MAX_JUNK: u32 = 100;
 /// Quiet time after `list_changed` before the lists are asked for again: servers send several at once.
 pub(super) const RELIST_PAUSE: Duration = Duration::from_millis(100);
-
-/// So many lines are looked at before the first of them is acted on: what reads a message and what acts on one are each near at hand then
-/// for all of them.
-const TOGETHER: usize = 16;
 
 /// What a line is.
 #[derive(Debug)]

@@ -17,13 +17,6 @@ pub(super) struct Settings {
 
 const DIFFERS: u64 = u64::MAX;
 
-fn timeout(server: &Server) -> u64 {
-    if !server.tools.timeout.is_empty() {
-        return DIFFERS;
-    }
-    u64::try_from(server.timeout.as_nanos()).unwrap_or(DIFFERS)
-}
-
 impl Settings {
     pub(super) fn new(server: Arc<Server>) -> Self {
         Self { timeout: AtomicU64::new(timeout(&server)), server: RwLock::new(server) }
@@ -51,5 +44,38 @@ impl Settings {
         let mut now = self.server.write().unwrap_or_else(PoisonError::into_inner);
         self.timeout.store(timeout(&server), Ordering::Relaxed);
         *now = server;
+    }
+}
+
+fn timeout(server: &Server) -> u64 {
+    if !server.tools.timeout.is_empty() {
+        return DIFFERS;
+    }
+    u64::try_from(server.timeout.as_nanos()).unwrap_or(DIFFERS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_a_call_may_take_is_that_of_the_entry_in_force() {
+        let server = |change: fn(&mut Server)| {
+            let mut server = Server::stdio("s", "x", &[]);
+            server.timeout = Duration::from_secs(7);
+            change(&mut server);
+            Arc::new(server)
+        };
+        let settings = Settings::new(server(|_| {}));
+        assert_eq!(settings.timeout(), Some(Duration::from_secs(7)));
+        for (change, expected) in [
+            ((|s| s.timeout = Duration::from_millis(1)) as fn(&mut Server), Some(Duration::from_millis(1))),
+            (|s| s.tools.timeout = [("slow_*".to_owned(), Duration::from_secs(60))].into(), None),
+            (|s| s.timeout = Duration::MAX, None),
+            (|_| {}, Some(Duration::from_secs(7))),
+        ] {
+            settings.set(server(change));
+            assert_eq!(settings.timeout(), expected);
+        }
     }
 }

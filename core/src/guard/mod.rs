@@ -191,14 +191,14 @@ fn look(rules: &Rules, head: &Parts) -> Result<Option<HeaderValue>, Refused> {
         return Err(Refused::host(None));
     }
     for text in [host, target].into_iter().flatten() {
-        if rules.was_let_in(text) {
+        if rules.is_known_host(text) {
             continue;
         }
         let name = HostName::parse_with_port(text).map(|(name, _)| name);
         if !name.as_ref().is_some_and(|name| rules.is_us(name)) {
             return Err(Refused::host(name.as_ref()));
         }
-        rules.lets_in(text);
+        rules.remember_host(text);
     }
     let Some(value) = only(head, &ORIGIN)? else { return Ok(None) };
     let origin = value.to_str().ok().and_then(Origin::parse);

@@ -15,8 +15,8 @@ pub(super) struct Rules {
     /// The name we listen under; `None` if it is none.
     bound: Option<HostName>,
     hosts: Vec<String>,
-    /// The text of the first `Host` that was one of our names: mostly all the others say the same.
-    host: OnceLock<Box<str>>,
+    /// The first text, of a `Host` or of a target, that was one of our names: mostly all the others say the same.
+    known_host: OnceLock<Box<str>>,
     origins: Vec<Origin>,
     pub(super) require_auth: bool,
     pub(super) tokens: Tokens,
@@ -34,7 +34,7 @@ impl Rules {
         Self {
             bound: HostName::parse(&config.host),
             hosts: config.allowed_hosts.clone(),
-            host: OnceLock::new(),
+            known_host: OnceLock::new(),
             origins: config.allowed_origins.clone(),
             require_auth: config.clients.require_auth,
             tokens: Tokens::new(&config.clients.tokens),
@@ -54,15 +54,15 @@ impl Rules {
         name.is_loopback() || is_bound || self.hosts.iter().any(|pattern| name.matches(pattern))
     }
 
-    /// Whether this text, a name of ours with a port or without, was let in before.
-    pub(super) fn was_let_in(&self, host: &str) -> bool {
-        self.host.get().is_some_and(|known| **known == *host)
+    /// Whether this text is the name of ours, with a port or without, that was seen first.
+    pub(super) fn is_known_host(&self, host: &str) -> bool {
+        self.known_host.get().is_some_and(|known| **known == *host)
     }
 
     /// This text is a name of ours.
-    pub(super) fn lets_in(&self, host: &str) {
+    pub(super) fn remember_host(&self, host: &str) {
         // Another one is looked at each time.
-        self.host.get_or_init(|| host.into());
+        self.known_host.get_or_init(|| host.into());
     }
 
     pub(super) fn is_configured(&self, origin: &Origin) -> bool {

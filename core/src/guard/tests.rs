@@ -315,6 +315,23 @@ fn a_new_configuration_counts_at_once() {
 }
 
 #[test]
+fn a_name_that_was_ours_is_looked_at_anew_with_another_configuration() {
+    let named = |hosts: &[&str]| config(|c| c.allowed_hosts = hosts.iter().map(|h| (*h).to_owned()).collect());
+    let setup = setup(|c| c.allowed_hosts = vec!["proxy.lan".to_owned()]);
+    let admit = |host: &str| setup.admit(&[("host", host)]);
+    for _ in 0..2 {
+        assert_eq!(admit("proxy.lan"), "anonymous");
+        for stranger in ["evil.com", "proxy.lan.evil.com", "proxy.la", "proxy.lan:x", ""] {
+            assert_eq!(admit(stranger), "403 host_not_allowed", "{stranger}");
+        }
+    }
+    setup.sender.send_replace(Arc::new(named(&["other.lan"])));
+    assert_eq!([admit("proxy.lan"), admit("other.lan")], ["403 host_not_allowed", "anonymous"]);
+    setup.sender.send_replace(Arc::new(named(&["proxy.lan"])));
+    assert_eq!([admit("proxy.lan"), admit("other.lan")], ["anonymous", "403 host_not_allowed"]);
+}
+
+#[test]
 fn a_token_made_anew_is_another_one_with_the_same_name() {
     let setup = setup(|_| {});
     let bearer = |text: &str| setup.guard.admit(&head(&[("host", "localhost"), ("authorization", text)]));

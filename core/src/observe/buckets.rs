@@ -23,13 +23,12 @@ impl Buckets {
     }
 
     /// Which of the buckets a time falls into.
-    #[must_use]
-    pub fn bucket(us: u64) -> usize {
+    pub(super) fn bucket(us: u64) -> usize {
         BOUNDS_US.partition_point(|bound| *bound < us)
     }
 
     /// The same as [`Buckets::record`] for who knows the bucket already.
-    pub fn record_in(&mut self, bucket: usize, us: u64) {
+    pub(super) fn record_in(&mut self, bucket: usize, us: u64) {
         self.counts[bucket] += 1;
         self.sum_us = self.sum_us.saturating_add(us);
     }

@@ -18,6 +18,8 @@ pub(super) const NAMES_BYTES: usize = size_of::<Names>() + 16 + 48;
 
 /// So many are looked through for the same: clients that call at the same time.
 const N_LAST: usize = 4;
+/// A URI that is longer is not kept for later rows; it goes with its own.
+const MAX_TARGET: usize = 256;
 
 /// The names of the last rows. What is counted for them counts for the row that had them first: there are never more than
 /// [`N_LAST`] that are kept by later rows only.
@@ -62,6 +64,9 @@ impl LastNames {
     #[inline(never)]
     fn keep_new(&mut self, names: Names) -> (Arc<Names>, usize) {
         let names = Arc::new(names);
+        if names.target.as_ref().is_some_and(|target| target.len() > MAX_TARGET) {
+            return (names, NAMES_BYTES);
+        }
         self.last[self.next] = Some(names.clone());
         self.next = (self.next + 1) % N_LAST;
         (names, NAMES_BYTES)
@@ -100,5 +105,13 @@ mod tests {
         }
         assert_eq!(last.keep(names(0, Some(1), None, other)).1, 0);
         assert_eq!(last.keep(names(0, Some(1), None, known)).1, NAMES_BYTES, "out of mind by now");
+        let long = MAX_TARGET + 1;
+        let kept = last.keep(Names {
+            client: all[0].clone(),
+            backend: None,
+            method: MethodName::Known(Method::ResourcesRead),
+            target: Some("x".repeat(long).into()),
+        });
+        assert_eq!(Arc::strong_count(&kept.0), 1, "for its own row only");
     }
 }

@@ -252,8 +252,13 @@ impl Place {
 mod tests {
     use super::*;
 
-    /// What a scan finds, with the places as text.
-    fn found(text: &str) -> Result<(Vec<(Field, String)>, Option<(String, usize)>), (String, usize)> {
+    /// What is wrong, and where.
+    type Told = (String, usize);
+
+    /// What stands where, as text, and the key that stands twice.
+    type Found = (Vec<(Field, String)>, Option<Told>);
+
+    fn found(text: &str) -> Result<Found, Told> {
         let told = |flaw: &Flaw| (flaw.kind.to_string(), flaw.at);
         let located = Located::scan(&mut Scan::new(text.as_bytes(), 0)).map_err(|flaw| told(&flaw))?;
         let fields = [
@@ -283,7 +288,7 @@ mod tests {
         ];
         for text in valid {
             let wide = text.replace("\":", "\" :");
-            let all = |found: &Result<(Vec<(Field, String)>, _), _>| {
+            let all = |found: &Result<Found, Told>| {
                 let (all, _) = found.as_ref().expect("JSON");
                 all.iter().map(|(field, text)| (*field, text.replace(' ', ""))).collect::<Vec<_>>()
             };

@@ -169,7 +169,7 @@ mod tests {
             Field::Level,
             Field::Progress,
         ];
-        assert!(fields.iter().filter(|f| (**f as usize) < N_NEAR).count() == 4, "of both kinds");
+        assert_eq!(fields.iter().filter(|f| (**f as usize) < N_NEAR).count(), 4, "of both kinds");
         for removed in [Field::Cursor, Field::Method] {
             let mut spans = Spans::new();
             for (at, field) in fields.into_iter().enumerate() {

@@ -109,14 +109,15 @@ impl Session {
     }
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
-        if method != Method::Listen && !self.intercepts() {
-            // Nearly always its server is known.
-            if let Route::Backend(to) = route(&self.catalog, method, &message, facts.revision.era()) {
-                return self.send_to(message, method, facts, to);
-            }
-        }
+        debug_assert!(self.resumed.is_none(), "of another call");
+        let found = (method != Method::Listen).then(|| route(&self.catalog, method, &message, facts.revision.era()));
+        let found = match found {
+            // Nearly always.
+            Some(Route::Backend(to)) if !self.intercepts() => return self.send_to(message, method, facts, to),
+            found => found,
+        };
         let arrived = self.now;
-        self.route(ParkedCall { message, method, facts, arrived, deadline: arrived, resumed: None });
+        self.route_by(ParkedCall { message, method, facts, arrived, deadline: arrived, resumed: None }, found);
     }
 
     /// Tries again what no server was known for.
@@ -127,12 +128,15 @@ impl Session {
     }
 
     pub(super) fn route(&mut self, call: ParkedCall) {
+        let era = call.facts.revision.era();
+        let found = (call.method != Method::Listen).then(|| route(&self.catalog, call.method, &call.message, era));
         self.resumed.clone_from(&call.resumed);
-        self.route_now(call);
+        self.route_by(call, found);
         self.resumed = None;
     }
 
-    fn route_now(&mut self, call: ParkedCall) {
+    /// `found`: the route by the catalog as it is; `None`: it has none, it listens.
+    fn route_by(&mut self, call: ParkedCall, mut found: Option<Route>) {
         let way = |s: &Self| {
             let era = call.facts.revision.era();
             (call.method != Method::Listen).then(|| route(&s.catalog, call.method, &call.message, era))
@@ -141,7 +145,6 @@ impl Session {
             Some(way) => matches!(way, Route::Nowhere(_)),
             None => s.misses_resources(&call.message),
         };
-        let mut found = way(self);
         if is_unknown(self, &found) {
             // It may be listed for clients like this one only.
             self.looks(&call.facts, true);
@@ -193,7 +196,7 @@ impl Session {
 
     fn send_to(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>, to: To) {
         let To { backend, target, shown, tool, own_uri, needs_task } = to;
-        let Some(port) = self.ways.to(&backend) else {
+        let Some(port) = self.ways.to(&self.engine.ports, &backend) else {
             let fault = Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
             return self.fault_own(&message, &facts, &fault);
         };

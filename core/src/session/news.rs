@@ -31,23 +31,26 @@ impl News {
     }
 
     fn after(config: watch::Receiver<Arc<Config>>, catalog: watch::Receiver<Arc<Catalog>>) -> Self {
-        let line = ReusableBoxFuture::new(line(config.clone(), catalog.clone()));
+        let line = ReusableBoxFuture::new(line(&config, &catalog));
         Self { config, catalog, line, waker: None }
     }
 
     /// The session has seen what there is.
     pub(super) fn begin_again(&mut self, session: &Session) {
         (self.config, self.catalog) = (session.config_rx.clone(), session.catalog_rx.clone());
-        self.line.set(line(self.config.clone(), self.catalog.clone()));
+        self.line.set(line(&self.config, &self.catalog));
         self.waker = None;
     }
 }
 
+/// Waits for the next of either; for ever once the configuration is not going to change any more, which is so at the end.
+///
 /// Never held up by tokio's budget: who is sent away by that is not in line.
-fn line(
-    mut config: watch::Receiver<Arc<Config>>,
-    mut catalog: watch::Receiver<Arc<Catalog>>,
-) -> impl Future<Output = ()> + Send {
+pub(super) fn line(
+    config: &watch::Receiver<Arc<Config>>,
+    catalog: &watch::Receiver<Arc<Catalog>>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (mut config, mut catalog) = (config.clone(), catalog.clone());
     tokio::task::unconstrained(async move {
         let is_there = tokio::select! { biased;
             changed = config.changed() => changed.is_ok(),
@@ -103,14 +106,12 @@ mod tests {
     async fn who_waits_is_woken_by_each_change_whatever_else_its_task_does() {
         let (config, config_rx) = watch::channel(Arc::<Config>::default());
         let (catalog, catalog_rx) = watch::channel(Arc::<Catalog>::default());
-        // Nothing of the budget is left when it first gets in line.
+        let mut is_left = true;
         for _ in 0..MANY {
             let mut budget = Box::pin(tokio::task::coop::consume_budget());
-            let left = poll_fn(|cx| Poll::Ready(budget.as_mut().poll(cx).is_ready())).await;
-            if !left {
-                break;
-            }
+            is_left &= poll_fn(|cx| Poll::Ready(budget.as_mut().poll(cx).is_ready())).await;
         }
+        assert!(!is_left, "nothing of the budget is left when it first gets in line");
         let mut seen = (config_rx, catalog_rx);
         for turn in 0..4 {
             let count = Arc::new(Count::default());
@@ -144,7 +145,10 @@ mod tests {
         }
         config.send_replace(Arc::default());
         assert_eq!(counts.map(|c| c.0.load(Ordering::Relaxed)), [0, 1]);
-        // Without anybody who could change anything there is nothing to wait for.
         drop((config, catalog));
+        let (config, catalog) = (watch::channel(Arc::default()), watch::channel(Arc::default()));
+        let mut news = News::after(config.1, catalog.1);
+        drop((config.0, catalog.0));
+        assert!(Pin::new(&mut news).poll(&mut Context::from_waker(Waker::noop())).is_pending(), "nothing can come");
     }
 }

@@ -12,15 +12,12 @@ use super::news::News;
 use super::out::Out;
 use super::run::Session;
 use crate::protocol::{Fault, Frame, Malformed, Message, SessionId, code};
-use crate::transport::{Line, Lines, Link, TooLong};
+use crate::transport::{Line, Lines, Link, TOGETHER, TooLong};
 
 /// While this many bytes wait to be written, the client is not read: who does not listen may not ask.
 const OUTBOX_FULL: usize = 1 << 20;
 /// Over this many bytes the session is ended: the client has stopped reading.
 const OUTBOX_LOST: usize = 256 << 20;
-/// So many lines are looked at before the first of them is acted on: what reads a message and what acts on one are each near at hand then
-/// for all of them.
-const TOGETHER: usize = 16;
 /// After the client closed its side, calls in flight may end within this time.
 const EOF_GRACE: Duration = Duration::from_secs(5);
 
@@ -102,7 +99,10 @@ impl Piped {
                 session.now = Instant::now();
                 session.take_deliveries();
             }
-            () = &mut self.news => session.hears(&mut self.news),
+            () = &mut self.news => {
+                session.hears();
+                self.news.begin_again(session);
+            }
             () = &mut self.sleep, if wake.is_some() => {
                 session.now = Instant::now();
                 session.on_timer();

@@ -21,7 +21,7 @@ use super::held::{Held, Resumed};
 use super::http::Envelope;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
-use super::news::News;
+use super::news::{self, News};
 use super::out::Out;
 use super::parks::Word;
 use super::rounds::Rounds;
@@ -202,7 +202,7 @@ impl Session {
             legacy: None,
             modern: None,
             calls: HashMap::default(),
-            ways: Ways::among(engine.ports.clone()),
+            ways: Ways::default(),
             used: Vec::new(),
             questions: HashMap::default(),
             n_questions: 0,
@@ -230,8 +230,16 @@ impl Session {
     /// # Cancel safety
     /// Cancel safe: what has come is acted on before this returns.
     pub(super) async fn happens(&mut self, waits: &mut Waits) {
-        let Waits { sleep, news } = waits;
-        let news = news.get_or_insert_with(|| News::of(self));
+        let Waits { sleep, news, has_waited } = waits;
+        let once = (!std::mem::replace(has_waited, true)).then(|| news::line(&self.config_rx, &self.catalog_rx));
+        let mut news = if once.is_some() { None } else { Some(news.get_or_insert_with(|| News::of(self))) };
+        let heard = async {
+            match (once, &mut news) {
+                (Some(once), _) => once.await,
+                (None, Some(news)) => (&mut **news).await,
+                (None, None) => std::future::pending().await,
+            }
+        };
         let wake = self.next_wake();
         if let Some(at) = wake {
             match sleep {
@@ -251,7 +259,12 @@ impl Session {
                 self.now = Instant::now();
                 self.take_deliveries();
             }
-            () = &mut *news => self.hears(news),
+            () = heard => {
+                self.hears();
+                if let Some(news) = news {
+                    news.begin_again(self);
+                }
+            }
             () = due => {
                 self.now = Instant::now();
                 self.on_timer();
@@ -260,13 +273,12 @@ impl Session {
     }
 
     /// The configuration or the catalog is another one.
-    pub(super) fn hears(&mut self, news: &mut News) {
+    pub(super) fn hears(&mut self) {
         self.now = Instant::now();
         self.take_config_first();
         if self.catalog_rx.has_changed().is_ok_and(|is| is) {
             self.take_catalog();
         }
-        news.begin_again(self);
     }
 
     /// Something is read now.
@@ -279,8 +291,19 @@ impl Session {
     pub(super) fn take_deliveries(&mut self) {
         let mut deliveries = std::mem::take(&mut self.deliveries);
         self.peer.mailbox.drain(&mut deliveries);
-        while let Some(delivery) = deliveries.pop_front() {
-            self.on_delivery(delivery);
+        while !deliveries.is_empty() {
+            // Mostly there is nothing else, and they are only looked at.
+            let mut n_answers = 0;
+            while let Some(Delivery::Answer(answer)) = deliveries.get(n_answers)
+                && !self.intercepts()
+            {
+                self.on_answer(answer);
+                n_answers += 1;
+            }
+            deliveries.drain(..n_answers);
+            if let Some(delivery) = deliveries.pop_front() {
+                self.on_delivery(delivery);
+            }
         }
         self.deliveries = deliveries;
     }
@@ -471,12 +494,14 @@ impl CallLimits {
     }
 }
 
-/// What a session waits with that reads no lines; it stays from one time to the next.
+/// What a session without a link waits with; it stays from one time to the next.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
-    /// Made when something is due for the first time: most sessions never wait for anything.
+    /// Made when something is due for the first time: most have nothing due.
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Made when it waits for the second time: many wait once.
     news: Option<News>,
+    has_waited: bool,
 }
 
 impl std::fmt::Debug for Session {

@@ -11,6 +11,9 @@ const LEAST_ROOM: usize = 8 * 1024;
 const MOST_ROOM: usize = 64 * 1024;
 /// Memory over this is given back even while large messages keep coming.
 const MOST_KEPT: usize = 2 * 1024 * 1024;
+/// So many lines are looked at before the first of them is acted on: what reads a message and what acts on one are each near at hand then
+/// for all of them.
+pub const TOGETHER: usize = 16;
 /// Kept from both ends of a line that is too long, to look for its id.
 const KEEP_BYTES: usize = 256;
 

@@ -20,7 +20,7 @@ pub use child::{Child, ChildSpec, Ended, ExitReason, Grace};
 pub use environment::child_env;
 pub use foreground::{become_program, first_line};
 pub use guardian::{Guardian, guardian_main};
-pub use lines::{Line, Lines, TooLong};
+pub use lines::{Line, Lines, TOGETHER, TooLong};
 pub use link::Link;
 pub use login_shell::{find_program, login_shell_path, login_shell_path_with};
 pub use mailbox::Mailbox;

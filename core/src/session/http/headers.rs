@@ -24,16 +24,16 @@ const MAX_BRIEF: usize = 200;
 /// What stands around text that cannot be a header as it is.
 const SENTINEL: (&str, &str) = ("=?base64?", "?=");
 
-/// The name of a header: a text has to be looked at first each time.
-pub(super) trait Named: AsHeaderName + AsRef<str> + Copy {}
+/// The name of a header: as [`HeaderName`] it needs no parsing, as text it does.
+pub(super) trait HeaderKey: AsHeaderName + AsRef<str> + Copy {}
 
-impl<N: AsHeaderName + AsRef<str> + Copy> Named for N {}
+impl<N: AsHeaderName + AsRef<str> + Copy> HeaderKey for N {}
 
 /// The value of a header that may stand once.
 ///
 /// # Errors
 /// When it stands twice, or holds what is no text.
-pub(super) fn single(headers: &HeaderMap, name: impl Named) -> Result<Option<&str>, Fault> {
+pub(super) fn single(headers: &HeaderMap, name: impl HeaderKey) -> Result<Option<&str>, Fault> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
