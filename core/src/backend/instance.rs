@@ -35,7 +35,7 @@ use super::users::Users;
 use super::wire::{Parcel, Step, Wire};
 use crate::config::Server;
 use crate::protocol::{Era, Fault, Field, Message, Method, Revision, SessionId, Spliced, WireId, code};
-use crate::transport::{ExitReason, TOGETHER};
+use crate::transport::ExitReason;
 
 /// While this many bytes wait to be written, no further calls are taken in.
 const OUTBOX_FULL: usize = 1 << 20;
@@ -180,7 +180,7 @@ impl Instance {
             ctx,
             generation,
             wire,
-            came: Vec::with_capacity(TOGETHER),
+            came: Vec::new(),
             pending: PendingTable::default(),
             mail: VecDeque::new(),
             control: VecDeque::new(),

@@ -1,5 +1,9 @@
 //! What a running server says: lines of a pipe to messages, messages to whom they concern.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+
 use super::broken;
 use super::call::{Call, Delivery};
 use super::instance::{End, Instance};
@@ -8,8 +12,6 @@ use super::wire::Wire;
 use crate::observe::{Flow, FlowKind, LogStream, NoticeLevel, Status};
 use crate::protocol::{CallId, Era, Field, Kind, Malformed, Message, Method, WireId};
 use crate::transport::{Line, TOGETHER, TooLong};
-use bytes::Bytes;
-use std::time::Duration;
 
 /// Lines in a row that are no messages, until the server is given up: it is talking to somebody else.
 const MAX_JUNK: u32 = 100;

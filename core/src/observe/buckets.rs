@@ -19,17 +19,7 @@ pub struct Buckets {
 impl Buckets {
     /// One more, in microseconds.
     pub fn record(&mut self, us: u64) {
-        self.record_in(Self::bucket(us), us);
-    }
-
-    /// Which of the buckets a time falls into.
-    pub(super) fn bucket(us: u64) -> usize {
-        BOUNDS_US.partition_point(|bound| *bound < us)
-    }
-
-    /// The same as [`Buckets::record`] for who knows the bucket already.
-    pub(super) fn record_in(&mut self, bucket: usize, us: u64) {
-        self.counts[bucket] += 1;
+        self.counts[BOUNDS_US.partition_point(|bound| *bound < us)] += 1;
         self.sum_us = self.sum_us.saturating_add(us);
     }
 

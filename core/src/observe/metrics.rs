@@ -179,8 +179,6 @@ struct ToolEnded {
     /// When, from the beginning of the counting.
     since: Duration,
     failed: bool,
-    /// Where the time it took is counted.
-    bucket: usize,
     /// There is room for one more series, and for one more tool whose last hour is kept.
     may_have_series: bool,
     may_have_history: bool,
@@ -361,7 +359,7 @@ impl BackendMetrics {
         if self.tools.find(tool).is_none() {
             let Some(us) = took else { return Begins::default() };
             if self.tools.len() >= MAX_TOOLS {
-                self.other_tools.record_in(ended.bucket, us);
+                self.other_tools.record(us);
                 return Begins::default();
             }
         }
@@ -373,7 +371,7 @@ impl BackendMetrics {
                 of.series = Some(Box::default());
                 begins.series = true;
             }
-            of.series.as_deref_mut().unwrap_or(&mut self.other_tools).record_in(ended.bucket, us);
+            of.series.as_deref_mut().unwrap_or(&mut self.other_tools).record(us);
         }
         if ended.may_have_history && of.history.is_none() {
             of.history = Some(Box::default());
@@ -511,10 +509,9 @@ impl Metrics {
         *slot = slot.saturating_add(1);
         // A name that never gave a result may be made up.
         let is_real = outcome == Outcome::Ok && tool.is_some_and(|t| t.len() <= MAX_TOOL_NAME);
-        let bucket = Buckets::bucket(us);
         if answered {
             of.latency.record(us);
-            of.counts.latency.record_in(bucket, us);
+            of.counts.latency.record(us);
         }
         let Some(tool) = tool else { return };
         let begins = of.tool_ended(
@@ -523,7 +520,6 @@ impl Metrics {
             &ToolEnded {
                 since,
                 failed: outcome.is_error(),
-                bucket,
                 may_have_series: may_have_series && is_real,
                 may_have_history: may_have_history && is_real,
             },

@@ -105,12 +105,11 @@ mod tests {
         }
         assert_eq!(last.keep(names(0, Some(1), None, other)).1, 0);
         assert_eq!(last.keep(names(0, Some(1), None, known)).1, NAMES_BYTES, "out of mind by now");
-        let long = MAX_TARGET + 1;
         let kept = last.keep(Names {
             client: all[0].clone(),
             backend: None,
             method: MethodName::Known(Method::ResourcesRead),
-            target: Some("x".repeat(long).into()),
+            target: Some("x".repeat(MAX_TARGET + 1).into()),
         });
         assert_eq!(Arc::strong_count(&kept.0), 1, "for its own row only");
     }

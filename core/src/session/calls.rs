@@ -110,14 +110,14 @@ impl Session {
 
     fn on_routed(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>) {
         debug_assert!(self.resumed.is_none(), "of another call");
-        let found = (method != Method::Listen).then(|| route(&self.catalog, method, &message, facts.revision.era()));
-        let found = match found {
+        let found = match self.found(method, &message, &facts) {
             // Nearly always.
             Some(Route::Backend(to)) if !self.intercepts() => return self.send_to(message, method, facts, to),
             found => found,
         };
         let arrived = self.now;
         self.route_by(ParkedCall { message, method, facts, arrived, deadline: arrived, resumed: None }, found);
+        self.resumed = None;
     }
 
     /// Tries again what no server was known for.
@@ -128,27 +128,27 @@ impl Session {
     }
 
     pub(super) fn route(&mut self, call: ParkedCall) {
-        let era = call.facts.revision.era();
-        let found = (call.method != Method::Listen).then(|| route(&self.catalog, call.method, &call.message, era));
+        let found = self.found(call.method, &call.message, &call.facts);
         self.resumed.clone_from(&call.resumed);
         self.route_by(call, found);
         self.resumed = None;
     }
 
-    /// `found`: the route by the catalog as it is; `None`: it has none, it listens.
+    /// The route by the catalog as it is; `None`: it has none, it listens.
+    fn found(&self, method: Method, message: &Message, facts: &ClientFacts) -> Option<Route> {
+        (method != Method::Listen).then(|| route(&self.catalog, method, message, facts.revision.era()))
+    }
+
+    /// `found`: as [`Session::found`] says now.
     fn route_by(&mut self, call: ParkedCall, mut found: Option<Route>) {
-        let way = |s: &Self| {
-            let era = call.facts.revision.era();
-            (call.method != Method::Listen).then(|| route(&s.catalog, call.method, &call.message, era))
-        };
-        let is_unknown = |s: &Self, way: &Option<Route>| match way {
-            Some(way) => matches!(way, Route::Nowhere(_)),
+        let is_unknown = |s: &Self, found: &Option<Route>| match found {
+            Some(found) => matches!(found, Route::Nowhere(_)),
             None => s.misses_resources(&call.message),
         };
         if is_unknown(self, &found) {
             // It may be listed for clients like this one only.
             self.looks(&call.facts, true);
-            found = way(self);
+            found = self.found(call.method, &call.message, &call.facts);
             let waits = self.waits_until(call.arrived).filter(|until| *until > self.now);
             if let Some(deadline) = waits.filter(|_| is_unknown(self, &found)) {
                 // A server that is about to come may have it.
@@ -196,7 +196,7 @@ impl Session {
 
     fn send_to(&mut self, message: Message, method: Method, facts: Arc<ClientFacts>, to: To) {
         let To { backend, target, shown, tool, own_uri, needs_task } = to;
-        let Some(port) = self.ways.to(&self.engine.ports, &backend) else {
+        let Some(port) = self.near_ports.of(&self.engine.ports, &backend) else {
             let fault = Fault::new(code::INTERNAL, format!("server `{backend}` was removed from the configuration"));
             return self.fault_own(&message, &facts, &fault);
         };

@@ -12,6 +12,7 @@ mod held;
 pub mod http;
 mod listen;
 mod lists;
+mod near_ports;
 mod news;
 mod notes;
 mod ops;
@@ -27,7 +28,6 @@ mod sight;
 mod tasks;
 mod unwritten;
 mod upcall;
-mod ways;
 
 pub use clients::{ClientStatus, Clients};
 pub use engine::Engine;

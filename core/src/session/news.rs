@@ -19,7 +19,7 @@ pub(super) struct News {
     config: watch::Receiver<Arc<Config>>,
     catalog: watch::Receiver<Arc<Catalog>>,
     /// Stands in line for both.
-    line: ReusableBoxFuture<'static, ()>,
+    changed: ReusableBoxFuture<'static, ()>,
     /// Whom it wakes there; `None`: it has not got in line yet.
     waker: Option<Waker>,
 }
@@ -31,14 +31,14 @@ impl News {
     }
 
     fn after(config: watch::Receiver<Arc<Config>>, catalog: watch::Receiver<Arc<Catalog>>) -> Self {
-        let line = ReusableBoxFuture::new(line(&config, &catalog));
-        Self { config, catalog, line, waker: None }
+        let changed = ReusableBoxFuture::new(changed(&config, &catalog));
+        Self { config, catalog, changed, waker: None }
     }
 
     /// The session has seen what there is.
     pub(super) fn begin_again(&mut self, session: &Session) {
         (self.config, self.catalog) = (session.config_rx.clone(), session.catalog_rx.clone());
-        self.line.set(line(&self.config, &self.catalog));
+        self.changed.set(changed(&self.config, &self.catalog));
         self.waker = None;
     }
 }
@@ -46,7 +46,7 @@ impl News {
 /// Waits for the next of either; for ever once the configuration is not going to change any more, which is so at the end.
 ///
 /// Never held up by tokio's budget: who is sent away by that is not in line.
-pub(super) fn line(
+pub(super) fn changed(
     config: &watch::Receiver<Arc<Config>>,
     catalog: &watch::Receiver<Arc<Catalog>>,
 ) -> impl Future<Output = ()> + Send + use<> {
@@ -72,7 +72,7 @@ impl Future for News {
             return Poll::Pending;
         }
         self.waker = Some(cx.waker().clone());
-        self.line.poll(cx)
+        self.changed.poll(cx)
     }
 }
 

@@ -49,7 +49,7 @@ impl Piped {
         let session = Session::new(engine, Out::lines(), entrance);
         let news = News::of(&session);
         let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { session, link, lines, came: Vec::with_capacity(TOGETHER), sleep, news }
+        Self { session, link, lines, came: Vec::new(), sleep, news }
     }
 
     /// Its id.

@@ -21,12 +21,12 @@ use super::held::{Held, Resumed};
 use super::http::Envelope;
 use super::listen::Listen;
 use super::lists::{ParkedCall, ParkedList};
+use super::near_ports::NearPorts;
 use super::news::{self, News};
 use super::out::Out;
 use super::parks::Word;
 use super::rounds::Rounds;
 use super::sight::Sight;
-use super::ways::Ways;
 use crate::backend::{ClientFacts, Control, Delivery, Peer, Port};
 use crate::catalog::{Catalog, Scope};
 use crate::config::{Access, Config};
@@ -79,8 +79,8 @@ pub(super) struct Session {
     pub(super) modern: Option<Arc<ClientFacts>>,
     /// By the client's id.
     pub(super) calls: HashMap<RequestId, Active>,
-    /// The ways to the servers it calls.
-    pub(super) ways: Ways,
+    /// Of the servers it calls.
+    pub(super) near_ports: NearPorts,
     /// Instances that have had something of this session.
     pub(super) used: Vec<Arc<Port>>,
     /// Servers' questions to this client, by our id.
@@ -202,7 +202,7 @@ impl Session {
             legacy: None,
             modern: None,
             calls: HashMap::default(),
-            ways: Ways::default(),
+            near_ports: NearPorts::default(),
             used: Vec::new(),
             questions: HashMap::default(),
             n_questions: 0,
@@ -231,7 +231,7 @@ impl Session {
     /// Cancel safe: what has come is acted on before this returns.
     pub(super) async fn happens(&mut self, waits: &mut Waits) {
         let Waits { sleep, news, has_waited } = waits;
-        let once = (!std::mem::replace(has_waited, true)).then(|| news::line(&self.config_rx, &self.catalog_rx));
+        let once = (!std::mem::replace(has_waited, true)).then(|| news::changed(&self.config_rx, &self.catalog_rx));
         let mut news = if once.is_some() { None } else { Some(news.get_or_insert_with(|| News::of(self))) };
         let heard = async {
             match (once, &mut news) {

@@ -57,9 +57,6 @@ pub(super) fn decoded(value: &str) -> Option<Cow<'_, str>> {
 /// Whether the body is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Ok(Some(value)) = single(headers, &CONTENT_TYPE) else { return false };
-    if value == "application/json" {
-        return true;
-    }
     let kind = value.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }
