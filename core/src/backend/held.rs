@@ -18,7 +18,7 @@ use super::pending::Own;
 use super::task_words::{RELATED_TASK, belongs_to, json, slice, text};
 use super::tasks::MAX_SAID;
 use super::wire::Parcel;
-use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
+use crate::observe::{Ended, Flow, FlowKind, MethodName, Status, Timing};
 use crate::protocol::{
     CallId, Era, Fault, Field, Kind, Message, Method, Patch, RequestId, SessionId, Span, Spliced, code, walk,
 };
@@ -280,7 +280,7 @@ impl Instance {
             return Some(Err(Fault::new(code::INVALID_REQUEST, "too many open requests, or this id is still open")));
         }
         held.n_keys += 1;
-        let mut flow = Flow::new(FlowKind::Upcall, method.name().into());
+        let mut flow = Flow::new(FlowKind::Upcall, MethodName::Known(method).text());
         flow.client = held.facts.name.clone();
         flow.backend = Some(self.port.name().clone());
         flow.parent = Some(held.call);

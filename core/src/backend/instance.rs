@@ -236,7 +236,8 @@ impl Instance {
     pub(super) async fn turn(&mut self, take_mail: bool) -> Turn {
         self.arm();
         // Somebody waits for room, or for the last word to be out.
-        let tells_written = !self.backlog.is_empty() || self.stale || self.drain_until.is_some();
+        let wants_room = !self.backlog.is_empty() && self.wire.waiting() >= OUTBOX_FULL;
+        let tells_written = wants_room || self.stale || self.drain_until.is_some();
         let turn = tokio::select! { biased;
             step = self.wire.step(tells_written) => match step {
                 Step::Wrote => Turn::Nothing,

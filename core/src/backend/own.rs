@@ -1,16 +1,16 @@
 //! Requests of the proxy's own to a server: handshake, lists, subscriptions, levels. Each has a row in the journal.
 
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use foldhash::HashMap;
 
 use super::instance::Instance;
 use super::pending::{Entry, Origin, Own};
 use super::shape;
 use super::status::Pinged;
 use super::wire::{Parcel, Wire};
-use crate::observe::{Ended, Flow, FlowKind, NoticeLevel, Status, Timing};
+use crate::observe::{Ended, Flow, FlowKind, MethodName, NoticeLevel, Status, Timing};
 use crate::protocol::{CallId, Era, Field, Kind, Message, Method, Spliced, WireId};
 
 /// The journal's rows of our own requests in flight.
@@ -40,18 +40,25 @@ impl Instance {
             _ => Parcel::Request(self.pending.next_id()),
         };
         let wire = self.pending.register(entry);
-        let id = wire.0.to_string();
-        let line: Bytes =
-            [r#"{"jsonrpc":"2.0","id":"#, &id, r#","method":""#, method.name(), r#"","params":"#, params, "}"]
-                .concat()
-                .into();
+        let mut id = itoa::Buffer::new();
+        let line: Bytes = [
+            r#"{"jsonrpc":"2.0","id":"#,
+            id.format(wire.0),
+            r#","method":""#,
+            method.name(),
+            r#"","params":"#,
+            params,
+            "}",
+        ]
+        .concat()
+        .into();
         let line = Spliced::new(line);
         if method == Method::Listen
             && let Wire::Http(remote) = &mut self.wire
         {
             remote.listens(wire);
         }
-        let mut flow = Flow::new(FlowKind::Own, method.name().into());
+        let mut flow = Flow::new(FlowKind::Own, MethodName::Known(method).text());
         flow.backend = Some(self.port.name().clone());
         flow.wire_id = Some(wire.0);
         flow.parent = call;

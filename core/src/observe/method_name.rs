@@ -17,8 +17,8 @@ pub enum MethodName {
 }
 
 impl MethodName {
-    /// The name as text.
-    pub(super) fn text(&self) -> Arc<str> {
+    /// The name as text: of one we know always the same.
+    pub(crate) fn text(&self) -> Arc<str> {
         match self {
             Self::Known(method) => NAMES[*method as usize].clone(),
             Self::Other(name) => name.clone(),

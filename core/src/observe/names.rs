@@ -31,7 +31,7 @@ pub(super) struct LastNames {
 }
 
 impl Names {
-    /// Whether they are the same, seen by where they stand in memory.
+    /// Whether they are the same, seen by where they stand in memory; sessions of the same client have its name each for itself.
     #[inline]
     fn is(&self, other: &Self) -> bool {
         let same = |a: &Option<Arc<str>>, b: &Option<Arc<str>>| match (a, b) {
@@ -45,7 +45,7 @@ impl Names {
             _ => false,
         };
         is_method
-            && Arc::ptr_eq(&self.client, &other.client)
+            && (Arc::ptr_eq(&self.client, &other.client) || self.client == other.client)
             && same(&self.target, &other.target)
             && same(&self.backend, &other.backend)
     }
@@ -94,8 +94,9 @@ mod tests {
         assert_eq!(first.1, NAMES_BYTES);
         let again = last.keep(names(0, Some(1), None, known.clone()));
         assert!(Arc::ptr_eq(&first.0, &again.0) && again.1 == 0);
+        assert_eq!(last.keep(names(2, Some(1), None, known.clone())).1, 0, "another session of it");
         for different in [
-            names(2, Some(1), None, known.clone()),
+            names(1, Some(1), None, known.clone()),
             names(0, None, None, known.clone()),
             names(0, Some(1), Some(1), known.clone()),
             names(0, Some(1), None, other.clone()),

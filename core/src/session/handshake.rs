@@ -11,8 +11,9 @@ use crate::backend::{ClientFacts, Level};
 use crate::protocol::{CallId, Fault, Field, Message, Method, Revision, code, walk};
 
 /// What we are to clients (MCP 2025-11-25, lifecycle, `serverInfo`).
-fn server_info(title: &str) -> serde_json::Value {
-    json!({ "name": "mcp-proxy", "title": title, "version": env!("CARGO_PKG_VERSION") })
+fn server_info(title: &str) -> String {
+    let title = serde_json::Value::from(title);
+    format!(r#"{{"name":"mcp-proxy","title":{title},"version":"{}"}}"#, env!("CARGO_PKG_VERSION"))
 }
 
 /// A member of `_meta` or `params` that is an object, as raw JSON.
@@ -146,7 +147,7 @@ impl Session {
         let own = self.catalog.transparent.as_ref().and_then(|offer| offer.info.as_ref());
         match own {
             Some(info) => String::from_utf8_lossy(info).into_owned(),
-            None => server_info(&self.engine.config.borrow().name).to_string(),
+            None => server_info(&self.engine.config.borrow().name),
         }
     }
 

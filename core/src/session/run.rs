@@ -4,9 +4,11 @@
 //! Dropping it is the client's leaving: its calls are cancelled, nothing of it stays anywhere.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -231,15 +233,17 @@ impl Session {
     /// Cancel safe: what has come is acted on before this returns.
     pub(super) async fn happens(&mut self, waits: &mut Waits) {
         let Waits { sleep, news, has_waited } = waits;
-        let once = (!std::mem::replace(has_waited, true)).then(|| news::changed(&self.config_rx, &self.catalog_rx));
-        let mut news = if once.is_some() { None } else { Some(news.get_or_insert_with(|| News::of(self))) };
-        let heard = async {
-            match (once, &mut news) {
-                (Some(once), _) => once.await,
-                (None, Some(news)) => (&mut **news).await,
-                (None, None) => std::future::pending().await,
-            }
-        };
+        // What is polled stays where it is: moving it costs more than looking at it.
+        let mut once =
+            (!std::mem::replace(has_waited, true)).then(|| Box::pin(news::changed(&self.config_rx, &self.catalog_rx)));
+        if once.is_none() && news.is_none() {
+            *news = Some(News::of(self));
+        }
+        let heard = poll_fn(|cx| match (&mut once, news.as_mut()) {
+            (Some(once), _) => once.as_mut().poll(cx),
+            (None, Some(news)) => Pin::new(news).poll(cx),
+            (None, None) => Poll::Pending,
+        });
         let wake = self.next_wake();
         if let Some(at) = wake {
             match sleep {
@@ -248,12 +252,10 @@ impl Session {
                 Some(_) => {}
             }
         }
-        let due = async {
-            match sleep {
-                Some(sleep) if wake.is_some() => sleep.await,
-                _ => std::future::pending().await,
-            }
-        };
+        let due = poll_fn(|cx| match sleep {
+            Some(sleep) if wake.is_some() => sleep.as_mut().poll(cx),
+            _ => Poll::Pending,
+        });
         tokio::select! { biased;
             () = self.peer.mailbox.ready() => {
                 self.now = Instant::now();

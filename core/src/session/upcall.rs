@@ -14,7 +14,7 @@ use super::http::Weight;
 use super::run::Session;
 use super::shape::question::{Asked, asked};
 use crate::backend::{Answer, Mail, Outcome, Port, Upcall};
-use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
+use crate::observe::{Ended, Flow, FlowKind, MethodName, Status, Timing};
 use crate::protocol::{CallId, Fault, Field, Message, Method, Patch, RequestId, Spliced, code};
 
 /// A question that this client has not answered yet.
@@ -139,7 +139,7 @@ impl Session {
         parent: Option<CallId>,
     ) -> Flow {
         let name = message.text(Field::Method).unwrap_or_default();
-        let method = method.map_or_else(|| name.as_ref().into(), |m| m.name().into());
+        let method = method.map_or_else(|| name.as_ref().into(), |m| MethodName::Known(m).text());
         let mut flow = Flow::new(FlowKind::Upcall, method);
         flow.session = Some(self.peer.id);
         flow.client = self.status.said().0;

@@ -243,7 +243,9 @@ impl Inner {
         };
         match (place, envelope) {
             (Place::Endpoint(_), Some(envelope)) => return self.post(head, body, visitor, scope, &envelope).await,
-            (Place::Messages, Some(envelope)) => return self.messages(head, body, &visitor, &envelope).await,
+            (Place::Messages, Some(envelope)) => {
+                return Box::pin(self.messages(head, body, &visitor, &envelope)).await;
+            }
             _ => {}
         }
         match (place, head.method.clone()) {

@@ -98,7 +98,7 @@ impl Inner {
                     Err(response) => return response,
                 };
                 drop(head);
-                return self.post_batch(handle, members, envelope).await;
+                return Box::pin(self.post_batch(handle, members, envelope)).await;
             }
             Frame::One(message) => message,
         };
@@ -112,10 +112,10 @@ impl Inner {
                 response::refused(StatusCode::NOT_FOUND, id.as_ref(), &fault)
             }
             Kind::Request if message.method() == Some(Method::Initialize) => {
-                self.initialize(head, message, &visitor, scope, envelope).await
+                Box::pin(self.initialize(head, message, &visitor, scope, envelope)).await
             }
             Kind::Request if message.span(Field::MetaVersion).is_some() => {
-                self.modern(head, message, visitor, scope, envelope).await
+                Box::pin(self.modern(head, message, visitor, scope, envelope)).await
             }
             Kind::Request if is_modern => {
                 let text = "`params._meta` lacks `io.modelcontextprotocol/protocolVersion` (MCP 2026-07-28, basic)";

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::park::{Park, Why};
 use super::{Again, Beginning, Waiter, its_only, round};
 use crate::backend::{Answer, ClientFacts, Context, Delivery, Mail, Outcome, Peer, Port};
-use crate::observe::{Ended, Flow, FlowKind, Status, Timing};
+use crate::observe::{Ended, Flow, FlowKind, MethodName, Status, Timing};
 use crate::protocol::{CallId, Fault, Message, Method, RequestId, SessionId, code};
 use crate::session::clients::ClientStatus;
 
@@ -120,7 +120,7 @@ impl Asker {
 impl Question {
     /// Has a row in the journal, below that of its call.
     pub(super) fn new(ctx: &Context, kept: &Kept, asker: Option<Asker>, method: Method, message: Message) -> Self {
-        let mut flow = Flow::new(FlowKind::Upcall, method.name().into());
+        let mut flow = Flow::new(FlowKind::Upcall, MethodName::Known(method).text());
         flow.session = Some(kept.status.id);
         flow.client = kept.facts.name.clone();
         flow.backend = Some(kept.port.name().clone());
