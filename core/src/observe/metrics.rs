@@ -1,95 +1,26 @@
-//! Counters and latency histograms, by server and by tool.
+//! [`Metrics`]: counters and latency histograms of all servers.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use foldhash::HashMap;
-use serde::{Deserialize, Serialize};
-
+use super::backend_metrics::{BackendMetrics, Latency, ToolEnded, latency};
 use super::buckets::Buckets;
+use super::counts::{Codes, Counts, Outcome};
 use super::flow::Timing;
 use super::history::{History, Point};
+use super::named::Named;
 use super::quantiles::Quantiles;
 
-/// Tools measured per server; calls of further ones count for the server only.
-const MAX_TOOLS: usize = 256;
 /// Tools with a histogram of their own among the metrics, of all servers together. Those called first have one for good, so
 /// that series do not come and go; calls of others are `other`. At some 1.5 kB a histogram it keeps a look at the metrics
 /// under half a megabyte.
 const MAX_TOOL_SERIES: usize = 200;
 /// Tools whose last hour is kept, of all servers together, where somebody looks on: those called first. At some 37 kB each.
 const MAX_TOOL_HISTORIES: usize = 64;
-/// Different error codes counted; further ones are not told apart.
-const MAX_CODES: usize = 32;
 /// Longest name of such a tool, in bytes.
 const MAX_TOOL_NAME: usize = 128;
 /// Longest latency told apart, in microseconds (one hour).
 const MAX_US: u64 = 3_600_000_000;
-
-/// Percentiles; zero when there is nothing to measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Latency {
-    /// Calls measured.
-    pub n: u64,
-    /// Median.
-    pub p50: Duration,
-    /// 95th percentile.
-    pub p95: Duration,
-    /// 99th percentile.
-    pub p99: Duration,
-    /// Slowest.
-    pub max: Duration,
-}
-
-/// Latency of one tool.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ToolLatency {
-    /// The server's own name of the tool.
-    pub tool: Arc<str>,
-    /// Its latency.
-    pub latency: Latency,
-}
-
-/// How a request ended, told apart by who is to blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// With a result.
-    Ok,
-    /// With a result that says `isError`.
-    ToolError,
-    /// With a JSON-RPC error of the server.
-    ServerError,
-    /// With a JSON-RPC error of ours: no such tool, no server, too many calls.
-    ProxyError,
-    /// The server did not answer in time.
-    Timeout,
-    /// Whoever asked took it back, or left.
-    Cancelled,
-}
-
-impl Outcome {
-    /// All, in the order they are counted in.
-    pub const ALL: [Self; 6] =
-        [Self::Ok, Self::ToolError, Self::ServerError, Self::ProxyError, Self::Timeout, Self::Cancelled];
-
-    /// One word for it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::ToolError => "tool_error",
-            Self::ServerError => "server_error",
-            Self::ProxyError => "proxy_error",
-            Self::Timeout => "timeout",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    const fn is_error(self) -> bool {
-        !matches!(self, Self::Ok | Self::Cancelled)
-    }
-}
 
 /// A client's request that has ended.
 #[derive(Clone, Copy, Debug)]
@@ -110,185 +41,6 @@ pub struct Measured<'a> {
     pub answered: bool,
     /// Bytes of the answer.
     pub n_bytes: u64,
-}
-
-/// What can be added up over servers.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
-    /// Requests begun.
-    pub n_calls: u64,
-    /// Of these, not ended yet.
-    pub n_in_flight: u64,
-    /// Of these, ended, by [`Outcome`].
-    pub ended: [u64; Outcome::ALL.len()],
-    /// Bytes of requests as they came from clients.
-    pub n_bytes_in: u64,
-    /// Bytes of answers as clients got them.
-    pub n_bytes_out: u64,
-    /// Questions to clients.
-    pub n_questions: u64,
-    /// Of these, not answered yet.
-    pub n_open: u64,
-    /// Rounds of calls that took more than one, besides the first.
-    pub n_rounds: u64,
-    /// From arrival to answer, where the server gave one.
-    pub latency: Buckets,
-}
-
-impl Counts {
-    /// All of `other` too.
-    pub fn add(&mut self, other: &Self) {
-        self.n_calls += other.n_calls;
-        self.n_in_flight += other.n_in_flight;
-        for (count, more) in self.ended.iter_mut().zip(&other.ended) {
-            *count += more;
-        }
-        self.n_bytes_in += other.n_bytes_in;
-        self.n_bytes_out += other.n_bytes_out;
-        self.n_questions += other.n_questions;
-        self.n_open += other.n_open;
-        self.n_rounds += other.n_rounds;
-        self.latency.add(&other.latency);
-    }
-
-    fn begun(&mut self, n_bytes: u64) {
-        self.n_calls += 1;
-        self.n_in_flight += 1;
-        self.n_bytes_in += n_bytes;
-    }
-
-    fn ended(&mut self, outcome: Outcome, n_bytes: u64) {
-        self.n_in_flight = self.n_in_flight.saturating_sub(1);
-        self.ended[outcome as usize] += 1;
-        self.n_bytes_out += n_bytes;
-    }
-}
-
-/// One tool's times.
-#[derive(Debug)]
-struct Tool {
-    latency: Quantiles<4>,
-    /// Its last hour, if it is one of [`MAX_TOOL_HISTORIES`].
-    history: Option<Box<History>>,
-    /// Among the metrics, if it is one of [`MAX_TOOL_SERIES`].
-    series: Option<Box<Buckets>>,
-}
-
-/// How a call of a tool has ended.
-struct ToolEnded {
-    /// When, from the beginning of the counting.
-    since: Duration,
-    failed: bool,
-    /// There is room for one more series, and for one more tool whose last hour is kept.
-    may_have_series: bool,
-    may_have_history: bool,
-}
-
-/// What a tool has from now on.
-#[derive(Default)]
-struct Begins {
-    series: bool,
-    history: bool,
-}
-
-/// What is counted for one server.
-#[derive(Debug)]
-pub struct BackendMetrics {
-    /// Calls begun.
-    pub n_calls: u64,
-    /// Of these, ended with an error or `isError`.
-    pub n_errors: u64,
-    /// Of these, not ended yet.
-    pub n_in_flight: u64,
-    /// The same and more, to be added up.
-    pub counts: Counts,
-    latency: Quantiles<6>,
-    tools: Named<Tool>,
-    /// Tools that have no series of their own.
-    other_tools: Buckets,
-    history: Option<History>,
-    codes: Codes,
-    /// Calls ended in each second, `seconds[i]` for the seconds `i` modulo 60.
-    seconds: [u16; 60],
-    /// The second `seconds` was last written in.
-    now_second: u64,
-}
-
-/// How often each error code was given.
-#[derive(Clone, Debug, Default)]
-struct Codes(Vec<(i32, u64)>);
-
-impl Codes {
-    fn count(&mut self, code: i32) {
-        if let Some((_, n)) = self.0.iter_mut().find(|(c, _)| *c == code) {
-            *n += 1;
-        } else if self.0.len() < MAX_CODES {
-            self.0.push((code, 1));
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        for (code, n) in &other.0 {
-            match self.0.iter_mut().find(|(c, _)| c == code) {
-                Some((_, sum)) => *sum += n,
-                None => self.0.push((*code, *n)),
-            }
-        }
-    }
-}
-
-/// What is counted under each name. The name that was called last is found by where it stands in memory: mostly it is called again.
-#[derive(Debug)]
-struct Named<T> {
-    all: Vec<(Arc<str>, T)>,
-    by_name: HashMap<Arc<str>, usize>,
-    last: usize,
-}
-
-impl<T> Default for Named<T> {
-    fn default() -> Self {
-        Self { all: Vec::new(), by_name: HashMap::default(), last: 0 }
-    }
-}
-
-impl<T> Named<T> {
-    /// What is counted under a name, if anything is.
-    #[inline]
-    fn find(&mut self, name: &Arc<str>) -> Option<&mut T> {
-        if !self.all.get(self.last).is_some_and(|(last, _)| Arc::ptr_eq(last, name)) {
-            self.last = *self.by_name.get(name)?;
-            // Names come anew with each catalog.
-            self.all[self.last].0 = name.clone();
-        }
-        Some(&mut self.all[self.last].1)
-    }
-
-    /// What is counted under a name; `new` where nothing is yet.
-    #[inline]
-    fn of(&mut self, name: &Arc<str>, new: impl FnOnce() -> T) -> &mut T {
-        if self.find(name).is_none() {
-            self.last = self.all.len();
-            self.by_name.insert(name.clone(), self.last);
-            self.all.push((name.clone(), new()));
-        }
-        &mut self.all[self.last].1
-    }
-
-    fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    fn get(&self, name: &str) -> Option<&T> {
-        self.by_name.get(name).map(|at| &self.all[*at].1)
-    }
-
-    fn get_mut(&mut self, name: &str) -> Option<&mut T> {
-        self.by_name.get(name).map(|at| &mut self.all[*at].1)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &T)> {
-        self.all.iter().map(|(name, of)| (name, of))
-    }
 }
 
 /// All counters.
@@ -321,91 +73,6 @@ pub struct Metrics {
 /// Whole microseconds, without the detour by 128 bits.
 fn micros(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
-}
-
-fn latency<const DIGITS: u32>(of: &Quantiles<DIGITS>) -> Latency {
-    let at = |n| Duration::from_micros(of.per_mille(n));
-    Latency { n: of.n(), p50: at(500), p95: at(950), p99: at(990), max: Duration::from_micros(of.max()) }
-}
-
-impl BackendMetrics {
-    fn new() -> Self {
-        Self {
-            n_calls: 0,
-            n_errors: 0,
-            n_in_flight: 0,
-            counts: Counts::default(),
-            latency: Quantiles::default(),
-            tools: Named::default(),
-            other_tools: Buckets::default(),
-            history: None,
-            codes: Codes::default(),
-            seconds: [0; 60],
-            now_second: 0,
-        }
-    }
-
-    fn tick(&mut self, second: u64) {
-        let n_passed = second.saturating_sub(self.now_second).min(60);
-        for s in 1..=n_passed {
-            self.seconds[((self.now_second + s) % 60) as usize] = 0;
-        }
-        self.now_second = self.now_second.max(second);
-    }
-
-    /// A call of `tool` has ended; `took` microseconds if that is worth measuring. Which of the two kinds of memory, bounded
-    /// for all servers together, it has from now on.
-    fn tool_ended(&mut self, tool: &Arc<str>, took: Option<u64>, ended: &ToolEnded) -> Begins {
-        if self.tools.find(tool).is_none() {
-            let Some(us) = took else { return Begins::default() };
-            if self.tools.len() >= MAX_TOOLS {
-                self.other_tools.record(us);
-                return Begins::default();
-            }
-        }
-        let of = self.tools.of(tool, || Tool { latency: Quantiles::default(), history: None, series: None });
-        let mut begins = Begins::default();
-        if let Some(us) = took {
-            of.latency.record(us);
-            if ended.may_have_series && of.series.is_none() {
-                of.series = Some(Box::default());
-                begins.series = true;
-            }
-            of.series.as_deref_mut().unwrap_or(&mut self.other_tools).record(us);
-        }
-        if ended.may_have_history && of.history.is_none() {
-            of.history = Some(Box::default());
-            begins.history = true;
-        }
-        if let Some(history) = &mut of.history {
-            history.ended(ended.since, took, ended.failed);
-        }
-        begins
-    }
-
-    /// Its latency.
-    #[must_use]
-    pub fn latency(&self) -> Latency {
-        latency(&self.latency)
-    }
-
-    /// The latency of its tools, slowest p95 first, at most `n`.
-    #[must_use]
-    pub fn tools(&self, n: usize) -> Vec<ToolLatency> {
-        let of = |(name, tool): (&Arc<str>, &Tool)| ToolLatency { tool: name.clone(), latency: latency(&tool.latency) };
-        let mut tools: Vec<_> = self.tools.iter().map(of).collect();
-        tools.sort_by(|a, b| b.latency.p95.cmp(&a.latency.p95).then_with(|| a.tool.cmp(&b.tool)));
-        tools.truncate(n);
-        tools
-    }
-
-    /// The times of its tools that have a series of their own, by name, and of all others together.
-    #[must_use]
-    pub fn tool_series(&self) -> (Vec<(&Arc<str>, &Buckets)>, &Buckets) {
-        let mut series: Vec<_> = self.tools.iter().filter_map(|(name, t)| Some((name, t.series.as_deref()?))).collect();
-        series.sort_by_key(|(name, _)| *name);
-        (series, &self.other_tools)
-    }
 }
 
 impl Default for Metrics {
@@ -504,9 +171,7 @@ impl Metrics {
         if let Some(history) = &mut of.history {
             history.ended(since, took, outcome.is_error());
         }
-        of.tick(second);
-        let slot = &mut of.seconds[(second % 60) as usize];
-        *slot = slot.saturating_add(1);
+        of.ended_in(second);
         // A name that never gave a result may be made up.
         let is_real = outcome == Outcome::Ok && tool.is_some_and(|t| t.len() <= MAX_TOOL_NAME);
         if answered {
@@ -531,7 +196,7 @@ impl Metrics {
     /// From now on what happens is kept for an hour, for charts.
     pub fn keep_history(&mut self) {
         self.history.get_or_insert_default();
-        for (_, of) in &mut self.backends.all {
+        for of in self.backends.values_mut() {
             of.history.get_or_insert_default();
         }
     }
@@ -567,7 +232,7 @@ impl Metrics {
     /// Error codes given by `backend`, or by all and ourselves, the most frequent first.
     #[must_use]
     pub fn codes(&self, backend: Option<&str>) -> Vec<(i32, u64)> {
-        let mut codes = match backend {
+        let codes = match backend {
             Some(name) => self.backends.get(name).map(|b| b.codes.clone()).unwrap_or_default(),
             None => {
                 let mut all = self.own_codes.clone();
@@ -575,8 +240,7 @@ impl Metrics {
                 all
             }
         };
-        codes.0.sort_by_key(|(code, n)| (std::cmp::Reverse(*n), *code));
-        codes.0
+        codes.sorted()
     }
 
     /// What is counted for `backend`, or for all servers and what we answered ourselves.
@@ -619,14 +283,13 @@ impl Metrics {
     #[must_use]
     pub fn per_second(&mut self, backend: &Arc<str>) -> [u16; 60] {
         let second = self.start.elapsed().unwrap_or_default().as_secs();
-        let Some(of) = self.backends.get_mut(backend) else { return [0; 60] };
-        of.tick(second);
-        std::array::from_fn(|i| of.seconds[((second + 1 + i as u64) % 60) as usize])
+        self.backends.get_mut(backend).map_or([0; 60], |of| of.last_minute(second))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::backend_metrics::MAX_TOOLS;
     use super::*;
 
     fn call(metrics: &mut Metrics, backend: &str, tool: &str, ms: u64, outcome: Outcome) {
@@ -705,13 +368,6 @@ mod tests {
         assert_eq!((now.n, now.n_errors), (2, 1));
         assert!(metrics.tool_history("b", "made-up").is_empty());
         assert_eq!(metrics.codes(None), [(-32602, 2)]);
-    }
-
-    #[test]
-    fn codes_are_bounded() {
-        let mut codes = Codes::default();
-        (0..1000).for_each(|code| codes.count(code % 100));
-        assert_eq!((codes.0.len(), codes.0[0]), (MAX_CODES, (0, 10)));
     }
 
     #[test]

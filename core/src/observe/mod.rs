@@ -1,7 +1,9 @@
 //! What an inspector may know. Never slows a message: writers take a short lock, readers pull with cursors and lose the
 //! oldest when they are late.
 
+mod backend_metrics;
 mod buckets;
+mod counts;
 mod exposition;
 pub mod filter;
 mod flow;
@@ -12,6 +14,7 @@ mod journal;
 mod log_ring;
 mod method_name;
 mod metrics;
+mod named;
 mod names;
 mod observer;
 pub(crate) mod plain;
@@ -23,7 +26,9 @@ mod signal;
 mod standing;
 mod store;
 
+pub use backend_metrics::{BackendMetrics, Latency, ToolLatency};
 pub use buckets::{BOUNDS_US, Buckets};
+pub use counts::{Counts, Outcome};
 pub use exposition::{CONTENT_TYPE as EXPOSITION_TYPE, Exposition, FamilyKind};
 pub use flow::{Begun, Flow, FlowKind, Frames, Round, Status, Timing};
 pub use head::{Head, HeadOf, HeadText, Hop, Hops, PackedHead};
@@ -32,7 +37,7 @@ pub use http_counts::HttpCounts;
 pub use journal::{Journal, JournalWindow};
 pub use log_ring::{LogLine, LogRing, LogStream, LogWindow};
 pub use method_name::MethodName;
-pub use metrics::{BackendMetrics, Counts, Latency, Measured, Metrics, Outcome, ToolLatency};
+pub use metrics::{Measured, Metrics};
 pub use observer::{Ended, Notice, NoticeLevel, Observer};
 pub use plain::Word;
 pub use process::ProcessUse;

@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::counts::Outcome;
 use super::flow::{Begun, Flow, FlowKind, Status, Timing};
 use super::head::{HeadOf, PackedHead};
 use super::http_counts::HttpCounts;
 use super::journal::Journal;
 use super::log_ring::{LogRing, LogStream};
-use super::metrics::{Measured, Metrics, Outcome};
+use super::metrics::{Measured, Metrics};
 use super::signal::Signal;
 use crate::protocol::{CallId, Spliced};
 
