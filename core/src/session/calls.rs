@@ -8,11 +8,9 @@ use serde_json::json;
 use super::lists::{MAX_PARKED, ParkedCall, too_many_parked};
 use super::parks::{Again, Beginning, Waiter, Word, its_only};
 use super::run::{Active, Session};
-use crate::backend::{
-    Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, Verdict, may_ask,
-};
-use crate::observe::{self, Ended, Flow, FlowKind, MethodName, Status, Timing};
-use crate::protocol::{CallId, Era, Fault, Field, Kind, Message, Method, RequestId, code};
+use crate::backend::{Answer, Call, ClientFacts, ItemKind, Level, Mail, Outcome, Peer, Port, Profile, may_ask};
+use crate::observe;
+use crate::protocol::{CallId, Era, Fault, Field, Message, Method, RequestId, code};
 use crate::route::{Route, To, route};
 
 /// What of a request's route is not its server.
@@ -405,156 +403,6 @@ impl Session {
         }
     }
 
-    /// What the journal is told of a request of this client.
-    pub(super) fn begun<'a>(
-        &self,
-        message: &'a Message,
-        facts: &ClientFacts,
-        backend: Option<&Arc<str>>,
-        target: Option<Arc<str>>,
-    ) -> observe::Begun<'a> {
-        let method = match message.method() {
-            Some(method) => MethodName::Known(method),
-            None => MethodName::Other(message.text(Field::Method).unwrap_or_default().as_ref().into()),
-        };
-        let named = || message.text(Field::Name).or_else(|| message.text(Field::Uri)).map(|t| t.as_ref().into());
-        // A face says by the id what it makes again.
-        let is_face = self.status.via == "memory";
-        let parent = is_face.then(|| message.get(Field::Id).and_then(CallId::replayed).map(|(of, _)| of)).flatten();
-        observe::Begun {
-            at: self.wall,
-            session: Some(self.peer.id),
-            client: facts.name.clone(),
-            backend: backend.cloned(),
-            method,
-            target: target.or_else(named),
-            parent,
-            received: message.raw(),
-        }
-    }
-
-    /// A row of the journal begins for a request of this client.
-    pub(super) fn begin_call(&self, message: &Message, begun: observe::Begun<'_>) -> CallId {
-        let row = self.engine.ctx.observer.begun(begun);
-        self.has_envelope(message, row);
-        row
-    }
-
-    /// A row of the journal begins for what this client sent.
-    pub(super) fn begin(&self, message: &Message, flow: Flow) -> CallId {
-        let row = self.engine.ctx.observer.begin(flow);
-        self.has_envelope(message, row);
-        row
-    }
-
-    /// What HTTP says around a message of this client goes into a row.
-    pub(super) fn has_envelope(&self, message: &Message, row: CallId) {
-        if self.out.is_lines() {
-            return;
-        }
-        // A request may have waited: what is being read now is another one.
-        let asked = message.id().filter(|_| message.kind() == Kind::Request);
-        let envelope = asked.and_then(|id| self.out.envelope(&id)).or_else(|| self.envelope.clone());
-        if let Some(envelope) = envelope {
-            envelope.is_of(row, &self.engine.ctx.observer);
-        }
-    }
-
-    /// A client's notification.
-    pub(super) fn on_client_note(&mut self, message: Message) {
-        let name = message.text(Field::Method).unwrap_or_default().into_owned();
-        match Method::from_name(&name) {
-            Some(Method::Initialized) => self.is_ready(),
-            Some(Method::Cancelled) => self.on_cancel(&message),
-            Some(Method::Progress) => self.on_client_progress(&message),
-            Some(Method::RootsChanged) => {
-                self.folders_changed();
-                let ports = self.engine.ports_of(&self.scope);
-                let mut status = Status::Dropped("servers are shared with other clients");
-                for port in ports.iter().flat_map(|p| p.private_to(&self.peer)) {
-                    status = Status::Sent;
-                    if port.status.state() == crate::backend::BackendState::Ready {
-                        let _ = port.mailbox.push(Mail::Notification(Box::new(message.clone())));
-                    }
-                }
-                self.record_note(&message, &name, None, status);
-            }
-            _ => {
-                let facts = self.legacy.clone().or_else(|| self.modern.clone());
-                let only = self.engine.only_port(&self.scope);
-                let port = only.zip(facts).and_then(|(p, f)| p.home_of(&self.peer, &f).ok());
-                let sent = port
-                    .as_ref()
-                    .is_some_and(|p| p.mailbox.push(Mail::Notification(Box::new(message.clone()))).is_ok());
-                let status = if sent { Status::Sent } else { Status::Dropped("no server it is meant for") };
-                self.record_note(&message, &name, port.map(|p| p.name().clone()), status);
-            }
-        }
-    }
-
-    pub(super) fn record_note(&self, message: &Message, method: &str, backend: Option<Arc<str>>, status: Status) {
-        let mut flow = Flow::new(FlowKind::ClientNotification, method.into());
-        flow.session = Some(self.peer.id);
-        flow.client = self.status.said().0;
-        flow.backend = backend;
-        flow.status = status;
-        flow.n_bytes_in = u32::try_from(message.raw().len()).unwrap_or(u32::MAX);
-        flow.frames.received = Some(message.raw().clone());
-        self.begin(message, flow);
-    }
-
-    fn on_cancel(&mut self, message: &Message) {
-        let Some(id) = message.slice(Field::CancelId).map(RequestId) else { return };
-        let is_between_rounds = self.cancel_round(&id);
-        if let Some(active) = self.calls.remove(&id) {
-            self.forget_held(active.call);
-            self.cancelled(&active);
-            let (session, client_id, message) = (self.peer.id, id.clone(), Box::new(message.clone()));
-            match active.kept {
-                Some(park) => {
-                    self.engine.parks.tell(Word::Left { park, session, client_id, message: Some(message) });
-                }
-                // Nothing of it is at the server.
-                None if is_between_rounds => {}
-                None => drop(active.port.mailbox.push_owed(Mail::Cancel { session, client_id, message })),
-            }
-            self.taken_back(&id);
-            return;
-        }
-        if let Some(at) = self.parked_lists.iter().position(|l| l.client_id == id) {
-            let list = self.parked_lists.remove(at);
-            self.end_flow(list.call, Status::Cancelled);
-            return self.taken_back(&id);
-        }
-        if let Some(at) = self.parked_calls.iter().position(|c| c.message.id().as_ref() == Some(&id)) {
-            let call = self.parked_calls.remove(at);
-            self.resumed.clone_from(&call.resumed);
-            let row = self.begin_own(&call.message, &call.facts);
-            self.end_flow(row, Status::Cancelled);
-            return self.taken_back(&id);
-        }
-        if self.cancel_held(&id) {
-            return self.taken_back(&id);
-        }
-        self.end_listen(&id);
-        self.taken_back(&id);
-    }
-
-    /// Somebody at the terminal cancels a call: the server hears it as from the client, the client gets an error.
-    pub(super) fn on_cancelled_by_hand(&mut self, call: CallId) {
-        let Some(id) = self.calls.iter().find(|(_, a)| a.call == call).map(|(id, _)| id.clone()) else {
-            return self.on_verdict(call, Verdict::Drop);
-        };
-        let text = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"cancelled in mcp-proxy"}}}}"#
-        );
-        // First, for the batch it may have come in.
-        self.refuse(Some(&id), &Fault::new(code::INTERNAL, "cancelled by hand in mcp-proxy"));
-        if let Ok(message) = Message::parse(text.into()) {
-            self.on_cancel(&message);
-        }
-    }
-
     /// A call of this client waits with another instance now.
     pub(super) fn on_moved(&mut self, client_id: &RequestId, call: CallId, port: &Arc<Port>) {
         self.uses(port);
@@ -572,47 +420,6 @@ impl Session {
                 }
             }
         }
-    }
-
-    fn cancelled(&mut self, active: &Active) {
-        let total = self.now - active.arrived;
-        self.engine.ctx.observer.end(
-            active.call,
-            Some(active.port.name()),
-            FlowKind::Call,
-            &Ended {
-                status: Status::Cancelled,
-                timing: Timing { server: total, ..Timing::default() },
-                returned: None,
-                answered: None,
-                tool: active.tool.as_ref(),
-            },
-        );
-        self.count();
-    }
-
-    /// The client has left: its calls end unanswered. The servers hear of it by [`crate::backend::Control::Detach`].
-    pub(super) fn abandon_calls(&mut self) {
-        for (client_id, mut active) in std::mem::take(&mut self.calls) {
-            self.cancelled(&active);
-            super::rounds::end_task(&active.port, active.rounds.as_mut().and_then(|r| r.take_task()));
-            if let Some(park) = active.kept {
-                let session = self.peer.id;
-                self.engine.parks.tell(Word::Left { park, session, client_id, message: None });
-            }
-        }
-        self.count();
-        let lists = std::mem::take(&mut self.parked_lists).into_iter().map(|l| l.call);
-        let listens = std::mem::take(&mut self.listens).into_iter().map(|l| l.call);
-        let opening = self.parked_opening.take().map(|o| o.call);
-        for call in lists.chain(listens).chain(opening).collect::<Vec<_>>() {
-            self.end_flow(call, Status::Cancelled);
-        }
-    }
-
-    pub(super) fn end_flow(&self, call: CallId, status: Status) {
-        let ended = Ended { status, timing: Timing::default(), returned: None, answered: None, tool: None };
-        self.engine.ctx.observer.end(call, None, FlowKind::Call, &ended);
     }
 }
 

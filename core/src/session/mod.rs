@@ -4,6 +4,7 @@
 
 mod answer;
 mod calls;
+mod client_notes;
 mod clients;
 mod engine;
 mod entrance;
@@ -22,6 +23,7 @@ mod parks;
 mod piped;
 mod rights;
 mod rounds;
+mod rows;
 mod run;
 mod shape;
 mod sight;
