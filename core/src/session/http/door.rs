@@ -58,32 +58,35 @@ pub(super) struct Inner {
 
 impl Serve for Door {
     fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Body>> + Send {
-        // In a box of its own: every open connection keeps room for one of these.
-        Box::pin(self.0.clone().answer(request, peer))
+        let (mut head, mut body) = request.into_parts();
+        let inner = self.0.clone();
+        // In a box of its own: every open connection keeps room for one of these. What it has it has once, and lends it.
+        Box::pin(async move { inner.answer(&mut head, &mut body, &peer).await })
     }
 }
 
 impl Inner {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let (head, body) = request.into_parts();
-        let verb = head.method.clone();
-        let count = |response: Response<Body>| {
-            self.engine.ctx.observer.http.count(verb.as_str(), response.status().as_u16());
-            response
+    async fn answer(self: &Arc<Self>, head: &mut Parts, body: &mut Incoming, peer: &SocketAddr) -> Response<Body> {
+        let count = |response: &Response<Body>, head: &Parts| {
+            self.engine.ctx.observer.http.count(head.method.as_str(), response.status().as_u16());
         };
-        let visitor = match self.admit(&head, peer) {
+        let visitor = match self.admit(head, *peer) {
             Ok(visitor) => visitor,
-            Err(response) => return count(response),
+            Err(response) => {
+                count(&response, head);
+                return response;
+            }
         };
-        let cors = visitor.cors.clone();
         let path = head.uri.path().to_owned();
-        let envelope = (verb == Verb::POST).then(|| Arc::new(Envelope::new(&head, &self.engine.ctx.observer)));
-        let response = count(self.clone().visit(head, body, visitor, envelope.clone()).await);
+        let is_post = head.method == Verb::POST;
+        let envelope = is_post.then(|| Arc::new(Envelope::new(head, &self.engine.ctx.observer)));
+        let response = self.visit(head, body, &visitor, envelope.as_ref()).await;
+        count(&response, head);
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
-            tracing::info!(%peer, status = status.as_u16(), "{verb} {} was refused", shown(&path));
+            tracing::info!(%peer, status = status.as_u16(), "{} {} was refused", head.method, shown(&path));
         }
-        let mut response = with_cors(response, cors);
+        let mut response = with_cors(response, visitor.cors);
         if let Some(envelope) = envelope {
             envelope.answered(&mut response, &self.engine.ctx.observer);
         }
@@ -222,11 +225,11 @@ impl Inner {
     }
 
     async fn visit(
-        self: Arc<Self>,
-        head: Parts,
-        body: Incoming,
-        visitor: Visitor,
-        envelope: Option<Arc<Envelope>>,
+        self: &Arc<Self>,
+        head: &mut Parts,
+        body: &mut Incoming,
+        visitor: &Visitor,
+        envelope: Option<&Arc<Envelope>>,
     ) -> Response<Body> {
         if self.is_closing.load(Ordering::Relaxed) {
             return response::failed(StatusCode::SERVICE_UNAVAILABLE, "mcp-proxy is shutting down");
@@ -237,19 +240,18 @@ impl Inner {
             Place::Sse(server) => (Place::Sse(None), server),
             place => (place, None),
         };
-        let scope = match self.scope(server, &visitor) {
+        let scope = match self.scope(server, visitor) {
             Ok(scope) => scope,
             Err(response) => return response,
         };
         match (place, envelope) {
-            (Place::Endpoint(_), Some(envelope)) => return self.post(head, body, visitor, scope, &envelope).await,
-            (Place::Messages, Some(envelope)) => {
-                return Box::pin(self.messages(head, body, &visitor, &envelope)).await;
-            }
+            (Place::Endpoint(_), Some(envelope)) => return self.post(head, body, visitor, scope, envelope).await,
+            (Place::Messages, Some(envelope)) => return Box::pin(self.messages(head, body, visitor, envelope)).await,
             _ => {}
         }
+        let path = head.uri.path();
         match (place, head.method.clone()) {
-            (Place::Elsewhere, Verb::GET | Verb::HEAD) => match self.engine.ops(path, &visitor) {
+            (Place::Elsewhere, Verb::GET | Verb::HEAD) => match self.engine.ops(path, visitor) {
                 Some(page) => {
                     let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::OK);
                     response::page(status, page.content_type, page.body)
@@ -260,10 +262,10 @@ impl Inner {
             (Place::Endpoint(_), Verb::OPTIONS) => response::options(ALLOW),
             (Place::Sse(_), Verb::OPTIONS) => response::options(ALLOW_SSE),
             (Place::Messages, Verb::OPTIONS) => response::options(ALLOW_MESSAGES),
-            (Place::Endpoint(_), Verb::GET) => self.get(&head, &visitor, &scope),
-            (Place::Endpoint(_), Verb::DELETE) => self.delete(&head, &visitor, &scope),
+            (Place::Endpoint(_), Verb::GET) => self.get(head, visitor, &scope),
+            (Place::Endpoint(_), Verb::DELETE) => self.delete(head, visitor, &scope),
             (Place::Endpoint(_), _) => response::not_allowed(ALLOW),
-            (Place::Sse(_), Verb::GET) => self.sse(&head, &visitor, scope),
+            (Place::Sse(_), Verb::GET) => self.sse(head, visitor, scope),
             (Place::Sse(_), _) => response::not_allowed(ALLOW_SSE),
             (Place::Messages, _) => response::not_allowed(ALLOW_MESSAGES),
         }

@@ -96,8 +96,8 @@ impl Inner {
 
     pub(super) async fn messages(
         &self,
-        mut head: Parts,
-        body: Incoming,
+        head: &mut Parts,
+        body: &mut Incoming,
         visitor: &Visitor,
         envelope: &Arc<Envelope>,
     ) -> Response<Body> {
@@ -112,7 +112,7 @@ impl Inner {
         let Some(handle) = found.filter(|h| h.style == Style::Named) else {
             return response::failed(StatusCode::NOT_FOUND, "there is no such session: its stream is closed");
         };
-        let posted = match self.read(&mut head, body).await {
+        let posted = match self.read(head, body).await {
             Ok(Frame::One(message)) if message.span(Field::MetaVersion).is_some() => {
                 let text = "requests of MCP 2026-07-28 are sent to the endpoint of Streamable HTTP";
                 let fault = Fault::new(code::INVALID_REQUEST, text);

@@ -17,7 +17,7 @@ use crate::protocol::{Fault, Field, Message, Method, Revision, code};
 use crate::session::handshake::check_size;
 use crate::session::out::Out;
 use crate::session::run::{Session, Waits};
-use crate::transport::http::Body;
+use crate::transport::http::{Body, drop_head};
 
 /// The status of an answer that is an error with this code.
 const fn status_of(code: Option<i32>) -> StatusCode {
@@ -57,27 +57,27 @@ impl Inner {
     /// Answers a request that stands alone.
     pub(super) async fn modern(
         &self,
-        head: Parts,
+        head: &mut Parts,
         message: Message,
-        visitor: Visitor,
+        visitor: &Visitor,
         scope: Scope,
         envelope: &Arc<Envelope>,
     ) -> Response<Body> {
-        if let Err(fault) = Self::check_modern(&head, &message) {
+        if let Err(fault) = Self::check_modern(head, &message) {
             return response::refused(StatusCode::BAD_REQUEST, message.id().as_ref(), &fault);
         }
         let Some(id) = message.id() else { return response::bare(StatusCode::ACCEPTED) };
         let principal = visitor.principal.clone();
         let info = message.slice(Field::MetaClientInfo).unwrap_or_default();
         let (status, facts) = self.known.client(&self.engine.clients, &principal, &info);
-        let entrance = self.entrance("http", &visitor, scope);
+        let entrance = self.entrance("http", visitor, scope);
         let wait = Wait(Reply::new(None, Some(envelope.clone())));
         let mut session = Session::brief(self.engine.clone(), Out::one(wait.0.clone()), entrance, status);
         session.knows(facts.as_ref());
-        if let Err(fault) = Self::check_params(&head, &message, &mut session) {
+        if let Err(fault) = Self::check_params(head, &message, &mut session) {
             return response::refused(StatusCode::BAD_REQUEST, Some(&id), &fault);
         }
-        drop(head);
+        drop_head(head);
         session.on_message(message);
         if let Some(said) = session.modern.as_ref()
             && facts.is_none_or(|f| !Arc::ptr_eq(&f, said))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -68,7 +69,7 @@ enum Unread<E> {
 /// # Errors
 /// With the status and reason when it is too large, too slow or breaks off.
 pub(super) async fn body<B>(
-    mut body: B,
+    body: &mut B,
     limit: usize,
     patience: Duration,
     reading: &Reading,
@@ -77,22 +78,40 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: fmt::Display,
 {
-    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"));
     if body.size_hint().lower() > limit as u64 {
-        let _ = tokio::time::timeout(DRAIN_TIME, drain(&mut body)).await;
-        return Err(too_large());
+        return Err(Box::pin(too_large(body, limit)).await);
     }
-    match tokio::time::timeout(patience, whole(&mut body, limit, reading)).await {
+    // Nearly always all of it is there: no clock is needed, and nothing to wait with.
+    let first = match poll_fn(|cx| Poll::Ready(poll_data(body, cx))).await {
+        Poll::Ready(None) => return Ok(Bytes::new()),
+        Poll::Ready(Some(Err(error))) => return Err(lost(&error)),
+        Poll::Ready(Some(Ok(all))) if body.is_end_stream() && all.len() <= limit => return Ok(own(all)),
+        Poll::Ready(Some(Ok(first))) => Some(first),
+        Poll::Pending => None,
+    };
+    Box::pin(in_parts(body, first, limit, patience, reading)).await
+}
+
+/// A body of which more than `first` is still to come.
+async fn in_parts<B>(
+    body: &mut B,
+    first: Option<Bytes>,
+    limit: usize,
+    patience: Duration,
+    reading: &Reading,
+) -> Result<Bytes, (StatusCode, String)>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: fmt::Display,
+{
+    match tokio::time::timeout(patience, whole(body, first, limit, reading)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(Unread::TooLarge)) => {
-            let _ = tokio::time::timeout(DRAIN_TIME, drain(&mut body)).await;
-            Err(too_large())
-        }
+        Ok(Err(Unread::TooLarge)) => Err(too_large(body, limit).await),
         Ok(Err(Unread::Busy)) => {
             let text = "too many large bodies are being read: try again soon";
             Err((StatusCode::SERVICE_UNAVAILABLE, text.to_owned()))
         }
-        Ok(Err(Unread::Lost(error))) => Err((StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))),
+        Ok(Err(Unread::Lost(error))) => Err(lost(&error)),
         Err(_) => {
             let text = format!("the body did not arrive within {patience:.0?} (`limits.body_timeout`)");
             Err((StatusCode::REQUEST_TIMEOUT, text))
@@ -100,33 +119,60 @@ where
     }
 }
 
-async fn frame<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Option<Result<Bytes, B::Error>> {
+fn lost(error: &impl fmt::Display) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))
+}
+
+async fn too_large<B: Body<Data = Bytes> + Unpin>(body: &mut B, limit: usize) -> (StatusCode, String) {
+    let _ = tokio::time::timeout(DRAIN_TIME, drain(body)).await;
+    (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"))
+}
+
+/// A whole body as it is kept: a small one is a piece of the connection's read buffer, which whoever keeps the message would keep whole.
+fn own(all: Bytes) -> Bytes {
+    if all.len() < COPY_BELOW { Bytes::copy_from_slice(&all) } else { all }
+}
+
+fn poll_data<B: Body<Data = Bytes> + Unpin>(
+    body: &mut B,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, B::Error>>> {
     loop {
-        match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await? {
+        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
             // Trailers say nothing to us.
-            Ok(frame) => match frame.into_data() {
-                Ok(bytes) => return Some(Ok(bytes)),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
                 Err(_) => continue,
             },
-            Err(error) => return Some(Err(error)),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => return Poll::Ready(None),
         }
     }
 }
 
-/// The body in one piece; without a copy if it came in a large one.
+async fn frame<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Option<Result<Bytes, B::Error>> {
+    poll_fn(|cx| poll_data(body, cx)).await
+}
+
+/// The body in one piece, `first` having come already; without a copy if it came in a large one.
 async fn whole<B: Body<Data = Bytes> + Unpin>(
     body: &mut B,
+    first: Option<Bytes>,
     limit: usize,
     reading: &Reading,
 ) -> Result<Bytes, Unread<B::Error>> {
-    let Some(first) = frame(body).await.transpose().map_err(Unread::Lost)? else { return Ok(Bytes::new()) };
+    let first = match first {
+        Some(first) => first,
+        None => match frame(body).await.transpose().map_err(Unread::Lost)? {
+            Some(first) => first,
+            None => return Ok(Bytes::new()),
+        },
+    };
     if first.len() > limit {
         return Err(Unread::TooLarge);
     }
     if body.is_end_stream() {
-        // A small one is a piece of the connection's read buffer, which whoever keeps the message would keep whole.
-        let is_piece = first.len() < COPY_BELOW;
-        return Ok(if is_piece { Bytes::copy_from_slice(&first) } else { first });
+        return Ok(own(first));
     }
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
     let mut all = BytesMut::with_capacity((first.len() + expected).min(limit).min(BELIEVE));
@@ -194,8 +240,6 @@ impl Drop for Wait {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Poll};
-
     use http_body::Frame;
     use tokio::time::{Instant, Sleep};
 
@@ -234,8 +278,8 @@ mod tests {
         }
     }
 
-    async fn read(slow: Slow, reading: &Reading) -> Result<usize, u16> {
-        body(slow, 1000, PATIENCE, reading).await.map(|b| b.len()).map_err(|(status, _)| status.as_u16())
+    async fn read(mut slow: Slow, reading: &Reading) -> Result<usize, u16> {
+        body(&mut slow, 1000, PATIENCE, reading).await.map(|b| b.len()).map_err(|(status, _)| status.as_u16())
     }
 
     #[tokio::test(start_paused = true)]

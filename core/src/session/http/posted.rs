@@ -23,11 +23,11 @@ use crate::protocol::{Fault, Field, Frame, Kind, Malformed, Message, Method, Rev
 use crate::session::handshake::check_size;
 use crate::session::out::Out;
 use crate::session::run::Session;
-use crate::transport::http::{Body, copy_head};
+use crate::transport::http::{Body, copy_head, drop_head};
 
 impl Inner {
     /// Reads the body of a POST as what it must be.
-    pub(super) async fn read(&self, head: &mut Parts, body: Incoming) -> Result<Frame, Response<Body>> {
+    pub(super) async fn read(&self, head: &mut Parts, body: &mut Incoming) -> Result<Frame, Response<Body>> {
         if !headers::is_json(&head.headers) {
             let text = "the `Content-Type` of a message must be `application/json`";
             return Err(response::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
@@ -65,9 +65,9 @@ impl Inner {
 
     pub(super) async fn post(
         self: &Arc<Self>,
-        mut head: Parts,
-        body: Incoming,
-        visitor: Visitor,
+        head: &mut Parts,
+        body: &mut Incoming,
+        visitor: &Visitor,
         scope: Scope,
         envelope: &Arc<Envelope>,
     ) -> Response<Body> {
@@ -75,7 +75,7 @@ impl Inner {
             let text = "`Accept` must name both `application/json` and `text/event-stream`";
             return response::failed(StatusCode::NOT_ACCEPTABLE, text);
         }
-        let frame = match self.read(&mut head, body).await {
+        let frame = match self.read(head, body).await {
             Ok(frame) => frame,
             Err(response) => return response,
         };
@@ -90,19 +90,19 @@ impl Inner {
         let is_modern = version.is_some_and(|v| Revision::from_date(v) == Some(Revision::V2026_07_28));
         let message = match frame {
             Frame::Batch(members) => {
-                if let Err(response) = self.count(members.iter().flatten(), &visitor, None) {
+                if let Err(response) = self.count(members.iter().flatten(), visitor, None) {
                     return response;
                 }
-                let handle = match self.batch_session(&head, &members, version, &visitor, &scope) {
+                let handle = match self.batch_session(head, &members, version, visitor, &scope) {
                     Ok(handle) => handle,
                     Err(response) => return response,
                 };
-                drop(head);
+                drop_head(head);
                 return Box::pin(self.post_batch(handle, members, envelope)).await;
             }
             Frame::One(message) => message,
         };
-        if let Err(response) = self.count(std::iter::once(&message), &visitor, id.as_ref()) {
+        if let Err(response) = self.count(std::iter::once(&message), visitor, id.as_ref()) {
             return response;
         }
         match message.kind() {
@@ -112,7 +112,7 @@ impl Inner {
                 response::refused(StatusCode::NOT_FOUND, id.as_ref(), &fault)
             }
             Kind::Request if message.method() == Some(Method::Initialize) => {
-                Box::pin(self.initialize(head, message, &visitor, scope, envelope)).await
+                Box::pin(self.initialize(head, message, visitor, scope, envelope)).await
             }
             Kind::Request if message.span(Field::MetaVersion).is_some() => {
                 Box::pin(self.modern(head, message, visitor, scope, envelope)).await
@@ -129,19 +129,25 @@ impl Inner {
                 let text = "MCP 2026-07-28 has no requests from servers to clients, so no answers to them";
                 response::refused(StatusCode::BAD_REQUEST, id.as_ref(), &Fault::new(code::INVALID_REQUEST, text))
             }
-            kind => match self.session(&head, version, &visitor, &scope) {
-                Ok(handle) => {
-                    drop(head);
-                    self.post_one(handle, message, kind, envelope).await
-                }
-                Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
-            },
+            kind => {
+                // What is looked at only once is not kept while it waits.
+                let handle = match self.session(head, version, visitor, &scope) {
+                    Ok(handle) => handle,
+                    Err((status, fault)) => return response::refused(status, id.as_ref(), &fault),
+                };
+                drop_head(head);
+                let wait = match Self::give(&handle, message, kind, envelope) {
+                    Ok(wait) => wait,
+                    Err(response) => return response,
+                };
+                Self::answered(&handle, &wait).await
+            }
         }
     }
 
     async fn initialize(
         self: &Arc<Self>,
-        head: Parts,
+        head: &mut Parts,
         message: Message,
         visitor: &Visitor,
         scope: Scope,
@@ -149,16 +155,19 @@ impl Inner {
     ) -> Response<Body> {
         let id = message.id();
         if head.headers.contains_key(&headers::SESSION) {
-            return match self.session(&head, None, visitor, &scope) {
+            return match self.session(head, None, visitor, &scope) {
                 Ok(handle) => {
-                    drop(head);
+                    drop_head(head);
                     // It says itself that it is open already.
-                    self.post_one(handle, message, Kind::Request, envelope).await
+                    match Self::give(&handle, message, Kind::Request, envelope) {
+                        Ok(wait) => Self::answered(&handle, &wait).await,
+                        Err(response) => response,
+                    }
                 }
                 Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
             };
         }
-        drop(head);
+        drop_head(head);
         let Some(version) = message.text(Field::ProtocolVersion) else {
             let text = "`params.protocolVersion` must be a string such as \"2025-11-25\"";
             return response::refused(StatusCode::OK, id.as_ref(), &Fault::new(code::INVALID_PARAMS, text));
@@ -179,26 +188,28 @@ impl Inner {
         let session_id = handle.id.clone();
         // Whoever hangs up before it knows the session cannot end it.
         let unknown = Unknown(Some(handle.clone()));
-        let response = self.post_one(handle, message, Kind::Request, envelope).await;
+        let response = match Self::give(&handle, message, Kind::Request, envelope) {
+            Ok(wait) => Self::answered(&handle, &wait).await,
+            Err(response) => response,
+        };
         unknown.told();
         response::with_session(response, &session_id)
     }
 
-    async fn post_one(
-        &self,
-        handle: Arc<Handle>,
+    /// Gives a message to its session. What is waited for if it is a request; the response at once if there is nothing to wait for.
+    fn give(
+        handle: &Arc<Handle>,
         message: Message,
         kind: Kind,
         envelope: &Arc<Envelope>,
-    ) -> Response<Body> {
+    ) -> Result<Wait, Response<Body>> {
         let id = message.id();
         let wait = (kind == Kind::Request).then(|| Wait(Reply::new(Some(handle.clone()), Some(envelope.clone()))));
         let posted = Posted::Message(message, wait.as_ref().map(|w| w.0.clone()), envelope.clone());
-        let busy = |handle: &Handle| unposted(handle, id.as_ref());
         match (handle.mail.push(posted), wait) {
-            (Err(_), _) => busy(&handle),
-            (Ok(()), None) => response::bare(StatusCode::ACCEPTED),
-            (Ok(()), Some(wait)) => self.answered(&handle, wait).await,
+            (Err(_), _) => Err(unposted(handle, id.as_ref())),
+            (Ok(()), None) => Err(response::bare(StatusCode::ACCEPTED)),
+            (Ok(()), Some(wait)) => Ok(wait),
         }
     }
 
@@ -238,12 +249,12 @@ impl Inner {
         match (handle.mail.push(posted), wait) {
             (Err(_), _) => unposted(&handle, None),
             (Ok(()), None) => response::bare(StatusCode::ACCEPTED),
-            (Ok(()), Some(wait)) => self.answered(&handle, wait).await,
+            (Ok(()), Some(wait)) => Self::answered(&handle, &wait).await,
         }
     }
 
     /// What a session answers a POST with. Legacy clients take errors as answers like any other.
-    async fn answered(&self, handle: &Handle, wait: Wait) -> Response<Body> {
+    async fn answered(handle: &Handle, wait: &Wait) -> Response<Body> {
         let _waits = handle.is_waited_for();
         match wait.first().await {
             (First::Answer(runs, _), _) => response::json(StatusCode::OK, runs),

@@ -22,6 +22,11 @@ pub fn copy_head(head: &mut Parts) {
     of_headers(&mut head.headers);
 }
 
+/// Lets go of what a request shares, and of what it says with it.
+pub fn drop_head(head: &mut Parts) {
+    (head.uri, head.headers) = (Uri::default(), HeaderMap::new());
+}
+
 /// Copies what headers share, all into one piece.
 pub(super) fn of_headers(headers: &mut HeaderMap) {
     let mut all = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());

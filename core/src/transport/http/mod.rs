@@ -29,7 +29,7 @@ pub use body::{Body, Runs};
 pub use client::{ClientSpec, HttpClient, HttpClients, Url};
 pub use events::{EventId, comment, event, priming};
 pub use failed::HttpError;
-pub use head::copy_head;
+pub use head::{copy_head, drop_head};
 pub use listener::{Listener, Move, Serve};
 pub use receipt::Receipt;
 pub use response::HttpResponse;
