@@ -410,6 +410,21 @@ async fn with_all_instances_taken_calls_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn who_takes_back_a_call_that_waits_keeps_nobody_behind_it() {
+    let world = World::ready(Server { lease_max: 1, ..tools(Isolation::Auto) }).await;
+    let (mut a, mut b) = (world.anonymous().await, world.anonymous().await);
+    a.call(1, "hold").await;
+    running(&world, 1).await;
+    b.call(1, "pid").await;
+    world.flow("the second call", |f| f.session.is_some_and(|s| s.0 == 2) && f.target.is_some()).await;
+    a.call(2, "pid").await;
+    settle().await;
+    b.cancel(1).await;
+    assert_eq!(a.number(2).await, json!(world.port().all()[1].status.view().pid));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn one_that_never_answers_the_ping_gets_no_further_calls() {
     let mut server = Server { lease_max: 1, ..tools(Isolation::Auto) };
     server.startup_timeout = Duration::from_millis(300);

@@ -508,6 +508,21 @@ async fn a_cut_answer_fails_its_call_at_once() {
 }
 
 #[tokio::test]
+async fn after_a_cut_answer_the_next_call_has_its_turn() {
+    let cut = r#"call() { case $n in 1) say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":{\"n\":";; *) ok "{\"n\":$n}";; esac; }"#;
+    let mut server = server(cut);
+    server.max_concurrent = 1;
+    let world = World::new(server);
+    let mut client = world.client().await;
+    world.until_state("ready").await;
+    client.call(1, "x").await;
+    client.call(2, "x").await;
+    assert!(client.answer(&json!(1)).await["error"].is_object());
+    assert_eq!(client.number(2).await, 2);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_null_result_beside_an_error_is_cut() {
     let old = r#"call() { say "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":null,\"error\":{\"code\":-5,\"message\":\"m\"}}"; }"#;
     let world = World::new(server(old));

@@ -122,7 +122,7 @@ impl Instance {
     pub(super) fn arm(&mut self) {
         let first = self.backlog.front().and_then(|(since, call)| since.checked_add(call.timeout));
         let stale = self.stale_until.filter(|_| self.pending.n_calls() == 0 && !self.runs_tasks());
-        let settled = self.settling.until().filter(|_| !self.backlog.is_empty());
+        let settled = self.settling.wake(self.now).filter(|_| !self.backlog.is_empty());
         let all = [
             settled,
             // Passed, it is looked at with the next thing that happens.

@@ -14,7 +14,8 @@ impl Instance {
     pub(super) fn on_cancel(&mut self, session: SessionId, client_id: &RequestId, message: &Message) {
         if let Some(at) = self.backlog.iter().position(|(_, c)| c.peer.id == session && c.client_id == *client_id) {
             self.backlog.remove(at);
-            return;
+            // One behind it may be next now.
+            return self.take_from_backlog();
         }
         let Some(wire) = self.pending.find(session, client_id) else { return };
         if let Some(Entry { origin: Origin::Call(call), .. }) = self.pending.complete(wire) {

@@ -113,6 +113,8 @@ impl Instance {
         match self.pending.complete(id).map(|entry| entry.origin) {
             Some(Origin::Call(call)) => {
                 call.fail(self.fault(&format!("server `{}` {why}", self.port.name()), "broken_answer"));
+                self.idle_since = self.now;
+                self.take_from_backlog();
             }
             // Whose turn it is would never be known.
             Some(Origin::Own(Own::Barrier)) => self.stale = true,

@@ -38,12 +38,12 @@ impl Settling {
 
     /// Whether a call has to wait.
     pub(super) fn holds(&self, now: Instant) -> bool {
-        self.until().is_some_and(|at| now < at)
+        self.wake(now).is_some()
     }
 
-    /// Until when calls wait at most.
-    pub(super) fn until(&self) -> Option<Instant> {
-        self.until.filter(|_| !self.open.is_empty())
+    /// When calls need not wait any longer, if that is still to come.
+    pub(super) fn wake(&self, now: Instant) -> Option<Instant> {
+        self.until.filter(|at| now < *at && !self.open.is_empty())
     }
 }
 
@@ -61,6 +61,8 @@ mod tests {
         assert!(settling.holds(now) && !settling.end(WireId(1)));
         assert!(settling.holds(now + PATIENCE / 2), "the second one is open");
         assert!(!settling.holds(now + PATIENCE), "it is not begun anew by it");
+        assert_eq!(settling.wake(now), Some(now + PATIENCE));
+        assert_eq!(settling.wake(now + PATIENCE), None, "what is past wakes nobody again and again");
         assert!(settling.end(WireId(2)) && !settling.holds(now));
         // What was given up does not count for what comes later.
         settling.begin(WireId(3), now);

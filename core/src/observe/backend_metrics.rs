@@ -42,9 +42,9 @@ pub struct ToolLatency {
 #[derive(Debug)]
 pub(super) struct Tool {
     latency: Quantiles<4>,
-    /// Its last hour, if it is one of [`MAX_TOOL_HISTORIES`].
+    /// Its last hour, if it is one of those whose last hour is kept.
     pub(super) history: Option<Box<History>>,
-    /// Among the metrics, if it is one of [`MAX_TOOL_SERIES`].
+    /// Among the metrics, if it is one of those with a series of their own.
     series: Option<Box<Buckets>>,
 }
 

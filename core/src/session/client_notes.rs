@@ -1,5 +1,5 @@
-//! A client's notifications: that it is there, that its folders are others, that it takes a request back. When it leaves, it takes all of
-//! them back.
+//! A client's notifications: that it is there, that its folders are others, that it takes a request back. Somebody at the terminal may take
+//! one back for it, and when it leaves it takes all of them back.
 
 use super::parks::Word;
 use super::run::{Active, Session};

@@ -58,7 +58,8 @@ pub(super) struct Inner {
 
 impl Serve for Door {
     fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response<Body>> + Send {
-        let (mut head, mut body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let mut body = Some(body);
         let inner = self.0.clone();
         // In a box of its own: every open connection keeps room for one of these. What it has it has once, and lends it.
         Box::pin(async move { inner.answer(&mut head, &mut body, &peer).await })
@@ -66,7 +67,12 @@ impl Serve for Door {
 }
 
 impl Inner {
-    async fn answer(self: &Arc<Self>, head: &mut Parts, body: &mut Incoming, peer: &SocketAddr) -> Response<Body> {
+    async fn answer(
+        self: &Arc<Self>,
+        head: &mut Parts,
+        body: &mut Option<Incoming>,
+        peer: &SocketAddr,
+    ) -> Response<Body> {
         let count = |response: &Response<Body>, head: &Parts| {
             self.engine.ctx.observer.http.count(head.method.as_str(), response.status().as_u16());
         };
@@ -227,7 +233,7 @@ impl Inner {
     async fn visit(
         self: &Arc<Self>,
         head: &mut Parts,
-        body: &mut Incoming,
+        body: &mut Option<Incoming>,
         visitor: &Visitor,
         envelope: Option<&Arc<Envelope>>,
     ) -> Response<Body> {
@@ -249,6 +255,7 @@ impl Inner {
             (Place::Messages, Some(envelope)) => return Box::pin(self.messages(head, body, visitor, envelope)).await,
             _ => {}
         }
+        // Anew: the head was lent out in between.
         let path = head.uri.path();
         match (place, head.method.clone()) {
             (Place::Elsewhere, Verb::GET | Verb::HEAD) => match self.engine.ops(path, visitor) {

@@ -97,7 +97,7 @@ impl Inner {
     pub(super) async fn messages(
         &self,
         head: &mut Parts,
-        body: &mut Incoming,
+        body: &mut Option<Incoming>,
         visitor: &Visitor,
         envelope: &Arc<Envelope>,
     ) -> Response<Body> {

@@ -278,6 +278,72 @@ mod tests {
         }
     }
 
+    /// These frames one after the other, each with a pause before it where that is said.
+    struct Frames(std::collections::VecDeque<Piece>);
+
+    enum Piece {
+        Data(usize),
+        Trailers,
+        Broken,
+        Pause,
+    }
+
+    impl Body for Frames {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Ready(match self.0.pop_front() {
+                None => None,
+                Some(Piece::Data(n)) => Some(Ok(Frame::data(vec![b' '; n].into()))),
+                Some(Piece::Trailers) => Some(Ok(Frame::trailers(http::HeaderMap::new()))),
+                Some(Piece::Broken) => Some(Err(std::io::Error::other("broken"))),
+                Some(Piece::Pause) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            })
+        }
+
+        fn is_end_stream(&self) -> bool {
+            self.0.is_empty()
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_pieces_it_comes_in_a_body_is_read_to_its_end_and_to_its_limit() {
+        use Piece::{Broken, Data, Pause, Trailers};
+        let reading = Reading::default();
+        for (n, (pieces, expected)) in [
+            (vec![], Ok(0)),
+            (vec![Data(0)], Ok(0)),
+            (vec![Data(1000)], Ok(1000)),
+            (vec![Data(1001)], Err(413)),
+            (vec![Data(0), Data(1000)], Ok(1000)),
+            (vec![Data(600), Data(400), Trailers], Ok(1000)),
+            (vec![Data(600), Pause, Data(400)], Ok(1000)),
+            (vec![Data(600), Pause, Data(401)], Err(413)),
+            (vec![Data(1001), Pause, Data(1)], Err(413)),
+            (vec![Pause, Data(1000), Pause], Ok(1000)),
+            (vec![Pause, Data(1001)], Err(413)),
+            (vec![Trailers], Ok(0)),
+            (vec![Pause], Ok(0)),
+            (vec![Broken], Err(400)),
+            (vec![Data(1), Broken], Err(400)),
+            (vec![Pause, Broken], Err(400)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let read = body(&mut Frames(pieces.into()), 1000, PATIENCE, &reading).await;
+            assert_eq!(read.map(|b| b.len()).map_err(|(status, _)| status.as_u16()), expected, "{n}");
+            assert_eq!(reading.0.load(Ordering::Relaxed), 0, "nothing is left over");
+        }
+    }
+
     async fn read(mut slow: Slow, reading: &Reading) -> Result<usize, u16> {
         body(&mut slow, 1000, PATIENCE, reading).await.map(|b| b.len()).map_err(|(status, _)| status.as_u16())
     }

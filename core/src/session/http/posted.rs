@@ -26,8 +26,8 @@ use crate::session::run::Session;
 use crate::transport::http::{Body, copy_head, drop_head};
 
 impl Inner {
-    /// Reads the body of a POST as what it must be.
-    pub(super) async fn read(&self, head: &mut Parts, body: &mut Incoming) -> Result<Frame, Response<Body>> {
+    /// Reads the body of a POST as what it must be. It is let go of then: who waits for the answer does not keep it.
+    pub(super) async fn read(&self, head: &mut Parts, body: &mut Option<Incoming>) -> Result<Frame, Response<Body>> {
         if !headers::is_json(&head.headers) {
             let text = "the `Content-Type` of a message must be `application/json`";
             return Err(response::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
@@ -36,8 +36,11 @@ impl Inner {
             let text = "a body must not be compressed (`Content-Encoding`)";
             return Err(response::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
+        let Some(mut body) = body.take() else {
+            return Err(response::failed(StatusCode::BAD_REQUEST, "the body was read before"));
+        };
         let patience = self.engine.config.borrow().limits.body_timeout;
-        let mut read = pin!(post::body(body, self.engine.ctx.max_message_bytes, patience, &self.reading));
+        let mut read = pin!(post::body(&mut body, self.engine.ctx.max_message_bytes, patience, &self.reading));
         // Nearly always all of it is there.
         let read = match poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await {
             Poll::Ready(read) => read,
@@ -66,7 +69,7 @@ impl Inner {
     pub(super) async fn post(
         self: &Arc<Self>,
         head: &mut Parts,
-        body: &mut Incoming,
+        body: &mut Option<Incoming>,
         visitor: &Visitor,
         scope: Scope,
         envelope: &Arc<Envelope>,
@@ -130,7 +133,7 @@ impl Inner {
                 response::refused(StatusCode::BAD_REQUEST, id.as_ref(), &Fault::new(code::INVALID_REQUEST, text))
             }
             kind => {
-                // What is looked at only once is not kept while it waits.
+                // Step by step: what a `match` looks at is kept for as long as it lasts.
                 let handle = match self.session(head, version, visitor, &scope) {
                     Ok(handle) => handle,
                     Err((status, fault)) => return response::refused(status, id.as_ref(), &fault),
@@ -140,7 +143,7 @@ impl Inner {
                     Ok(wait) => wait,
                     Err(response) => return response,
                 };
-                Self::answered(&handle, &wait).await
+                Self::answered(&handle, wait.as_ref()).await
             }
         }
     }
@@ -159,10 +162,7 @@ impl Inner {
                 Ok(handle) => {
                     drop_head(head);
                     // It says itself that it is open already.
-                    match Self::give(&handle, message, Kind::Request, envelope) {
-                        Ok(wait) => Self::answered(&handle, &wait).await,
-                        Err(response) => response,
-                    }
+                    Self::post_one(&handle, message, Kind::Request, envelope).await
                 }
                 Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
             };
@@ -188,28 +188,32 @@ impl Inner {
         let session_id = handle.id.clone();
         // Whoever hangs up before it knows the session cannot end it.
         let unknown = Unknown(Some(handle.clone()));
-        let response = match Self::give(&handle, message, Kind::Request, envelope) {
-            Ok(wait) => Self::answered(&handle, &wait).await,
-            Err(response) => response,
-        };
+        let response = Self::post_one(&handle, message, Kind::Request, envelope).await;
         unknown.told();
         response::with_session(response, &session_id)
     }
 
-    /// Gives a message to its session. What is waited for if it is a request; the response at once if there is nothing to wait for.
+    /// Gives a message to its session, and waits for the answer if it is a request.
+    async fn post_one(handle: &Arc<Handle>, message: Message, kind: Kind, envelope: &Arc<Envelope>) -> Response<Body> {
+        match Self::give(handle, message, kind, envelope) {
+            Ok(wait) => Self::answered(handle, wait.as_ref()).await,
+            Err(response) => response,
+        }
+    }
+
+    /// Gives a message to its session. What is to be waited for if it is a request; the response if it was not taken.
     fn give(
         handle: &Arc<Handle>,
         message: Message,
         kind: Kind,
         envelope: &Arc<Envelope>,
-    ) -> Result<Wait, Response<Body>> {
+    ) -> Result<Option<Wait>, Response<Body>> {
         let id = message.id();
         let wait = (kind == Kind::Request).then(|| Wait(Reply::new(Some(handle.clone()), Some(envelope.clone()))));
         let posted = Posted::Message(message, wait.as_ref().map(|w| w.0.clone()), envelope.clone());
-        match (handle.mail.push(posted), wait) {
-            (Err(_), _) => Err(unposted(handle, id.as_ref())),
-            (Ok(()), None) => Err(response::bare(StatusCode::ACCEPTED)),
-            (Ok(()), Some(wait)) => Ok(wait),
+        match handle.mail.push(posted) {
+            Ok(()) => Ok(wait),
+            Err(_) => Err(unposted(handle, id.as_ref())),
         }
     }
 
@@ -246,15 +250,15 @@ impl Inner {
         let wait =
             members.iter().any(is_answered).then(|| Wait(Reply::new(Some(handle.clone()), Some(envelope.clone()))));
         let posted = Posted::Batch(members, wait.as_ref().map(|w| w.0.clone()), envelope.clone());
-        match (handle.mail.push(posted), wait) {
-            (Err(_), _) => unposted(&handle, None),
-            (Ok(()), None) => response::bare(StatusCode::ACCEPTED),
-            (Ok(()), Some(wait)) => Self::answered(&handle, &wait).await,
+        match handle.mail.push(posted) {
+            Ok(()) => Self::answered(&handle, wait.as_ref()).await,
+            Err(_) => unposted(&handle, None),
         }
     }
 
-    /// What a session answers a POST with. Legacy clients take errors as answers like any other.
-    async fn answered(handle: &Handle, wait: &Wait) -> Response<Body> {
+    /// What a session answers a POST with; `None`: nothing in it is answered. Legacy clients take errors as answers like any other.
+    async fn answered(handle: &Handle, wait: Option<&Wait>) -> Response<Body> {
+        let Some(wait) = wait else { return response::bare(StatusCode::ACCEPTED) };
         let _waits = handle.is_waited_for();
         match wait.first().await {
             (First::Answer(runs, _), _) => response::json(StatusCode::OK, runs),

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use http::header::HeaderValue;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Uri};
 
 /// Copies what a request shares.
 pub fn copy_head(head: &mut Parts) {
@@ -22,9 +22,9 @@ pub fn copy_head(head: &mut Parts) {
     of_headers(&mut head.headers);
 }
 
-/// Lets go of what a request shares, and of what it says with it.
+/// Lets go of what a request shares and says: method and version are left.
 pub fn drop_head(head: &mut Parts) {
-    (head.uri, head.headers) = (Uri::default(), HeaderMap::new());
+    (head.uri, head.headers, head.extensions) = (Uri::default(), HeaderMap::new(), Extensions::new());
 }
 
 /// Copies what headers share, all into one piece.
