@@ -37,7 +37,9 @@ impl Inner {
             return Err(response::failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
         let Some(mut body) = body.take() else {
-            return Err(response::failed(StatusCode::BAD_REQUEST, "the body was read before"));
+            let text =
+                "mcp-proxy has made a mistake (it looks for a body that it has read already): send the request again";
+            return Err(response::failed(StatusCode::INTERNAL_SERVER_ERROR, text));
         };
         let patience = self.engine.config.borrow().limits.body_timeout;
         let mut read = pin!(post::body(&mut body, self.engine.ctx.max_message_bytes, patience, &self.reading));
@@ -162,7 +164,7 @@ impl Inner {
                 Ok(handle) => {
                     drop_head(head);
                     // It says itself that it is open already.
-                    Self::post_one(&handle, message, Kind::Request, envelope).await
+                    Self::ask(&handle, message, envelope).await
                 }
                 Err((status, fault)) => response::refused(status, id.as_ref(), &fault),
             };
@@ -188,14 +190,14 @@ impl Inner {
         let session_id = handle.id.clone();
         // Whoever hangs up before it knows the session cannot end it.
         let unknown = Unknown(Some(handle.clone()));
-        let response = Self::post_one(&handle, message, Kind::Request, envelope).await;
+        let response = Self::ask(&handle, message, envelope).await;
         unknown.told();
         response::with_session(response, &session_id)
     }
 
-    /// Gives a message to its session, and waits for the answer if it is a request.
-    async fn post_one(handle: &Arc<Handle>, message: Message, kind: Kind, envelope: &Arc<Envelope>) -> Response<Body> {
-        match Self::give(handle, message, kind, envelope) {
+    /// Gives a request to its session, and waits for the answer.
+    async fn ask(handle: &Arc<Handle>, message: Message, envelope: &Arc<Envelope>) -> Response<Body> {
+        match Self::give(handle, message, Kind::Request, envelope) {
             Ok(wait) => Self::answered(handle, wait.as_ref()).await,
             Err(response) => response,
         }
