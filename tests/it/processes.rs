@@ -148,3 +148,23 @@ fn lazy_and_manual_servers_start_when_they_are_wanted() {
     assert!(error["message"].as_str().is_some_and(|m| m.contains("`manual`")), "{error}");
     assert!(home.pids("manual").is_empty());
 }
+
+/// A server of which several are at work for many clients does not interrupt who runs; one that a single client waits for does.
+#[cfg(target_os = "linux")]
+#[test]
+fn instances_beside_the_base_one_interrupt_nobody() {
+    use crate::harness::scheduling;
+    let home = Home::with_fake(&[]);
+    let web = home.web();
+    let mut plain = web.open("2025-11-25", &json!({}));
+    plain.call("a__echo", &json!({}));
+    let mut asked = web.open("2025-11-25", &json!({"elicitation": {}}));
+    asked.call("a__echo", &json!({}));
+    let pids = home.pids("a");
+    assert_eq!(pids.len(), 2);
+    let (usual, batch) = ((0, 0), (3, 0));
+    let own = scheduling(web.process.pid());
+    // Who runs these tests may have chosen something else for all of us.
+    let expected = if own == usual { [usual, batch] } else { [own, own] };
+    assert_eq!([scheduling(pids[0]), scheduling(pids[1])], expected);
+}

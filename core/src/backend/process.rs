@@ -63,6 +63,8 @@ pub(super) async fn spec(port: &Port, ctx: &Context) -> Result<ChildSpec, NotFou
         args: args.iter().map(|a| a.reveal().into()).collect(),
         cwd: cwd.clone(),
         env: child_env(&policy, &path, env),
+        // Several of them are at work for many clients; the base one is often all that its only client waits for.
+        is_batch: !port.is_base(),
     })
 }
 

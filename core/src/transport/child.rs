@@ -16,6 +16,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{sleep, timeout};
 
 use super::Guardian;
+use super::batch::as_batch;
 use super::tree::Tree;
 
 /// First pause between two looks at a tree that was told to end; it doubles up to [`LONGEST_LOOK`]. Most processes need a
@@ -35,6 +36,8 @@ pub struct ChildSpec {
     pub cwd: Option<PathBuf>,
     /// The whole environment: nothing of ours is inherited.
     pub env: Vec<(OsString, OsString)>,
+    /// On Linux: it begins what it is woken for when who is running waits, and interrupts nobody (`SCHED_BATCH`, sched(7)).
+    pub is_batch: bool,
 }
 
 /// How a process ended.
@@ -123,7 +126,7 @@ impl Child {
             command.current_dir(cwd);
         }
         guardian.start();
-        let mut process = command.spawn()?;
+        let mut process = if spec.is_batch { as_batch(|| command.spawn())? } else { command.spawn()? };
         let (pid, tree) = process
             .id()
             .and_then(|pid| Some((pid, Tree::of(pid)?)))

@@ -16,7 +16,7 @@ const TERM_SOON: Grace = Grace { eof: Duration::ZERO, ..PATIENT };
 fn spec(script: &str) -> ChildSpec {
     let args = ["-c", script].map(OsString::from).to_vec();
     let path = ("PATH".into(), std::env::var_os("PATH").unwrap_or_default());
-    ChildSpec { program: "/bin/sh".into(), args, cwd: None, env: vec![path] }
+    ChildSpec { program: "/bin/sh".into(), args, cwd: None, env: vec![path], is_batch: false }
 }
 
 fn start(script: &str) -> Child {
@@ -213,7 +213,7 @@ async fn an_aborted_end_kills() {
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_an_error() {
-    let spec = ChildSpec { program: "/no/such/program".into(), args: vec![], cwd: None, env: vec![] };
+    let spec = ChildSpec { program: "/no/such/program".into(), args: vec![], cwd: None, env: vec![], is_batch: false };
     let error = Child::spawn(&spec, &Guardian::none()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
 }

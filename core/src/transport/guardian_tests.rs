@@ -10,7 +10,7 @@ use crate::transport::{Child, ChildSpec, ExitReason, Grace};
 fn spec(script: &str) -> ChildSpec {
     let path = ("PATH".into(), env::var_os("PATH").unwrap_or_default());
     let args = ["-c", script].map(OsString::from).to_vec();
-    ChildSpec { program: "/bin/sh".into(), args, cwd: None, env: vec![path] }
+    ChildSpec { program: "/bin/sh".into(), args, cwd: None, env: vec![path], is_batch: false }
 }
 
 /// A guardian whose pipe this is.
@@ -183,6 +183,7 @@ async fn a_kill_of_us_leaves_nobody_behind() {
         args: role("role_proxy").map(OsString::from).to_vec(),
         cwd: None,
         env: vec![("ROLE".into(), "1".into()), ("PATH".into(), env::var_os("PATH").unwrap_or_default())],
+        is_batch: false,
     };
     let mut proxy = Child::spawn(&spec, &Guardian::none()).unwrap();
     let mut lines = AsyncBufReader::new(proxy.stdout.take().unwrap()).lines();

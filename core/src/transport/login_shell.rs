@@ -123,7 +123,7 @@ async fn ask(shell: &Path, question: Question, time: Duration) -> Option<OsStrin
         }
         None => shell.to_owned(),
     };
-    let spec = ChildSpec { program, args, cwd: dirs::home_dir(), env: question.env };
+    let spec = ChildSpec { program, args, cwd: dirs::home_dir(), env: question.env, is_batch: false };
     // No guardian: it ends by itself, at the latest when its stdout breaks.
     let mut child = match Child::spawn_quiet(&spec, &Guardian::none()) {
         Ok(child) => child,

@@ -1,5 +1,6 @@
 //! Bytes to messages and back, for either side; processes; mailboxes between tasks. Knows no MCP.
 
+mod batch;
 mod child;
 mod environment;
 mod foreground;

@@ -134,6 +134,7 @@ async fn nothing_but_messages_gets_to_stdout() {
         args: role.map(Into::into).to_vec(),
         cwd: None,
         env: vec![("ROLE".into(), "1".into())],
+        is_batch: false,
     };
     let mut child = Child::spawn(&spec, &Guardian::none()).unwrap();
     child.stdin.take().unwrap().write_all(b"{\"a\":1}\n{\"b\":2}\n").await.unwrap();

@@ -57,6 +57,14 @@ pub(crate) fn is_alive(pid: u32) -> bool {
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
 
+/// How a process is scheduled: policy and nice value, fields 41 and 19 of its `stat` (proc_pid_stat(5)).
+#[cfg(target_os = "linux")]
+pub(crate) fn scheduling(pid: u32) -> (u32, i32) {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let fields: Vec<&str> = stat.rsplit(") ").next().expect("a name").split(' ').collect();
+    (fields[41 - 3].parse().expect("a number"), fields[19 - 3].parse().expect("a number"))
+}
+
 /// How many descriptors a process has open; none on systems without `/proc`.
 pub(crate) fn n_fds(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
