@@ -8,9 +8,9 @@ mod web;
 
 pub(crate) use home::{Home, fake_server};
 pub(crate) use peer::{Line, Peer};
-pub(crate) use process::{Running, descendants, eventually, is_alive, many_fds, n_fds};
 #[cfg(target_os = "linux")]
 pub(crate) use process::scheduling;
+pub(crate) use process::{Running, descendants, eventually, is_alive, many_fds, n_fds};
 pub(crate) use screen::Screen;
 pub(crate) use web::{Client, Http, Reply, USUAL, Web, modern};
 
