@@ -164,7 +164,9 @@ fn instances_beside_the_base_one_interrupt_nobody() {
     assert_eq!(pids.len(), 2);
     let (usual, batch) = ((0, 0), (3, 0));
     let own = scheduling(web.process.pid());
-    // Who runs these tests may have chosen something else for all of us.
-    let expected = if own == usual { [usual, batch] } else { [own, own] };
+    // Who runs these tests may have chosen something else for all of us, or filter what we ask the system for.
+    let status = std::fs::read_to_string("/proc/self/status").expect("the system says");
+    let is_free = status.lines().any(|line| line.starts_with("Seccomp:") && line.ends_with('0'));
+    let expected = if own == usual && is_free { [usual, batch] } else { [own, own] };
     assert_eq!([scheduling(pids[0]), scheduling(pids[1])], expected);
 }

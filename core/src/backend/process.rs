@@ -63,7 +63,8 @@ pub(super) async fn spec(port: &Port, ctx: &Context) -> Result<ChildSpec, NotFou
         args: args.iter().map(|a| a.reveal().into()).collect(),
         cwd: cwd.clone(),
         env: child_env(&policy, &path, env),
-        // Several of them are at work for many clients; the base one is often all that its only client waits for.
+        // Those beside the base one are there because clients are, of which none must wait for the wake-ups of others. Behind a client that
+        // launched us there is the base one alone.
         is_batch: !port.is_base(),
     })
 }

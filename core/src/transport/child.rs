@@ -36,7 +36,7 @@ pub struct ChildSpec {
     pub cwd: Option<PathBuf>,
     /// The whole environment: nothing of ours is inherited.
     pub env: Vec<(OsString, OsString)>,
-    /// On Linux: it begins what it is woken for when who is running waits, and interrupts nobody (`SCHED_BATCH`, sched(7)).
+    /// On Linux it interrupts nobody when it is woken (`batch.rs`).
     pub is_batch: bool,
 }
 
@@ -279,6 +279,7 @@ impl std::fmt::Debug for ChildSpec {
             .field("program", &self.program)
             .field("args", &self.args.len())
             .field("cwd", &self.cwd)
+            .field("is_batch", &self.is_batch)
             .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .finish()
     }
