@@ -1,8 +1,8 @@
 //! One connection: hyper's HTTP/1.1 on a socket whose pulse is felt.
 //!
 //! hyper keeps buffers of 16 KiB for as long as it has a connection. Most connections of a client that is there are silent: unless it is
-//! at work, one is taken from hyper after each answer, and given to it again with the first byte that comes. A stream that has begun and
-//! has nothing to say goes on without hyper ([`Chunks`]).
+//! at work, one is taken from hyper after each answer, and given to it with the first byte that comes, when it is its turn ([`Pulse::enters`]). A
+//! stream that has begun and has nothing to say goes on without hyper ([`Chunks`]).
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -43,21 +43,18 @@ where
     S: Serve,
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut felt = Felt { io, pulse, first: Bytes::new() };
-    loop {
-        let chunks = match serve_busy(felt, &service, peer).await {
-            Ok((silent, chunks)) => {
-                felt = silent;
-                chunks
-            }
+    let mut felt = Felt { io, pulse: pulse.clone(), first: Bytes::new() };
+    while felt.wakes().await {
+        let entered = pulse.enters().await;
+        let (silent, chunks) = match serve_busy(felt, &service, peer).await {
+            Ok(goes_on) => goes_on,
             Err(served) => return told(served, peer),
         };
+        felt = silent;
+        drop(entered);
         if let Some(chunks) = chunks
             && !chunks.write_to(&mut felt).await
         {
-            return;
-        }
-        if !felt.wakes().await {
             return;
         }
     }
@@ -364,6 +361,79 @@ mod tests {
         tokio::time::timeout(std::time::Duration::from_secs(10), async { tokio::join!(served, talk) })
             .await
             .expect("it ends with its client");
+    }
+
+    /// Answers with the path; what is under `/wait` when it is told to.
+    #[derive(Clone)]
+    struct Waits(Arc<tokio::sync::Semaphore>);
+
+    impl Serve for Waits {
+        async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+            if request.uri().path() == "/wait" {
+                self.0.acquire().await.expect("open").forget();
+            }
+            Echo.answer(request, peer).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_are_read_when_one_has_its_answer_or_waits_for_long() {
+        let (one, two, clock) = Pulse::sharing_for_test();
+        let told = Arc::new(tokio::sync::Semaphore::new(0));
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let ((mut first, io), (mut second, other_io)) = (tokio::io::duplex(4096), tokio::io::duplex(4096));
+        let served = async {
+            tokio::join!(
+                serve(io, Waits(told.clone()), peer, one.clone()),
+                serve(other_io, Waits(told.clone()), peer, two.clone())
+            );
+        };
+        let talk = async {
+            let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+            // One who is connected and says nothing is in nobody's way.
+            settle().await;
+            second.write_all(ask("/a").as_bytes()).await.expect("memory");
+            answer(&mut second, "/a").await;
+            first.write_all(ask("/wait").as_bytes()).await.expect("memory");
+            settle().await;
+            second.write_all(ask("/b").as_bytes()).await.expect("memory");
+            settle().await;
+            assert!(two.is_waiting());
+            clock.pass();
+            one.look();
+            answer(&mut second, "/b").await;
+            // The same again, but the first one has its answer.
+            told.add_permits(1);
+            answer(&mut first, "/wait").await;
+            // Also where it keeps its buffers, as it is at work.
+            for _ in 0..20 {
+                first.write_all(ask("/x").as_bytes()).await.expect("memory");
+                answer(&mut first, "/x").await;
+            }
+            settle().await;
+            assert!(!one.is_resting() && !one.has_share(), "it is at work, and has its answer");
+            clock.pass();
+            one.look();
+            settle().await;
+            first.write_all(ask("/wait").as_bytes()).await.expect("memory");
+            settle().await;
+            second.write_all(ask("/c").as_bytes()).await.expect("memory");
+            settle().await;
+            assert!(two.is_waiting());
+            told.add_permits(1);
+            answer(&mut first, "/wait").await;
+            answer(&mut second, "/c").await;
+            // Nor does one that leaves keep anything.
+            first.write_all(ask("/wait").as_bytes()).await.expect("memory");
+            settle().await;
+            drop(first);
+            second.write_all(ask("/d").as_bytes()).await.expect("memory");
+            answer(&mut second, "/d").await;
+            drop(second);
+        };
+        let start = tokio::time::Instant::now();
+        together(served, talk).await;
+        assert_eq!(start.elapsed(), std::time::Duration::ZERO, "nobody went in without a share");
     }
 
     /// Answers with a stream of what it is told.

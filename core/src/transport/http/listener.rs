@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
@@ -23,6 +23,9 @@ use crate::transport::Certificate;
 
 /// Connections at once, at most: each costs a descriptor, and some 20 kB while it is not silent.
 const MAX_CONNECTIONS: usize = 12_000;
+/// So many connections are given buffers before one of them has its answer, or waits for it for a second or two; the others are read a moment later. Ten
+/// thousand that ask at once take half the memory so, and no more time.
+const MAX_BUFFERS: usize = 1024;
 /// Descriptors that connections leave to the rest of us: servers, files, connections to URLs.
 const FDS_OF_OTHERS: u64 = 256;
 /// Connections that the system keeps until we come to accept them; one more would try again a second later.
@@ -218,6 +221,7 @@ struct Guests {
     tasks: JoinSet<()>,
     all: Vec<(Arc<Pulse>, AbortHandle)>,
     clock: Arc<AtomicU32>,
+    buffers: Arc<Semaphore>,
     start: Instant,
     max: usize,
     /// The log has been told that there are too many.
@@ -227,7 +231,8 @@ struct Guests {
 impl Guests {
     fn new(max: usize) -> Self {
         let clock = Arc::new(AtomicU32::new(1));
-        Self { tasks: JoinSet::new(), all: Vec::new(), clock, start: Instant::now(), max, told: false }
+        let buffers = Arc::new(Semaphore::new(MAX_BUFFERS));
+        Self { tasks: JoinSet::new(), all: Vec::new(), clock, buffers, start: Instant::now(), max, told: false }
     }
 
     fn set_clock(&self) {
@@ -256,7 +261,7 @@ impl Guests {
         // Answers leave at once; a socket that refuses that works all the same.
         let _ = stream.set_nodelay(true);
         self.set_clock();
-        let pulse = Pulse::new(self.clock.clone());
+        let pulse = Pulse::new(self.clock.clone(), self.buffers.clone());
         let felt = pulse.clone();
         let task = match tls.map(|certificate| certificate.acceptor(Instant::now())) {
             None => self.tasks.spawn(connection::serve(stream, service, peer, felt)),
@@ -298,6 +303,8 @@ impl Guests {
 
     /// What is being answered may end; what is idle ends.
     async fn farewell(mut self) {
+        // Who waits to be read hears that we end.
+        self.buffers.close();
         let mut look = tokio::time::interval(LAST_LOOK);
         while !self.tasks.is_empty() {
             tokio::select! { biased;

@@ -5,8 +5,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::receipt::Receipt;
 
@@ -20,6 +23,10 @@ const IDLE_S: u32 = 150;
 const REST_S: u32 = 2;
 /// So many requests within a second are work: buffers are kept between them. Fewer cost less than buffers that nobody uses.
 const AT_WORK: u32 = 8;
+/// Who has had a share of the buffers for so many ticks of the clock gives it back: its answer takes long.
+const SHARE_S: u32 = 2;
+/// A share is waited for so long.
+const WAIT: Duration = Duration::from_secs(2);
 /// A peer that takes no bytes of its response for this many seconds is gone.
 const STUCK_S: u32 = 60;
 
@@ -48,15 +55,23 @@ pub(super) struct Pulse {
     waker: AtomicWaker,
     /// Told when the response at hand has been written.
     receipt: Mutex<Option<Receipt>>,
+    /// Shares of the buffers of all connections: how many take some before one of them has its answer. Closed: as many as like.
+    buffers: Arc<Semaphore>,
+    /// This one's share of them, and since when.
+    share: Mutex<Option<(OwnedSemaphorePermit, u32)>>,
 }
 
 /// Ends a request when it is dropped.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Pulse>);
 
+/// A connection that may take buffers; its share is given back when this is dropped, if it still has it.
+#[derive(Debug)]
+pub(super) struct Entered<'p>(&'p Pulse);
+
 impl Pulse {
-    /// A connection that has just been accepted.
-    pub(super) fn new(clock: Arc<AtomicU32>) -> Arc<Self> {
+    /// A connection that has just been accepted, one of those that share `buffers`.
+    pub(super) fn new(clock: Arc<AtomicU32>, buffers: Arc<Semaphore>) -> Arc<Self> {
         let since = clock.load(Relaxed).into();
         let (busy, owing, reading) = (false.into(), false.into(), true.into());
         let (closing, resting) = (false.into(), false.into());
@@ -75,7 +90,30 @@ impl Pulse {
             resting,
             waker: AtomicWaker::new(),
             receipt: Mutex::default(),
+            buffers,
+            share: Mutex::default(),
         })
+    }
+
+    /// Waits for a share of the buffers, in the order of asking, but not for long: where all who have one wait for slow answers, it goes on without.
+    /// That its peer leaves meanwhile is seen afterwards.
+    pub(super) async fn enters(&self) -> Entered<'_> {
+        let share = if let Ok(share) = self.buffers.clone().try_acquire_owned() {
+            Some(share)
+        } else {
+            // Its time does not run while it waits for others.
+            self.busy.store(true, Relaxed);
+            let share = timeout(WAIT, self.buffers.clone().acquire_owned()).await;
+            self.busy.store(false, Relaxed);
+            self.since.store(self.clock.load(Relaxed), Relaxed);
+            share.ok().and_then(Result::ok)
+        };
+        *self.share() = share.map(|share| (share, self.clock.load(Relaxed)));
+        Entered(self)
+    }
+
+    fn share(&self) -> MutexGuard<'_, Option<(OwnedSemaphorePermit, u32)>> {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing is going on, nor about to.
@@ -88,9 +126,11 @@ impl Pulse {
         self.second.load(Relaxed) == self.clock.load(Relaxed) && self.n_begun.load(Relaxed) >= AT_WORK
     }
 
-    /// Once a second: who was at work and has been silent for a while rests.
+    /// Once a second: who was at work and has been silent for a while rests, and who waits for its answer lets others in.
     pub(super) fn look(&self) {
-        let past = self.clock.load(Relaxed).saturating_sub(self.since.load(Relaxed));
+        let now = self.clock.load(Relaxed);
+        self.share().take_if(|(_, since)| now.saturating_sub(*since) >= SHARE_S);
+        let past = now.saturating_sub(self.since.load(Relaxed));
         if past >= REST_S && self.is_silent() && !self.resting.swap(true, Relaxed) {
             self.waker.wake();
         }
@@ -148,6 +188,8 @@ impl Pulse {
     pub(super) fn on_flush(&self) {
         self.flushed.store(true, Relaxed);
         if self.owing.swap(false, Relaxed) {
+            // It may keep its buffers, but nobody waits for them any longer.
+            self.share().take();
             let receipt = self.receipt().take();
             if let Some(receipt) = receipt {
                 receipt.tell();
@@ -195,6 +237,12 @@ impl Pulse {
     }
 }
 
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.share().take();
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.owing.store(true, Relaxed);
@@ -219,7 +267,23 @@ impl Clock {
 impl Pulse {
     pub(super) fn for_test() -> (Arc<Self>, Clock) {
         let clock = Arc::new(AtomicU32::new(1));
-        (Self::new(clock.clone()), Clock(clock))
+        (Self::new(clock.clone(), Arc::new(Semaphore::new(1))), Clock(clock))
+    }
+
+    /// Two connections that have one share of buffers between them.
+    pub(super) fn sharing_for_test() -> (Arc<Self>, Arc<Self>, Clock) {
+        let (clock, buffers) = (Arc::new(AtomicU32::new(1)), Arc::new(Semaphore::new(1)));
+        let pulse = || Self::new(clock.clone(), buffers.clone());
+        (pulse(), pulse(), Clock(clock))
+    }
+
+    /// Whether it has no share and wants one.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.busy.load(Relaxed) && !self.has_share() && self.buffers.available_permits() == 0
+    }
+
+    pub(super) fn has_share(&self) -> bool {
+        self.share().is_some()
     }
 
     pub(super) fn is_resting(&self) -> bool {
@@ -231,10 +295,41 @@ impl Pulse {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_share_is_not_waited_for_for_ever() {
+        let (one, two, clock) = Pulse::sharing_for_test();
+        let entered = one.enters().await;
+        let start = tokio::time::Instant::now();
+        clock.0.fetch_add(1, Relaxed);
+        one.look();
+        // It has waited for longer than a head may take.
+        clock.0.fetch_add(HEAD_S, Relaxed);
+        two.on_read();
+        let without = two.enters().await;
+        assert_eq!(start.elapsed(), WAIT, "one tick is not long");
+        assert!(!two.is_over() && two.share().is_none());
+        // What it has not got it does not give back.
+        drop(without);
+        assert_eq!(one.buffers.available_permits(), 0);
+        drop(entered);
+        assert_eq!(one.buffers.available_permits(), 1);
+        // Who gives up leaves nothing behind.
+        let entered = one.enters().await;
+        assert!(timeout(WAIT / 2, two.enters()).await.is_err());
+        drop(entered);
+        assert_eq!(one.buffers.available_permits(), 1);
+        // At the end nobody waits.
+        let _entered = one.enters().await;
+        let start = tokio::time::Instant::now();
+        one.buffers.close();
+        let _all = two.enters().await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
     #[test]
     fn each_state_has_its_own_patience() {
         let clock = Arc::new(AtomicU32::new(100));
-        let pulse = Pulse::new(clock.clone());
+        let pulse = Pulse::new(clock.clone(), Arc::new(Semaphore::new(1)));
         let over_after = |n: u32| {
             let now = clock.load(Relaxed);
             clock.store(now + n, Relaxed);
