@@ -63,8 +63,8 @@ pub(super) async fn spec(port: &Port, ctx: &Context) -> Result<ChildSpec, NotFou
         args: args.iter().map(|a| a.reveal().into()).collect(),
         cwd: cwd.clone(),
         env: child_env(&policy, &path, env),
-        // Those beside the base one are there because clients are, of which none must wait for the wake-ups of others. Behind a client that
-        // launched us there is the base one alone.
+        // Instances beside the base one are at work for several clients: their wake-ups must not interrupt each other's answers. A client
+        // that launched us has the base one to itself, and waits for nothing else.
         is_batch: !port.is_base(),
     })
 }

@@ -120,12 +120,12 @@ where
 }
 
 fn lost(error: &impl fmt::Display) -> (StatusCode, String) {
-    (StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))
+    (StatusCode::BAD_REQUEST, format!("the body could not be read to its end ({error}): send the request again"))
 }
 
 async fn too_large<B: Body<Data = Bytes> + Unpin>(body: &mut B, limit: usize) -> (StatusCode, String) {
     let _ = tokio::time::timeout(DRAIN_TIME, drain(body)).await;
-    (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes"))
+    (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {limit} bytes (`limits.max_message_bytes`)"))
 }
 
 /// A whole body as it is kept: a small one is a piece of the connection's read buffer, which whoever keeps the message would keep whole.
